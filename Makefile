@@ -1,0 +1,41 @@
+# Two commands set everything up: `make run` and `make test`.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: run test lint nightly benchmarks viz notebook clean
+
+run: .venv/installed
+	$(BIN)/kedro run
+
+test: lint
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-logo
+
+# Slow checks on real data.
+nightly: .venv/installed
+	$(BIN)/python -m pytest -m nightly
+
+benchmarks: .venv/installed
+	$(BIN)/python -m benchmarks
+
+viz: .venv/installed
+	$(BIN)/kedro viz
+
+notebook: .venv/installed
+	$(BIN)/python -m ipykernel install --sys-prefix --name archatlas >/dev/null
+	$(BIN)/python -m nbclient.cli notebooks/explore_run.ipynb
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+
+# The stamp is renewed when what is to be installed changes.
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "archatlas needs Python 3.11 or later: make PYTHON=python3.12 run")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $@

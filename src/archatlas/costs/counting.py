@@ -1,0 +1,89 @@
+"""Counted costs of the parts of a chain: stem, every choice at every position, head."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+import pandas as pd
+
+from archatlas.spaces.protocol import PrefixShared, SearchSpace
+
+if TYPE_CHECKING:
+    from torch import nn
+
+KEY = ["part", "position", "choice"]
+"""Columns that name a part in every cost table."""
+
+_COST_TYPES = {
+    "part": "str", "position": "int64", "choice": "int64", "operation": "str", "macs": "int64", "params": "int64",
+}  # fmt: skip
+
+
+class ChainLike(SearchSpace, PrefixShared, Protocol):
+    """A search space whose networks are a stem, one block per position and a head."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that a network of the space may hold.
+
+    ``position`` is -1 for the stem and the number of positions for the head, whose ``choice`` is 0. ``input_shape`` is
+    channels, height, width. ``make`` builds the part afresh.
+    """
+
+    part: Literal["stem", "block", "head"]
+    position: int
+    choice: int
+    operation: str
+    input_shape: tuple[int, int, int]
+    make: Callable[[], nn.Module]
+
+
+def parts_of(space: ChainLike) -> list[Part]:
+    """Stem, blocks by position and choice, head: in the order of a forward pass."""
+    positions = len(space.num_choices)
+    blocks = [
+        _block(space, position, choice)
+        for position, choices in enumerate(space.num_choices)
+        for choice in range(choices)
+    ]
+    return [
+        Part("stem", -1, 0, "stem", space.input_shape, space.make_stem),
+        *blocks,
+        Part("head", positions, 0, "head", space.block_input_shape(positions), space.make_head),
+    ]
+
+
+def _block(space: ChainLike, position: int, choice: int) -> Part:
+    return Part(
+        "block",
+        position,
+        choice,
+        operation_name(space, position, choice),
+        space.block_input_shape(position),
+        lambda: space.make_block(position, choice),
+    )
+
+
+def operation_name(space: ChainLike, position: int, choice: int) -> str:
+    """The space's own word for a choice (``k3e6``, ``skip``), or ``choice_<index>`` if it has none."""
+    operation = getattr(space, "operation", None)
+    return f"choice_{choice}" if operation is None else str(operation(position, choice))
+
+
+def count_parts(space: SearchSpace) -> pd.DataFrame:
+    """MACs (per image) and parameters of every part, counted by PyTorch's own counter on the meta device.
+
+    Returns:
+        Columns part (stem, block, head), position, choice, operation, macs, params. Empty for a space that is not made
+        of parts: ``costs_of`` then builds and counts each of its networks.
+    """
+    from archatlas.networks.counting import count_module
+
+    rows = []
+    for part in parts_of(space) if isinstance(space, PrefixShared) else []:
+        cost = count_module(part.make, part.input_shape)
+        rows.append((part.part, part.position, part.choice, part.operation, cost.macs, cost.params))
+    return pd.DataFrame(rows, columns=list(_COST_TYPES)).astype(_COST_TYPES)

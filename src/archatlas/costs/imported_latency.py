@@ -1,0 +1,104 @@
+"""Latency tables that were made on another device, and what makes such a table fit a space."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from archatlas.costs.counting import KEY, count_parts
+from archatlas.costs.latency_columns import LATENCY_TYPES
+from archatlas.errors import ArchatlasError
+from archatlas.spaces.protocol import SearchSpace
+
+
+def import_table(path: Path, space: SearchSpace) -> pd.DataFrame:
+    """A latency table that was made elsewhere, for instance by the script of the latency kit.
+
+    Needs columns part, position, choice, operation, latency_ms, with a row for every part of the space; device,
+    batch_size, threads (0 if not said) and the quartiles (NaN) are optional. A column ``macs`` is compared with the
+    space's own count, so that a table made for other widths or another image size is refused.
+
+    Returns:
+        The columns of ``measure_parts``, with source ``imported``.
+
+    Raises:
+        ArchatlasError: no such file, not a table, or a table that does not fit the space.
+    """
+    table = _read(path)
+    lacking = [column for column in (*KEY, "operation", "latency_ms") if column not in table]
+    if lacking:
+        raise ArchatlasError(f"latency table {path} lacks the columns {lacking}; it has {list(table.columns)}")
+    try:
+        table = table.astype({column: LATENCY_TYPES[column] for column in (*KEY, "operation", "latency_ms")})
+    except (TypeError, ValueError) as error:
+        raise ArchatlasError(
+            f"latency table {path}: {error}; position and choice are integers, latency_ms a number"
+        ) from error
+    counted = count_parts(space)
+    _require_same_parts(path, table, counted, space.name)
+    rows = counted[KEY].merge(table, on=KEY, how="left", validate="one_to_one")
+    _require_same_operations(path, rows, counted)
+    _require_latencies(path, rows)
+    rows["source"] = "imported"
+    for name, value in _WHERE_NOT_SAID.items():
+        if name not in rows:
+            rows[name] = value
+    return rows[list(LATENCY_TYPES)].astype(LATENCY_TYPES)
+
+
+_WHERE_NOT_SAID: dict[str, str | int | float] = {
+    "device": "unknown", "batch_size": 0, "threads": 0,
+    "latency_lower_quartile_ms": np.nan, "latency_upper_quartile_ms": np.nan,
+}  # fmt: skip
+
+
+def _read(path: Path) -> pd.DataFrame:
+    if not path.is_file():
+        raise ArchatlasError(f"`costs.latency.table`: there is no file {path}")
+    if path.suffix not in (".csv", ".parquet"):
+        raise ArchatlasError(f"`costs.latency.table` must be a .csv or .parquet file, but got {path.name}")
+    try:
+        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+    except Exception as error:
+        raise ArchatlasError(f"{path} cannot be read as a table ({type(error).__name__}: {error})") from error
+
+
+def _require_same_parts(path: Path, table: pd.DataFrame, counted: pd.DataFrame, space: str) -> None:
+    given, wanted = pd.MultiIndex.from_frame(table[KEY]), pd.MultiIndex.from_frame(counted[KEY])
+    if given.has_duplicates:
+        raise ArchatlasError(f"latency table {path} has two rows for {_spell(given[given.duplicated()])}")
+    missing, extra = wanted[~wanted.isin(given)], given[~given.isin(wanted)]
+    if len(missing):
+        raise ArchatlasError(f"latency table {path} lacks {len(missing)} parts of {space}: {_spell(missing)}")
+    if len(extra):
+        raise ArchatlasError(f"latency table {path} has {len(extra)} parts that {space} has not: {_spell(extra)}")
+
+
+def _require_same_operations(path: Path, rows: pd.DataFrame, counted: pd.DataFrame) -> None:
+    compared = ["operation", "macs"] if "macs" in rows else ["operation"]
+    for column in compared:
+        wrong = rows[column].to_numpy() != counted[column].to_numpy()
+        if wrong.any():
+            part = _spell(pd.MultiIndex.from_frame(counted.loc[wrong, KEY]), most=1)
+            raise ArchatlasError(
+                f"latency table {path} was made for another space: {column} of {part} is "
+                f"{rows.loc[wrong, column].iloc[0]} there, but {counted.loc[wrong, column].iloc[0]} here. Make the "
+                "table anew with `kedro run --pipelines latency_kit`."
+            )
+
+
+def _require_latencies(path: Path, rows: pd.DataFrame) -> None:
+    good = np.isfinite(rows["latency_ms"]) & (rows["latency_ms"] >= 0)
+    if not good.all():
+        bad = rows[~good]
+        raise ArchatlasError(
+            f"latency table {path}: latency_ms must be a number of at least 0, but is {bad['latency_ms'].iloc[0]} for "
+            f"{_spell(pd.MultiIndex.from_frame(bad[KEY]))}"
+        )
+
+
+def _spell(parts: pd.MultiIndex, most: int = 5) -> str:
+    names = [f"{part} {position} choice {choice}" for part, position, choice in parts[:most]]
+    return ", ".join(names) + (f" and {len(parts) - most} more" if len(parts) > most else "")

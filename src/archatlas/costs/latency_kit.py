@@ -1,0 +1,77 @@
+"""A folder to take to another device: every distinct part as ONNX, and a script that measures them there."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from archatlas.costs.counting import KEY, count_parts, parts_of
+from archatlas.costs.latency import distinct_parts
+from archatlas.errors import ArchatlasError
+from archatlas.spaces.protocol import PrefixShared, SearchSpace
+from archatlas.storage.atomic import atomic_path
+
+if TYPE_CHECKING:
+    from torch import nn
+
+SCRIPT = "measure_latency.py"
+_CALL = ("call", 0, 0, "identity", 0)
+"""A part that computes nothing, so that the script can tell what a call of the runtime costs."""
+
+
+def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
+    """Write ``part_*.onnx`` (one per distinct part, dynamic batch, random weights), ``parts.csv`` and the script.
+
+    ``parts.csv`` maps every part, position and choice to its file, with the operation, MACs and input shape. Files of an
+    earlier kit in the folder are replaced.
+
+    Returns:
+        What was written: space, parts, files (names), table (what the script writes), command.
+
+    Raises:
+        ArchatlasError: the space is not a chain of parts.
+    """
+    from torch import nn
+    from tqdm import tqdm
+
+    if not isinstance(space, PrefixShared):
+        raise ArchatlasError(f"{space.name} is not a chain of parts: there is nothing that a latency kit could measure")
+    folder.mkdir(parents=True, exist_ok=True)
+    for old in [*folder.glob("part_*.onnx"), folder / "parts.csv", folder / SCRIPT]:
+        old.unlink(missing_ok=True)
+    parts = parts_of(space)
+    distinct, index = distinct_parts(parts)
+    files = [f"part_{number:03d}.onnx" for number in range(len(distinct))]
+    for part, file in zip(tqdm(distinct, desc="latency kit", unit="part"), files, strict=True):
+        _write(part.make(), part.input_shape, folder / file)
+    _write(nn.Identity(), (1, 1, 1), folder / "part_call.onnx")
+
+    table = count_parts(space)[[*KEY, "operation", "macs"]]
+    table[["channels", "height", "width"]] = [part.input_shape for part in parts]
+    table["file"] = [files[i] for i in index]
+    table.loc[len(table)] = [*_CALL, 1, 1, 1, "part_call.onnx"]
+    _write_parts(table, folder / "parts.csv")
+    script = resources.files("archatlas.costs").joinpath(SCRIPT).read_text(encoding="utf-8")
+    (folder / SCRIPT).write_text(script, encoding="utf-8")
+    return {
+        "space": space.name,
+        "parts": len(parts),
+        "files": [*files, "part_call.onnx", "parts.csv", SCRIPT],
+        "command": f"python {SCRIPT}",
+        "table": "latency_table.csv",
+    }
+
+
+def _write(module: nn.Module, input_shape: tuple[int, ...], path: Path) -> None:
+    from archatlas.networks.onnx_file import write_onnx
+
+    with atomic_path(path) as temporary:
+        write_onnx(module, input_shape, temporary)
+
+
+def _write_parts(table: pd.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        table.to_csv(temporary, index=False)

@@ -1,0 +1,117 @@
+"""Measure the latency of every part of a search space on this device.
+
+Needs Python 3.9 or newer and onnxruntime, nothing else (NumPy comes with it). Lies beside ``parts.csv`` and the ONNX
+files that it names, and writes ``latency_table.csv``, which archatlas imports:
+
+    python measure_latency.py
+    kedro run --params costs.latency.source=imported,costs.latency.table=latency_table.csv
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import gc
+import platform
+import sys
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+Row = dict[str, Any]
+
+COLUMNS = [
+    "device", "batch_size", "threads", "part", "position", "choice", "operation", "macs", "latency_ms",
+    "latency_lower_quartile_ms", "latency_upper_quartile_ms",
+]  # fmt: skip
+CALL = "call"
+"""The part of ``parts.csv`` that computes nothing: its latency is what a call of the runtime costs."""
+
+
+def main() -> None:
+    options = read_options()
+    folder = Path(__file__).resolve().parent
+    with (folder / "parts.csv").open(newline="") as file:
+        rows: list[Row] = list(csv.DictReader(file))
+    shapes = {row["file"]: tuple(int(row[side]) for side in ("channels", "height", "width")) for row in rows}
+    print(f"measuring {len(shapes)} distinct parts of {len(rows)} ...", flush=True)
+    quartiles = measure(folder, shapes, options)
+    call = next(quartiles[row["file"]][1] for row in rows if row["part"] == CALL)
+    finished = [with_latency(row, quartiles[row["file"]], call, options) for row in rows if row["part"] != CALL]
+    output = Path(options.output)
+    with output.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(finished)
+    print(f"wrote {output}")
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure the latency of every part of a search space on this device.")
+    parser.add_argument("--threads", type=int, default=1, help="CPU threads (1)")
+    parser.add_argument("--batch-size", type=int, default=1, help="images per forward pass (1)")
+    parser.add_argument("--calls", type=int, default=100, help="timed calls of each part (100)")
+    parser.add_argument("--warm-up", type=int, default=10, help="untimed calls of each part first (10)")
+    parser.add_argument("--provider", default="CPUExecutionProvider", help="execution provider of onnxruntime")
+    parser.add_argument("--device", default=None, help="the device's name in the table (as the system tells it)")
+    parser.add_argument("--output", default="latency_table.csv", help="the table to write (latency_table.csv)")
+    options = parser.parse_args()
+    if options.provider not in onnxruntime.get_available_providers():
+        sys.exit(f"--provider {options.provider} is not there; this onnxruntime has {onnxruntime.get_available_providers()}")
+    for name in ("threads", "batch_size", "calls", "warm_up"):
+        if getattr(options, name) < 1:
+            sys.exit(f"--{name.replace('_', '-')} must be at least 1, but got {getattr(options, name)}")
+    options.device = options.device or device_name()
+    return options
+
+
+def device_name() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
+    return named[0] if named else platform.processor() or platform.machine() or "unknown"
+
+
+def measure(folder: Path, shapes: dict[str, tuple[int, ...]], options: argparse.Namespace) -> dict[str, Any]:
+    """Quartiles in ms by file. Parts are called in turn, so that a device that slows down slows all of them alike."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = options.threads
+    settings.inter_op_num_threads = 1
+    random = np.random.default_rng(0)
+    runs = []
+    for file, shape in shapes.items():
+        session = onnxruntime.InferenceSession(str(folder / file), settings, providers=[options.provider])
+        x = random.random((options.batch_size, *shape), dtype=np.float32)
+        runs.append((session, {session.get_inputs()[0].name: x}))
+    for session, inputs in runs:
+        for _ in range(options.warm_up):
+            session.run(None, inputs)
+    times = np.empty((options.calls, len(runs)))
+    gc.disable()
+    for call in range(options.calls):
+        for index, (session, inputs) in enumerate(runs):
+            start = perf_counter()
+            session.run(None, inputs)
+            times[call, index] = perf_counter() - start
+    gc.enable()
+    return dict(zip(shapes, np.quantile(times * 1e3, [0.25, 0.5, 0.75], axis=0).T))
+
+
+def with_latency(row: Row, quartiles: Any, call: float, options: argparse.Namespace) -> Row:
+    """A row of the table. A network is called once, so its stem alone bears what a call of the runtime costs."""
+    spent = 0.0 if row["part"] == "stem" else call
+    lower, median, upper = (max(float(value) - spent, 0.0) for value in quartiles)
+    said = {"device": options.device, "batch_size": options.batch_size, "threads": options.threads}
+    kept = {name: row[name] for name in ("part", "position", "choice", "operation", "macs")}
+    return {
+        **said, **kept, "latency_ms": median, "latency_lower_quartile_ms": lower, "latency_upper_quartile_ms": upper,
+    }  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()

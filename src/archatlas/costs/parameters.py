@@ -1,0 +1,51 @@
+"""What is asked of the cost tables. Torch-free: read before anything heavy is imported."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class LatencyParameters(BaseModel):
+    """How long a forward pass takes: where the figures come from, and how they are measured on this machine."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Literal["measured", "imported", "none"] = Field(
+        "measured", description="measured here on the CPU, imported from another device's table, or no latency at all"
+    )
+    table: str | None = Field(
+        None,
+        description="CSV or Parquet table to import (source `imported`); `kedro run --pipelines latency_kit` makes one",
+    )
+    batch_size: int = Field(1, ge=1, le=65536, description="images per forward pass")
+    threads: int = Field(1, ge=1, le=1024, description="CPU threads while measuring; set back afterwards")
+    warm_up_calls: int = Field(10, ge=1, le=10_000, description="untimed forward passes of each part before timing")
+    calls: int = Field(
+        100, ge=10, le=100_000, description="timed forward passes of each part, one at a time in turn with the others"
+    )
+    max_seconds: float = Field(
+        30, gt=0, le=86_400, description="seconds after which timing stops, even if fewer calls (at least 10) are done"
+    )
+    check_networks: int = Field(
+        8, ge=0, le=1000, description="random networks measured whole, to tell how far predicted latency is off"
+    )
+
+    @model_validator(mode="after")
+    def _imported_from_a_table(self) -> LatencyParameters:
+        if self.source == "imported" and not self.table:
+            raise ValueError("`costs.latency.source` is `imported`: set `costs.latency.table` to the table's path")
+        if self.source != "imported" and self.table:
+            raise ValueError(
+                f"`costs.latency.table` is set, but `costs.latency.source` is `{self.source}`: set it to `imported`"
+            )
+        return self
+
+
+class CostsParameters(BaseModel):
+    """Costs of architectures. MACs and parameters are counted and need no setting."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    latency: LatencyParameters = Field(default_factory=LatencyParameters, description="latency of a forward pass")

@@ -1,0 +1,60 @@
+"""The least and the largest cost in a space."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from archatlas.costs.counting import count_parts
+from archatlas.costs.table import costs_of, part_costs
+from archatlas.errors import ArchatlasError
+from archatlas.spaces.protocol import Enumerable, PrefixShared, SearchSpace
+
+MOST_COUNTED = 20_000
+"""Networks of a space that is not a chain are built one by one, so only this many are."""
+
+
+def least_and_most(
+    space: SearchSpace, cost_table: pd.DataFrame | None = None, latency_table: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Exact extremes of each cost; in a chain without enumerating it, since positions choose freely.
+
+    Returns:
+        Columns cost (macs, params and, if there is a latency table, latency_ms), least, most (float64).
+
+    Raises:
+        ArchatlasError: the space is neither a chain nor small enough to be enumerated.
+    """
+    extremes = _of_parts if isinstance(space, PrefixShared) else _of_networks
+    rows = extremes(space, cost_table, latency_table)
+    return pd.DataFrame(rows, columns=["cost", "least", "most"]).astype(
+        {"cost": "str", "least": "float64", "most": "float64"}
+    )
+
+
+_Rows = list[tuple[str, float, float]]
+
+
+def _of_parts(space: SearchSpace, cost_table: pd.DataFrame | None, latency_table: pd.DataFrame | None) -> _Rows:
+    counted = count_parts(space) if cost_table is None else cost_table
+    tables = {"macs": counted, "params": counted}
+    if latency_table is not None and not latency_table.empty:
+        tables["latency_ms"] = latency_table
+    rows = []
+    for cost, table in tables.items():
+        parts = part_costs(table, cost, space)
+        # Added up in the order of `costs_of`, so that a bound at the extreme is kept to the last bit.
+        least = most = parts.fixed
+        for block in parts.blocks:
+            least, most = least + block.min(), most + block.max()
+        rows.append((cost, float(least), float(most)))
+    return rows
+
+
+def _of_networks(space: SearchSpace, cost_table: pd.DataFrame | None, latency_table: pd.DataFrame | None) -> _Rows:
+    if not isinstance(space, Enumerable) or space.networks > MOST_COUNTED:
+        raise ArchatlasError(
+            f"{space.name} has {space.networks:,} networks whose cost is not a sum over positions: the least and the "
+            f"largest cannot be told (at most {MOST_COUNTED:,} networks are counted one by one)"
+        )
+    costs = costs_of(space, space.enumerate_networks(0, space.networks), cost_table, latency_table)
+    return [(str(cost), float(costs[cost].min()), float(costs[cost].max())) for cost in costs.columns]

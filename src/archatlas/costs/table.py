@@ -1,0 +1,105 @@
+"""Costs of many architectures at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from archatlas.costs.counting import count_parts
+from archatlas.costs.latency_columns import LATENCY
+from archatlas.errors import ArchatlasError
+from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
+
+
+def costs_of(
+    space: SearchSpace,
+    choices: Choices,
+    cost_table: pd.DataFrame | None = None,
+    latency_table: pd.DataFrame | None = None,
+) -> pd.DataFrame:
+    """Costs of the rows of a choice matrix ``[n, positions]``.
+
+    A chain's cost is the sum over its parts: ``cost = stem + sum_p block[p, choice_p] + head``. Networks of other
+    spaces are built and counted on the meta device, one by one.
+
+    Args:
+        space: what the rows are choices of.
+        choices: one architecture a row.
+        cost_table: from ``count_parts``; counted here if None.
+        latency_table: from ``measure_parts`` or ``import_table``; None or empty: no latency.
+
+    Returns:
+        int64 columns macs (per image), params and, if there is a latency table, float64 ``predicted_latency_ms`` (of
+        one batch of the table's size); ``n`` rows.
+
+    Raises:
+        ArchatlasError: a table lacks a part of the space.
+    """
+    timed = latency_table is not None and not latency_table.empty
+    if not isinstance(space, PrefixShared):
+        if timed:
+            raise ArchatlasError(
+                f"{space.name} is not a chain of parts, so no latency can be predicted: set `costs.latency.source` to "
+                "`none`"
+            )
+        return _count_one_by_one(space, choices)
+    table = count_parts(space) if cost_table is None else cost_table
+    columns: dict[str, NDArray[Any]] = {
+        cost: part_costs(table, cost, space).sum(choices) for cost in ("macs", "params")
+    }
+    if timed and latency_table is not None:
+        columns[LATENCY] = part_costs(latency_table, "latency_ms", space).sum(choices)
+    return pd.DataFrame(columns)
+
+
+def _count_one_by_one(space: SearchSpace, choices: Choices) -> pd.DataFrame:
+    from archatlas.networks.counting import count_module
+
+    costs = [count_module(partial(space.build, row), space.input_shape) for row in choices]
+    return pd.DataFrame(
+        {"macs": [cost.macs for cost in costs], "params": [cost.params for cost in costs]}, dtype="int64"
+    )
+
+
+@dataclass(frozen=True)
+class PartCosts:
+    """One cost of the parts of a chain: ``fixed`` for stem and head together, an array ``[choices]`` per position."""
+
+    fixed: Any
+    blocks: tuple[NDArray[Any], ...]
+
+    def sum(self, choices: Choices) -> NDArray[Any]:
+        """The cost of each row of a choice matrix, ``[n]``, in the table's own number type. Memory: two columns."""
+        total = np.full(len(choices), self.fixed, dtype=self.blocks[0].dtype)
+        for position, costs in enumerate(self.blocks):
+            total += costs[choices[:, position]]
+        return total
+
+
+def part_costs(table: pd.DataFrame, cost: str, space: SearchSpace) -> PartCosts:
+    """One column of a cost table, laid out for summing.
+
+    Raises:
+        ArchatlasError: the table lacks a part of the space.
+    """
+    values = table[cost].to_numpy()
+    where = {key: row for row, key in enumerate(zip(table["part"], table["position"], table["choice"], strict=True))}
+    last = len(space.num_choices)
+    try:
+        blocks = tuple(
+            values[[where["block", position, choice] for choice in range(count)]]
+            for position, count in enumerate(space.num_choices)
+        )
+        fixed = values[where["stem", -1, 0]] + values[where["head", last, 0]]
+    except KeyError as error:
+        part, position, choice = error.args[0]
+        raise ArchatlasError(
+            f"the table of {cost} lacks {part} {position}, choice {choice} of {space.name}: it was made for another "
+            "space or is damaged. Run `kedro run --pipelines measure_costs` again."
+        ) from error
+    return PartCosts(fixed, blocks)

@@ -1,0 +1,22 @@
+"""The one exception that a user's mistake ends in."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class ArchatlasError(Exception):
+    """A request that cannot be met. Its message names the rule, the value and what to do.
+
+    The command line prints the message alone; anything else that escapes is a fault of ours and keeps its traceback.
+    """
+
+
+def nearest(name: str, known: Iterable[str]) -> str:
+    """A hint for a misspelt ``name``: ``"; did you mean `epochs`?"``, or the known names if none is near."""
+    known = sorted(known)
+    close = difflib.get_close_matches(name, known, n=1, cutoff=0.6)
+    if close:
+        return f"; did you mean `{close[0]}`?"
+    return f"; known names: {', '.join(known)}" if known else ""

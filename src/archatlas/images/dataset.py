@@ -1,0 +1,53 @@
+"""Images and labels in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from archatlas.errors import ArchatlasError
+
+
+@dataclass(frozen=True)
+class ImageSplit:
+    """Images with their labels: ``images`` uint8 [n, c, h, w], ``labels`` int64 [n] (indices of class names)."""
+
+    images: Tensor
+    labels: Tensor
+
+    def __post_init__(self) -> None:
+        if self.images.dtype != torch.uint8 or self.images.ndim != 4:
+            raise ValueError(f"images must be uint8 [n, c, h, w], not {self.images.dtype} {tuple(self.images.shape)}")
+        if self.labels.dtype != torch.int64 or self.labels.shape != self.images.shape[:1]:
+            raise ValueError(
+                f"labels must be int64 [{len(self.images)}], not {self.labels.dtype} {tuple(self.labels.shape)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def subset(self, index: Tensor) -> ImageSplit:
+        """The images at ``index`` (int64 or bool [m]), in that order."""
+        return ImageSplit(self.images[index], self.labels[index])
+
+    def to(self, device: torch.device | str) -> ImageSplit:
+        """The same images on another device."""
+        return ImageSplit(self.images.to(device), self.labels.to(device))
+
+    def to_tensors(self) -> dict[str, Tensor]:
+        """As the catalog keeps it."""
+        return {"images": self.images, "labels": self.labels}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor]) -> ImageSplit:
+        """The split that `to_tensors` gave; `ArchatlasError` if the tensors are not those of a split."""
+        missing = {"images", "labels"} - set(tensors)
+        if missing:
+            raise ArchatlasError(
+                f"a split of images needs the tensors `images` and `labels`; {', '.join(sorted(missing))} not found. "
+                "Run the pipeline prepare_images again."
+            )
+        return cls(tensors["images"], tensors["labels"])

@@ -1,0 +1,103 @@
+"""Where the images come from, how they are split and augmented. Torch-free: read before anything heavy is imported."""
+
+from __future__ import annotations
+
+import re
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+
+class ImagesParameters(BaseModel):
+    """A source of labelled images, the size they are brought to, and how they are split."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    source: Literal["digits", "folder", "hub", "parquet"] = Field(
+        "digits",
+        description="digits (of scikit-learn), a folder per class, a hub data set, or Parquet files",
+    )
+    path: str | None = Field(
+        None,
+        min_length=1,
+        description="folder of images, or Parquet file or folder of them; with `hub`: a local copy to read instead",
+    )
+    hub_name: str | None = Field(None, min_length=1, description="name of the data set on the hub, such as `cifar10`")
+    hub_config: str | None = Field(None, min_length=1, description="name of its configuration, where it has several")
+    image_column: str = Field("image", min_length=1, description="column of the images (hub, parquet)")
+    label_column: str = Field("label", min_length=1, description="column of the labels (hub, parquet, metadata files)")
+    class_names: tuple[str, ...] | None = Field(
+        None, min_length=2, description="names of the classes, where the label column holds numbers from 0"
+    )
+    image_size: int = Field(8, ge=4, le=1024, description="side of the square that images are resized to, pixels")
+    aspect: Literal["crop", "pad", "stretch"] = Field(
+        "crop",
+        description="what is done with images that are not square: cut to the centre, pad with black, or distort",
+    )
+    channels: Literal[1, 3] | None = Field(
+        None, description="1 (grey), 3 (RGB), or null: grey if every image is grey, else RGB"
+    )
+    group_column: str | None = Field(
+        None, min_length=1, description="column whose equal values must not be split (hub, parquet, metadata files)"
+    )
+    group_pattern: str | None = Field(
+        None,
+        min_length=1,
+        description="regular expression searched in the file's path; images with the same first group are not split",
+    )
+    validation_fraction: float = Field(
+        0.25, gt=0, lt=1, description="share of the images to be split that goes to validation, where none is given"
+    )
+    test_fraction: float = Field(
+        0.25, gt=0, lt=1, description="share of the images to be split that goes to the test, where none is given"
+    )
+    min_images_per_class: int = Field(3, ge=3, description="a class with fewer images stops the run, images")
+    skip_unreadable: bool = Field(False, description="leave damaged image files out, instead of stopping")
+    max_images: int | None = Field(
+        None, ge=3, description="read at most so many images, every class in proportion; null: all"
+    )
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.source in ("folder", "parquet") and self.path is None:
+            raise ValueError(
+                f"images.path is needed where images.source is `{self.source}`: add --params images.path=DIR"
+            )
+        if self.source == "hub" and self.hub_name is None:
+            raise ValueError("images.hub_name is needed where images.source is `hub`, such as `cifar10`")
+        if self.source == "digits" and self.path is not None:
+            raise ValueError(
+                f"images.path is `{self.path}`, but images.source `digits` reads no path: choose the source `folder` "
+                "or `parquet`, for example with --env image_folder"
+            )
+        if self.group_column is not None and self.group_pattern is not None:
+            raise ValueError("give images.group_column or images.group_pattern, not both")
+        if self.source == "digits" and (self.group_column or self.group_pattern):
+            raise ValueError("images.source `digits` has neither columns nor file names to group by")
+        if self.group_pattern is not None:
+            _check_pattern(self.group_pattern)
+        if self.validation_fraction + self.test_fraction >= 1:
+            raise ValueError(
+                "images.validation_fraction and images.test_fraction must sum to less than 1, so that training images "
+                f"are left; they sum to {self.validation_fraction + self.test_fraction:g}"
+            )
+        return self
+
+
+class AugmentationParameters(BaseModel):
+    """Random changes of the training images, drawn anew for every image and epoch."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    flip: bool = Field(False, description="mirror left to right with probability 1/2 (not for digits or letters)")
+    shift: int = Field(1, ge=0, le=256, description="largest shift in each direction (the gap is zero), pixels")
+    cutout: int = Field(0, ge=0, le=512, description="side of the square that is set to zero, pixels; 0: none")
+
+
+def _check_pattern(pattern: str) -> None:
+    try:
+        groups = re.compile(pattern).groups
+    except re.error as error:
+        raise ValueError(f"images.group_pattern `{pattern}` is not a regular expression: {error}") from error
+    if groups < 1:
+        raise ValueError(f"images.group_pattern `{pattern}` needs a group in parentheses, such as `(patient\\d+)_`")

@@ -1,0 +1,188 @@
+"""From a source of images to three splits in memory, with what must be known of them."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from archatlas.errors import ArchatlasError
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.decoding import decode
+from archatlas.images.description import ImageDescription
+from archatlas.images.parameters import ImagesParameters
+from archatlas.images.reading import Records, open_records
+from archatlas.images.splitting import SPLITS, assign_splits, bundles_of, copies_of, sample_rows
+
+_IMBALANCE = 3.0
+_NAMED_FAILURES = 5
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class PreparedImages:
+    """The splits, their description, and the images of each class in each split (split, class_name, images)."""
+
+    train: ImageSplit
+    validation: ImageSplit
+    test: ImageSplit
+    description: ImageDescription
+    class_counts: pd.DataFrame
+
+
+def prepare(parameters: ImagesParameters, seed: int) -> PreparedImages:
+    """Read, decode and split. Each split is in random order, so that any part of it is a fair sample of it.
+
+    The same parameters, files and seed give the same splits. Raises `ArchatlasError` if the source is not there, is
+    damaged, or has too few images of a class.
+    """
+    with open_records(parameters) as records:
+        _check_classes(records.labels, records.class_names, parameters.min_images_per_class)
+        rows = np.arange(len(records.labels))
+        if parameters.max_images is not None:
+            rows = sample_rows(records.labels, records.given, parameters.max_images, seed)
+        pixels, failures = decode(
+            records.fetch, rows, parameters.image_size, channels=parameters.channels, aspect=parameters.aspect
+        )
+        kept = _without_failures(records, rows, failures, parameters.skip_unreadable)
+    if failures:
+        pixels, rows = pixels[kept], rows[kept]
+        _check_classes(records.labels[rows], records.class_names, 3)
+    labels, given = records.labels[rows], records.given[rows]
+    copies = copies_of(pixels)
+    bundles = bundles_of(copies, None if records.groups is None else records.groups[rows])
+    side = assign_splits(
+        labels,
+        bundles,
+        given,
+        class_names=records.class_names,
+        validation_fraction=parameters.validation_fraction,
+        test_fraction=parameters.test_fraction,
+        seed=seed,
+    )
+    left_out = int((side < 0).sum())
+    _report_copies(copies, labels, left_out)
+    splits = _gather(pixels, labels, side, seed)
+    mean, std = channel_statistics(splits[0].images)
+    description = ImageDescription(
+        class_names=records.class_names,
+        channels=pixels.shape[1],
+        image_size=parameters.image_size,
+        mean=mean,
+        std=std,
+        splits={name: len(split) for name, split in zip(SPLITS, splits, strict=True)},
+        source=records.source,
+        aspect=parameters.aspect,
+        unreadable_images=len(failures),
+        leaking_images=left_out,
+    )
+    counts = count_classes(splits, records.class_names)
+    _report_counts(description, counts)
+    return PreparedImages(*splits, description, counts)
+
+
+def channel_statistics(images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Mean and standard deviation of each channel of uint8 [n, c, h, w], pixel values in 0..1.
+
+    Exact sums from a histogram of the 256 values. The deviation is 1/255 at least, so that blank images can be divided.
+    """
+    levels = torch.arange(256, dtype=torch.float64) / 255
+    means, deviations = [], []
+    for channel in range(images.shape[1]):
+        # Part by part: bincount works on 64-bit copies.
+        weights = torch.zeros(256, dtype=torch.float64)
+        for start in range(0, len(images), 4096):
+            weights += torch.bincount(images[start : start + 4096, channel].flatten().long(), minlength=256)
+        weights /= images[:, channel].numel()
+        mean = (weights * levels).sum()
+        means.append(float(mean))
+        deviations.append(max(float((weights * (levels - mean) ** 2).sum().sqrt()), 1 / 255))
+    return tuple(means), tuple(deviations)
+
+
+def count_classes(splits: tuple[ImageSplit, ...], class_names: tuple[str, ...]) -> pd.DataFrame:
+    """A row per split and class, also where there are none: split, class_name, images."""
+    return pd.DataFrame(
+        [
+            {"split": split_name, "class_name": class_name, "images": count}
+            for split_name, split in zip(SPLITS, splits, strict=True)
+            for class_name, count in zip(
+                class_names, torch.bincount(split.labels, minlength=len(class_names)).tolist(), strict=True
+            )
+        ]
+    )
+
+
+def _check_classes(labels: NDArray[np.int64], class_names: tuple[str, ...], least: int) -> None:
+    if len(class_names) < 2:
+        raise ArchatlasError(
+            f"only one class (`{class_names[0]}`) was found: images of two classes at least are needed, one sub-folder "
+            "each"
+        )
+    counts = np.bincount(labels, minlength=len(class_names))
+    few = [f"`{name}` ({count})" for name, count in zip(class_names, counts, strict=True) if count < least]
+    if few:
+        raise ArchatlasError(
+            f"too few images in class {', '.join(few)}: each class needs {least} at least "
+            "(images.min_images_per_class). Add images or leave the class out"
+        )
+
+
+def _without_failures(
+    records: Records, rows: NDArray[np.int64], failures: dict[int, str], skip: bool
+) -> NDArray[np.bool_]:
+    kept = np.ones(len(rows), dtype=bool)
+    if not failures:
+        return kept
+    kept[list(failures)] = False
+    named = [f"{records.name(int(rows[at]))} ({failures[at]})" for at in sorted(failures)[:_NAMED_FAILURES]]
+    more = f" and {len(failures) - len(named)} more" if len(failures) > len(named) else ""
+    what = f"{len(failures)} of {len(rows)} images cannot be read: {'; '.join(named)}{more}"
+    if not skip:
+        raise ArchatlasError(f"{what}. Repair or remove them, or leave them out with images.skip_unreadable=true")
+    _log.warning("%s. They are left out", what)
+    return kept
+
+
+def _gather(
+    pixels: NDArray[np.uint8], labels: NDArray[np.int64], side: NDArray[np.int8], seed: int
+) -> tuple[ImageSplit, ImageSplit, ImageSplit]:
+    everything = ImageSplit(torch.from_numpy(pixels), torch.from_numpy(labels))
+    generator = np.random.default_rng([seed, 2])
+    train, validation, test = (
+        everything.subset(torch.from_numpy(generator.permutation(np.flatnonzero(side == split)))) for split in range(3)
+    )
+    return train, validation, test
+
+
+def _report_copies(copies: NDArray[np.int64], labels: NDArray[np.int64], left_out: int) -> None:
+    pairs = np.unique(np.stack([copies, labels]), axis=1)
+    contradicted = int((np.bincount(pairs[0]) > 1).sum())
+    if extra := len(copies) - len(np.unique(copies)):
+        _log.info("%d images are exact copies of another; copies stay in one split", extra)
+    if contradicted:
+        _log.warning("%d images have exact copies with another label: check the labels", contradicted)
+    if left_out:
+        _log.warning(
+            "%d images are left out, since a copy or another image of the group is in a later one of the given splits",
+            left_out,
+        )
+
+
+def _report_counts(description: ImageDescription, counts: pd.DataFrame) -> None:
+    kind = "grey" if description.channels == 1 else "RGB"
+    parts = ", ".join(f"{count} {name}" for name, count in description.splits.items())
+    side, classes = description.image_size, description.num_classes
+    _log.info("%s: %s images of %d classes, %d x %d %s", description.source, parts, classes, side, side, kind)
+    by_class = counts.groupby("class_name", sort=False)["images"].sum()
+    if by_class.max() > _IMBALANCE * by_class.min():
+        _log.warning(
+            "classes are unequal: `%s` has %d images, `%s` only %d. Look at the accuracy of each class",
+            by_class.idxmax(), by_class.max(), by_class.idxmin(), by_class.min(),
+        )  # fmt: skip
+    for row in counts[counts["images"] == 0].itertuples():
+        _log.warning("the %s split has no image of class `%s`", row.split, row.class_name)

@@ -1,0 +1,261 @@
+"""Labelled images from each source, still encoded. The readers are those of scikit-learn and of `datasets`."""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archatlas.errors import ArchatlasError
+from archatlas.images.columns import Columns, codes_of, join, labels_of
+from archatlas.images.decoding import Encoded
+from archatlas.images.folders import class_of_path, list_folder
+from archatlas.images.parameters import ImagesParameters
+from archatlas.images.splitting import SPLIT_NAMES, SPLITS, UNSPLIT
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Records:
+    """Labelled images that have not been decoded.
+
+    ``fetch`` gives the encoded images at some rows; ``name`` says in messages where the image of a row lies;
+    ``labels`` int64 [n] are indices of ``class_names``; ``given`` int8 [n] is the split that the source puts the row
+    in (an index of `SPLITS`), or `UNSPLIT`; ``groups`` int64 [n] are codes of what must not be split, or None.
+    """
+
+    fetch: Callable[[Sequence[int]], Sequence[Encoded]]
+    name: Callable[[int], str]
+    labels: NDArray[np.int64]
+    class_names: tuple[str, ...]
+    given: NDArray[np.int8]
+    groups: NDArray[np.int64] | None
+    source: str
+
+
+@contextmanager
+def open_records(parameters: ImagesParameters) -> Iterator[Records]:
+    """The records of the source; valid inside the ``with`` block, where `datasets` may keep a temporary cache.
+
+    Raises `ArchatlasError` if there is nothing there, or it is not as the parameters say.
+    """
+    if parameters.source == "digits":
+        yield _read_digits()
+        return
+    with tempfile.TemporaryDirectory(prefix="archatlas-images-", ignore_cleanup_errors=True) as cache, _quiet():
+        if parameters.source == "folder":
+            yield _read_folder(parameters, cache)
+        elif parameters.path is not None:
+            yield _read_parquet(parameters, cache)
+        else:
+            yield _read_hub(parameters)
+
+
+def _read_digits() -> Records:
+    """8 x 8 handwritten digits; their values 0..16 become 0..255."""
+    from PIL import Image
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
+    return Records(
+        fetch=lambda rows: [Image.fromarray(pixels[row]) for row in rows],
+        name=lambda row: f"digit {row}",
+        labels=digits.target.astype(np.int64),
+        class_names=tuple(str(name) for name in digits.target_names),
+        given=np.full(len(pixels), UNSPLIT, dtype=np.int8),
+        groups=None,
+        source="digits",
+    )
+
+
+def _read_folder(parameters: ImagesParameters, cache: str) -> Records:
+    """One sub-folder per class, perhaps below folders of splits; metadata files, if any, are read as well."""
+    from datasets import load_dataset
+
+    root = _existing(parameters, "folder of images")
+    folder = list_folder(root)
+    try:
+        parts = load_dataset(
+            "imagefolder",
+            data_dir=str(root),
+            data_files=folder.patterns(),
+            cache_dir=cache,
+            drop_labels=True,
+            drop_metadata=not folder.metadata,
+        )
+    except Exception as error:
+        if not folder.plainly_named():
+            raise _not_read(root, folder.images) from error
+        raise _unreadable_source(root, error) from error
+    labelled = all(parameters.label_column in part.column_names for part in parts.values())
+    columns = join(
+        parts,
+        image_column="image",
+        columns=[parameters.label_column] * labelled + _group_columns(parameters),
+    )
+    paths = [Path(os.path.relpath(path, root)).as_posix() for path in columns.paths()]
+    missing = sorted(set(folder.images) - set(paths))
+    if missing:
+        raise _not_read(root, missing)
+    order = np.array(sorted(range(len(paths)), key=paths.__getitem__))  # not the order in which the disk lists them
+    if labelled:
+        labels, class_names = labels_of(columns, parameters.label_column, parameters.class_names)
+    else:
+        found = [class_of_path(root, path, folder.split_folders) for path in paths]
+        class_names = tuple(sorted({*found, *folder.class_folders}))
+        codes = {name: code for code, name in enumerate(class_names)}
+        labels = np.array([codes[name] for name in found], dtype=np.int64)
+    groups = _groups(columns, paths, parameters)
+    return Records(
+        fetch=lambda rows: columns.fetch(order[list(rows)].tolist()),
+        name=lambda row: f"{root.name}/{paths[order[row]]}",
+        labels=labels[order],
+        class_names=class_names,
+        given=columns.given[order],
+        groups=None if groups is None else groups[order],
+        source=f"folder {root.name}",
+    )
+
+
+def _read_parquet(parameters: ImagesParameters, cache: str) -> Records:
+    """Parquet files as the hub has them: ``train-00000-of-00001.parquet``, or the split's name as a folder."""
+    from datasets import load_dataset
+
+    root = _existing(parameters, "Parquet file or folder of such files")
+    files = sorted(root.rglob("*.parquet")) if root.is_dir() else [root]
+    if not files:
+        raise ArchatlasError(f"images.path is `{root}`, which holds no Parquet files (*.parquet)")
+    by_split: dict[str, list[str]] = {}
+    for file in files:
+        by_split.setdefault(_split_of_file(file.relative_to(root)) if root.is_dir() else "all", []).append(str(file))
+    unnamed = by_split.pop("all", [])
+    if by_split and unnamed:
+        names = ", ".join(Path(file).name for file in unnamed)
+        _log.warning("left out, since other files name a split and these do not: %s", names)
+    try:
+        parts = load_dataset("parquet", data_files=by_split or {"train": unnamed}, cache_dir=cache)
+    except Exception as error:
+        raise _unreadable_source(root, error) from error
+    return _records_of_columns(parts, parameters, f"parquet {root.name}")
+
+
+def _read_hub(parameters: ImagesParameters) -> Records:
+    from datasets import DownloadConfig, load_dataset
+
+    name = parameters.hub_name
+    assert name is not None, "parameters.py asks for it"
+    try:
+        parts = load_dataset(name, parameters.hub_config, download_config=DownloadConfig(max_retries=1))
+    except Exception as error:
+        raise ArchatlasError(
+            f"the data set `{name}` cannot be had from the Hugging Face hub ({_first_line(error)}). Check "
+            "images.hub_name, images.hub_config and the network; or copy its Parquet files here and give their folder: "
+            "--params images.path=DIR"
+        ) from error
+    return _records_of_columns(parts, parameters, f"hub {name}")
+
+
+def _records_of_columns(parts: Any, parameters: ImagesParameters, source: str) -> Records:
+    wanted = [parameters.label_column, *_group_columns(parameters)]
+    columns = join(parts, image_column=parameters.image_column, columns=wanted)
+    if not len(columns.rows):
+        raise ArchatlasError(f"no images in the source {source}: it has no rows")
+    labels, class_names = labels_of(columns, parameters.label_column, parameters.class_names)
+    groups = _groups(columns, columns.paths() if parameters.group_pattern else [], parameters)
+    return Records(columns.fetch, columns.place, labels, class_names, columns.given, groups, source)
+
+
+def _group_columns(parameters: ImagesParameters) -> list[str]:
+    return [parameters.group_column] if parameters.group_column is not None else []
+
+
+def _groups(columns: Columns, paths: Sequence[str], parameters: ImagesParameters) -> NDArray[np.int64] | None:
+    if parameters.group_column is not None:
+        values = columns.values(parameters.group_column)
+        if any(value is None for value in values):
+            raise ArchatlasError(
+                f"{sum(value is None for value in values)} rows have no value in images.group_column "
+                f"`{parameters.group_column}`: every image must belong to a group, if only its own"
+            )
+        return codes_of(values)[0]
+    if parameters.group_pattern is None:
+        return None
+    pattern = re.compile(parameters.group_pattern)
+    found = [pattern.search(path) for path in paths]
+    for path, match in zip(paths, found, strict=True):
+        if match is None or match.group(1) is None:
+            raise ArchatlasError(
+                f"images.group_pattern `{parameters.group_pattern}` is not found in the file name `{path}`: it must "
+                "match every image, if need be with a second alternative such as `(patient\\d+|.*)`"
+            )
+    return codes_of([match.group(1) for match in found if match is not None])[0]
+
+
+def _split_of_file(path: Path) -> str:
+    """The split that a Parquet file's name, or else a folder above it, says; ``all`` if none does."""
+    for part in reversed(path.parts):
+        for word in re.split(r"[-_.]", part.lower()):
+            if word in SPLIT_NAMES:
+                return SPLITS[SPLIT_NAMES[word]]
+    return "all"
+
+
+def _existing(parameters: ImagesParameters, kind: str) -> Path:
+    assert parameters.path is not None, "parameters.py asks for it"
+    root = Path(parameters.path).expanduser()
+    if not root.exists():
+        raise ArchatlasError(
+            f"images.path is `{parameters.path}`, which does not exist here (`{Path.cwd()}`): give the {kind}"
+        )
+    return root.absolute()
+
+
+def _not_read(root: Path, missing: Sequence[str]) -> ArchatlasError:
+    return ArchatlasError(
+        f"{len(missing)} images in `{root}` are not read, such as `{missing[0]}`. The reader of the `datasets` library "
+        "takes no path with [ ] * ? or ::, and, where there is a metadata file, no image without a row in it: rename "
+        "or move them"
+    )
+
+
+def _unreadable_source(root: Path, error: Exception) -> ArchatlasError:
+    cause = error.__cause__ or error
+    return ArchatlasError(
+        f"`{root}` cannot be read ({type(cause).__name__}: {_first_line(cause)}): replace what is damaged or give "
+        "another images.path"
+    )
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """No progress bars, telemetry or download counts of the `datasets` library while reading."""
+    os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")  # read when huggingface_hub is first imported
+    import datasets
+
+    counts, bars = datasets.config.HF_UPDATE_DOWNLOAD_COUNTS, datasets.are_progress_bars_disabled()
+    library, level = logging.getLogger("huggingface_hub"), logging.getLogger("huggingface_hub").level
+    datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = False
+    datasets.disable_progress_bars()
+    library.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        datasets.config.HF_UPDATE_DOWNLOAD_COUNTS = counts
+        library.setLevel(level)
+        if not bars:
+            datasets.enable_progress_bars()

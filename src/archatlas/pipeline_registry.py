@@ -1,0 +1,34 @@
+"""The pipelines by name. Registered one by one: composing on top of ``find_pipelines`` breaks ``--pipelines NAME``."""
+
+from importlib import import_module
+
+from kedro.pipeline import Pipeline
+
+STAGES = (
+    "prepare_images",
+    "measure_costs",
+    "train_supernet",
+    "sample_architectures",
+    "evaluate_subnets",
+    "encode_graphs",
+    "fit_predictor",
+    "tune_predictor",
+    "map_space",
+    "search",
+    "verify_candidates",
+    "export",
+    "report",
+)
+"""The main job, in order; each is a folder of ``archatlas.pipelines``."""
+
+EXTRAS = ("latency_kit",)
+"""Pipelines beside the main job."""
+
+
+def register_pipelines() -> dict[str, Pipeline]:
+    """Every stage by its name, and the main job as ``__default__``."""
+    pipelines: dict[str, Pipeline] = {
+        name: import_module(f"archatlas.pipelines.{name}.pipeline").create_pipeline() for name in STAGES + EXTRAS
+    }
+    pipelines["__default__"] = sum((pipelines[name] for name in STAGES), Pipeline([]))
+    return pipelines

@@ -1,0 +1,157 @@
+"""Nodes of the report stage: figures for previews, metrics.json and the page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from archatlas.reporting.parameters import ReportParameters
+from archatlas.spaces.parameters import SpaceParameters
+
+RUN_DATA = (
+    "image_description",
+    "class_counts",
+    "space_summary",
+    "cost_table",
+    "latency_table",
+    "latency_check",
+    "feasibility",
+    "supernet_curves",
+    "evaluations",
+    "evaluation_speed",
+    "predictor_scores",
+    "tuning_trials",
+    "tuning_summary",
+    "tuned_predictor",
+    "atlas",
+    "atlas_speed",
+    "candidates",
+    "pareto_front",
+    "trainings",
+    "verified_candidates",
+    "winners",
+    "audit",
+    "audit_summary",
+    "export_summary",
+    "stage_times",
+)
+"""Data sets that the page shows: the fields of ``reporting.run.Run``, by their catalog names."""
+
+
+def draw_atlas(
+    atlas: pd.DataFrame,
+    pareto_front: pd.DataFrame,
+    winners: list[dict[str, Any]],
+    verified_candidates: pd.DataFrame,
+    report: ReportParameters,
+) -> Any:
+    """The atlas over MACs as a plotly figure."""
+    from archatlas.reporting.figures.atlas import figure_atlas
+
+    return figure_atlas(atlas, pareto_front, winners, verified_candidates, bins=report.atlas_bins)
+
+
+def draw_rank_correlation(audit_summary: dict[str, Any]) -> Any:
+    """Rank correlations of the audit as a plotly figure."""
+    from archatlas.reporting.figures.ranking import figure_rank_correlation
+
+    return figure_rank_correlation(audit_summary)
+
+
+def draw_learning_curves(supernet_curves: pd.DataFrame) -> Any:
+    """The super-network's learning curves as a plotly figure."""
+    from archatlas.reporting.figures.training import figure_learning_curves
+
+    return figure_learning_curves(supernet_curves)
+
+
+def draw_choice_importance(
+    atlas: pd.DataFrame, image_description: dict[str, Any], tuned_predictor: dict[str, Any], space: SpaceParameters
+) -> Any:
+    """Which choice matters at which position, as a plotly figure."""
+    from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance
+
+    importance = choice_importance(atlas, _space(space, image_description))
+    return figure_choice_importance(importance, target=tuned_predictor.get("target", "accuracy"))
+
+
+def write_metrics(
+    space_summary: dict[str, Any],
+    evaluations: pd.DataFrame,
+    evaluation_speed: dict[str, Any],
+    tuning_summary: dict[str, Any],
+    atlas_speed: dict[str, Any],
+    audit_summary: dict[str, Any],
+    winners: list[dict[str, Any]],
+    export_summary: dict[str, Any],
+    stage_times: dict[str, dict[str, Any]],
+) -> dict[str, Any]:
+    """metrics.json."""
+    from archatlas.reporting.metrics import collect_metrics
+
+    return collect_metrics(
+        space_summary=space_summary,
+        evaluations=evaluations,
+        evaluation_speed=evaluation_speed,
+        tuning_summary=tuning_summary,
+        atlas_speed=atlas_speed,
+        audit_summary=audit_summary,
+        winners=winners,
+        export_summary=export_summary,
+        stage_times=with_stages(stage_times),
+    )
+
+
+def write_report(
+    parameters: dict[str, Any],
+    experiment: str,
+    seed: int,
+    space: SpaceParameters,
+    report: ReportParameters,
+    **run_data: Any,
+) -> str:
+    """The page as HTML; ``run_data`` are the data sets of ``RUN_DATA``."""
+    from archatlas.reporting.page import render_page
+    from archatlas.reporting.run import Run
+
+    run_data["stage_times"] = with_stages(run_data["stage_times"])
+    run = Run(
+        parameters=parameters,
+        experiment=experiment,
+        seed=seed,
+        space=_space(space, run_data["image_description"]),
+        report=report,
+        **run_data,
+    )
+    return render_page(run)
+
+
+def _space(space: SpaceParameters, image_description: dict[str, Any]) -> Any:
+    from archatlas.images.description import ImageDescription
+    from archatlas.spaces.presets import make_space
+
+    description = ImageDescription.model_validate(image_description)
+    return make_space(space, description.input_shape, description.num_classes)
+
+
+def with_stages(stage_times: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
+    """The times with the stage of each node as ``pipeline``: a node's name need not be its stage's."""
+    stages = _stage_of_node()
+    return {name: {"pipeline": stages.get(name, name), **entry} for name, entry in stage_times.items()}
+
+
+def _stage_of_node() -> dict[str, str]:
+    """The stage of every node: the folders beside this one hold the wiring of a stage each."""
+    from importlib import import_module
+    from importlib.util import find_spec
+    from pkgutil import iter_modules
+
+    import archatlas.pipelines
+
+    stages: dict[str, str] = {}
+    for folder in iter_modules(archatlas.pipelines.__path__):
+        module = f"archatlas.pipelines.{folder.name}.pipeline"
+        if folder.ispkg and find_spec(module):
+            stages |= {node.name: folder.name for node in import_module(module).create_pipeline().nodes}
+    return stages

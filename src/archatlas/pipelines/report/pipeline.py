@@ -1,0 +1,78 @@
+"""Everything to one HTML page, metrics.json and a few figures."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from archatlas.pipelines.report.nodes import (
+    RUN_DATA,
+    draw_atlas,
+    draw_choice_importance,
+    draw_learning_curves,
+    draw_rank_correlation,
+    write_metrics,
+    write_report,
+)
+
+_METRICS_FROM = (
+    "space_summary",
+    "evaluations",
+    "evaluation_speed",
+    "tuning_summary",
+    "atlas_speed",
+    "audit_summary",
+    "winners",
+    "export_summary",
+    "stage_times",
+)
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Figures, metrics and page; none needs another."""
+    return pipeline(
+        [
+            node(
+                draw_atlas,
+                inputs=["atlas", "pareto_front", "winners", "verified_candidates", "params:report"],
+                outputs="figure_atlas",
+                name="draw_atlas",
+            ),
+            node(
+                draw_rank_correlation,
+                inputs="audit_summary",
+                outputs="figure_rank_correlation",
+                name="draw_rank_correlation",
+            ),
+            node(
+                draw_learning_curves,
+                inputs="supernet_curves",
+                outputs="figure_learning_curves",
+                name="draw_learning_curves",
+            ),
+            node(
+                draw_choice_importance,
+                inputs=["atlas", "image_description", "tuned_predictor", "params:space"],
+                outputs="figure_choice_importance",
+                name="draw_choice_importance",
+            ),
+            node(
+                write_metrics,
+                inputs={name: name for name in _METRICS_FROM},
+                outputs="metrics",
+                name="write_metrics",
+            ),
+            node(
+                write_report,
+                inputs={
+                    "parameters": "parameters",
+                    "experiment": "params:experiment",
+                    "seed": "params:seed",
+                    "space": "params:space",
+                    "report": "params:report",
+                    **{name: name for name in RUN_DATA},
+                },
+                outputs="report_html",
+                name="write_report",
+            ),
+        ]
+    )

@@ -1,0 +1,45 @@
+"""The node that answers every budget."""
+
+from typing import Any
+
+import pandas as pd
+
+from archatlas.images.description import ImageDescription
+from archatlas.search.parameters import SearchParameters
+from archatlas.spaces.parameters import SpaceParameters
+
+
+def search(
+    atlas: pd.DataFrame,
+    cost_table: pd.DataFrame,
+    latency_table: pd.DataFrame,
+    tuned_predictor: dict[str, Any],
+    tuned_predictor_state: dict[str, Any],
+    image_description: dict[str, Any],
+    search: SearchParameters,
+    space: SpaceParameters,
+    seed: int,
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Candidates of every budget, the Pareto fronts, and every bound in its cost's unit as the search used it."""
+    from archatlas.costs.ranges import least_and_most
+    from archatlas.search.answer import answer, enumerates, evolved
+    from archatlas.search.budgets import constraints_of, feasibility, require_feasible
+    from archatlas.search.enumeration import scored
+    from archatlas.spaces.presets import make_space
+
+    description = ImageDescription.model_validate(image_description)
+    made = make_space(space, description.input_shape, description.num_classes)
+    # Anew, and not from measure_costs: a changed budget asks for this stage alone.
+    constraints = feasibility(search.budgets, least_and_most(made, cost_table, latency_table))
+    require_feasible(constraints)
+    bounds = constraints_of(constraints)
+    budgets = {name: bounds.get(name, []) for name in search.budgets}
+    if enumerates(made, search):
+        candidates, front = answer(scored(atlas), budgets, search, whole_space=len(atlas) == made.networks)
+        return candidates, front, constraints
+    from archatlas.predictors.registry import load_predictor
+
+    predictor = load_predictor(tuned_predictor, tuned_predictor_state)
+    visited = evolved(predictor, made, budgets, search, cost_table=cost_table, latency_table=latency_table, seed=seed)
+    candidates, front = answer(visited, budgets, search, whole_space=False)
+    return candidates, front, constraints

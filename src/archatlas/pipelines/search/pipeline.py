@@ -1,0 +1,31 @@
+"""Atlas and budgets to candidates."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from archatlas.pipelines.search.nodes import search
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """One node: candidates of every budget, and Pareto fronts."""
+    return pipeline(
+        [
+            node(
+                search,
+                inputs={
+                    "atlas": "atlas",
+                    "cost_table": "cost_table",
+                    "latency_table": "latency_table",
+                    "tuned_predictor": "tuned_predictor",
+                    "tuned_predictor_state": "tuned_predictor_state",
+                    "image_description": "image_description",
+                    "search": "params:search",
+                    "space": "params:space",
+                    "seed": "params:seed",
+                },
+                outputs=["candidates", "pareto_front", "constraints"],
+                name="search",
+            )
+        ]
+    )

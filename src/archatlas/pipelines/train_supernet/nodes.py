@@ -1,0 +1,38 @@
+"""The node that trains super-networks."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from archatlas.images.description import ImageDescription
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.storage.work_store import WorkStore
+from archatlas.supernet.parameters import SupernetParameters
+from archatlas.training.parameters import DeviceParameters
+
+
+def train_supernet(
+    train_images: dict[str, Any],
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    supernet: SupernetParameters,
+    device: DeviceParameters,
+    seed: int,
+    work_folder: Path,
+) -> tuple[dict[str, Any], pd.DataFrame]:
+    """Super-networks by seed (state dicts ``seed_0``, ...) and their learning curves."""
+    from archatlas.images.dataset import ImageSplit
+    from archatlas.spaces.presets import make_space
+    from archatlas.supernet.train import train_supernets
+
+    description = ImageDescription.model_validate(image_description)
+    return train_supernets(
+        make_space(space, description.input_shape, description.num_classes),
+        ImageSplit.from_tensors(train_images),
+        description,
+        parameters=supernet,
+        device=device,
+        seed=seed,
+        work=WorkStore(work_folder),
+    )

@@ -1,0 +1,116 @@
+"""Candidates to winners."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from archatlas.pipelines.verify_candidates import nodes
+
+_IMAGES = {name: name for name in ("train_images", "validation_images", "image_description")}
+_TRAINING = {
+    **_IMAGES,
+    "space": "params:space",
+    "verification": "params:verification",
+    "device": "params:device",
+    "work_folder": "work_folder",
+}
+_SEED = {"seed": "params:seed"}
+_EVALUATION = {"supernets": "supernets", "evaluation": "params:evaluation"}
+_BUDGETS = {"constraints": "constraints", "search": "params:search", "costs": "params:costs"}
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Judge and time candidates, train finalists, comparisons and audit, choose on validation, then test once."""
+    return pipeline(
+        [
+            node(
+                nodes.evaluate_candidates,
+                inputs={
+                    "candidates": "candidates",
+                    **_IMAGES,
+                    **_EVALUATION,
+                    "space": "params:space",
+                    "device": "params:device",
+                    **_SEED,
+                    "work_folder": "work_folder",
+                },
+                outputs="candidate_evaluations",
+                name="evaluate_candidates",
+            ),
+            node(
+                nodes.measure_latency,
+                inputs={
+                    "candidates": "candidates",
+                    **_BUDGETS,
+                    "image_description": "image_description",
+                    "space": "params:space",
+                    "verification": "params:verification",
+                },
+                outputs="candidate_latency",
+                name="measure_latency",
+            ),
+            node(
+                nodes.train_candidates,
+                inputs={
+                    "candidate_latency": "candidate_latency",
+                    "candidates": "candidates",
+                    **_TRAINING,
+                    **_SEED,
+                },
+                outputs="candidate_trainings",
+                name="train_candidates",
+            ),
+            node(
+                nodes.choose_winners,
+                inputs={
+                    "candidates": "candidates",
+                    "candidate_evaluations": "candidate_evaluations",
+                    "candidate_latency": "candidate_latency",
+                    "candidate_trainings": "candidate_trainings",
+                    **_BUDGETS,
+                    "verification": "params:verification",
+                },
+                outputs=["verified_candidates", "chosen_winners"],
+                name="choose_winners",
+            ),
+            node(
+                nodes.train_comparisons,
+                inputs={
+                    **_BUDGETS,
+                    "cost_table": "cost_table",
+                    "latency_table": "latency_table",
+                    **_TRAINING,
+                    **_SEED,
+                },
+                outputs="comparison_trainings",
+                name="train_comparisons",
+            ),
+            node(
+                nodes.audit,
+                inputs={
+                    "sampled_architectures": "sampled_architectures",
+                    "tuned_predictor": "tuned_predictor",
+                    "tuned_predictor_state": "tuned_predictor_state",
+                    "cost_table": "cost_table",
+                    **_EVALUATION,
+                    **_TRAINING,
+                    **_SEED,
+                },
+                outputs=["audit", "audit_summary", "audit_trainings"],
+                name="audit",
+            ),
+            node(
+                nodes.test_winners,
+                inputs={
+                    "chosen_winners": "chosen_winners",
+                    "candidate_trainings": "candidate_trainings",
+                    "comparison_trainings": "comparison_trainings",
+                    "audit_trainings": "audit_trainings",
+                    "test_images": "test_images",
+                    **_TRAINING,
+                },
+                outputs=["winners", "winner_weights", "trainings"],
+                name="test_winners",
+            ),
+        ]
+    )

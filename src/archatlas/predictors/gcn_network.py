@@ -1,0 +1,156 @@
+"""An ensemble of graph convolutional networks as one torch module: every member's weights in one tensor, one forward pass."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding_bag
+
+from archatlas.encodings.node_classes import NodeClasses, WeightedSums
+
+
+@dataclass(frozen=True)
+class SparseRows:
+    """:class:`WeightedSums` as tensors, of a matrix with ``columns`` columns."""
+
+    members: Tensor
+    weights: Tensor
+    offsets: Tensor
+    columns: int
+
+    @classmethod
+    def of(cls, sums: WeightedSums, columns: int) -> SparseRows:
+        return cls(
+            torch.from_numpy(sums.members), torch.from_numpy(sums.weights), torch.from_numpy(sums.offsets), columns
+        )
+
+    @cached_property
+    def transposed(self) -> SparseRows:
+        rows = torch.bucketize(torch.arange(len(self.members)), self.offsets, right=True) - 1
+        order = torch.argsort(self.members, stable=True)
+        counts = torch.bincount(self.members, minlength=self.columns)
+        return SparseRows(rows[order], self.weights[order], counts.cumsum(0) - counts, len(self.offsets))
+
+    def __matmul__(self, dense: Tensor) -> Tensor:
+        """``[rows, ...]`` from ``[columns, ...]``."""
+        product: Tensor = _SparseProduct.apply(dense.reshape(len(dense), -1), self)  # type: ignore[no-untyped-call]
+        return product.view(-1, *dense.shape[1:])
+
+    def times(self, dense: Tensor) -> Tensor:
+        """``[rows, k]`` from ``[columns, k]``, without a gradient."""
+        return embedding_bag(self.members, dense, self.offsets, mode="sum", per_sample_weights=self.weights)
+
+
+class _SparseProduct(torch.autograd.Function):
+    """A product with a constant sparse matrix. PyTorch's own backward sorts the indices at every step; ours does it once."""
+
+    @staticmethod
+    def forward(ctx: Any, dense: Tensor, sparse: SparseRows) -> Tensor:  # type: ignore[override]
+        ctx.sparse = sparse
+        return sparse.times(dense)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return ctx.sparse.transposed.times(gradient.contiguous()), None
+
+
+@dataclass(frozen=True)
+class GraphTensors:
+    """:class:`NodeClasses` as tensors: what a :class:`GCNEnsemble` reads."""
+
+    features: Tensor
+    along: tuple[SparseRows, ...]
+    against: tuple[SparseRows, ...]
+    members: SparseRows
+    sizes: Tensor
+
+    @classmethod
+    def of(cls, classes: NodeClasses) -> GraphTensors:
+        sizes = [len(classes.features), *(len(sums.offsets) for sums in classes.along)]
+        return cls(
+            torch.from_numpy(classes.features),
+            tuple(SparseRows.of(sums, size) for sums, size in zip(classes.along, sizes, strict=False)),
+            tuple(SparseRows.of(sums, size) for sums, size in zip(classes.against, sizes, strict=False)),
+            SparseRows.of(classes.members, sizes[-1]),
+            torch.from_numpy(classes.sizes),
+        )
+
+
+class DirectedConvolution(nn.Module):
+    """``H' = (relu(N(A) H W_0 + b_0) + relu(N(A^T) H W_1 + b_1)) / 2``, ``N`` the row-normalised ``A + I``.
+
+    The layer of Neural Predictor (Wen et al., ECCV 2020, arXiv 1912.00848, section 3.2), for ``members`` networks side by
+    side.
+    """
+
+    def __init__(self, members: int, inputs: int, width: int, generator: torch.Generator) -> None:
+        super().__init__()
+        weight = torch.randn(2, members, inputs, width, generator=generator) * math.sqrt(2 / inputs)
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(2, members, width))
+
+    def forward(self, hidden: Tensor, along: SparseRows, against: SparseRows) -> Tensor:
+        """``[u, members, inputs]`` (or ``[u, inputs]``, read by all members) to ``[u', members, width]``."""
+        if hidden.ndim == 2:  # the first layer: averaging first is cheap and holds no parameters
+            sent = (along @ hidden, against @ hidden)
+            here = [torch.einsum("ui,eio->ueo", sent[d], self.weight[d]) for d in range(2)]
+        else:
+            # N (H W) instead of (N H) W: there are fewer classes before the layer than after it.
+            sent = tuple(torch.einsum("uei,eio->ueo", hidden, self.weight[d]) for d in range(2))
+            here = [along @ sent[0], against @ sent[1]]
+        return (torch.relu(here[0] + self.bias[0]) + torch.relu(here[1] + self.bias[1])) / 2
+
+
+class GCNEnsemble(nn.Module):
+    """``members`` GCNs: graphs to one number each.
+
+    The read-out is linear and starts at zero, and a graph's number is the mean of its nodes' numbers, or their sum (divided
+    by ``slots``, to keep it of order one). So what a member says is a sum of contributions of operations, each coloured by
+    its surroundings, and an untrained member says nothing.
+    """
+
+    def __init__(
+        self,
+        members: int,
+        inputs: int,
+        width: int,
+        depth: int,
+        *,
+        dropout: float,
+        pooling: Literal["sum", "mean"],
+        slots: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.pooling = pooling
+        self.slots = slots
+        self.generator = generator
+        self.layers = nn.ModuleList(
+            DirectedConvolution(members, inputs if layer == 0 else width, width, generator) for layer in range(depth)
+        )
+        self.read_out = nn.Parameter(torch.zeros(members, width))
+        self.bias = nn.Parameter(torch.zeros(members))
+
+    def forward(self, graphs: GraphTensors) -> Tensor:
+        """Numbers ``[n, members]``."""
+        hidden = graphs.features
+        for layer, along, against in zip(self.layers, graphs.along, graphs.against, strict=True):
+            hidden = self._drop(layer(hidden, along, against))
+        said = torch.einsum("uew,ew->ue", hidden, self.read_out)
+        total = graphs.members @ said
+        if self.pooling == "mean":
+            return total / graphs.sizes[:, None] + self.bias
+        return total / self.slots + self.bias
+
+    def _drop(self, hidden: Tensor) -> Tensor:
+        """Dropout, drawn from the ensemble's own generator; nodes of one class share the draw."""
+        if not self.training or self.dropout == 0:
+            return hidden
+        kept = torch.rand(hidden.shape, generator=self.generator) >= self.dropout
+        return hidden * kept / (1 - self.dropout)

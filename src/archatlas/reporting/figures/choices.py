@@ -1,0 +1,96 @@
+"""Which choice matters at which position, read off the atlas."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+
+from archatlas.reporting.figures.theme import empty, themed
+from archatlas.reporting.run import atlas_scores
+from archatlas.spaces.chain import ChainSpace
+
+_PART = 100_000
+"""Networks parsed at a time: names take 4 bytes a character while they are parsed."""
+
+
+def choice_importance(atlas: pd.DataFrame, space: ChainSpace) -> pd.DataFrame:
+    """Mean predicted score of the networks that have a choice at a position, minus the mean of all networks.
+
+    Returns a row per (position, choice): position, label (stage.place, counted from 1), choice, operation, networks,
+    difference (in the score's unit; NaN if no network has it). Networks are in canonical form.
+    """
+    scores = atlas_scores(atlas)
+    names = atlas["network"].to_numpy()
+    most = max(space.num_choices)
+    counts = np.zeros((len(space.num_choices), most))
+    sums = np.zeros_like(counts)
+    for start in range(0, len(names), _PART):
+        choices = space.parse(names[start : start + _PART].astype(str))
+        part = scores[start : start + _PART]
+        for position in range(len(space.num_choices)):
+            counts[position] += np.bincount(choices[:, position], minlength=most)
+            sums[position] += np.bincount(choices[:, position], weights=part, minlength=most)
+    mean = scores.mean() if len(scores) else np.nan
+    rows = []
+    for position, offered in enumerate(space.num_choices):
+        for choice in range(offered):
+            count = counts[position, choice]
+            rows.append(
+                {
+                    "position": position,
+                    "label": position_label(space, position),
+                    "choice": choice,
+                    "operation": str(space.operation(position, choice)),
+                    "networks": int(count),
+                    "difference": sums[position, choice] / count - mean if count else np.nan,
+                }
+            )
+    return pd.DataFrame(rows)
+
+
+def position_label(space: ChainSpace, position: int) -> str:
+    """Stage and place within it, counted from 1: ``2.3``."""
+    stage = space.stage_of(position)
+    first = next(other for other in range(position + 1) if space.stage_of(other) == stage)
+    return f"{stage + 1}.{position - first + 1}"
+
+
+def figure_choice_importance(importance: pd.DataFrame, *, target: str = "accuracy") -> go.Figure:
+    """Heat map of ``choice_importance``: positions along the chain, operations up; blue helps, orange hurts."""
+    if importance.empty or importance["networks"].sum() == 0:
+        return empty("The atlas is empty.")
+    scale, unit = (100.0, " points") if target == "accuracy" else (1.0, "")
+    labels = list(dict.fromkeys(importance["label"]))
+    operations = list(dict.fromkeys(importance["operation"]))
+    # Every operation in the order of the space, also where the first position does not offer it (skip comes last).
+    grid = importance.pivot(index="operation", columns="label", values="difference").reindex(operations)[labels]
+    values = (scale * grid.to_numpy(np.float64)).round(4)
+    widest = float(np.nanmax(np.abs(values))) or 1.0
+    shown = [[None if np.isnan(value) else float(value) for value in row] for row in values]
+    figure = go.Figure(
+        go.Heatmap(
+            x=labels,
+            y=operations,
+            z=shown,
+            text=[["" if value is None else f"{value:+.1f}" if scale > 1 else f"{value:+.3f}" for value in row] for row in shown],
+            texttemplate="%{text}",
+            autocolorscale=True,
+            # One step beyond both ends makes plotly see a range around zero even if all differences have one sign.
+            zmin=-widest,
+            zmax=widest,
+            zmid=0,
+            xgap=2,
+            ygap=2,
+            hoverongaps=False,
+            hovertemplate="position %{x}, %{y}: %{z:+.2f}" + unit + "<extra></extra>",
+            colorbar={"title": {"text": "points" if scale > 1 else "score"}},
+        )
+    )
+    return themed(
+        figure,
+        height=110 + 44 * len(operations),
+        xaxis={"title": {"text": "position (stage.place)"}, "type": "category", "showgrid": False, "side": "bottom"},
+        yaxis={"autorange": "reversed", "type": "category", "showgrid": False, "ticks": ""},
+        margin={"t": 16},
+    )

@@ -1,0 +1,125 @@
+"""All that a finished run left, as the report reads it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from archatlas.errors import ArchatlasError
+from archatlas.reporting.parameters import ReportParameters
+from archatlas.spaces.chain import ChainSpace
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """Parameters and catalogued data sets of one experiment, by their catalog names.
+
+    Tables may be empty (no latency, no audit, one seed) and winners may be 'none': the report then says so.
+    """
+
+    parameters: Json
+    experiment: str
+    seed: int
+    space: ChainSpace
+    report: ReportParameters
+
+    image_description: Json
+    class_counts: pd.DataFrame
+    space_summary: Json
+    cost_table: pd.DataFrame
+    latency_table: pd.DataFrame
+    latency_check: pd.DataFrame
+    feasibility: pd.DataFrame
+    supernet_curves: pd.DataFrame
+    evaluations: pd.DataFrame
+    evaluation_speed: Json
+    predictor_scores: pd.DataFrame
+    tuning_trials: pd.DataFrame
+    tuning_summary: Json
+    tuned_predictor: Json
+    atlas: pd.DataFrame
+    atlas_speed: Json
+    candidates: pd.DataFrame
+    pareto_front: pd.DataFrame
+    trainings: pd.DataFrame
+    verified_candidates: pd.DataFrame
+    winners: Sequence[Json]
+    audit: pd.DataFrame
+    audit_summary: Json
+    export_summary: Json
+    stage_times: Json
+
+    @property
+    def target(self) -> str:
+        """What the predictor was fitted to: ``accuracy`` or ``log_loss``."""
+        return str(self.tuned_predictor.get("target") or "accuracy")
+
+    @property
+    def found(self) -> list[Json]:
+        """Winners of the budgets that have one."""
+        return [winner for winner in self.winners if winner.get("status") == "found"]
+
+
+def score_column(atlas: pd.DataFrame) -> str:
+    """The atlas's column of predictions, ``predicted_supernet_accuracy`` or ``predicted_supernet_log_loss``."""
+    for column in atlas.columns:
+        if str(column).startswith("predicted_supernet_"):
+            return str(column)
+    raise ArchatlasError(
+        f"the atlas has no column `predicted_supernet_...`, but only {list(atlas.columns)}; run map_space again"
+    )
+
+
+def atlas_scores(atlas: pd.DataFrame) -> NDArray[np.float64]:
+    """Predicted scores ``[n]``, higher is better: accuracy as it is, log loss negated."""
+    column = score_column(atlas)
+    values = atlas[column].to_numpy(np.float64)
+    return -values if column.endswith("log_loss") else values
+
+
+def costs_in(table: pd.DataFrame) -> list[str]:
+    """Which of ``macs``, ``params`` and ``predicted_latency_ms`` the table holds figures for."""
+    known = ("macs", "params", "predicted_latency_ms")
+    return [cost for cost in known if cost in table and bool(table[cost].notna().any())]
+
+
+def winners_table(winners: Sequence[Json], verified_candidates: pd.DataFrame) -> pd.DataFrame:
+    """One row per found winner: budget, network, predicted_score, macs, params, latency_ms and predicted_latency_ms."""
+    rows = []
+    for winner in winners:
+        if winner.get("status") != "found":
+            continue
+        verified = verified_row(verified_candidates, str(winner["budget"]), str(winner["architecture"]))
+        rows.append(
+            {
+                "budget": str(winner["budget"]),
+                "network": str(winner["architecture"]),
+                "predicted_score": _number(winner.get("predicted")),
+                "macs": _number(winner.get("macs")),
+                "params": _number(winner.get("params")),
+                "latency_ms": _number(winner.get("latency_ms")),
+                "predicted_latency_ms": _number(verified.get("predicted_latency_ms")),
+            }
+        )
+    columns = ["budget", "network", "predicted_score", "macs", "params", "latency_ms", "predicted_latency_ms"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def verified_row(verified_candidates: pd.DataFrame, budget: str, network: str) -> dict[str, Any]:
+    """The verified candidate of this budget and network as a dictionary, or an empty one."""
+    if verified_candidates.empty:
+        return {}
+    here = (verified_candidates["budget"] == budget) & (verified_candidates["network"] == network)
+    rows = verified_candidates[here].to_dict("records")
+    return {str(key): value for key, value in rows[0].items()} if rows else {}
+
+
+def _number(value: Any) -> float:
+    return float("nan") if value is None else float(value)

@@ -1,0 +1,316 @@
+"""The sections of the page, in the order of the reader's questions: what was found, can it be trusted, how was it made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archatlas.reporting import numbers, sentences, tables
+from archatlas.reporting.architecture_drawing import draw_chain
+from archatlas.reporting.blocks import Cards, Chart, Drawing, Facts, Grid, Section, TableBlock, Text
+from archatlas.reporting.figures.atlas import figure_atlas
+from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance
+from archatlas.reporting.figures.ranking import (
+    figure_accuracy_histogram,
+    figure_predicted_against_measured,
+    figure_rank_correlation,
+)
+from archatlas.reporting.figures.results import (
+    figure_class_accuracy,
+    figure_class_counts,
+    figure_comparison,
+    figure_latency_check,
+)
+from archatlas.reporting.figures.training import figure_learning_curves, figure_tuning
+from archatlas.reporting.provenance import provenance_section, time_section, use_section
+from archatlas.reporting.run import Run, costs_in
+
+
+def make_sections(run: Run) -> list[Section]:
+    """All sections of the page."""
+    return [
+        found_section(run),
+        asked_section(run),
+        drawing_section(run),
+        atlas_section(run),
+        trust_section(run),
+        measured_section(run),
+        choices_section(run),
+        predictor_section(run),
+        supernet_section(run),
+        latency_section(run),
+        classes_section(run),
+        use_section(run),
+        time_section(run),
+        provenance_section(run),
+    ]
+
+
+def found_section(run: Run) -> Section:
+    blocks: list[Any] = [Text(sentences.verdict(len(run.found), len(run.winners))), Cards(tuple(tables.cards(run)))]
+    budgets = [str(winner["budget"]) for winner in run.found]
+    if budgets:
+        blocks.append(
+            Chart(
+                "comparison",
+                figure_comparison(run.trainings, budgets),
+                "Test accuracy of every training of the winners, of random networks and of a scaled MobileNet, by budget",
+                "What the search bought",
+            )
+        )
+        blocks.append(
+            Text(
+                "Each mark above is one training and a short line is a mean. All were trained alike from scratch, and the "
+                "random networks keep the same budget."
+            )
+        )
+    if len(run.verified_candidates):
+        blocks.append(TableBlock(tables.candidates_table(run), "All candidates that were verified", folded=True))
+    return Section(
+        "found",
+        "What was found",
+        "One card per budget: the best network that keeps it. The winner is chosen on validation images; the test "
+        "accuracy (mean ± standard deviation over training seeds) was measured once, afterwards.",
+        blocks,
+    )
+
+
+def asked_section(run: Run) -> Section:
+    description, space = run.image_description, run.space_summary
+    size = description.get("image_size")
+    twins = space.get("size", 0) != space.get("networks", 0)
+    facts = (
+        ("images", str(description.get("source", numbers.DASH))),
+        ("form", f"{size} × {size} pixels, {'grey' if description.get('channels') == 1 else 'colour'}"),
+        ("classes", numbers.whole(len(description.get("class_names", ())))),
+        ("search space", f"{space.get('name')}: {len(run.space.num_choices)} positions"),
+        ("architectures", numbers.whole(space.get("size"))),
+        ("distinct networks", numbers.whole(space.get("networks"))),
+    )
+    blocks: list[Any] = [
+        Facts(facts),
+        Text(
+            f"{numbers.whole(space.get('size'))} architectures are {numbers.whole(space.get('networks'))} networks: a chain "
+            "computes the same wherever within a stage a skip stands."
+            if twins
+            else "Every architecture of the space is a network of its own."
+        ),
+        Grid(
+            (
+                TableBlock(tables.splits_table(run), "Images of each split"),
+                Chart("class-counts", figure_class_counts(run.class_counts), "Images of each class by split", "Images per class"),
+            )
+        ),
+    ]
+    balance = sentences.imbalance(run.class_counts)
+    if balance:
+        blocks.append(Text(balance))
+    if len(run.feasibility):
+        blocks.append(TableBlock(tables.budgets_table(run.feasibility), "Budgets, and what the space has to offer"))
+    return Section(
+        "asked",
+        "What was asked",
+        "The images, the space of networks that was searched, and the limits that a winner must keep. A limit given as a "
+        "percentage lies that part of the way from the least cost in the space to the largest.",
+        blocks,
+    )
+
+
+def drawing_section(run: Run) -> Section:
+    blocks: list[Any] = [
+        Drawing(
+            draw_chain(run.space, str(winner["architecture"]), run.cost_table),
+            f"{winner['budget']}: {winner['architecture']}",
+        )
+        for winner in run.found
+    ]
+    return Section(
+        "drawing",
+        "The winners, drawn",
+        "Each box is an operation with its widths (channels in \u2192 out) and its MACs; images flow along the arrows, a row "
+        "per stage. The colour is the kernel size, an arc above a box says that its input is added to its output, and a "
+        "dashed box is a skip, which computes nothing.",
+        blocks or [Text("There is no winner to draw.")],
+    )
+
+
+def atlas_section(run: Run) -> Section:
+    charts = tuple(
+        Chart(
+            f"atlas-{cost.replace('_', '-')}",
+            figure_atlas(
+                run.atlas, run.pareto_front, run.winners, run.verified_candidates, cost=cost, bins=run.report.atlas_bins
+            ),
+            f"Number of networks by {numbers.COST_TITLES[cost]} and predicted score, with Pareto front and winners",
+            f"Predicted score and {numbers.COST_TITLES[cost]}",
+        )
+        for cost in costs_in(run.atlas)
+    )
+    rate = run.atlas_speed.get("architectures_per_second")
+    speed = "" if numbers.is_missing(rate) else f", at {numbers.short(rate)} a second"
+    return Section(
+        "atlas",
+        "The atlas",
+        f"{numbers.whole(len(run.atlas))} networks were predicted{speed}. Colour is how many networks have that cost and "
+        "score (on a logarithmic scale); no network lies above the Pareto front, and the marks on or near it are the "
+        "winners.",
+        charts or [Text("The atlas is empty.")],
+    )
+
+
+def trust_section(run: Run) -> Section:
+    paired = sentences.predictor_against_supernet(run.audit_summary, sentences.coverage(run.parameters))
+    counted = sentences.against_params(run.audit_summary)
+    blocks: list[Any] = [Text(paired)]
+    if run.audit_summary.get("count"):
+        blocks.append(
+            Chart(
+                "rank-correlation",
+                figure_rank_correlation(run.audit_summary),
+                "Kendall tau-b of predictor, super-network, params and MACs with the truth",
+                "Rank correlation with the truth",
+            )
+        )
+    if counted:
+        blocks.append(Text(counted))
+    if len(run.audit):
+        blocks.append(
+            Chart(
+                "accuracy-histogram",
+                figure_accuracy_histogram(run.audit),
+                "Histogram of validation accuracies of the audit networks",
+                "How far apart the networks are",
+            )
+        )
+        spread = sentences.spread(run.audit_summary)
+        if spread:
+            blocks.append(Text(spread))
+    return Section(
+        "trust",
+        "How true the scores are",
+        "For the audit, networks were drawn uniformly and trained alone; they are never used to fit or to choose. Kendall "
+        "tau-b is 1 if a score ranks them as the truth does and 0 if it ranks them at random. Whiskers are "
+        f"{sentences.coverage(run.parameters)} bootstrap intervals, and the dashed line is how well two trainings of the same networks agree.",
+        blocks,
+    )
+
+
+def measured_section(run: Run) -> Section:
+    blocks: list[Any] = [
+        Chart(
+            "predicted-measured",
+            figure_predicted_against_measured(run.audit, run.verified_candidates, run.winners, target=run.target),
+            "Scores against validation accuracies of the same networks trained alone",
+        )
+    ]
+    return Section(
+        "measured",
+        "Predicted against measured",
+        "Each dot is a network: its score to the right, its accuracy when trained alone upwards. Only the order matters, "
+        "since a score is an estimate of the super-network's accuracy: the closer the dots are to one rising line, the better.",
+        blocks,
+    )
+
+
+def choices_section(run: Run) -> Section:
+    importance = choice_importance(run.atlas, run.space)
+    return Section(
+        "choices",
+        "Which choices matter",
+        "For each position and operation: the mean predicted score of all networks that have it, minus the mean of all "
+        "networks. Blue helps, orange hurts. Skips are written last in a stage, so a skip there means that the stage has at "
+        "least one.",
+        [
+            Chart(
+                "choice-importance",
+                figure_choice_importance(importance, target=run.target),
+                "Heat map of the difference in predicted score by position and operation",
+            )
+        ],
+    )
+
+
+def predictor_section(run: Run) -> Section:
+    blocks: list[Any] = [
+        Text(text)
+        for text in (
+            sentences.gcn_against(run.predictor_scores, "ridge"),
+            sentences.gcn_against(run.predictor_scores, "params"),
+            sentences.tuned_sentence(run.tuning_summary),
+        )
+        if text
+    ]
+    if len(run.predictor_scores):
+        blocks.append(TableBlock(tables.predictors_table(run.predictor_scores), "Predictors, mean ± std over the splits"))
+    blocks.append(
+        Chart("tuning", figure_tuning(run.tuning_trials), "Value of each trial of the tuning study", "Tuning history")
+    )
+    return Section(
+        "predictor",
+        "The predictor and its baselines",
+        "Cross-seed scores count: the predictor is judged on another super-network seed and on other validation images than "
+        "it was fitted to. Same-seed scores reward learning one super-network's bias and are only a diagnostic.",
+        blocks,
+    )
+
+
+def supernet_section(run: Run) -> Section:
+    seeds = run.supernet_curves["seed"].nunique() if len(run.supernet_curves) else 0
+    several = (
+        "The seeds' disagreement is the noise that the predictor must see through."
+        if seeds > 1
+        else "Only one seed was trained, so there is no cross-seed score."
+    )
+    return Section(
+        "supernet",
+        "The super-network's training",
+        f"Loss and accuracy on the training images by epoch, averaged over the subnets of each step. {several}",
+        [Chart("learning-curves", figure_learning_curves(run.supernet_curves), "Learning curves of the super-network")],
+    )
+
+
+def latency_section(run: Run) -> Section:
+    blocks: list[Any] = []
+    if len(run.latency_check):
+        blocks = [
+            Text(sentences.latency_error(run.latency_check)),
+            Chart("latency-check", figure_latency_check(run.latency_check), "Predicted against measured latency"),
+        ]
+    elif len(run.latency_table):
+        blocks = [Text("A latency table was given, but no whole network was measured against it here.")]
+    else:
+        blocks = [Text("This run has no latency table, so nothing is said about latency.")]
+    return Section(
+        "latency",
+        "Latency, predicted and measured",
+        "A chain's latency is predicted as the sum of its parts. Each dot is a whole network that was measured as well; on "
+        "the dotted line both agree." + _latency_setting(run),
+        blocks,
+    )
+
+
+def _latency_setting(run: Run) -> str:
+    if run.latency_table.empty:
+        return ""
+    row: Mapping[Any, Any] = run.latency_table.iloc[0].to_dict()
+    threads = int(row["threads"])
+    return (
+        f" Device: {row['device']}, batch of {int(row['batch_size'])}, {threads} thread{'s' if threads != 1 else ''} "
+        f"({row['source']})."
+    )
+
+
+def classes_section(run: Run) -> Section:
+    names = [str(name) for name in run.image_description.get("class_names", ())]
+    tested = any(winner.get("per_class_accuracy") for winner in run.winners)
+    return Section(
+        "classes",
+        "Accuracy of each class",
+        "How many of the test images of each class the winners name rightly. Classes stand from the hardest to the easiest; "
+        "a class with few images has a coarse figure.",
+        [
+            Chart("class-accuracy", figure_class_accuracy(run.winners, names), "Test accuracy of each class by winner")
+            if tested
+            else Text("No winner was tested.")
+        ],
+    )

@@ -1,0 +1,117 @@
+"""The whole answer of the search: candidates per budget and Pareto fronts, read from the atlas or evolved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from archatlas.costs.constraints import Constraint, CostName
+from archatlas.costs.table import costs_of
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.protocol import Predictor
+from archatlas.search.enumeration import SCORED_COLUMNS, candidates_of, rank_score
+from archatlas.search.parameters import SearchParameters
+from archatlas.search.pareto import pareto_fronts
+from archatlas.spaces.protocol import Choices, Enumerable, SearchSpace
+from archatlas.training.seeds import mixed_seed
+
+LARGEST_ENUMERATED = 1_000_000
+"""Networks; spaces with more are evolved where ``search.method`` is ``auto``."""
+
+_BUDGETS, _FRONTS = range(2)
+
+
+def enumerates(space: SearchSpace, parameters: SearchParameters) -> bool:
+    """Whether the answer is read from the atlas."""
+    if parameters.method == "auto":
+        return isinstance(space, Enumerable) and space.networks <= LARGEST_ENUMERATED
+    return parameters.method == "enumerate"
+
+
+def answer(
+    table: pd.DataFrame,
+    budgets: Mapping[str, Sequence[Constraint]],
+    parameters: SearchParameters,
+    *,
+    whole_space: bool = True,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Candidates of every budget and the fronts of a scored table (``enumeration.SCORED_COLUMNS``).
+
+    Raises:
+        ArchatlasError: a budget that no row keeps.
+    """
+    candidates = candidates_of(table, budgets, parameters, whole_space=whole_space)
+    score = rank_score(table, parameters.rank_by, parameters.confidence)
+    return candidates, pareto_fronts(table, score, _known_costs(table))
+
+
+def _known_costs(table: pd.DataFrame) -> list[CostName]:
+    return ["macs", "params", *(["latency_ms"] if table["predicted_latency_ms"].notna().any() else [])]  # type: ignore[list-item]
+
+
+def predicted(
+    predictor: Predictor, space: SearchSpace, choices: Choices, cost_table: pd.DataFrame, latency_table: pd.DataFrame
+) -> pd.DataFrame:
+    """``enumeration.SCORED_COLUMNS`` of canonical rows, by the predictor and the cost tables."""
+    prediction = predictor.predict(ArchitectureBatch(space, choices, cost_table=cost_table))
+    costs = costs_of(space, choices, cost_table, latency_table)
+    if "predicted_latency_ms" not in costs:
+        costs["predicted_latency_ms"] = np.nan
+    named = costs.assign(
+        network=pd.Series(space.names(choices), dtype="str"),
+        predicted_score=prediction.mean,
+        predicted_std=prediction.std,
+    )
+    return named[SCORED_COLUMNS]
+
+
+def evolved(
+    predictor: Predictor,
+    space: SearchSpace,
+    budgets: Mapping[str, Sequence[Constraint]],
+    parameters: SearchParameters,
+    *,
+    cost_table: pd.DataFrame,
+    latency_table: pd.DataFrame,
+    seed: int,
+) -> pd.DataFrame:
+    """All different networks that the evolutions for the budgets and for the fronts visited, scored."""
+    from archatlas.search.evolution import evolve
+
+    def predict(choices: Choices) -> pd.DataFrame:
+        return predicted(predictor, space, choices, cost_table, latency_table)
+
+    def objective(table: pd.DataFrame) -> NDArray[np.float64]:
+        return rank_score(table, parameters.rank_by, parameters.confidence)
+
+    settings = parameters.evolution
+    visited = [
+        evolve(
+            space,
+            predict,
+            constraints,
+            parameters=settings,
+            evaluations=settings.evaluations,
+            seed=mixed_seed(seed, _BUDGETS, number),
+            objective=objective,
+        )
+        for number, constraints in enumerate(budgets.values())
+    ]
+    if settings.front_evaluations:
+        visited += [
+            evolve(
+                space,
+                predict,
+                [],
+                parameters=settings,
+                evaluations=settings.front_evaluations,
+                seed=mixed_seed(seed, _FRONTS, number),
+                objective=objective,
+                against=cost,
+            )
+            for number, cost in enumerate(_known_costs(visited[0]))
+        ]
+    return pd.concat(visited, ignore_index=True).drop_duplicates("network", ignore_index=True)

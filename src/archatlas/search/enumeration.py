@@ -1,0 +1,145 @@
+"""Ranking a table of predicted networks (the atlas, or all that an evolution visited) under constraints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from archatlas.costs.constraints import COST_COLUMNS, Constraint, satisfied
+from archatlas.errors import ArchatlasError
+from archatlas.search.parameters import SearchParameters
+
+if TYPE_CHECKING:
+    from archatlas.spaces.protocol import SearchSpace
+
+SCORED_COLUMNS = ["network", "predicted_score", "predicted_std", "macs", "params", "predicted_latency_ms"]
+_PREDICTION = "predicted_supernet_"
+
+
+def scored(atlas: pd.DataFrame) -> pd.DataFrame:
+    """The atlas with ``SCORED_COLUMNS``: a score that is higher for the better, and NaN for latency that is not known.
+
+    A log loss is negated, an accuracy is taken as it is.
+    """
+    named = [column for column in atlas.columns if column.startswith(_PREDICTION)]
+    if len(named) != 1:
+        raise ArchatlasError(f"the atlas must have one column `{_PREDICTION}<target>`, but has {named}; make it again")
+    target = named[0].removeprefix(_PREDICTION)
+    mean = atlas[named[0]].to_numpy(dtype=np.float64)
+    unknown = np.full(len(atlas), np.nan)
+    return pd.DataFrame(
+        {
+            "network": atlas["network"],
+            "predicted_score": -mean if target == "log_loss" else mean,
+            "predicted_std": atlas["predicted_std"].astype("float64"),
+            "macs": atlas["macs"].astype("int64"),
+            "params": atlas["params"].astype("int64"),
+            "predicted_latency_ms": atlas.get("predicted_latency_ms", pd.Series(unknown, index=atlas.index)),
+        }
+    )
+
+
+def rank_score(table: pd.DataFrame, rank_by: str, confidence: float) -> NDArray[np.float64]:
+    """What networks are ranked by, ``[n]``: the predicted mean, or mean - confidence x standard deviation."""
+    mean = table["predicted_score"].to_numpy(dtype=np.float64)
+    return mean - confidence * table["predicted_std"].to_numpy(dtype=np.float64) if rank_by == "lower_bound" else mean
+
+
+def top_candidates(
+    table: pd.DataFrame, constraints: Iterable[Constraint], parameters: SearchParameters
+) -> pd.DataFrame:
+    """The ``top_k`` best rows that keep every constraint, best first, with their rank from 1. Ties go to fewer MACs.
+
+    Args:
+        table: columns ``SCORED_COLUMNS``.
+        constraints: bounds, all of which a row must keep.
+        parameters: how many rows, and what they are ranked by.
+    """
+    kept = np.flatnonzero(satisfied(table, constraints))
+    part = table.iloc[kept]
+    score = rank_score(part, parameters.rank_by, parameters.confidence)
+    if len(part) > 4 * parameters.top_k:  # all rows that can be among the best, ties included
+        least = -np.partition(-score, parameters.top_k - 1)[parameters.top_k - 1]
+        near = np.flatnonzero(score >= least)
+        part, score = part.iloc[near], score[near]
+    order = np.lexsort((part["network"].to_numpy(dtype=np.str_), part["macs"].to_numpy(), -score))[: parameters.top_k]
+    best = part.iloc[order][SCORED_COLUMNS].reset_index(drop=True)
+    best.insert(0, "rank", np.arange(1, len(best) + 1, dtype=np.int64))
+    return best
+
+
+def nearest_misses(table: pd.DataFrame, constraints: Sequence[Constraint], count: int) -> pd.DataFrame:
+    """The ``count`` rows that overstep their worst constraint by the smallest part of its limit, best first.
+
+    A column ``excess`` says by what part: 0.05 is 5% beyond the limit.
+    """
+    excess = np.full(len(table), -np.inf)
+    for constraint in constraints:
+        excess = np.fmax(excess, constraint.excess(table[COST_COLUMNS[constraint.cost]].to_numpy()))
+    order = np.lexsort((-table["predicted_score"].to_numpy(), excess))[:count]
+    return table.iloc[order].assign(excess=excess[order]).reset_index(drop=True)
+
+
+def candidates_of(
+    table: pd.DataFrame, budgets: Mapping[str, Sequence[Constraint]], parameters: SearchParameters, *, whole_space: bool
+) -> pd.DataFrame:
+    """Candidates of every budget: budget, rank and ``SCORED_COLUMNS``.
+
+    Raises:
+        ArchatlasError: no network of the table keeps all bounds of a budget, with the network that comes nearest.
+    """
+    parts = []
+    for name, constraints in budgets.items():
+        best = top_candidates(table, constraints, parameters)
+        if best.empty:
+            raise ArchatlasError(_impossible(name, table, constraints, whole_space))
+        best.insert(0, "budget", name)
+        parts.append(best)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _impossible(name: str, table: pd.DataFrame, constraints: Sequence[Constraint], whole_space: bool) -> str:
+    bounds = ", ".join(str(constraint) for constraint in constraints)
+    looked = "no network of the space" if whole_space else f"none of the {len(table):,} networks visited"
+    nearest = nearest_misses(table, constraints, 1).iloc[0]
+    costs = ", ".join(
+        f"{COST_COLUMNS[cost]} {nearest[COST_COLUMNS[cost]]:,.6g}" for cost in sorted({c.cost for c in constraints})
+    )
+    return (
+        f"`search.budgets.{name}`: {looked} keeps all of its bounds at once ({bounds}). The nearest is "
+        f"{nearest['network']} with {costs}. Relax one of the bounds."
+    )
+
+
+def jointly_feasible(
+    space: SearchSpace,
+    budgets: Mapping[str, Sequence[Constraint]],
+    cost_table: pd.DataFrame | None,
+    latency_table: pd.DataFrame | None,
+    *,
+    largest: int = 1_000_000,
+    chunk: int = 65_536,
+) -> dict[str, bool]:
+    """Whether some network keeps all bounds of a budget at once, by counting the costs of every network of the space.
+
+    Only budgets with two bounds or more, and only spaces that are enumerable and have at most ``largest`` networks, are
+    looked at: the others are left out of the answer.
+    """
+    from archatlas.costs.table import costs_of
+    from archatlas.spaces.protocol import Enumerable
+
+    found = {name: False for name, constraints in budgets.items() if len(constraints) > 1}
+    if not isinstance(space, Enumerable) or space.networks > largest or not found:
+        return {}
+    for start in range(0, space.networks, chunk):
+        choices = space.enumerate_networks(start, min(start + chunk, space.networks))
+        costs = costs_of(space, choices, cost_table, latency_table)
+        for name in found:
+            found[name] = found[name] or bool(satisfied(costs, budgets[name]).any())
+        if all(found.values()):
+            break
+    return found

@@ -1,0 +1,20 @@
+"""Kedro project settings (https://docs.kedro.org/en/stable/kedro_project_setup/settings.html)."""
+
+from archatlas.kedro_ext.announcement import AnnouncementHook
+from archatlas.kedro_ext.parameter_check import ParameterCheckHook
+from archatlas.kedro_ext.run_lock import RunLockHook
+from archatlas.kedro_ext.stage_times import StageTimesHook
+
+HOOKS = (
+    ParameterCheckHook("archatlas.pipelines.parameters:ProjectParameters"),
+    RunLockHook(folder_dataset="work_folder"),
+    AnnouncementHook("archatlas.pipelines.plan:describe_run", "archatlas.pipelines.plan:describe_results"),
+    StageTimesHook(dataset="stage_times"),
+)
+
+# Environments change single keys of a stage's parameters, not the whole stage.
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft"},
+}

@@ -1,0 +1,461 @@
+"""Chains of MBConv blocks: at each position a kernel and an expansion, or a skip.
+
+Moving an identity within a run of positions of one shape changes the name and not the network, so a run is described by
+which blocks it holds, in which order: its canonical form has the identities last. A space is then a product of runs, and
+every network has a number in a mixed-radix system whose digits are the runs.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from functools import cached_property
+from itertools import combinations, product
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from archatlas.errors import ArchatlasError
+from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.spaces.protocol import Choices, Names
+
+if TYPE_CHECKING:
+    from torch import nn
+
+    from archatlas.networks.counting import ModuleCost
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What stands at a position: an MBConv of ``kernel`` and ``expansion``, or (kernel 0) a skip."""
+
+    kernel: int
+    expansion: int
+
+    @classmethod
+    def parse(cls, text: str) -> Operation:
+        """From ``"k5e6"`` or ``"skip"``."""
+        if text == "skip":
+            return cls(0, 0)
+        kernel, expansion = int(text[1]), int(text[3])
+        if kernel % 2 == 0:
+            raise ArchatlasError(f"`space.choices`: kernels must be odd, but got {text!r}; write k3e6, k5e6, ...")
+        return cls(kernel, expansion)
+
+    @property
+    def is_skip(self) -> bool:
+        return self.kernel == 0
+
+    def __str__(self) -> str:
+        return "skip" if self.is_skip else f"k{self.kernel}e{self.expansion}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``depth`` positions of ``width`` channels; the first has ``stride``."""
+
+    width: int
+    depth: int
+    stride: Literal[1, 2]
+
+
+@dataclass(frozen=True)
+class _Position:
+    in_shape: tuple[int, int, int]
+    out_width: int
+    stride: int
+    stage: int
+    operations: tuple[Operation, ...]
+
+    @property
+    def keeps_shape(self) -> bool:
+        return self.stride == 1 and self.in_shape[0] == self.out_width
+
+
+@dataclass(frozen=True)
+class _Run:
+    """Positions ``start`` to ``stop`` of one shape and one set of choices, among which a skip is an identity.
+
+    With ``m`` blocks to choose from and ``L`` positions the run computes ``1 + m + ... + m^L`` different things. They are
+    numbered by how many blocks there are, then by the blocks, read as digits. A run without an identity has ``m^L``.
+    """
+
+    start: int
+    stop: int
+    skip: int | None
+    blocks: NDArray[np.int8]
+
+    @property
+    def length(self) -> int:
+        return self.stop - self.start
+
+    @cached_property
+    def first_of_length(self) -> list[int]:
+        """Number of the first canonical form with k blocks, k from ``least`` to ``length``; then the total."""
+        counts = [len(self.blocks) ** blocks for blocks in range(self.fewest, self.length + 1)]
+        return [0, *np.cumsum(np.array(counts, dtype=object)).tolist()]
+
+    @property
+    def fewest(self) -> int:
+        return self.length if self.skip is None else 0
+
+    @property
+    def networks(self) -> int:
+        return int(self.first_of_length[-1])
+
+    def decode(self, numbers: NDArray[np.int64]) -> Choices:
+        """Canonical forms ``[n, length]`` with these numbers."""
+        rows = np.full((len(numbers), self.length), 0 if self.skip is None else self.skip, dtype=np.int8)
+        for step, first in enumerate(self.first_of_length[:-1]):
+            blocks = self.fewest + step
+            here = (numbers >= first) & (numbers < self.first_of_length[step + 1])
+            rest = numbers[here] - first
+            for position in reversed(range(blocks)):
+                rest, digit = np.divmod(rest, len(self.blocks))
+                rows[here, position] = self.blocks[digit]
+        return rows
+
+
+_SEPARATORS = ("-", "_")
+"""Between positions of a stage, and between stages. A space of one-character tokens uses none."""
+
+
+@dataclass(frozen=True)
+class ChainSpace:
+    """A stem, ``stages`` of positions that each hold one of ``operations``, and a head.
+
+    Implements SearchSpace, Enumerable, HasTwins and PrefixShared. ``skip`` says what happens to a skip at a position that
+    changes the shape: it is not offered there, or it becomes a strided 1x1 projection (as NAS-Bench-Macro has it).
+    ``tokens`` names the operations; by default their own notation.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int]
+    num_classes: int
+    stem_width: int
+    stages: tuple[Stage, ...]
+    operations: tuple[Operation, ...]
+    stem_stride: Literal[1, 2] = 1
+    stem_block_width: int = 0
+    head_width: int = 0
+    skip: Literal["where_shape_allows", "project"] = "where_shape_allows"
+    squeeze_excitation: bool = False
+    activation: Literal["relu", "relu6", "hard_swish"] = "relu"
+    tokens: tuple[str, ...] = field(default=())
+
+    def __post_init__(self) -> None:
+        if len(set(self.operations)) < len(self.operations):
+            raise ArchatlasError(f"`space.choices` must differ, but got {[str(o) for o in self.operations]}")
+        if all(operation.is_skip for operation in self.operations):
+            raise ArchatlasError("`space.choices` must hold at least one block such as k3e3 beside skip")
+        if not self.tokens:
+            object.__setattr__(self, "tokens", tuple(str(operation) for operation in self.operations))
+
+    # -- Shape of the space ----------------------------------------------------------------------------------------
+
+    @cached_property
+    def _positions(self) -> tuple[_Position, ...]:
+        positions: list[_Position] = []
+        width, height, breadth = self._stem_shape
+        for stage_index, stage in enumerate(self.stages):
+            for depth in range(stage.depth):
+                stride = stage.stride if depth == 0 else 1
+                keeps_shape = stride == 1 and width == stage.width
+                offered = tuple(o for o in self.operations if keeps_shape or self.skip == "project" or not o.is_skip)
+                positions.append(_Position((width, height, breadth), stage.width, stride, stage_index, offered))
+                width, height, breadth = stage.width, -(-height // stride), -(-breadth // stride)
+        return tuple(positions)
+
+    @property
+    def _stem_shape(self) -> tuple[int, int, int]:
+        _, height, breadth = self.input_shape
+        stride = self.stem_stride
+        return self.stem_block_width or self.stem_width, -(-height // stride), -(-breadth // stride)
+
+    @cached_property
+    def _runs(self) -> tuple[_Run, ...]:
+        runs: list[_Run] = []
+        start = 0
+        while start < len(self._positions):
+            first = self._positions[start]
+            skips = [index for index, operation in enumerate(first.operations) if operation.is_skip]
+            skip = skips[0] if skips and first.keeps_shape else None
+            stop = start + 1
+            while skip is not None and stop < len(self._positions) and self._joins(first, self._positions[stop]):
+                stop += 1
+            blocks = [index for index in range(len(first.operations)) if index != skip]
+            runs.append(_Run(start, stop, skip, np.array(blocks, dtype=np.int8)))
+            start = stop
+        return tuple(runs)
+
+    @staticmethod
+    def _joins(first: _Position, other: _Position) -> bool:
+        return other.keeps_shape and other.in_shape == first.in_shape and other.operations == first.operations
+
+    @cached_property
+    def num_choices(self) -> tuple[int, ...]:
+        return tuple(len(position.operations) for position in self._positions)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.num_choices)
+
+    @property
+    def networks(self) -> int:
+        return math.prod(run.networks for run in self._runs)
+
+    def operation(self, position: int, choice: int) -> Operation:
+        """What the index ``choice`` stands for at ``position``."""
+        return self._positions[position].operations[choice]
+
+    def stage_of(self, position: int) -> int:
+        """Index of the stage that holds the position."""
+        return self._positions[position].stage
+
+    # -- Choice matrices -------------------------------------------------------------------------------------------
+
+    def validate(self, choices: ArrayLike) -> Choices:
+        raw = np.asarray(choices)
+        if raw.ndim != 2 or raw.shape[1] != len(self.num_choices):
+            raise ArchatlasError(
+                f"a choice matrix of {self.name} must have shape [n, {len(self.num_choices)}], but got {list(raw.shape)}"
+            )
+        wrong = np.argwhere((raw < 0) | (raw >= np.array(self.num_choices)))
+        if len(wrong):
+            row, position = wrong[0]
+            raise ArchatlasError(
+                f"row {row}: position {position} of {self.name} has choices 0 to {self.num_choices[position] - 1}, "
+                f"but got {raw[row, position]}"
+            )
+        return raw.astype(np.int8)
+
+    def sample(self, count: int, generator: np.random.Generator) -> Choices:
+        if count > self.networks:
+            raise ArchatlasError(f"{self.name} has {self.networks:,} networks, but {count:,} were asked for")
+        if self.networks <= 10_000_000:
+            return self._decode(generator.choice(self.networks, size=count, replace=False))
+        rows = np.empty((0, len(self.num_choices)), dtype=np.int8)
+        while len(rows) < count:
+            fresh = [run.decode(generator.integers(run.networks, size=count)) for run in self._runs]
+            rows = np.vstack([rows, np.concatenate(fresh, axis=1)])
+            _, first = np.unique(rows, axis=0, return_index=True)
+            rows = rows[np.sort(first)]
+        return rows[:count]
+
+    def enumerate_networks(self, start: int, stop: int) -> Choices:
+        if not 0 <= start <= stop <= self.networks:
+            raise ArchatlasError(f"`0 <= start <= stop <= {self.networks}` must hold, but got {start=}, {stop=}")
+        return self._decode(np.arange(start, stop, dtype=np.int64))
+
+    def _decode(self, numbers: NDArray[np.int64]) -> Choices:
+        parts: list[Choices] = []
+        rest = numbers
+        for run in reversed(self._runs):
+            rest, digit = np.divmod(rest, run.networks)
+            parts.append(run.decode(digit))
+        return np.concatenate(parts[::-1], axis=1)
+
+    def canonicalise(self, choices: Choices) -> Choices:
+        rows = np.array(choices, dtype=np.int8)
+        for run in self._runs:
+            if run.skip is not None:
+                part = rows[:, run.start : run.stop]
+                order = np.argsort(part == run.skip, axis=1, kind="stable")
+                rows[:, run.start : run.stop] = np.take_along_axis(part, order, axis=1)
+        return rows
+
+    def twins(self, choices: ArrayLike) -> Choices:
+        row = self.canonicalise(self.validate(np.atleast_2d(np.asarray(choices))))[0]
+        spelled: list[list[NDArray[np.int8]]] = []
+        for run in self._runs:
+            part = row[run.start : run.stop]
+            kept = part if run.skip is None else part[part != run.skip]
+            ways = []
+            for places in combinations(range(run.length), len(kept)):
+                way = np.full(run.length, 0 if run.skip is None else run.skip, dtype=np.int8)
+                way[list(places)] = kept
+                ways.append(way)
+            spelled.append(ways)
+        return np.array([np.concatenate(parts) for parts in product(*spelled)], dtype=np.int8)
+
+    # -- Names -----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def _name_layout(self) -> tuple[list[NDArray[np.uint8]], list[int], NDArray[np.uint8]]:
+        """Token bytes ``[choices, width]`` of each position, their offsets, and a template with the separators."""
+        width = max(len(token) for token in self.tokens)
+        if any(len(token) != width for token in self.tokens):
+            raise ArchatlasError(f"tokens must have one length, but got {self.tokens}")
+        token_of = dict(zip(self.operations, self.tokens, strict=True))
+        tables: list[NDArray[np.uint8]] = []
+        offsets: list[int] = []
+        template = b""
+        for index, position in enumerate(self._positions):
+            if index and width > 1:
+                template += _SEPARATORS[position.stage != self._positions[index - 1].stage].encode()
+            offsets.append(len(template))
+            template += b" " * width
+            tokens = [token_of[operation].encode() for operation in position.operations]
+            tables.append(np.frombuffer(b"".join(tokens), dtype=np.uint8).reshape(-1, width))
+        return tables, offsets, np.frombuffer(template, dtype=np.uint8)
+
+    def names(self, choices: Choices) -> Names:
+        tables, offsets, template = self._name_layout
+        text = np.tile(template, (len(choices), 1))
+        for position, (table, offset) in enumerate(zip(tables, offsets, strict=True)):
+            text[:, offset : offset + table.shape[1]] = table[choices[:, position]]
+        names: Names = np.ascontiguousarray(text).view(f"S{len(template)}")[:, 0].astype(np.str_)
+        return names
+
+    def parse(self, names: ArrayLike) -> Choices:
+        tables, offsets, template = self._name_layout
+        given = np.atleast_1d(np.asarray(names, dtype=np.str_))
+        wrong_length = np.flatnonzero(np.char.str_len(given) != len(template))
+        if len(wrong_length):
+            raise self._bad_name(str(given[wrong_length[0]]))
+        try:
+            text = np.frombuffer(given.astype(f"S{len(template)}").tobytes(), np.uint8).reshape(-1, len(template))
+        except UnicodeEncodeError as error:
+            raise ArchatlasError(f"names of {self.name} are plain ASCII: {error}") from error
+        choices = np.full((len(given), len(tables)), -1, dtype=np.int8)
+        separators = template != ord(" ")
+        good = (text[:, separators] == template[separators]).all(axis=1)
+        for position, (table, offset) in enumerate(zip(tables, offsets, strict=True)):
+            part = text[:, offset : offset + table.shape[1]]
+            for choice, token in enumerate(table):
+                choices[(part == token).all(axis=1), position] = choice
+        bad = np.flatnonzero(~good | (choices < 0).any(axis=1))
+        if len(bad):
+            raise self._bad_name(str(given[bad[0]]))
+        return choices
+
+    def _bad_name(self, name: str) -> ArchatlasError:
+        example = str(self.names(self._decode(np.zeros(1, dtype=np.int64)))[0])
+        return ArchatlasError(f"{name!r} is not the name of an architecture of {self.name}; names look like {example!r}")
+
+    # -- Graphs ----------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def graph_features(self) -> tuple[str, ...]:
+        return (
+            "input",
+            "output",
+            *(f"operation_{operation}" for operation in self.operations),
+            *(f"stage_{stage}" for stage in range(len(self.stages))),
+            "kernel",
+            "expansion",
+            "stride",
+            "in_width",
+            "out_width",
+            "resolution",
+            "log_macs",
+        )
+
+    @cached_property
+    def _node_features(self) -> list[NDArray[np.float32]]:
+        """One table ``[choices, f]`` per position."""
+        return [
+            np.stack([self._features_of(position, choice) for choice in range(count)])
+            for position, count in enumerate(self.num_choices)
+        ]
+
+    def _features_of(self, position: int, choice: int) -> NDArray[np.float32]:
+        place = self._positions[position]
+        operation = place.operations[choice]
+        width, height, _ = place.in_shape
+        widest = max(self.stem_width, *(stage.width for stage in self.stages))
+        values = {
+            f"operation_{operation}": 1.0,
+            f"stage_{place.stage}": 1.0,
+            "kernel": operation.kernel / 7,
+            "expansion": operation.expansion / 6,
+            "stride": place.stride - 1.0,
+            "in_width": width / widest,
+            "out_width": place.out_width / widest,
+            "resolution": height / self.input_shape[1],
+            "log_macs": math.log10(1 + self.block_cost(position, choice).macs) / 8,
+        }
+        return np.array([values.get(name, 0.0) for name in self.graph_features], dtype=np.float32)
+
+    def graphs(self, choices: Choices) -> ArchitectureGraphs:
+        """Input, one node per block that computes something, output; nodes of identities are masked out."""
+        rows = self.canonicalise(choices)
+        count, positions = rows.shape
+        features = np.zeros((count, positions + 2, len(self.graph_features)), dtype=np.float32)
+        mask = np.ones((count, positions + 2), dtype=np.bool_)
+        features[:, 0, self.graph_features.index("input")] = 1
+        features[:, -1, self.graph_features.index("output")] = 1
+        for position, table in enumerate(self._node_features):
+            features[:, position + 1] = table[rows[:, position]]
+        for run in self._runs:
+            if run.skip is not None:
+                mask[:, run.start + 1 : run.stop + 1] = rows[:, run.start : run.stop] != run.skip
+        features[~mask] = 0
+        nodes = np.arange(positions + 2)
+        before = np.maximum.accumulate(np.where(mask, nodes, 0), axis=1)[:, :-1]
+        adjacency = np.zeros((count, positions + 2, positions + 2), dtype=np.bool_)
+        graph, node = np.nonzero(mask[:, 1:])
+        adjacency[graph, before[graph, node], node + 1] = True
+        return ArchitectureGraphs(features, adjacency, mask)
+
+    # -- Modules ---------------------------------------------------------------------------------------------------
+
+    def block_input_shape(self, position: int) -> tuple[int, int, int]:
+        if position < len(self._positions):
+            return self._positions[position].in_shape
+        last = self._positions[-1]
+        _, height, breadth = last.in_shape
+        return last.out_width, -(-height // last.stride), -(-breadth // last.stride)
+
+    def block_cost(self, position: int, choice: int) -> ModuleCost:
+        """Counted MACs (per image) and parameters of one block."""
+        from archatlas.networks.counting import count_module
+
+        return count_module(lambda: self.make_block(position, choice), self.block_input_shape(position))
+
+    def make_stem(self) -> nn.Module:
+        from torch import nn
+
+        from archatlas.networks.blocks import ConvNorm, MBConv
+
+        stem = ConvNorm(self.input_shape[0], self.stem_width, 3, self.stem_stride, activation=self.activation)
+        if not self.stem_block_width:
+            return stem
+        block = MBConv(self.stem_width, self.stem_block_width, kernel=3, expansion=1, activation=self.activation)
+        return nn.Sequential(stem, block)
+
+    def make_block(self, position: int, choice: int) -> nn.Module:
+        from torch import nn
+
+        from archatlas.networks.blocks import ConvNorm, MBConv
+
+        place = self._positions[position]
+        operation = place.operations[choice]
+        width = place.in_shape[0]
+        if operation.is_skip:
+            if place.keeps_shape:
+                return nn.Identity()
+            return ConvNorm(width, place.out_width, 1, place.stride, activation=None)
+        return MBConv(
+            width,
+            place.out_width,
+            kernel=operation.kernel,
+            expansion=operation.expansion,
+            stride=place.stride,
+            squeeze_excitation=self.squeeze_excitation,
+            activation=self.activation,
+        )
+
+    def make_head(self) -> nn.Module:
+        from archatlas.networks.blocks import Head
+
+        width = self.block_input_shape(len(self._positions))[0]
+        return Head(width, self.head_width, self.num_classes, self.activation)
+
+    def build(self, choices: ArrayLike) -> nn.Module:
+        from archatlas.networks.blocks import Chain
+
+        row = self.validate(np.atleast_2d(np.asarray(choices)))[0]
+        blocks = [self.make_block(position, int(choice)) for position, choice in enumerate(row)]
+        return Chain(self.make_stem(), blocks, self.make_head())

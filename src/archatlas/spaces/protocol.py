@@ -1,0 +1,111 @@
+"""What every search space offers, and what some offer on top.
+
+The core is small: size, sample, validate, names, canonicalise, graphs, build. What only some spaces can do is a
+capability of its own, asked for with ``isinstance``: a chain is enumerable, its cost is a sum over positions and its
+subnets share what a prefix computes; a free DAG of 30 nodes has none of these and is a space all the same.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Choices: TypeAlias = NDArray[np.int8]
+"""A choice matrix ``[n, positions]``: row by row an architecture, each entry the index of the choice at a position."""
+
+Names: TypeAlias = NDArray[np.str_]
+"""Names of architectures in the space's standard notation, ``[n]``."""
+
+
+@runtime_checkable
+class SearchSpace(Protocol):
+    """A set of architectures that can be counted, drawn from, named, drawn as graphs and built."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def num_choices(self) -> tuple[int, ...]:
+        """How many choices each position has; its length is the number of positions."""
+
+    @property
+    def size(self) -> int:
+        """The exact number of architectures."""
+
+    @property
+    def networks(self) -> int:
+        """The exact number of distinct networks: architectures that compute the same count once."""
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Channels, height and width of the images that a built network takes."""
+
+    @property
+    def num_classes(self) -> int: ...
+
+    @property
+    def graph_features(self) -> tuple[str, ...]:
+        """What each node feature of ``graphs`` is, in order."""
+
+    def validate(self, choices: ArrayLike) -> Choices:
+        """``choices`` as a choice matrix; raises ArchatlasError naming the first row and position that is not one."""
+
+    def sample(self, count: int, generator: np.random.Generator) -> Choices:
+        """``count`` distinct networks drawn uniformly without repeats, in canonical form.
+
+        Raises ArchatlasError if the space has fewer networks.
+        """
+
+    def names(self, choices: Choices) -> Names: ...
+
+    def parse(self, names: ArrayLike) -> Choices:
+        """Inverse of ``names``; raises ArchatlasError naming the first name that is not one."""
+
+    def canonicalise(self, choices: Choices) -> Choices:
+        """For each row the one architecture that stands for all that compute the same network. Idempotent."""
+
+    def graphs(self, choices: Choices) -> ArchitectureGraphs:
+        """Graphs of what the rows compute: equal for architectures that are the same network."""
+
+    def build(self, choices: ArrayLike) -> nn.Module:
+        """The stand-alone network of one row: images ``[b, c, h, w]`` to logits ``[b, classes]``."""
+
+
+@runtime_checkable
+class Enumerable(Protocol):
+    """A space small enough to be written out."""
+
+    def enumerate_networks(self, start: int, stop: int) -> Choices:
+        """Canonical rows of networks ``start`` to ``stop`` in the space's fixed order."""
+
+
+@runtime_checkable
+class HasTwins(Protocol):
+    """A space in which several architectures can be one network."""
+
+    def twins(self, choices: ArrayLike) -> Choices:
+        """All architectures that compute the network of one row, that row's own among them."""
+
+
+@runtime_checkable
+class PrefixShared(Protocol):
+    """A space of chains: stem, one block per position, head.
+
+    Its cost is a sum over these parts, and two subnets share all that their common prefix computes.
+    """
+
+    def make_stem(self) -> nn.Module: ...
+
+    def make_block(self, position: int, choice: int) -> nn.Module: ...
+
+    def make_head(self) -> nn.Module: ...
+
+    def block_input_shape(self, position: int) -> tuple[int, int, int]:
+        """Channels, height and width that enter a position; ``position == len(num_choices)`` is the head's input."""

@@ -1,0 +1,57 @@
+"""The super-network of a space of chains."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from archatlas.networks.blocks import Chain, initialise
+from archatlas.spaces.protocol import PrefixShared, SearchSpace
+
+
+class ChainSupernet(nn.Module):
+    """One stem, at every position a block for each choice, one head. A subnet is a path: one choice per position.
+
+    ``blocks[position][choice]`` is what stands there; no weights are shared between choices.
+    """
+
+    def __init__(self, space: PrefixShared, num_choices: Sequence[int], generator: torch.Generator) -> None:
+        super().__init__()
+        self.stem = space.make_stem()
+        self.blocks = nn.ModuleList(
+            nn.ModuleList(space.make_block(position, choice) for choice in range(count))
+            for position, count in enumerate(num_choices)
+        )
+        self.head = space.make_head()
+        initialise(self, generator)
+
+    @classmethod
+    def of(cls, space: SearchSpace, generator: torch.Generator) -> ChainSupernet:
+        """The super-network of ``space`` with weights drawn from ``generator``."""
+        assert isinstance(space, PrefixShared)
+        return cls(space, space.num_choices, generator)
+
+    def path(self, choices: Sequence[int]) -> list[nn.Module]:
+        """The blocks of one architecture, position by position (not copied)."""
+        return [self.block(position, choice) for position, choice in enumerate(choices)]
+
+    def block(self, position: int, choice: int) -> nn.Module:
+        """What stands at ``position`` for ``choice`` (not copied)."""
+        row = self.blocks[position]
+        assert isinstance(row, nn.ModuleList)
+        return row[int(choice)]
+
+    def forward(self, images: Tensor, choices: Sequence[int]) -> Tensor:
+        """Images ``[b, c, h, w]`` to logits ``[b, classes]`` along one path."""
+        x = self.stem(images)
+        for position, choice in enumerate(choices):
+            x = self.block(position, choice)(x)
+        logits: Tensor = self.head(x)
+        return logits
+
+    def extract(self, choices: Sequence[int]) -> Chain:
+        """The subnet alone: a deep copy of the path's weights and statistics, with the same logits."""
+        return copy.deepcopy(Chain(self.stem, self.path(choices), self.head))

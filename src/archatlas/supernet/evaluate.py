@@ -1,0 +1,259 @@
+"""Scores of subnets: accuracy and log loss on the validation images."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archatlas.errors import ArchatlasError
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.images.normalise import normalise
+from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
+from archatlas.storage.work_store import WorkStore
+from archatlas.supernet.chain import ChainSupernet
+from archatlas.supernet.one_by_one import one_by_one_logits
+from archatlas.supernet.parameters import EvaluationParameters
+from archatlas.supernet.prefix_shared import prefix_shared_logits
+from archatlas.training.checkpoint import package_version
+from archatlas.training.fabric import set_threads, torch_device
+from archatlas.training.parameters import DeviceParameters
+from archatlas.training.seeds import mixed_seed
+
+HALVES = ("a", "b")
+_CALIBRATION, _HALVES = range(2)
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class EvaluationRun:
+    """The table of evaluations, and how long the forward passes behind it took (in this run and in earlier parts)."""
+
+    table: pd.DataFrame
+    seconds: float
+
+
+def evaluate_subnets(
+    supernet: nn.Module,
+    space: SearchSpace,
+    choices: Choices,
+    *,
+    train: ImageSplit,
+    validation: ImageSplit,
+    description: ImageDescription,
+    parameters: EvaluationParameters,
+    device: DeviceParameters,
+    seed: int,
+    work: WorkStore | None,
+    images_seed: int = 0,
+    progress: str | None = None,
+) -> pd.DataFrame:
+    """Two rows per row of ``choices``, in their order: its scores on the halves "a" and "b" of the validation images.
+
+    Columns: architecture, network, seed (``seed``: which super-network), half, accuracy (0 to 1), log_loss (nats),
+    images, source ("supernet"), noise (binomial standard error of the accuracy). Batch-norm statistics are estimated
+    for each subnet from training images; these and the halves are drawn by ``images_seed``, so they are the same for
+    every super-network. ``supernet`` is not changed. Finished parts in ``work`` are not evaluated again.
+    """
+    return timed_evaluation(
+        supernet,
+        space,
+        choices,
+        train=train,
+        validation=validation,
+        description=description,
+        parameters=parameters,
+        device=device,
+        seed=seed,
+        work=work,
+        images_seed=images_seed,
+        progress=progress,
+    ).table
+
+
+def timed_evaluation(
+    supernet: nn.Module,
+    space: SearchSpace,
+    choices: Choices,
+    *,
+    train: ImageSplit,
+    validation: ImageSplit,
+    description: ImageDescription,
+    parameters: EvaluationParameters,
+    device: DeviceParameters,
+    seed: int,
+    work: WorkStore | None,
+    images_seed: int = 0,
+    progress: str | None = None,
+) -> EvaluationRun:
+    """``evaluate_subnets`` with its time."""
+    set_threads(device)
+    place = torch_device(device)
+    rows, back = np.unique(space.validate(choices), axis=0, return_inverse=True)
+    store = None
+    if work is not None:
+        images = (train.to_tensors(), validation.to_tensors(), description)
+        made_by = (supernet.state_dict(), repr(supernet), space.names(rows).tolist(), parameters, device, images_seed)
+        store = work.task("evaluation", package_version(), *made_by, *images)
+    halves = split_halves(validation.labels, mixed_seed(images_seed, _HALVES))
+    labels = validation.labels.to(place)
+
+    def score(pending: Choices) -> Iterator[NDArray[np.float64]]:
+        calibration, batches = image_batches(train, validation, description, parameters, device, images_seed)
+        for logits in subnet_logits(supernet, space, pending, calibration, batches, parameters, device):
+            yield half_scores(logits, labels, halves)
+
+    scores, seconds = _in_parts(rows, parameters.part_size, store, score, progress)
+    return EvaluationRun(_table(space, choices, scores[back.reshape(-1)], halves, seed), seconds)
+
+
+def subnet_logits(
+    supernet: nn.Module,
+    space: SearchSpace,
+    rows: Choices,
+    calibration: Sequence[Tensor],
+    validation: Sequence[Tensor],
+    parameters: EvaluationParameters,
+    device: DeviceParameters,
+) -> Iterator[Tensor]:
+    """Logits ``[n, classes]`` of each of the (sorted) rows, prefix-shared where the space is; works on a copy.
+
+    Under bf16, convolutions and linear layers of the copy are cast, and so are the images: activations are bf16. Norms
+    keep float32 weights and statistics. That is what autocast would do, without its casts at every call.
+    """
+    working = copy.deepcopy(supernet).to(torch_device(device))
+    if parameters.precision == "bf16":
+        for module in working.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                module.to(torch.bfloat16)
+    if device.channels_last:
+        working.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    if isinstance(space, PrefixShared) and isinstance(working, ChainSupernet):
+        return prefix_shared_logits(working, rows, calibration, validation)
+    return one_by_one_logits(working, rows, calibration, validation)
+
+
+def image_batches(
+    train: ImageSplit,
+    validation: ImageSplit,
+    description: ImageDescription,
+    parameters: EvaluationParameters,
+    device: DeviceParameters,
+    images_seed: int,
+) -> tuple[list[Tensor], list[Tensor]]:
+    """Calibration batches (all of one size, drawn from the training images) and validation batches, on the device."""
+    size = min(parameters.calibration_batch, parameters.calibration_images, len(train))
+    count = min(parameters.calibration_images, len(train)) // size
+    generator = torch.Generator().manual_seed(mixed_seed(images_seed, _CALIBRATION))
+    drawn = torch.randperm(len(train), generator=generator)[: size * count]
+    dtype = torch.bfloat16 if parameters.precision == "bf16" else torch.float32
+    layout = torch.channels_last if device.channels_last else torch.contiguous_format
+    place = torch_device(device)
+
+    def prepared(images: Tensor, batch: int) -> list[Tensor]:
+        return [
+            normalise(part.to(place), description, dtype).contiguous(memory_format=layout)
+            for part in torch.split(images, batch)
+        ]
+
+    return prepared(train.images[drawn], size), prepared(validation.images, parameters.validation_batch)
+
+
+def split_halves(labels: Tensor, seed: int) -> Tensor:
+    """For each image its half, 0 or 1 (``[n]``, on the CPU): even and odd places of a random order, class by class."""
+    shuffled = torch.randperm(len(labels), generator=torch.Generator().manual_seed(seed))
+    order = shuffled[torch.sort(labels.cpu()[shuffled], stable=True).indices]
+    halves = torch.empty(len(labels), dtype=torch.int64)
+    halves[order] = torch.arange(len(labels)) % 2
+    return halves
+
+
+def half_scores(logits: Tensor, labels: Tensor, halves: Tensor) -> NDArray[np.float64]:
+    """``[2, 2]``: for each half its accuracy and its mean cross-entropy (nats)."""
+    losses = functional.cross_entropy(logits, labels, reduction="none")
+    per_image = torch.stack([(logits.argmax(dim=1) == labels).float(), losses]).cpu().double().numpy()
+    chosen = halves.numpy()
+    return np.stack([per_image[:, chosen == half].mean(axis=1) for half in range(len(HALVES))])
+
+
+def _in_parts(
+    rows: Choices, part_size: int, store: WorkStore | None, score: Any, progress: str | None
+) -> tuple[NDArray[np.float64], float]:
+    """Scores ``[n, halves, 2]`` of all rows and the seconds that they took; parts in the store are taken from there."""
+    from tqdm import tqdm
+
+    parts = [slice(start, min(start + part_size, len(rows))) for start in range(0, len(rows), part_size)]
+    finished = {number: _load_part(store, number, part.stop - part.start) for number, part in enumerate(parts)}
+    todo = [number for number, done in finished.items() if done is None]
+    results = {number: done for number, done in finished.items() if done is not None}
+    pending = np.concatenate([rows[parts[number]] for number in todo]) if todo else rows[:0]
+    # One walk over all that is missing: parts say when results are written, not what is shared.
+    walk = score(pending)
+    hidden = None if progress is not None else True
+    with tqdm(total=len(rows), initial=len(rows) - len(pending), desc=progress, unit="net", disable=hidden) as bar:
+        for number in todo:
+            started = time.perf_counter()
+            scores = []
+            for _ in range(parts[number].stop - parts[number].start):
+                scores.append(next(walk))
+                bar.update()
+            results[number] = (np.stack(scores), time.perf_counter() - started)
+            _save_part(store, number, *results[number])
+    ordered = [results[number] for number in range(len(parts))]
+    return np.concatenate([scores for scores, _ in ordered]), sum(seconds for _, seconds in ordered)
+
+
+_SCORE_COLUMNS = tuple(f"{score}_{half}" for half in HALVES for score in ("accuracy", "log_loss"))
+
+
+def _save_part(store: WorkStore | None, number: int, scores: NDArray[np.float64], seconds: float) -> None:
+    if store is not None:
+        table = pd.DataFrame(scores.reshape(len(scores), -1), columns=list(_SCORE_COLUMNS))
+        store.save_table(f"part_{number:06d}", table.assign(seconds=seconds))
+
+
+def _load_part(store: WorkStore | None, number: int, length: int) -> tuple[NDArray[np.float64], float] | None:
+    if store is None:
+        return None
+    try:
+        table = store.load_table(f"part_{number:06d}")
+    except ArchatlasError as error:
+        logger.warning("%s The part is evaluated again.", error)
+        return None
+    if table is None:
+        return None
+    scores = table[list(_SCORE_COLUMNS)].to_numpy(dtype=np.float64)
+    return scores.reshape(length, len(HALVES), 2), float(table["seconds"].iloc[0])
+
+
+def _table(
+    space: SearchSpace, choices: Choices, scores: NDArray[np.float64], halves: Tensor, seed: int
+) -> pd.DataFrame:
+    rows = space.validate(choices)
+    accuracy, log_loss = scores[..., 0].reshape(-1), scores[..., 1].reshape(-1)
+    images = np.tile(np.bincount(halves.numpy(), minlength=len(HALVES)), len(rows))
+    return pd.DataFrame(
+        {
+            "architecture": np.repeat(space.names(rows), len(HALVES)),
+            "network": np.repeat(space.names(space.canonicalise(rows)), len(HALVES)),
+            "seed": np.full(len(accuracy), seed, dtype=np.int64),
+            "half": np.tile(HALVES, len(rows)),
+            "accuracy": accuracy,
+            "log_loss": log_loss,
+            "images": images.astype(np.int64),
+            "source": np.full(len(accuracy), "supernet"),
+            "noise": np.sqrt(accuracy * (1 - accuracy) / np.maximum(images, 1)),
+        }
+    )

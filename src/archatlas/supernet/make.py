@@ -1,0 +1,35 @@
+"""The super-network of a space."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from archatlas.errors import ArchatlasError
+from archatlas.spaces.protocol import PrefixShared, SearchSpace
+from archatlas.supernet.chain import ChainSupernet
+
+
+def make_supernet(space: SearchSpace, generator: torch.Generator) -> ChainSupernet:
+    """A super-network of ``space`` with fresh weights from ``generator``; ArchatlasError if there is none for it."""
+    if isinstance(space, PrefixShared):
+        return ChainSupernet.of(space, generator)
+    raise ArchatlasError(
+        f"there is no super-network for the space {space.name!r}: it is not a chain of blocks. "
+        "Train its networks alone, or take a chain space."
+    )
+
+
+def load_supernet(space: SearchSpace, weights: Mapping[str, Tensor]) -> ChainSupernet:
+    """The super-network of ``space`` with these weights; ArchatlasError if they are another space's."""
+    supernet = make_supernet(space, torch.Generator().manual_seed(0))
+    try:
+        supernet.load_state_dict(dict(weights))
+    except RuntimeError as error:
+        raise ArchatlasError(
+            f"the super-network's weights do not fit the space {space.name!r}: they were trained for other `space` or "
+            "`images` parameters. Run the pipeline train_supernet again."
+        ) from error
+    return supernet

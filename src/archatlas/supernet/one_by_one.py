@@ -1,0 +1,31 @@
+"""Logits of subnets, one after the other: the reference, and what spaces without shared prefixes use."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from archatlas.networks.batch_norm import estimating, norm_layers
+from archatlas.spaces.protocol import Choices
+
+
+def one_by_one_logits(
+    supernet: nn.Module, rows: Choices, calibration: Sequence[Tensor], validation: Sequence[Tensor]
+) -> Iterator[Tensor]:
+    """Logits ``[n, classes]`` (float32) of every row on the validation batches, in the rows' order.
+
+    Batch-norm statistics are estimated anew for each row from the calibration batches. Changes the running statistics
+    of ``supernet`` and leaves it in eval mode: hand in a copy.
+    """
+    supernet.eval()
+    layers = norm_layers(supernet)
+    for row in rows:
+        path = tuple(int(choice) for choice in row)
+        with torch.inference_mode():
+            with estimating(layers):
+                for batch in calibration:
+                    supernet(batch, path)
+            logits = torch.cat([supernet(batch, path).float() for batch in validation])
+        yield logits

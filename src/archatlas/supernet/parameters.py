@@ -1,0 +1,66 @@
+"""How super-networks are trained and their subnets drawn and evaluated. Torch-free."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from archatlas.images.parameters import AugmentationParameters
+from archatlas.training.parameters import TrainingParameters
+
+
+class SupernetParameters(BaseModel):
+    """How many super-networks are trained, and how."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    seeds: int = Field(
+        default=2,
+        ge=1,
+        le=100,
+        description="super-networks, alike but for their seed: their disagreement is the scores' noise",
+    )
+    strategy: Literal["uniform", "fair", "sandwich"] = Field(
+        default="uniform",
+        description="which paths a step trains: one at random, every choice once, or largest-smallest-random",
+    )
+    training: TrainingParameters = Field(
+        default_factory=lambda: TrainingParameters(epochs=60), description="epochs, optimiser, schedule"
+    )
+    augmentation: AugmentationParameters = Field(
+        default_factory=lambda: AugmentationParameters.model_validate({}),
+        description="random changes of the training images",
+    )
+
+
+class SampleParameters(BaseModel):
+    """Which architectures are evaluated on the super-networks."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    architectures: int = Field(
+        default=1000, ge=2, description="networks drawn uniformly from the space, without repeats"
+    )
+    twins_per_network: int = Field(
+        default=1, ge=1, le=100, description="spellings evaluated of each network (fewer where it has fewer)"
+    )
+
+
+class EvaluationParameters(BaseModel):
+    """How subnets are judged."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    calibration_images: int = Field(
+        default=256, ge=2, description="training images from which a subnet's batch-norm statistics are estimated"
+    )
+    calibration_batch: int = Field(default=256, ge=2, description="images per batch of that estimate")
+    validation_batch: int = Field(
+        default=512, ge=1, description="validation images per forward pass; bounds the memory"
+    )
+    precision: Literal["32", "bf16"] = Field(
+        default="32",
+        description="number format of activations and of convolution and linear weights; norms stay in float32",
+    )
+    part_size: int = Field(default=200, ge=1, description="architectures whose results are written at once")

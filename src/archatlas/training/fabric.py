@@ -1,0 +1,80 @@
+"""Devices, precision and processes, through Lightning Fabric."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Literal
+
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.strategies.ddp import DDPStrategy
+
+from archatlas.errors import ArchatlasError
+from archatlas.training.parameters import DeviceParameters
+
+_PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true"]] = {
+    "32": "32-true",
+    "bf16-mixed": "bf16-mixed",
+    "16-mixed": "16-mixed",
+    "bf16-true": "bf16-true",
+}
+
+
+def torch_device(device: DeviceParameters) -> torch.device:
+    """The (first) device that ``device`` asks for; raises ArchatlasError if it is not there."""
+    accelerator = device.accelerator
+    if accelerator == "auto":
+        accelerator = "cuda" if torch.cuda.is_available() else "mps" if torch.mps.is_available() else "cpu"
+    there = {"cpu": True, "cuda": torch.cuda.is_available(), "mps": torch.mps.is_available()}
+    if not there[accelerator]:
+        found = ", ".join(name for name, is_there in there.items() if is_there)
+        raise ArchatlasError(
+            f"`device.accelerator` is {accelerator}, but PyTorch {torch.__version__} finds none here (it finds: "
+            f"{found}). Set it to auto or cpu, or install the driver and the PyTorch build for it."
+        )
+    counts = {"cuda": torch.cuda.device_count(), "mps": 1}
+    if device.devices > counts.get(accelerator, device.devices):
+        raise ArchatlasError(
+            f"`device.devices` is {device.devices}, but there are {counts[accelerator]} of {accelerator}; "
+            "ask for fewer."
+        )
+    if device.precision == "16-mixed" and accelerator == "cpu":
+        raise ArchatlasError("`device.precision` 16-mixed needs a GPU; on a CPU take bf16-mixed or 32.")
+    return torch.device(accelerator)
+
+
+def make_fabric(device: DeviceParameters) -> Fabric:
+    """The Fabric for ``device``; sets the number of CPU threads.
+
+    Several devices are processes of their own (started by ``Fabric.launch(function, ...)``) with distributed data
+    parallelism. Unused parameters are looked for, since a step of a super-network touches one path, and buffers are
+    not broadcast, since batch-norm statistics are re-estimated anyhow.
+    """
+    accelerator = torch_device(device).type
+    set_threads(device)
+    strategy: Any = "auto"
+    if device.devices > 1:
+        strategy = DDPStrategy(start_method="spawn", find_unused_parameters=True, broadcast_buffers=False)
+    return Fabric(
+        accelerator=accelerator, devices=device.devices, strategy=strategy, precision=_PRECISIONS[device.precision]
+    )
+
+
+def set_threads(device: DeviceParameters) -> None:
+    """Use as many CPU threads as ``device`` says, if it says so."""
+    if device.threads is not None:
+        torch.set_num_threads(device.threads)
+
+
+def autocast_dtype(precision: str) -> torch.dtype | None:
+    """The number format of convolutions and matrix products under ``precision``; None: float32."""
+    return {"bf16-mixed": torch.bfloat16, "bf16-true": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+
+
+@contextmanager
+def evaluation_mode(place: torch.device, precision: str) -> Iterator[None]:
+    """Inference mode, under autocast unless ``precision`` is 32; weights stay in float32 (bf16-true: likewise)."""
+    dtype = autocast_dtype(precision)
+    with torch.inference_mode(), torch.autocast(place.type, dtype=dtype, enabled=dtype is not None):
+        yield

@@ -1,0 +1,300 @@
+"""One training loop for stand-alone networks and super-networks."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor, nn
+from torch.nn import functional
+
+from archatlas.errors import ArchatlasError
+from archatlas.images.augmentation import augment
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.images.normalise import normalise
+from archatlas.images.parameters import AugmentationParameters
+from archatlas.storage.work_store import WorkStore
+from archatlas.training.average import WeightAverage
+from archatlas.training.checkpoint import (
+    Checkpoint,
+    load_checkpoint,
+    optimizer_tensors,
+    package_version,
+    restore_optimizer,
+    save_checkpoint,
+)
+from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
+from archatlas.training.fabric import make_fabric, set_threads
+from archatlas.training.parameters import DeviceParameters, TrainingParameters
+from archatlas.training.schedule import CosineSchedule
+from archatlas.training.seeds import mixed_seed
+
+# Independent random streams of one epoch.
+_ORDER, _PATHS, _AUGMENTATION, _NETWORK = range(4)
+
+
+class PathSampler(Protocol):
+    """Which paths a step trains. Its ``repr`` must say all that it depends on: checkpoints are keyed by it."""
+
+    def __call__(self, step: int, generator: torch.Generator) -> Sequence[Any]: ...
+
+
+@dataclass(frozen=True)
+class _Job:
+    """Everything that a process needs to train; picklable."""
+
+    network: nn.Module
+    images: ImageSplit
+    description: ImageDescription
+    training: TrainingParameters
+    augmentation: AugmentationParameters
+    device: DeviceParameters
+    seed: int
+    paths: PathSampler | None
+    store: WorkStore | None
+    progress: str | None
+    validation: ImageSplit | None
+
+    @property
+    def batch_size(self) -> int:
+        return min(self.training.batch_size, len(self.images))
+
+    @property
+    def steps(self) -> int:
+        """Steps of an epoch; the images left over by the last whole batch wait for another epoch's order."""
+        return len(self.images) // self.batch_size
+
+    def generator(self, epoch: int, *stream: int) -> torch.Generator:
+        """A generator that depends on the seed, the epoch and the stream alone, so that any epoch can be resumed."""
+        return torch.Generator().manual_seed(mixed_seed(self.seed, epoch, *stream))
+
+
+def train(
+    network: nn.Module,
+    images: ImageSplit,
+    description: ImageDescription,
+    *,
+    training: TrainingParameters,
+    augmentation: AugmentationParameters,
+    device: DeviceParameters,
+    seed: int,
+    paths: PathSampler | None = None,
+    checkpoints: WorkStore | None = None,
+    progress: str | None = None,
+    validation: ImageSplit | None = None,
+) -> list[dict[str, float]]:
+    """Train ``network`` in place and give its learning curve: epoch (from 1), loss, accuracy, learning_rate.
+
+    Loss and accuracy are means over the epoch's (augmented) training batches and paths; with ``validation`` also
+    validation_accuracy and validation_log_loss of the weights as they would be returned. With ``paths`` a step trains
+    ``network(x, path)`` for each path of ``paths(step, generator)`` and the gradients of the mean loss are accumulated.
+    The weights at the end are the averaged ones if ``training.ema_decay`` is set.
+
+    With ``checkpoints`` every epoch is saved there, under the fingerprint of all that makes the training (initial
+    weights, images and parameters among it), and a training that was stopped goes on to the very same weights. With
+    several devices each takes its share of a step's images along the same paths. Raises ArchatlasError if the loss is
+    no longer finite.
+    """
+    if paths is not None and validation is not None:
+        raise ValueError("a super-network has no accuracy of its own: `validation` goes without `paths`")
+    if min(training.batch_size, len(images)) % device.devices:
+        raise ArchatlasError(
+            f"each device takes an equal share of a step's images: a batch of {min(training.batch_size, len(images))} "
+            f"cannot be shared by `device.devices` = {device.devices}; change `batch_size`."
+        )
+    store = None
+    if checkpoints is not None:
+        made_by = (network.state_dict(), repr(network), images.to_tensors(), description, training, augmentation)
+        validated = None if validation is None else validation.to_tensors()
+        store = checkpoints.task("training", package_version(), *made_by, device, seed, repr(paths), validated)
+    resumed = None if store is None else load_checkpoint(store)
+    job = _Job(network, images, description, training, augmentation, device, seed, paths, store, progress, validation)
+    if resumed is not None and len(resumed.curve) == training.epochs:
+        network.load_state_dict(dict(resumed.network))
+        return resumed.curve
+    # Fabric annotates the function as one without further arguments, but hands them on.
+    curve, weights = make_fabric(device).launch(_train_here, job, resumed)  # type: ignore[arg-type]
+    if not math.isfinite(curve[-1]["loss"]):
+        raise ArchatlasError(
+            f"training diverged: the loss is {curve[-1]['loss']} in epoch {curve[-1]['epoch']}. Lower `learning_rate` "
+            f"(now {training.learning_rate}), lengthen `warmup_epochs` or set `gradient_clip`."
+        )
+    network.to("cpu", torch.float32).load_state_dict(weights)
+    return list(curve)
+
+
+def _train_here(
+    fabric: Fabric, job: _Job, resumed: Checkpoint | None
+) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
+    """Train in this process; the curve and the final weights (on the CPU, in float32)."""
+    set_threads(job.device)
+    trainer = _Trainer(fabric, job)
+    if resumed is not None:
+        trainer.restore(resumed)
+    curve = trainer.run([] if resumed is None else list(resumed.curve))
+    return curve, trainer.weights()
+
+
+class _Trainer:
+    """Network, optimiser and averages of one process."""
+
+    def __init__(self, fabric: Fabric, job: _Job) -> None:
+        self.fabric, self.job = fabric, job
+        self.network = job.network
+        if job.device.channels_last:
+            self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.optimizer = make_optimizer(self.network, job.training)
+        self.model, self.stepper = fabric.setup(self.network, self.optimizer)
+        self.average: WeightAverage | None = None
+        if job.training.ema_decay is not None:
+            self.average = WeightAverage(self.network, job.training.ema_decay)
+        self.images = job.images.images.to(fabric.device)
+        if job.device.channels_last:
+            self.images = self.images.contiguous(memory_format=torch.channels_last)
+        self.labels = job.images.labels.to(fabric.device)
+        self.schedule = CosineSchedule(
+            job.training.learning_rate,
+            total_steps=job.training.epochs * job.steps,
+            warmup_steps=round(job.training.warmup_epochs * job.steps),
+        )
+
+    def run(self, curve: list[dict[str, float]]) -> list[dict[str, float]]:
+        """Train the epochs that ``curve`` lacks; stops early, without saving, at a loss that is not finite."""
+        from tqdm import tqdm
+
+        job, epochs = self.job, self.job.training.epochs
+        # disable=None: off where the output is no terminal.
+        hidden = None if job.progress is not None and self.fabric.is_global_zero else True
+        with tqdm(
+            total=epochs * job.steps,
+            initial=len(curve) * job.steps,
+            desc=job.progress,
+            unit="step",
+            disable=hidden,
+        ) as bar:
+            for epoch in range(len(curve), epochs):
+                curve.append(self._epoch(epoch, bar))
+                if not math.isfinite(curve[-1]["loss"]):
+                    break
+                if job.store is not None and self.fabric.is_global_zero:
+                    save_checkpoint(job.store, self._checkpoint(curve))
+        return curve
+
+    def _epoch(self, epoch: int, bar: Any) -> dict[str, float]:
+        job, fabric = self.job, self.fabric
+        order = torch.randperm(len(job.images), generator=job.generator(epoch, _ORDER))
+        paths_generator = job.generator(epoch, _PATHS)
+        augmentation_generator = job.generator(epoch, _AUGMENTATION, fabric.global_rank)
+        sums = torch.zeros(2, dtype=torch.float64 if fabric.device.type != "mps" else None, device=fabric.device)
+        rate = 0.0
+        self.model.train()
+        forked = [fabric.device] if fabric.device.type == "cuda" else []
+        with torch.random.fork_rng(devices=forked):
+            # For networks that draw in their forward pass, such as those with dropout.
+            torch.manual_seed(mixed_seed(job.seed, epoch, _NETWORK, fabric.global_rank))
+            for position in range(job.steps):
+                step = epoch * job.steps + position
+                rate = self.schedule(step)
+                index = order[position * job.batch_size : (position + 1) * job.batch_size]
+                index = index[fabric.global_rank :: fabric.world_size].to(fabric.device)
+                batch = augment(
+                    normalise(self.images[index], job.description), job.augmentation, augmentation_generator
+                )
+                if job.device.channels_last:
+                    batch = batch.contiguous(memory_format=torch.channels_last)
+                paths = [None] if job.paths is None else job.paths(step, paths_generator)
+                sums += self._step(step, rate, batch, self.labels[index], paths)
+                bar.update()
+                if not bar.disable and position % 20 == 0:
+                    bar.set_postfix(epoch=epoch + 1, loss=f"{float(sums[0]) / (position + 1):.3f}")
+        if fabric.world_size > 1:
+            sums = fabric.all_reduce(sums, reduce_op="mean")  # type: ignore[assignment]
+        loss, accuracy = (sums / job.steps).tolist()
+        return {"epoch": epoch + 1, "loss": loss, "accuracy": accuracy, "learning_rate": rate, **self._validate()}
+
+    def _step(self, step: int, rate: float, batch: Tensor, labels: Tensor, paths: Sequence[Any]) -> Tensor:
+        """One update of the weights; (mean loss, mean accuracy) over the paths, still on the device."""
+        training = self.job.training
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        measured = []
+        for number, path in enumerate(paths):
+            # Gradients are exchanged once a step, at its last path.
+            waits = self.fabric.world_size > 1 and number + 1 < len(paths)
+            with self.fabric.no_backward_sync(self.model, enabled=waits):
+                logits = self.model(batch) if path is None else self.model(batch, path)
+                loss = functional.cross_entropy(logits, labels, label_smoothing=training.label_smoothing)
+                self.fabric.backward(loss / len(paths))
+            measured.append(torch.stack([loss.detach(), (logits.detach().argmax(dim=1) == labels).float().mean()]))
+        if training.gradient_clip is not None:
+            self.fabric.clip_gradients(
+                self.model, self.stepper, max_norm=training.gradient_clip, error_if_nonfinite=False
+            )
+        self.stepper.step()
+        # None, not zero: blocks that no path touched are neither decayed nor moved by old momentum.
+        self.stepper.zero_grad(set_to_none=True)
+        if self.average is not None:
+            self.average.update(step)
+        return torch.stack(measured).mean(dim=0)
+
+    def _validate(self) -> dict[str, float]:
+        job = self.job
+        if job.validation is None or not self.fabric.is_global_zero:
+            return {}
+        network = self.network
+        if self.average is not None:
+            network = copy.deepcopy(self.network)
+            network.load_state_dict(self.average.averages)
+        logits = logits_of(network, job.validation, job.description, device=job.device)
+        accuracy, log_loss = accuracy_and_log_loss(logits, job.validation.labels)
+        return {"validation_accuracy": accuracy, "validation_log_loss": log_loss}
+
+    def weights(self) -> dict[str, Tensor]:
+        """The weights to keep, on the CPU, floating-point ones in float32."""
+        state = self.network.state_dict() if self.average is None else self.average.averages
+        return {
+            name: tensor.detach().to("cpu", torch.float32 if tensor.is_floating_point() else tensor.dtype).clone()
+            for name, tensor in state.items()
+        }
+
+    def _checkpoint(self, curve: list[dict[str, float]]) -> Checkpoint:
+        if len(curve) == self.job.training.epochs:
+            return Checkpoint(curve, self.weights())
+        scaler = getattr(self.fabric._precision, "scaler", None)
+        return Checkpoint(
+            curve,
+            self.network.state_dict(),
+            {} if self.average is None else self.average.averages,
+            optimizer_tensors(self.optimizer),
+            {} if scaler is None else {k: torch.tensor(v, dtype=torch.float64) for k, v in scaler.state_dict().items()},
+        )
+
+    def restore(self, checkpoint: Checkpoint) -> None:
+        """Go on from ``checkpoint``."""
+        self.network.load_state_dict(dict(checkpoint.network))
+        restore_optimizer(self.optimizer, checkpoint.optimizer)
+        if self.average is not None:
+            self.average.load(checkpoint.average)
+        scaler = getattr(self.fabric._precision, "scaler", None)
+        if scaler is not None and checkpoint.scaler:
+            kept = {name: value.item() for name, value in checkpoint.scaler.items()}
+            scaler.load_state_dict({name: type(now)(kept[name]) for name, now in scaler.state_dict().items()})
+
+
+def make_optimizer(network: nn.Module, training: TrainingParameters) -> torch.optim.Optimizer:
+    """The optimiser; weight decay is applied to convolution and linear weights alone, not to norms and biases."""
+    parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
+    groups = [
+        {"params": [p for p in parameters if p.ndim > 1], "weight_decay": training.weight_decay},
+        {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
+    ]
+    rate, momentum = training.learning_rate, training.momentum
+    if training.optimizer == "adamw":
+        return torch.optim.AdamW(groups, lr=rate, betas=(momentum, 0.999), foreach=True)
+    return torch.optim.SGD(groups, lr=rate, momentum=momentum, nesterov=momentum > 0, foreach=True)

@@ -1,0 +1,53 @@
+"""How networks are trained, and on what. Torch-free: read before anything heavy is imported."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Precision = Literal["32", "bf16-mixed", "16-mixed", "bf16-true"]
+
+
+class DeviceParameters(BaseModel):
+    """Where the arithmetic happens."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    accelerator: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        default="auto", description="kind of device; auto takes a GPU if there is one"
+    )
+    devices: int = Field(default=1, ge=1, le=64, description="devices that share each training step's batch")
+    precision: Precision = Field(default="32", description="number format of training; mixed keeps weights in float32")
+    threads: int | None = Field(
+        default=None, ge=1, le=1024, description="CPU threads per process; null: PyTorch's own choice"
+    )
+    channels_last: bool = Field(
+        default=True, description="keep images and weights channels-last in memory; on CPUs 5x5 depthwise kernels gain most"
+    )
+
+
+class TrainingParameters(BaseModel):
+    """One training: optimiser, schedule and regularisation. The defaults suit networks of some 10^4 to 10^6 weights."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    epochs: int = Field(default=30, ge=1, le=10_000, description="passes over the training images")
+    batch_size: int = Field(default=64, ge=2, le=65_536, description="images per step, over all devices")
+    optimizer: Literal["sgd", "adamw"] = Field(default="sgd", description="sgd is with Nesterov momentum")
+    learning_rate: float = Field(
+        default=0.1, gt=0, le=100, description="largest learning rate, reached after the warm-up"
+    )
+    momentum: float = Field(default=0.9, ge=0, lt=1, description="momentum of sgd; first beta of adamw")
+    weight_decay: float = Field(default=1e-4, ge=0, le=1, description="not applied to norms and biases")
+    warmup_epochs: float = Field(default=1.0, ge=0, le=1000, description="epochs of linear warm-up before the cosine")
+    label_smoothing: float = Field(default=0.0, ge=0, lt=1, description="share of the target spread over all classes")
+    ema_decay: float | None = Field(
+        default=None,
+        gt=0,
+        lt=1,
+        description="decay per step of the averaged weights that are kept; null: the last weights",
+    )
+    gradient_clip: float | None = Field(
+        default=None, gt=0, description="largest L2 norm of a step's gradient; null: none"
+    )

@@ -1,0 +1,103 @@
+"""How true are the scores? Networks drawn uniformly, trained alone, ranked by what each scorer said of them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from archatlas.predictors.metrics import bootstrap_interval, kendall_tau, paired_bootstrap_interval
+from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.verification.parameters import AuditParameters
+
+SCORERS = {"supernet": "supernet_score", "predictor": "predicted_score", "params": "params", "macs": "macs"}
+"""Names in the summary, and the columns of the audit table that hold their scores."""
+
+FEWEST = 3
+"""Of fewer networks no rank correlation is told."""
+
+
+def draw_audit(space: SearchSpace, count: int, fitted: Collection[str], generator: np.random.Generator) -> Choices:
+    """``count`` networks drawn uniformly among those that the predictor was not fitted to; fewer if no more are left.
+
+    Args:
+        space: to draw from.
+        count: networks to draw.
+        fitted: canonical names of the networks to leave out.
+        generator: of the draw.
+    """
+    known = set(fitted)
+    choices = space.sample(min(space.networks, count + len(known)), generator)
+    fresh = [row for row, name in enumerate(space.names(choices)) if str(name) not in known]
+    return choices[fresh[:count]]
+
+
+def truths(trainings: pd.DataFrame, truth: str) -> pd.DataFrame:
+    """What trainings say of each network, higher is better; index: network, in order of first appearance.
+
+    Columns: truth (mean over seeds), truth_seed_0, truth_seed_1, ... (in the order of the seeds),
+    validation_accuracy_mean. Truth is the validation accuracy, or minus the validation log loss.
+    """
+    score = trainings["validation_accuracy"] if truth == "accuracy" else -trainings["validation_log_loss"]
+    table = trainings.assign(score=score)
+    by_seed = table.pivot(index="network", columns="seed", values="score").sort_index(axis=1)
+    by_seed = by_seed.loc[table["network"].drop_duplicates()]
+    by_seed.columns = [f"truth_seed_{number}" for number in range(by_seed.shape[1])]
+    by_seed.insert(0, "truth", by_seed.mean(axis=1))
+    by_seed["validation_accuracy_mean"] = table.groupby("network")["validation_accuracy"].mean()
+    return by_seed
+
+
+def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> dict[str, Any]:
+    """Kendall tau-b of every scorer with the truth, with intervals from resampling the networks.
+
+    Args:
+        audit: supernet_score, predicted_score, macs, params, truth, truth_seed_<i>, validation_accuracy_mean.
+        parameters: number of resamples and coverage.
+        seed: of the resampling.
+
+    Returns:
+        count; tau_<scorer> and tau_<scorer>_ci for supernet, predictor, params, macs; tau_difference and its paired
+        interval (predictor less super-network, the same resamples for both); tau_ceiling, the mean tau between the
+        truths of two seeds; spread_p10 and spread_p90 of the mean validation accuracy. None where it cannot be told.
+    """
+    names = [f"tau_{name}" for name in (*SCORERS, "difference")]
+    summary: dict[str, Any] = {"count": len(audit), "truth": parameters.truth}
+    summary |= {key: None for name in names for key in (name, f"{name}_ci")}
+    summary |= dict.fromkeys(("tau_ceiling", "spread_p10", "spread_p90"))
+    if len(audit) < FEWEST:
+        return summary
+    truth = _values(audit, "truth")
+    again = {"samples": parameters.bootstrap_samples, "confidence": parameters.confidence, "seed": seed}
+    for name, column in SCORERS.items():
+        summary[f"tau_{name}"] = _known(kendall_tau(truth, _values(audit, column)))
+        summary[f"tau_{name}_ci"] = _interval(bootstrap_interval(truth, _values(audit, column), **again))
+    if summary["tau_predictor"] is not None and summary["tau_supernet"] is not None:
+        summary["tau_difference"] = summary["tau_predictor"] - summary["tau_supernet"]
+        pair = paired_bootstrap_interval(
+            truth, _values(audit, "predicted_score"), _values(audit, "supernet_score"), **again
+        )
+        summary["tau_difference_ci"] = _interval(pair)
+    seeds = [column for column in audit.columns if column.startswith("truth_seed_")]
+    pairs = [kendall_tau(_values(audit, one), _values(audit, other)) for one, other in combinations(seeds, 2)]
+    summary["tau_ceiling"] = _known(float(np.mean(pairs))) if pairs else None
+    spread = np.percentile(_values(audit, "validation_accuracy_mean"), [10, 90])
+    summary["spread_p10"], summary["spread_p90"] = float(spread[0]), float(spread[1])
+    return summary
+
+
+def _values(audit: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    return audit[column].to_numpy(dtype=np.float64)
+
+
+def _known(value: float) -> float | None:
+    return None if np.isnan(value) else float(value)
+
+
+def _interval(bounds: Any) -> list[float] | None:
+    low, high = (float(bound) for bound in bounds)
+    return None if np.isnan(low) or np.isnan(high) else [low, high]

@@ -1,0 +1,130 @@
+"""Candidates before they are trained: judged again on the super-networks, and timed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from archatlas.costs.constraints import Constraint
+from archatlas.costs.latency import LatencyMeasurement, measure_networks
+from archatlas.costs.parameters import LatencyParameters
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.spaces.protocol import SearchSpace
+from archatlas.storage.work_store import WorkStore
+from archatlas.supernet.evaluate import evaluate_subnets
+from archatlas.supernet.make import load_supernet
+from archatlas.supernet.parameters import EvaluationParameters
+from archatlas.training.parameters import DeviceParameters
+
+Measure = Callable[[Sequence[str]], list[LatencyMeasurement]]
+"""From names of networks to their latencies on this machine."""
+
+_LATENCIES = ["latency_ms", "latency_lower_quartile_ms", "latency_upper_quartile_ms"]
+
+
+def evaluate_on_supernets(
+    supernets: Mapping[str, Callable[[], Mapping[str, Any]]],
+    space: SearchSpace,
+    networks: Sequence[str],
+    *,
+    train: ImageSplit,
+    validation: ImageSplit,
+    description: ImageDescription,
+    parameters: EvaluationParameters,
+    device: DeviceParameters,
+    images_seed: int,
+    work: WorkStore | None,
+    progress: str | None = None,
+) -> pd.DataFrame:
+    """Evaluations of the networks (by canonical name) on every super-network ``seed_<number>``, both halves of each."""
+    choices = space.parse(list(networks))
+    numbers = sorted(int(name.removeprefix("seed_")) for name in supernets)
+    tables = [
+        evaluate_subnets(
+            load_supernet(space, supernets[f"seed_{number}"]()),
+            space,
+            choices,
+            train=train,
+            validation=validation,
+            description=description,
+            parameters=parameters,
+            device=device,
+            seed=number,
+            work=work,
+            images_seed=images_seed,
+            progress=progress,
+        )
+        for number in numbers
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+def supernet_scores(evaluations: pd.DataFrame) -> pd.DataFrame:
+    """Mean accuracy and log loss of each network over super-networks and halves, weighted by images; index: network."""
+    weighted = evaluations[["accuracy", "log_loss"]].mul(evaluations["images"], axis=0)
+    sums = weighted.assign(images=evaluations["images"]).groupby(evaluations["network"], sort=False).sum()
+    return sums[["accuracy", "log_loss"]].div(sums["images"], axis=0)
+
+
+def measurer(space: SearchSpace, parameters: LatencyParameters) -> Measure:
+    """Times networks of the space on this machine, each at most once: a network has one fresh measurement per run."""
+    known: dict[str, LatencyMeasurement] = {}
+
+    def measure(networks: Sequence[str]) -> list[LatencyMeasurement]:
+        fresh = [name for name in dict.fromkeys(networks) if name not in known]
+        modules = [space.build(space.parse([name])[0]) for name in fresh]
+        if fresh:
+            known.update(zip(fresh, measure_networks(modules, space.input_shape, parameters), strict=True))
+        return [known[name] for name in networks]
+
+    return measure
+
+
+def meets_latency(measured: LatencyMeasurement, constraints: Sequence[Constraint]) -> bool:
+    """Whether a fresh measurement keeps every bound on latency: three calls in four must.
+
+    A largest latency is compared with the upper quartile, a least latency with the lower.
+    """
+    for constraint in constraints:
+        if constraint.cost == "latency_ms":
+            time = measured.upper_quartile_ms if constraint.bound == "max" else measured.lower_quartile_ms
+            if not constraint.keeps(np.array([time]))[0]:
+                return False
+    return True
+
+
+def finalists(
+    candidates: pd.DataFrame, constraints: Sequence[Constraint], top_k: int, measure: Measure | None
+) -> pd.DataFrame:
+    """The first ``top_k`` candidates of one budget that keep it by measurement, and those passed over on the way.
+
+    Where there is a bound on latency, a candidate that a fresh measurement finds outside of it gives its place to the
+    next one. Without such a bound the first ``top_k`` are taken, and timed for information.
+
+    Args:
+        candidates: one budget's candidates, best first.
+        constraints: its bounds.
+        top_k: how many to find.
+        measure: times networks; None: latency cannot be measured here and is NaN.
+
+    Returns:
+        Columns budget, rank, network, latency_ms (median), latency_lower_quartile_ms, latency_upper_quartile_ms,
+        finalist (bool), in the order of rank.
+    """
+    rows: list[tuple[float, float, float, bool]] = []
+    found = 0
+    while found < top_k and len(rows) < len(candidates):
+        names = candidates["network"].iloc[len(rows) : len(rows) + top_k - found].tolist()
+        if measure is None:
+            rows.extend([(np.nan, np.nan, np.nan, True)] * len(names))
+            break
+        for measured in measure(names):
+            meets = meets_latency(measured, constraints)
+            rows.append((measured.median_ms, measured.lower_quartile_ms, measured.upper_quartile_ms, meets))
+            found += meets
+    seen = candidates[["budget", "rank", "network"]].iloc[: len(rows)].reset_index(drop=True)
+    return seen.join(pd.DataFrame(rows, columns=[*_LATENCIES, "finalist"]))

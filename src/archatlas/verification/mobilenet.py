@@ -1,0 +1,117 @@
+"""A MobileNet scaled to a budget by hand: what one would take without any search.
+
+MobileNetV2 (Sandler et al., CVPR 2018) has one block everywhere, 3x3 with one expansion, and is made to fit a device
+with one number, the width multiplier. Here: the stages of the space in full depth, every position MBConv 3x3 with the
+largest expansion that the space knows (6 in the presets), every width, of the stem and the head too, multiplied by one
+number and rounded to whole channels (at least one). The largest multiplier whose network keeps the budget is taken, so
+the network lies, in general, outside of the space. It is trained like the winner.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+import numpy as np
+from torch import nn
+
+from archatlas.costs.constraints import Constraint
+from archatlas.networks.counting import count_module
+from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.protocol import SearchSpace
+
+HUNDREDTHS = range(1, 401)
+"""Width multipliers that are tried, in hundredths: 0.01 to 4."""
+
+
+@dataclass(frozen=True)
+class ScaledMobileNet:
+    """A MobileNet as the one member of a chain space of its own."""
+
+    space: ChainSpace
+    multiplier: float
+    macs: int
+    params: int
+
+    @property
+    def network(self) -> str:
+        """Its name in its own space."""
+        return str(self.space.names(np.zeros((1, len(self.space.num_choices)), dtype=np.int8))[0])
+
+    @property
+    def label(self) -> str:
+        """Its name in tables."""
+        return f"mobilenet_x{self.multiplier:.2f}"
+
+
+def mobilenet(space: ChainSpace, multiplier: float) -> ScaledMobileNet:
+    """The MobileNet of the space's stages with every width times ``multiplier``."""
+    expansion = max(operation.expansion for operation in space.operations)
+    stages = tuple(Stage(_times(stage.width, multiplier), stage.depth, stage.stride) for stage in space.stages)
+    scaled = replace(
+        space,
+        name=f"mobilenet_x{multiplier:.2f}",
+        stem_width=_times(space.stem_width, multiplier),
+        stem_block_width=_times(space.stem_block_width, multiplier),
+        head_width=_times(space.head_width, multiplier),
+        stages=stages,
+        operations=(Operation(3, expansion),),
+        tokens=(),
+    )
+    only = np.zeros(len(scaled.num_choices), dtype=np.int8)
+    cost = count_module(partial(scaled.build, only), scaled.input_shape)
+    return ScaledMobileNet(scaled, multiplier, cost.macs, cost.params)
+
+
+def _times(width: int, multiplier: float) -> int:
+    return max(1, round(width * multiplier)) if width else 0
+
+
+def scaled_mobilenet(
+    space: SearchSpace,
+    constraints: Sequence[Constraint],
+    upper_quartile_ms: Callable[[nn.Module], float] | None = None,
+) -> ScaledMobileNet | None:
+    """The widest MobileNet within the budget; None for a space that is no chain or a budget that no width keeps.
+
+    Without an upper bound the least multiplier of 1 or more that keeps the lower bounds is taken.
+
+    Args:
+        space: whose stages are taken.
+        constraints: the budget's bounds.
+        upper_quartile_ms: measures a network's latency; None: bounds on latency are not looked at.
+    """
+    if not isinstance(space, ChainSpace):
+        return None
+    made: dict[int, ScaledMobileNet] = {}
+
+    def at(hundredths: int) -> ScaledMobileNet:
+        if hundredths not in made:
+            made[hundredths] = mobilenet(space, hundredths / 100)
+        return made[hundredths]
+
+    def keeps(hundredths: int, bound: str) -> bool:
+        bounds = [constraint for constraint in constraints if constraint.bound == bound]
+        return all(_keeps(at(hundredths), constraint, upper_quartile_ms) for constraint in bounds)
+
+    if any(constraint.bound == "max" for constraint in constraints):
+        # Costs grow with the multiplier, so what is too wide follows all that fits.
+        place = bisect_left(HUNDREDTHS, True, key=lambda hundredths: not keeps(hundredths, "max")) - 1
+    else:
+        place = bisect_left(HUNDREDTHS, True, lo=99, key=lambda hundredths: keeps(hundredths, "min"))
+    if not 0 <= place < len(HUNDREDTHS) or not keeps(HUNDREDTHS[place], "min"):
+        return None
+    return at(HUNDREDTHS[place])
+
+
+def _keeps(
+    network: ScaledMobileNet, constraint: Constraint, upper_quartile_ms: Callable[[nn.Module], float] | None
+) -> bool:
+    if constraint.cost != "latency_ms":
+        return bool(constraint.keeps(np.array([getattr(network, constraint.cost)]))[0])
+    if upper_quartile_ms is None:
+        return True
+    module = network.space.build(np.zeros(len(network.space.num_choices), dtype=np.int8))
+    return bool(constraint.keeps(np.array([upper_quartile_ms(module)]))[0])

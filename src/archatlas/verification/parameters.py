@@ -1,0 +1,51 @@
+"""How candidates are trained alone, compared and audited. Torch-free: read before anything heavy is imported."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from archatlas.images.parameters import AugmentationParameters
+from archatlas.training.parameters import TrainingParameters
+
+
+class AuditParameters(BaseModel):
+    """Networks drawn uniformly and trained alone, that say how true the scores are; never used to fit or to choose."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    networks: int = Field(40, ge=0, le=100_000, description="networks to draw; 0: no audit")
+    seeds: int = Field(2, ge=1, le=100, description="trainings per network; two or more give the ceiling")
+    training: TrainingParameters = Field(
+        default_factory=TrainingParameters, description="schedule of each training, possibly a shorter one"
+    )
+    truth: Literal["accuracy", "log_loss"] = Field(
+        "accuracy", description="truth is the mean validation accuracy, or minus the mean validation log loss"
+    )
+    bootstrap_samples: int = Field(1000, ge=10, le=1_000_000, description="resamples of the networks per interval")
+    confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
+
+
+class VerificationParameters(BaseModel):
+    """From candidates to winners: who is trained alone, how, and beside whom."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    top_k: int = Field(3, ge=1, le=10_000, description="finalists per budget, which are trained alone")
+    seeds: int = Field(2, ge=1, le=100, description="trainings per finalist and per network beside it")
+    training: TrainingParameters = Field(
+        default_factory=TrainingParameters, description="schedule of finalists and of the networks beside them"
+    )
+    augmentation: AugmentationParameters = Field(
+        default_factory=AugmentationParameters, description="changes of training images, for audit trainings too"
+    )
+    random_networks: int = Field(
+        5, ge=0, le=10_000, description="random networks within each budget, trained alike; 0: none"
+    )
+    mobilenet: bool = Field(True, description="train a MobileNet scaled to each budget by hand beside the winner")
+    nearest_misses: int = Field(3, ge=0, le=1000, description="networks to name where a budget has no winner")
+    workers: int | None = Field(
+        None, ge=1, le=1024, description="trainings at a time on a CPU, one thread each; null: as many as CPU cores"
+    )
+    audit: AuditParameters = Field(default_factory=AuditParameters, description="how true are the scores?")

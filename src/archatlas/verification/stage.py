@@ -1,0 +1,222 @@
+"""Trainings, comparisons, audit and test of a whole project: what the nodes of verify_candidates call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from archatlas.costs.constraints import Constraint
+from archatlas.costs.latency import measure_network
+from archatlas.costs.parameters import LatencyParameters
+from archatlas.costs.table import costs_of
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.predictors.protocol import Predictor
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.presets import make_space
+from archatlas.storage.work_store import WorkStore
+from archatlas.supernet.parameters import EvaluationParameters
+from archatlas.training.parameters import DeviceParameters
+from archatlas.training.seeds import mixed_seed
+from archatlas.verification.audit import draw_audit, summarise, truths
+from archatlas.verification.candidates import evaluate_on_supernets, supernet_scores
+from archatlas.verification.comparisons import random_networks
+from archatlas.verification.mobilenet import mobilenet, scaled_mobilenet
+from archatlas.verification.parameters import AuditParameters, VerificationParameters
+from archatlas.verification.trainings import TrainingJob, Trainings
+from archatlas.verification.winners import tested
+
+ROLE_COLUMNS = [
+    "role", "budget", "network", "seed", "validation_accuracy", "validation_log_loss", "test_accuracy", "macs", "params",
+]  # fmt: skip
+_MOBILENET = "mobilenet_x"
+_DRAW_AUDIT, _DRAW_RANDOM, _RESAMPLE, _TRAIN = range(4)
+
+
+def alone(
+    train_images: Mapping[str, Any],
+    validation_images: Mapping[str, Any],
+    image_description: Mapping[str, Any],
+    parameters: VerificationParameters,
+    device: DeviceParameters,
+    work_folder: Path,
+    *,
+    keep_weights: bool = True,
+) -> Trainings:
+    """The trainings of one schedule on the project's images, kept in its work folder."""
+    return Trainings(
+        ImageSplit.from_tensors(train_images),
+        ImageSplit.from_tensors(validation_images),
+        ImageDescription.model_validate(image_description),
+        parameters.training,
+        parameters.augmentation,
+        device,
+        WorkStore(work_folder),
+        parameters.workers,
+        keep_weights,
+    )
+
+
+def training_seeds(seed: int, count: int) -> list[int]:
+    """The seeds of the trainings of one network: different for every ``seed`` of the project."""
+    return [mixed_seed(seed, _TRAIN, number) >> 32 for number in range(count)]
+
+
+def job_of(space: SpaceParameters, description: ImageDescription, network: str, seed: int) -> TrainingJob:
+    """The training of a network of the space, or of a MobileNet by its label."""
+    made = make_space(space, description.input_shape, description.num_classes)
+    if network.startswith(_MOBILENET):
+        scaled = mobilenet(made, float(network.removeprefix(_MOBILENET)))
+        return TrainingJob(scaled.space, scaled.network, seed, scaled.label)
+    return TrainingJob(made, network, seed)
+
+
+def train_roles(
+    trainings: Trainings, networks: pd.DataFrame, space: SpaceParameters, seeds: int, seed: int, progress: str
+) -> pd.DataFrame:
+    """Train each network of a table (role, budget, network, macs, params) from ``seeds`` seeds: ``ROLE_COLUMNS``."""
+    rows = networks.loc[networks.index.repeat(seeds)].reset_index(drop=True)
+    rows["seed"] = training_seeds(seed, seeds) * len(networks)
+    jobs = [
+        job_of(space, trainings.description, network, one)
+        for network, one in zip(rows["network"], rows["seed"], strict=True)
+    ]
+    done = trainings.run(jobs, progress)
+    rows["validation_accuracy"], rows["validation_log_loss"] = done["validation_accuracy"], done["validation_log_loss"]
+    rows["test_accuracy"] = np.nan
+    return rows[ROLE_COLUMNS].astype({"role": "str", "budget": "str", "network": "str", "seed": "int64"})
+
+
+def comparisons(
+    budgets: Mapping[str, Sequence[Constraint]],
+    description: ImageDescription,
+    space: SpaceParameters,
+    latency: LatencyParameters,
+    parameters: VerificationParameters,
+    seed: int,
+    cost_table: pd.DataFrame,
+    latency_table: pd.DataFrame,
+) -> pd.DataFrame:
+    """Random networks and a MobileNet within each budget: role, budget, network (or label), macs, params.
+
+    A bound on latency is kept by random networks as predicted, by a MobileNet as measured, where it is measured here.
+    """
+    made = make_space(space, description.input_shape, description.num_classes)
+    generator = np.random.default_rng(mixed_seed(seed, _DRAW_RANDOM))
+    drawn = random_networks(made, budgets, parameters.random_networks, generator, cost_table, latency_table)
+    rows = [drawn.assign(role="random")]
+
+    def upper_quartile_ms(module: Any) -> float:
+        return measure_network(module, made.input_shape, latency).upper_quartile_ms
+
+    for budget, constraints in budgets.items() if parameters.mobilenet else ():
+        scaled = scaled_mobilenet(made, constraints, upper_quartile_ms if latency.source == "measured" else None)
+        if scaled is not None:
+            row = {"role": "mobilenet", "budget": budget, "network": scaled.label}
+            rows.append(pd.DataFrame([{**row, "macs": scaled.macs, "params": scaled.params}]))
+    return pd.concat(rows, ignore_index=True)
+
+
+def audited(
+    trainings: Trainings,
+    supernets: Mapping[str, Callable[[], Mapping[str, Any]]],
+    predictor: Predictor,
+    fitted: Collection[str],
+    space: SpaceParameters,
+    evaluation: EvaluationParameters,
+    parameters: AuditParameters,
+    seed: int,
+    cost_table: pd.DataFrame,
+    *,
+    target: str,
+) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
+    """The audit's table, its summary and its trainings (``ROLE_COLUMNS``, role ``audit``).
+
+    Args:
+        trainings: the audit's schedule and images.
+        supernets: weights by ``seed_<number>``.
+        predictor: fitted to the super-networks' scores.
+        fitted: canonical names of the networks that it was fitted to, which are not drawn.
+        space: parameters of the space.
+        evaluation: how subnets are judged.
+        parameters: how many networks and seeds, and what truth is.
+        seed: of the draw, the trainings and the resampling.
+        cost_table: counted parts.
+        target: the score of the super-networks, accuracy or log_loss (whose negative is the score).
+    """
+    description = trainings.description
+    made = make_space(space, description.input_shape, description.num_classes)
+    choices = draw_audit(made, parameters.networks, fitted, np.random.default_rng(mixed_seed(seed, _DRAW_AUDIT)))
+    names = made.names(choices).tolist()
+    costs = costs_of(made, choices, cost_table)
+    networks = pd.DataFrame({"role": "audit", "budget": "", "network": pd.Series(names, dtype="str")}).join(costs)
+    done = train_roles(trainings, networks, space, parameters.seeds, seed, "audit")
+    table = networks[["network", "macs", "params"]]
+    if names:
+        evaluations = evaluate_on_supernets(
+            supernets,
+            made,
+            names,
+            train=trainings.train,
+            validation=trainings.validation,
+            description=description,
+            parameters=evaluation,
+            device=trainings.device,
+            images_seed=seed,
+            work=trainings.work,
+            progress="audit on the super-networks",
+        )
+        scores = supernet_scores(evaluations).loc[names, target].to_numpy(dtype=np.float64)
+        table.insert(1, "supernet_score", -scores if target == "log_loss" else scores)
+        prediction = predictor.predict(ArchitectureBatch(made, choices, cost_table=cost_table))
+        table.insert(2, "predicted_score", prediction.mean)
+        table = table.merge(truths(done, parameters.truth), left_on="network", right_index=True, validate="one_to_one")
+    else:
+        columns = ["supernet_score", "predicted_score", "truth", "validation_accuracy_mean"]
+        table = table.assign(**{column: pd.Series(dtype="float64") for column in columns})
+    return table, summarise(table, parameters, mixed_seed(seed, _RESAMPLE)), done
+
+
+def test_all(
+    trainings: Trainings,
+    chosen: Sequence[dict[str, Any]],
+    done: pd.DataFrame,
+    test: ImageSplit,
+    space: SpaceParameters,
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], pd.DataFrame]:
+    """Judge the winners and what stands beside them on the test images.
+
+    Returns:
+        the documents of the budgets, the weights of each winner's best seed on the validation images by budget, and all
+        trainings with test accuracies where they were taken.
+    """
+    table = done.copy()
+    documents: list[dict[str, Any]] = []
+    weights: dict[str, dict[str, Any]] = {}
+    known: dict[str, tuple[float, Any]] = {}
+    for document in chosen:
+        if document["status"] != "found":
+            documents.append(tested(document, table.iloc[:0], {}))
+            continue
+        beside = table["role"].isin(["random", "mobilenet"])
+        own = (table["role"] == "candidate") & (table["network"] == document["architecture"])
+        rows = (beside | own) & (table["budget"] == document["budget"])
+        recalls = []
+        for row in table[rows].to_dict("index").items():
+            index, training = row
+            job = job_of(space, trainings.description, training["network"], training["seed"])
+            if job.key not in known:
+                known[job.key] = trainings.test(job, test)
+            table.loc[index, "test_accuracy"] = known[job.key][0]
+            if training["role"] == "candidate":
+                recalls.append(known[job.key][1])
+        recall = dict(zip(trainings.description.class_names, np.mean(recalls, axis=0).tolist(), strict=True))
+        documents.append(tested(document, table[rows], recall))
+        best = job_of(space, trainings.description, document["architecture"], document["best_seed"])
+        weights[document["budget"]] = trainings.weights(best)
+    return documents, weights, table

@@ -1,0 +1,406 @@
+"""A small, deterministic stand-in for what a finished run leaves: real architectures, plausible scores."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.presets import preset
+
+BUDGETS = {"small": 0.15, "medium": 0.35, "large": 0.7}
+
+
+def digits_space() -> ChainSpace:
+    return preset("digits", (1, 8, 8), 10)
+
+
+def _block(space: ChainSpace, position: int, choice: int) -> tuple[int, int]:
+    """MACs and params of an MBConv by hand: expand 1x1, depthwise k x k, project 1x1, norms of 2 params a channel."""
+    operation = space.operation(position, choice)
+    if operation.is_skip:
+        return 0, 0
+    before, height, _ = space.block_input_shape(position)
+    after, out, _ = space.block_input_shape(position + 1)
+    hidden = before * operation.expansion
+    weights = hidden * operation.kernel**2 + hidden * after
+    macs = weights * out * out
+    params = weights + 2 * hidden + 2 * after
+    if operation.expansion > 1:
+        macs += before * hidden * height * height
+        params += before * hidden + 2 * hidden
+    return macs, params
+
+
+def cost_table(space: ChainSpace) -> pd.DataFrame:
+    rows: list[tuple[str, int, int, str, int, int]] = [("stem", -1, 0, "stem", 6 * 9 * 64, 6 * 9 + 12)]
+    for position, count in enumerate(space.num_choices):
+        for choice in range(count):
+            rows.append(
+                ("block", position, choice, str(space.operation(position, choice)), *_block(space, position, choice))
+            )
+    rows.append(("head", len(space.num_choices), 0, "head", 160, 170))
+    return pd.DataFrame(rows, columns=["part", "position", "choice", "operation", "macs", "params"])
+
+
+def _costs(space: ChainSpace, choices: np.ndarray, table: pd.DataFrame) -> tuple[np.ndarray, np.ndarray]:
+    fixed = table[table["part"] != "block"][["macs", "params"]].sum().to_numpy()
+    total = np.tile(fixed, (len(choices), 1)).astype(np.int64)
+    for position in range(choices.shape[1]):
+        costs = table[(table["part"] == "block") & (table["position"] == position)][["macs", "params"]].to_numpy()
+        total += costs[choices[:, position]]
+    return total[:, 0], total[:, 1]
+
+
+def make_run_data(networks: int = 3000, *, audit_networks: int = 44, seed: int = 0) -> dict[str, Any]:
+    """Every data set that the report reads, by its catalog name."""
+    rng = np.random.default_rng(seed)
+    space = digits_space()
+    table = cost_table(space)
+    choices = (
+        space.enumerate_networks(0, space.networks) if networks >= space.networks else space.sample(networks, rng)
+    )
+    names = space.names(choices)
+    macs, params = _costs(space, choices, table)
+    gains = [rng.normal(0, 1, count) for count in space.num_choices]
+    merit = sum(gains[position][choices[:, position]] for position in range(choices.shape[1]))
+    merit = (merit - np.mean(merit)) / np.std(merit)
+    capacity = (np.log(macs) - np.log(macs).mean()) / np.log(macs).std()
+    truth = 0.915 + 0.028 * np.tanh(0.5 * merit + 0.7 * capacity) + rng.normal(0, 0.002, len(choices))
+    predicted = 0.83 + 1.6 * (truth - 0.915) + rng.normal(0, 0.012, len(choices))
+    latency = 0.08 + macs * 9e-7 + 0.012 * (choices < 4).sum(axis=1) + rng.normal(0, 0.002, len(choices))
+    atlas = pd.DataFrame(
+        {
+            "network": names,
+            "predicted_supernet_accuracy": predicted,
+            "predicted_std": rng.uniform(0.004, 0.012, len(choices)),
+            "macs": macs,
+            "params": params,
+            "predicted_latency_ms": latency,
+        }
+    )
+    scored = atlas.rename(columns={"predicted_supernet_accuracy": "predicted_score"})
+    data: dict[str, Any] = {"space_summary": _space_summary(space), "cost_table": table, "atlas": atlas}
+    data |= _images(rng)
+    data |= _latency(space, table, atlas, rng)
+    data |= _search(scored, truth, rng)
+    data |= _predictors(rng)
+    data |= _audit(scored, truth, audit_networks, rng)
+    data |= {
+        "supernet_curves": _curves(rng),
+        "evaluations": pd.DataFrame(
+            {
+                "architecture": np.repeat(names[:600], 4),
+                "network": np.repeat(names[:600], 4),
+                "seed": np.tile([0, 0, 1, 1], 600),
+                "half": np.tile(["a", "b", "a", "b"], 600),
+                "accuracy": np.repeat(predicted[:600], 4),
+            }
+        ),
+        "evaluation_speed": {"architectures": 1200, "seconds": 18.0, "architectures_per_second": 66.7},
+        "atlas_speed": {
+            "rows": len(atlas), "seconds": 5.1, "architectures_per_second": 27670.0, "peak_memory_mib": 611.0
+        },
+        "stage_times": _stage_times(),
+    }  # fmt: skip
+    return data
+
+
+def _space_summary(space: ChainSpace) -> dict[str, Any]:
+    return {
+        "name": space.name,
+        "size": space.size,
+        "networks": space.networks,
+        "positions": len(space.num_choices),
+        "num_choices": list(space.num_choices),
+        "example": str(space.names(space.enumerate_networks(0, 1))[0]),
+    }
+
+
+def _images(rng: np.random.Generator) -> dict[str, Any]:
+    splits = {"train": 1078, "validation": 360, "test": 359}
+    classes = [str(digit) for digit in range(10)]
+    rows = [
+        (split, name, images // 10 + int(rng.integers(-3, 4))) for split, images in splits.items() for name in classes
+    ]
+    description = {
+        "class_names": classes,
+        "channels": 1,
+        "image_size": 8,
+        "mean": [0.305],
+        "std": [0.376],
+        "splits": splits,
+        "source": "scikit-learn digits",
+    }
+    counts = pd.DataFrame(rows, columns=["split", "class_name", "images"])
+    return {"image_description": description, "class_counts": counts}
+
+
+def _latency(space: ChainSpace, table: pd.DataFrame, atlas: pd.DataFrame, rng: np.random.Generator) -> dict[str, Any]:
+    parts = table.assign(
+        device="this machine", batch_size=1, threads=1, source="measured", latency_ms=0.01 + table["macs"] * 9e-7
+    )
+    checked = atlas.sample(16, random_state=3)
+    measured = checked["predicted_latency_ms"].to_numpy() * rng.normal(1.02, 0.04, len(checked))
+    check = pd.DataFrame(
+        {
+            "architecture": checked["network"].to_numpy(),
+            "predicted_latency_ms": checked["predicted_latency_ms"].to_numpy(),
+            "measured_latency_ms": measured,
+            "measured_latency_lower_quartile_ms": measured * 0.98,
+            "measured_latency_upper_quartile_ms": measured * 1.03,
+        }
+    )
+    return {"latency_table": parts, "latency_check": check}
+
+
+def _search(scored: pd.DataFrame, truth: np.ndarray, rng: np.random.Generator) -> dict[str, Any]:
+    low, high = float(scored["macs"].min()), float(scored["macs"].max())
+    columns = ["budget", "cost", "bound", "asked", "limit", "least", "most", "feasible"]
+    feasibility, candidates, verified, trainings, winners = [], [], [], [], []
+    for budget, part in BUDGETS.items():
+        limit = low + part * (high - low)
+        feasibility.append((budget, "macs", "max", f"{100 * part:.0f}%", limit, low, high, True))
+        best = scored[scored["macs"] <= limit].nlargest(8, "predicted_score").reset_index(drop=True)
+        for index, row in best.iterrows():
+            accuracy = float(truth[scored.index[scored["network"] == row["network"]][0]]) + 0.02
+            record = {"budget": budget, "rank": int(index) + 1, **row.to_dict()}
+            candidates.append(record)
+            latency = float(row["predicted_latency_ms"]) * 1.03
+            verified.append(
+                {
+                    **{key: value for key, value in record.items() if key != "predicted_std"},
+                    "supernet_accuracy": float(row["predicted_score"]) + float(rng.normal(0, 0.004)),
+                    "validation_accuracy_mean": accuracy,
+                    "validation_accuracy_std": 0.003,
+                    "latency_ms": latency,
+                    "latency_lower_quartile_ms": latency * 0.98,
+                    "latency_upper_quartile_ms": latency * 1.04,
+                    "meets_budget": True,
+                    "verdict": "",
+                }
+            )
+        frame = [row for row in verified if row["budget"] == budget]
+        first = max(frame, key=lambda row: row["validation_accuracy_mean"])
+        for row in frame:
+            row["verdict"] = "winner" if row is first else "behind the winner on validation"
+        runs = {
+            "candidate": first["validation_accuracy_mean"] - 0.004 + rng.normal(0, 0.003, 3),
+            "random": first["validation_accuracy_mean"] - 0.02 + rng.normal(0, 0.007, 5),
+            "mobilenet": first["validation_accuracy_mean"] - 0.013 + rng.normal(0, 0.004, 3),
+        }
+        for role, accuracies in runs.items():
+            trainings += [
+                {
+                    "role": role,
+                    "budget": budget,
+                    "network": first["network"],
+                    "seed": index,
+                    "validation_accuracy": accuracy + 0.004,
+                    "test_accuracy": accuracy,
+                    "macs": first["macs"],
+                    "params": first["params"],
+                }
+                for index, accuracy in enumerate(accuracies.tolist())
+            ]
+        winners.append(
+            {
+                "budget": budget,
+                "status": "found",
+                "architecture": first["network"],
+                "predicted": first["predicted_score"],
+                "supernet_accuracy": first["supernet_accuracy"],
+                "validation_accuracy_mean": first["validation_accuracy_mean"],
+                "test_accuracy_mean": float(runs["candidate"].mean()),
+                "test_accuracy_std": float(runs["candidate"].std(ddof=1)),
+                "random_accuracy_mean": float(runs["random"].mean()),
+                "random_accuracy_std": float(runs["random"].std(ddof=1)),
+                "random_count": 5,
+                "mobilenet_architecture": first["network"],
+                "mobilenet_accuracy_mean": float(runs["mobilenet"].mean()),
+                "macs": int(first["macs"]),
+                "params": int(first["params"]),
+                "latency_ms": first["latency_ms"],
+                "latency_upper_quartile_ms": first["latency_upper_quartile_ms"],
+                "nearest_misses": [],
+                "reason": "",
+                "per_class_accuracy": {str(digit): 0.99 - 0.012 * digit + 0.004 * len(winners) for digit in range(10)},
+            }
+        )
+    fronts = []
+    for cost, column in (("macs", "macs"), ("params", "params"), ("latency_ms", "predicted_latency_ms")):
+        ordered = scored.sort_values([column, "predicted_score"], ascending=[True, False])
+        front = ordered[ordered["predicted_score"] > ordered["predicted_score"].cummax().shift(fill_value=-1)]
+        fronts.append(front.assign(cost=cost).drop(columns="predicted_std"))
+    exported = {
+        budget: {"files": [f"data/07_model_output/digits/{budget}/network.safetensors", f"{budget}/network.onnx"]}
+        for budget in BUDGETS
+    }
+    return {
+        "feasibility": pd.DataFrame(feasibility, columns=columns),
+        "candidates": pd.DataFrame(candidates),
+        "verified_candidates": pd.DataFrame(verified),
+        "trainings": pd.DataFrame(trainings),
+        "winners": winners,
+        "pareto_front": pd.concat(fronts, ignore_index=True),
+        "export_summary": {**exported, "max_abs_difference": 3.1e-6},
+    }
+
+
+def _predictors(rng: np.random.Generator) -> dict[str, Any]:
+    middle = {"gcn": 0.67, "ridge": 0.64, "gp": 0.63, "lightgbm": 0.6, "macs": 0.41, "params": 0.38}
+    rows = [
+        {
+            "predictor": name,
+            "protocol": protocol,
+            "fold": fold,
+            "fit_seed": fit,
+            "score_seed": 1 - fit if protocol == "cross_seed" else fit,
+            "kendall_tau": tau + (0.08 if protocol == "same_seed" else 0) + float(rng.normal(0, 0.012)),
+            "spearman": tau + 0.17,
+            "kendall_tau_top_half": tau - 0.2,
+            "rmse": 0.03 - 0.02 * tau,
+        }
+        for protocol in ("cross_seed", "same_seed")
+        for name, tau in middle.items()
+        for fold in range(5)
+        for fit in (0, 1)
+    ]
+    trials = pd.DataFrame(
+        {
+            "trial": range(24),
+            "state": "COMPLETE",
+            "value": 0.66 - 0.12 * rng.random(24) ** 2,
+            "family": rng.choice(["gcn", "ridge", "lightgbm"], 24, p=[0.6, 0.2, 0.2]),
+            "settings": json.dumps({"width": 96}),
+        }
+    )
+    summary = {
+        "family": "gcn",
+        "settings": {"width": 96},
+        "inner_kendall_tau": float(trials["value"].max()),
+        "outer_kendall_tau": 0.655,
+        "outer_baselines": {"ridge": 0.638, "lightgbm": 0.601, "macs": 0.41, "params": 0.382},
+        "trials": 24,
+    }
+    tuned = {"family": "gcn", "settings": {"width": 96}, "seed": 0, "target": "accuracy"}
+    return {
+        "predictor_scores": pd.DataFrame(rows),
+        "tuning_trials": trials,
+        "tuning_summary": summary,
+        "tuned_predictor": tuned,
+    }
+
+
+def _audit(scored: pd.DataFrame, truth: np.ndarray, count: int, rng: np.random.Generator) -> dict[str, Any]:
+    rows = rng.choice(len(scored), count, replace=False)
+    audit = pd.DataFrame(
+        {
+            "network": scored["network"].to_numpy()[rows],
+            "supernet_score": scored["predicted_score"].to_numpy()[rows] + rng.normal(0, 0.012, count),
+            "predicted_score": scored["predicted_score"].to_numpy()[rows],
+            "macs": scored["macs"].to_numpy()[rows],
+            "params": scored["params"].to_numpy()[rows],
+            "truth": truth[rows],
+            "truth_seed_0": truth[rows] + 0.003,
+            "truth_seed_1": truth[rows] - 0.003,
+            "validation_accuracy_mean": truth[rows],
+        }
+    )
+    if not count:
+        return {"audit": audit, "audit_summary": {"count": 0}}
+    summary = {
+        "count": count,
+        "tau_supernet": 0.51,
+        "tau_supernet_ci": [0.36, 0.63],
+        "tau_predictor": 0.6,
+        "tau_predictor_ci": [0.47, 0.7],
+        "tau_difference": 0.09,
+        "tau_difference_ci": [0.01, 0.17],
+        "tau_params": 0.38,
+        "tau_params_ci": [0.2, 0.53],
+        "tau_macs": 0.42,
+        "tau_macs_ci": [0.25, 0.57],
+        "tau_ceiling": 0.74,
+        "spread_p10": float(np.percentile(truth[rows], 10)),
+        "spread_p90": float(np.percentile(truth[rows], 90)),
+    }
+    return {"audit": audit, "audit_summary": summary}
+
+
+def _curves(rng: np.random.Generator) -> pd.DataFrame:
+    epochs = np.arange(1, 31)
+    parts = [
+        pd.DataFrame(
+            {
+                "seed": seed,
+                "epoch": epochs,
+                "loss": 0.55 + 1.8 * np.exp(-epochs / 7) + rng.normal(0, 0.01, 30),
+                "accuracy": 0.95 - 0.8 * np.exp(-epochs / 6) + rng.normal(0, 0.004, 30),
+                "learning_rate": 0.1,
+            }
+        )
+        for seed in (0, 1)
+    ]
+    return pd.concat(parts, ignore_index=True)
+
+
+def _stage_times() -> dict[str, Any]:
+    seconds = {
+        "prepare_images": 1.2,
+        "measure_costs": 9.8,
+        "train_supernet": 83.0,
+        "sample_architectures": 0.1,
+        "evaluate_subnets": 19.5,
+        "fit_predictor": 31.0,
+        "tune_predictor": 47.0,
+        "map_space": 5.9,
+        "search": 0.4,
+        "verify_candidates": 92.0,
+        "export": 4.2,
+    }
+    return {
+        name: {
+            "pipeline": name,
+            "started": f"2026-01-02T03:{index:02d}:00+00:00",
+            "seconds": value,
+            "peak_memory_mib": 420.0 + 40 * index,
+        }
+        for index, (name, value) in enumerate(seconds.items())
+    }
+
+
+def make_run(data: dict[str, Any], **changes: Any) -> Any:
+    """A Run of ``data`` with defaults for what is not a data set."""
+    from archatlas.reporting.parameters import ReportParameters
+    from archatlas.reporting.run import Run
+
+    kept = {name: value for name, value in {**data, **changes}.items() if name != "report"}
+    parameters = {"experiment": "digits", "seed": 0, "search": {"budgets": {"small": {"max_macs": "15%"}}}}
+    return Run(
+        parameters=parameters,
+        experiment="digits",
+        seed=0,
+        space=digits_space(),
+        report=changes.get("report", ReportParameters()),
+        **kept,
+    )
+
+
+@pytest.fixture(scope="session")
+def space() -> ChainSpace:
+    return digits_space()
+
+
+@pytest.fixture(scope="session")
+def run_data() -> dict[str, Any]:
+    return make_run_data()
+
+
+@pytest.fixture(scope="session")
+def run(run_data: dict[str, Any]) -> Any:
+    return make_run(run_data)
