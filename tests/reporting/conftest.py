@@ -40,9 +40,8 @@ def cost_table(space: ChainSpace) -> pd.DataFrame:
     rows: list[tuple[str, int, int, str, int, int]] = [("stem", -1, 0, "stem", 6 * 9 * 64, 6 * 9 + 12)]
     for position, count in enumerate(space.num_choices):
         for choice in range(count):
-            rows.append(
-                ("block", position, choice, str(space.operation(position, choice)), *_block(space, position, choice))
-            )
+            operation = str(space.operation(position, choice))
+            rows += [("block", position, choice, operation, *_block(space, position, choice))]
     rows.append(("head", len(space.num_choices), 0, "head", 160, 170))
     return pd.DataFrame(rows, columns=["part", "position", "choice", "operation", "macs", "params"])
 
@@ -61,9 +60,7 @@ def make_run_data(networks: int = 3000, *, audit_networks: int = 44, seed: int =
     rng = np.random.default_rng(seed)
     space = digits_space()
     table = cost_table(space)
-    choices = (
-        space.enumerate_networks(0, space.networks) if networks >= space.networks else space.sample(networks, rng)
-    )
+    choices = space.enumerate_networks(0, space.networks) if networks >= space.networks else space.sample(networks, rng)
     names = space.names(choices)
     macs, params = _costs(space, choices, table)
     gains = [rng.normal(0, 1, count) for count in space.num_choices]
@@ -237,7 +234,12 @@ def _search(scored: pd.DataFrame, truth: np.ndarray, rng: np.random.Generator) -
         front = ordered[ordered["predicted_score"] > ordered["predicted_score"].cummax().shift(fill_value=-1)]
         fronts.append(front.assign(cost=cost).drop(columns="predicted_std"))
     exported = {
-        budget: {"files": [f"data/07_model_output/digits/{budget}/network.safetensors", f"{budget}/network.onnx"]}
+        budget: {
+            "status": "exported",
+            "files": [f"networks/{budget}/network.{kind}" for kind in ("safetensors", "json", "onnx")],
+            "max_abs_difference_supernet": 3.1e-6,
+            "max_abs_difference_onnx": 2e-6,
+        }
         for budget in BUDGETS
     }
     return {
@@ -247,7 +249,7 @@ def _search(scored: pd.DataFrame, truth: np.ndarray, rng: np.random.Generator) -
         "trainings": pd.DataFrame(trainings),
         "winners": winners,
         "pareto_front": pd.concat(fronts, ignore_index=True),
-        "export_summary": {**exported, "max_abs_difference": 3.1e-6},
+        "export_summary": {"budgets": exported, "max_abs_difference": 3.1e-6},
     }
 
 
@@ -404,3 +406,8 @@ def run_data() -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def run(run_data: dict[str, Any]) -> Any:
     return make_run(run_data)
+
+
+@pytest.fixture(scope="session", name="make_run")
+def make_run_fixture() -> Any:
+    return make_run

@@ -25,8 +25,8 @@ _CALL = ("call", 0, 0, "identity", 0)
 def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
     """Write ``part_*.onnx`` (one per distinct part, dynamic batch, random weights), ``parts.csv`` and the script.
 
-    ``parts.csv`` maps every part, position and choice to its file, with the operation, MACs and input shape. Files of an
-    earlier kit in the folder are replaced.
+    ``parts.csv`` maps every part, position and choice to its file, with the operation, MACs and input shape. Files of
+    an earlier kit in the folder are replaced.
 
     Returns:
         What was written: space, parts, files (names), table (what the script writes), command.
@@ -52,8 +52,8 @@ def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
     table = count_parts(space)[[*KEY, "operation", "macs"]]
     table[["channels", "height", "width"]] = [part.input_shape for part in parts]
     table["file"] = [files[i] for i in index]
-    table.loc[len(table)] = [*_CALL, 1, 1, 1, "part_call.onnx"]
-    _write_parts(table, folder / "parts.csv")
+    call = pd.DataFrame([[*_CALL, 1, 1, 1, "part_call.onnx"]], columns=table.columns)
+    _write_parts(pd.concat([table, call], ignore_index=True), folder / "parts.csv")
     script = resources.files("archatlas.costs").joinpath(SCRIPT).read_text(encoding="utf-8")
     (folder / SCRIPT).write_text(script, encoding="utf-8")
     return {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +13,6 @@ from archatlas.images.splitting import SPLIT_NAMES, SPLITS
 _log = logging.getLogger(__name__)
 
 _METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
-_NOT_PLAIN = re.compile(r"[\[\]*?]|::")
 
 
 @dataclass(frozen=True)
@@ -31,21 +29,13 @@ class ImageFolder:
     class_folders: tuple[str, ...]
     split_folders: dict[str, str]
 
-    def patterns(self) -> dict[str, list[str]]:
-        """Glob patterns of each split for the `imagefolder` reader: only suffixes of images, and metadata files."""
-        endings = sorted(
-            {f"*{Path(image).suffix}" for image in self.images} | {Path(name).name for name in self.metadata}
-        )
-        if not self.split_folders:
-            return {"train": [f"**/{ending}" for ending in endings]}
-        patterns: dict[str, list[str]] = {}
-        for folder, split in self.split_folders.items():
-            patterns.setdefault(split, []).extend(f"{folder}/**/{ending}" for ending in endings)
-        return patterns
-
-    def plainly_named(self) -> bool:
-        """Whether no path has a character that the reader takes for a pattern."""
-        return not any(_NOT_PLAIN.search(path) for path in (str(self.root), *self.images))
+    def files(self) -> dict[str, list[str]]:
+        """Absolute paths of the images and metadata files of each split; ``train`` alone if no split is given."""
+        files: dict[str, list[str]] = {}
+        for path in (*self.images, *self.metadata):
+            split = self.split_folders.get(path.split("/")[0], "train")
+            files.setdefault(split, []).append(str(self.root / path))
+        return files
 
 
 def list_folder(root: Path) -> ImageFolder:
@@ -60,7 +50,7 @@ def list_folder(root: Path) -> ImageFolder:
         raise ArchatlasError(f"images.path is `{root}`, a file: give the folder that holds one sub-folder per class")
     images, metadata = [], []
     for folder, below, files in os.walk(root, followlinks=True):
-        below[:] = sorted(name for name in below if _visible(name))
+        below[:] = sorted(name for name in below if _visible(name) and not _leads_back(Path(folder, name)))
         inside = Path(folder).relative_to(root)
         for name in filter(_visible, files):
             if Path(name).suffix.lower() in Reader.EXTENSIONS:
@@ -111,6 +101,11 @@ def _split_folders(root: Path, has_metadata: bool) -> dict[str, str]:
 
 def _sub_folders(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and _visible(entry.name))
+
+
+def _leads_back(folder: Path) -> bool:
+    """Whether it is a link to a folder that it lies in, which a walk would never leave."""
+    return folder.is_symlink() and folder.resolve() in folder.parent.resolve().joinpath("x").parents
 
 
 def _visible(name: str) -> bool:

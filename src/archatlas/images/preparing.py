@@ -95,8 +95,8 @@ def channel_statistics(images: torch.Tensor) -> tuple[tuple[float, ...], tuple[f
     for channel in range(images.shape[1]):
         # Part by part: bincount works on 64-bit copies.
         weights = torch.zeros(256, dtype=torch.float64)
-        for start in range(0, len(images), 4096):
-            weights += torch.bincount(images[start : start + 4096, channel].flatten().long(), minlength=256)
+        for start in range(0, len(images), 1024):
+            weights += torch.bincount(images[start : start + 1024, channel].flatten().long(), minlength=256)
         weights /= images[:, channel].numel()
         mean = (weights * levels).sum()
         means.append(float(mean))

@@ -81,22 +81,26 @@ def _read_digits() -> Records:
 
 def _read_folder(parameters: ImagesParameters, cache: str) -> Records:
     """One sub-folder per class, perhaps below folders of splits; metadata files, if any, are read as well."""
-    from datasets import load_dataset
+    from datasets.data_files import DataFilesDict, DataFilesList
+    from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
 
     root = _existing(parameters, "folder of images")
     folder = list_folder(root)
+    # Not load_dataset("imagefolder", ...), which takes paths for patterns: it passes over links, and names with [ ] * ?
+    files = DataFilesDict({split: DataFilesList(paths, []) for split, paths in folder.files().items()})
     try:
-        parts = load_dataset(
-            "imagefolder",
-            data_dir=str(root),
-            data_files=folder.patterns(),
+        reader = ImageFolder(
             cache_dir=cache,
+            data_files=files,
             drop_labels=True,
             drop_metadata=not folder.metadata,
+            dataset_name="images",
         )
+        reader.download_and_prepare()
+        parts = reader.as_dataset()
     except Exception as error:
-        if not folder.plainly_named():
-            raise _not_read(root, folder.images) from error
+        if "::" in str(files):
+            raise _not_read(root, [path for path in (str(root), *folder.images) if "::" in path]) from error
         raise _unreadable_source(root, error) from error
     labelled = all(parameters.label_column in part.column_names for part in parts.values())
     columns = join(
@@ -224,8 +228,7 @@ def _existing(parameters: ImagesParameters, kind: str) -> Path:
 def _not_read(root: Path, missing: Sequence[str]) -> ArchatlasError:
     return ArchatlasError(
         f"{len(missing)} images in `{root}` are not read, such as `{missing[0]}`. The reader of the `datasets` library "
-        "takes no path with [ ] * ? or ::, and, where there is a metadata file, no image without a row in it: rename "
-        "or move them"
+        "takes no path with `::` and, where there is a metadata file, no image without a row in it: rename or move them"
     )
 
 

@@ -51,7 +51,11 @@ def bundles_of(copies: Indices, groups: Indices | None) -> Indices:
 def apportion(total: int, weights: Sequence[float] | NDArray[np.float64] | Indices) -> Indices:
     """Whole numbers that sum to ``total``, in proportion to ``weights`` by largest remainders (Hamilton's method)."""
     exact = np.asarray(weights, dtype=np.float64)
-    exact = exact * (total / exact.sum())
+    return _rounded(exact * (total / exact.sum()), total)
+
+
+def _rounded(exact: NDArray[np.float64], total: int) -> Indices:
+    """``exact``, which sums to ``total`` to within a half, rounded up or down so that the sum is ``total``."""
     shares: Indices = np.floor(exact + 1e-9).astype(np.int64)
     largest = np.argsort(-(exact - shares), kind="stable")[: total - int(shares.sum())]
     shares[largest] += 1
@@ -73,8 +77,7 @@ def sample_rows(labels: Indices, given: NDArray[np.int8], most: int, seed: int) 
         raise ArchatlasError(
             f"images.max_images is {most}, but three images of every class in every split are {least.sum()}: raise it"
         )
-    rest = counts - least
-    kept = least + apportion(most - int(least.sum()), rest)
+    kept = _lowered(np.maximum(apportion(most, counts), least), most)
     return np.sort(
         np.concatenate(
             [generator.permutation(np.flatnonzero(strata == stratum))[:keep] for stratum, keep in enumerate(kept)]
@@ -160,7 +163,7 @@ def _quotas(counts: Indices, shares: NDArray[np.float64]) -> Indices:
         return quotas
     for part in range(1, len(shares)):
         if shares[part] > 0:
-            quotas[part] = np.maximum(apportion(round(total * shares[part]), counts), counts > 0)
+            quotas[part] = np.maximum(_rounded(counts * shares[part], round(total * shares[part])), counts > 0)
     for label, available in enumerate(counts):
         while quotas[1:, label].sum() > max(available - 1, 0):
             quotas[1 + int(quotas[1:, label].argmax()), label] -= 1

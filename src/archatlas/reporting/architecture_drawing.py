@@ -42,7 +42,12 @@ def chain_nodes(space: ChainSpace, name: str, cost_table: pd.DataFrame) -> list[
     nodes = [
         DrawnNode("input", f"{height} \u00d7 {breadth}", _channels(channels), 0, "end"),
         DrawnNode(
-            "stem 3\u00d73", f"{channels} \u2192 {stem[0]}{_stride(space.stem_stride)}", _macs(cost_table, "stem"), 0, "fixed", 3
+            "stem 3\u00d73",
+            f"{channels} \u2192 {stem[0]}{_stride(space.stem_stride)}",
+            _macs(cost_table, "stem"),
+            0,
+            "fixed",
+            3,
         ),
     ]
     for position, choice in enumerate(choices):
@@ -63,7 +68,9 @@ def chain_nodes(space: ChainSpace, name: str, cost_table: pd.DataFrame) -> list[
             title = f"{kernel}\u00d7{kernel}  expand {operation.expansion}"
             nodes.append(DrawnNode(title, widths, macs, stage + 1, "block", kernel, keeps_shape))
     end = space.block_input_shape(len(choices))
-    head = f"{end[0]} \u2192 {space.head_width} \u2192 mean" if space.head_width else f"mean over {end[1]}\u00d7{end[2]}"
+    head = (
+        f"{end[0]} \u2192 {space.head_width} \u2192 mean" if space.head_width else f"mean over {end[1]}\u00d7{end[2]}"
+    )
     nodes.append(DrawnNode("head", head, _macs(cost_table, "head"), last, "fixed"))
     nodes.append(DrawnNode("output", f"{space.num_classes} classes", "", last, "end"))
     return nodes
@@ -137,9 +144,7 @@ def _edge(start: tuple[float, float], stop: tuple[float, float]) -> str:
     # To the next row: out to the right, down between the rows, back to the left and in.
     between = (start[1] + _TALL + stop[1]) / 2 - 6
     out, back = x0 + _GAP - 12, x1 - 22
-    path = (
-        f"M{x0} {y0}H{out - 8}q8 0 8 8V{between - 8}q0 8 -8 8H{back + 8}q-8 0 -8 8V{y1 - 8}q0 8 8 8H{x1 - 7}"
-    )
+    path = f"M{x0} {y0}H{out - 8}q8 0 8 8V{between - 8}q0 8 -8 8H{back + 8}q-8 0 -8 8V{y1 - 8}q0 8 8 8H{x1 - 7}"
     return f'<path class="edge" d="{path}"/>{_arrow(x1, y1)}'
 
 

@@ -10,7 +10,8 @@ from typing import Any, ClassVar
 import plotly.graph_objects as go
 import plotly.io
 
-from archatlas.reporting.tables import Card, Table
+from archatlas.reporting.cards import Card
+from archatlas.reporting.tables import Table
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,11 @@ def is_missing(value: Any) -> bool:
     return value is None or not math.isfinite(float(value))
 
 
+def known(value: Any) -> float | None:
+    """The number, or None where there is none."""
+    return None if is_missing(value) else float(value)
+
+
 def short(value: Any, unit: str = "") -> str:
     """Three significant digits with an SI suffix: ``1.24 M MACs``, ``853``."""
     if is_missing(value):
@@ -33,6 +38,7 @@ def short(value: Any, unit: str = "") -> str:
 def _significant(number: float, digits: int = 3) -> str:
     if number == 0:
         return "0"
+    number = float(f"{number:.{digits}g}")
     decimals = max(digits - 1 - math.floor(math.log10(abs(number))), 0)
     text = f"{number:,.{decimals}f}"
     return text.rstrip("0").rstrip(".") if "." in text and abs(number) >= 1 else text

@@ -32,7 +32,7 @@ def render_page(run: Run) -> str:
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     source = resources.files("archatlas.reporting").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source).render(
+    return environment.from_string(source.strip()).render(
         title=headline(run),
         experiment=run.experiment,
         summary=summary(run),
@@ -58,16 +58,17 @@ def summary(run: Run) -> str:
     sampled = run.evaluations["network"].nunique() if len(run.evaluations) else 0
     trained = f"{seeds} super-networks were" if seeds != 1 else "One super-network was"
     return (
-        f"{trained} trained on {run.image_description.get('source', 'the images')}, {numbers.whole(sampled)} of the networks "
-        f"inside were scored, a predictor ({run.tuned_predictor.get('family', 'none')}) was fitted to the scores, "
-        f"{numbers.whole(len(run.atlas))} networks were predicted, and the best for each budget were trained alone."
+        f"{trained} trained on {run.image_description.get('source', 'the images')}, {numbers.whole(sampled)} of the "
+        f"networks inside were scored, a predictor ({run.tuned_predictor.get('family', 'none')}) was fitted to the "
+        f"scores, {numbers.whole(len(run.atlas))} networks were predicted, and the best for each budget were trained "
+        "alone."
     )
 
 
 def tiles(run: Run) -> list[Tile]:
     """The four numbers to remember."""
-    accuracies = [winner.get("test_accuracy_mean") for winner in run.found]
-    known = [float(value) for value in accuracies if value is not None and not numbers.is_missing(value)]
+    accuracies = [numbers.known(winner.get("test_accuracy_mean")) for winner in run.found]
+    known = [accuracy for accuracy in accuracies if accuracy is not None]
     stages = stages_table(run.stage_times)
     return [
         Tile(numbers.percent(max(known)) if known else "none", "best test accuracy"),

@@ -42,35 +42,34 @@ def use_section(run: Run) -> Section:
     if not run.found:
         return Section("use", title, "There is no winner to load.", [])
     budget = str(run.found[0]["budget"])
-    path = _module_file(run.export_summary, budget) or f"<folder of the winner {budget}>"
-    code = (
-        "import archatlas\n"
-        "from PIL import Image\n\n"
-        f'network = archatlas.load_network("{path}")\n'
-        'name, probability = network.predict(Image.open("image.png"))\n'
-    )
-    blocks: list[Any] = [Code(code)]
-    difference = run.export_summary.get("max_abs_difference")
-    if not numbers.is_missing(difference):
+    folder = _network_folder(run.export_summary, budget)
+    blocks: list[Any] = [
+        Code(
+            "import archatlas\n\n"
+            f'network = archatlas.load_network("{folder}")\n'
+            'name, probability = network.predict("image.png")\n'
+        )
+    ]
+    difference = numbers.known(run.export_summary.get("max_abs_difference"))
+    if difference is not None:
         blocks.append(
             Text(
-                f"At export, the logits of the stand-alone network, of its path through the super-network and of the ONNX "
-                f"file differed by at most {float(difference):.1e}."  # type: ignore[arg-type]
+                "Checked at export: a winner's path through the super-network and the subnet taken out of it, and the "
+                f"ONNX file and the stand-alone network, give the same logits to {difference:.1e}."
             )
         )
     lead = (
-        "One line loads a winner with its weights, preprocessing and class names; the image may have any size. The ONNX "
-        "file beside it needs nothing but onnxruntime."
+        "One line loads a winner with its weights, preprocessing and class names. The path is from the folder that "
+        "holds this file; the ONNX file in it needs nothing but onnxruntime."
     )
     return Section("use", title, lead, blocks)
 
 
-def _module_file(export_summary: Mapping[str, Any], budget: str) -> str:
-    """The exported file that ``load_network`` takes, as the export stage names it."""
-    of_budget = export_summary.get(budget) or (export_summary.get("budgets") or {}).get(budget) or {}
-    files = of_budget.get("files") or []
-    names = [str(name) for name in (files.values() if isinstance(files, Mapping) else files)]
-    return next((name for name in names if name.endswith(".safetensors")), names[0] if names else "")
+def _network_folder(export_summary: Mapping[str, Any], budget: str) -> str:
+    """The folder that ``load_network`` takes: the one that holds the files which the export wrote for this budget."""
+    exported = (export_summary.get("budgets") or {}).get(budget) or {}
+    files = exported.get("files") or [f"networks/{budget}/"]
+    return str(files[0]).rpartition("/")[0]
 
 
 def time_section(run: Run) -> Section:
@@ -106,8 +105,8 @@ def provenance_section(run: Run) -> Section:
     return Section(
         "provenance",
         "How it was made",
-        "The same seed, parameters, threads and versions give the same tables again. The machine named here is the one that "
-        "made this report.",
+        "The same seed, parameters, threads and versions give the same tables again. The machine named here is the "
+        "one that made this report.",
         blocks,
     )
 

@@ -1,4 +1,4 @@
-"""The sections of the page, in the order of the reader's questions: what was found, can it be trusted, how was it made."""
+"""The sections of the page, in the order of the reader's questions: what was found, how sure, how made."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from archatlas.reporting import numbers, sentences, tables
 from archatlas.reporting.architecture_drawing import draw_chain
 from archatlas.reporting.blocks import Cards, Chart, Drawing, Facts, Grid, Section, TableBlock, Text
+from archatlas.reporting.cards import budget_cards
 from archatlas.reporting.figures.atlas import figure_atlas
 from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance
 from archatlas.reporting.figures.ranking import (
@@ -47,21 +48,22 @@ def make_sections(run: Run) -> list[Section]:
 
 
 def found_section(run: Run) -> Section:
-    blocks: list[Any] = [Text(sentences.verdict(len(run.found), len(run.winners))), Cards(tuple(tables.cards(run)))]
+    blocks: list[Any] = [Text(sentences.verdict(len(run.found), len(run.winners))), Cards(tuple(budget_cards(run)))]
     budgets = [str(winner["budget"]) for winner in run.found]
     if budgets:
         blocks.append(
             Chart(
                 "comparison",
                 figure_comparison(run.trainings, budgets),
-                "Test accuracy of every training of the winners, of random networks and of a scaled MobileNet, by budget",
+                "Test accuracy of every training of the winners, of random networks and of a scaled MobileNet, by "
+                "budget",
                 "What the search bought",
             )
         )
         blocks.append(
             Text(
-                "Each mark above is one training and a short line is a mean. All were trained alike from scratch, and the "
-                "random networks keep the same budget."
+                "Each mark above is one training and a short line is a mean. All were trained alike from scratch, "
+                "and the random networks keep the same budget."
             )
         )
     if len(run.verified_candidates):
@@ -90,15 +92,20 @@ def asked_section(run: Run) -> Section:
     blocks: list[Any] = [
         Facts(facts),
         Text(
-            f"{numbers.whole(space.get('size'))} architectures are {numbers.whole(space.get('networks'))} networks: a chain "
-            "computes the same wherever within a stage a skip stands."
+            f"{numbers.whole(space.get('size'))} architectures are {numbers.whole(space.get('networks'))} networks: "
+            "a chain computes the same wherever within a stage a skip stands."
             if twins
             else "Every architecture of the space is a network of its own."
         ),
         Grid(
             (
                 TableBlock(tables.splits_table(run), "Images of each split"),
-                Chart("class-counts", figure_class_counts(run.class_counts), "Images of each class by split", "Images per class"),
+                Chart(
+                    "class-counts",
+                    figure_class_counts(run.class_counts),
+                    "Images of each class by split",
+                    "Images per class",
+                ),
             )
         ),
     ]
@@ -110,8 +117,8 @@ def asked_section(run: Run) -> Section:
     return Section(
         "asked",
         "What was asked",
-        "The images, the space of networks that was searched, and the limits that a winner must keep. A limit given as a "
-        "percentage lies that part of the way from the least cost in the space to the largest.",
+        "The images, the space of networks that was searched, and the limits that a winner must keep. A limit given "
+        "as a percentage lies that part of the way from the least cost in the space to the largest.",
         blocks,
     )
 
@@ -127,9 +134,9 @@ def drawing_section(run: Run) -> Section:
     return Section(
         "drawing",
         "The winners, drawn",
-        "Each box is an operation with its widths (channels in \u2192 out) and its MACs; images flow along the arrows, a row "
-        "per stage. The colour is the kernel size, an arc above a box says that its input is added to its output, and a "
-        "dashed box is a skip, which computes nothing.",
+        "Each box is an operation with its widths (channels in \u2192 out) and its MACs; images flow along the "
+        "arrows, a row per stage. The colour is the kernel size, an arc above a box says that its input is added to "
+        "its output, and a dashed box is a skip, which computes nothing.",
         blocks or [Text("There is no winner to draw.")],
     )
 
@@ -151,9 +158,9 @@ def atlas_section(run: Run) -> Section:
     return Section(
         "atlas",
         "The atlas",
-        f"{numbers.whole(len(run.atlas))} networks were predicted{speed}. Colour is how many networks have that cost and "
-        "score (on a logarithmic scale); no network lies above the Pareto front, and the marks on or near it are the "
-        "winners.",
+        f"{numbers.whole(len(run.atlas))} networks were predicted{speed}. Colour is how many networks have that cost "
+        "and score (on a logarithmic scale). The line is the Pareto front, what the search ranks best at each cost or "
+        "less; the large marks are the winners.",
         charts or [Text("The atlas is empty.")],
     )
 
@@ -188,9 +195,10 @@ def trust_section(run: Run) -> Section:
     return Section(
         "trust",
         "How true the scores are",
-        "For the audit, networks were drawn uniformly and trained alone; they are never used to fit or to choose. Kendall "
-        "tau-b is 1 if a score ranks them as the truth does and 0 if it ranks them at random. Whiskers are "
-        f"{sentences.coverage(run.parameters)} bootstrap intervals, and the dashed line is how well two trainings of the same networks agree.",
+        "For the audit, networks were drawn uniformly and trained alone; they are never used to fit or to choose. "
+        "Kendall tau-b is 1 if a score ranks them as the truth does and 0 if it ranks them at random. Whiskers are "
+        f"{sentences.coverage(run.parameters)} bootstrap intervals, and the dashed line is how well two trainings of "
+        "the same networks agree.",
         blocks,
     )
 
@@ -206,8 +214,9 @@ def measured_section(run: Run) -> Section:
     return Section(
         "measured",
         "Predicted against measured",
-        "Each dot is a network: its score to the right, its accuracy when trained alone upwards. Only the order matters, "
-        "since a score is an estimate of the super-network's accuracy: the closer the dots are to one rising line, the better.",
+        "Each dot is a network: its score to the right, its accuracy when trained alone upwards. Only the order "
+        "matters, since a score is an estimate of the super-network's accuracy: the closer the dots are to one "
+        "rising line, the better.",
         blocks,
     )
 
@@ -217,9 +226,9 @@ def choices_section(run: Run) -> Section:
     return Section(
         "choices",
         "Which choices matter",
-        "For each position and operation: the mean predicted score of all networks that have it, minus the mean of all "
-        "networks. Blue helps, orange hurts. Skips are written last in a stage, so a skip there means that the stage has at "
-        "least one.",
+        "For each position and operation: the mean predicted score of all networks that have it, minus the mean of "
+        "all networks. Blue helps, orange hurts. Skips are written last in a stage, so a skip there means that the "
+        "stage has at least one.",
         [
             Chart(
                 "choice-importance",
@@ -241,15 +250,18 @@ def predictor_section(run: Run) -> Section:
         if text
     ]
     if len(run.predictor_scores):
-        blocks.append(TableBlock(tables.predictors_table(run.predictor_scores), "Predictors, mean ± std over the splits"))
+        blocks.append(
+            TableBlock(tables.predictors_table(run.predictor_scores), "Predictors, mean ± std over the splits")
+        )
     blocks.append(
         Chart("tuning", figure_tuning(run.tuning_trials), "Value of each trial of the tuning study", "Tuning history")
     )
     return Section(
         "predictor",
         "The predictor and its baselines",
-        "Cross-seed scores count: the predictor is judged on another super-network seed and on other validation images than "
-        "it was fitted to. Same-seed scores reward learning one super-network's bias and are only a diagnostic.",
+        "Cross-seed scores count: the predictor is judged on another super-network seed and on other validation "
+        "images than it was fitted to. Same-seed scores reward learning one super-network's bias and are only a "
+        "diagnostic.",
         blocks,
     )
 
@@ -283,7 +295,8 @@ def latency_section(run: Run) -> Section:
     return Section(
         "latency",
         "Latency, predicted and measured",
-        "A chain's latency is predicted as the sum of its parts. Each dot is a whole network that was measured as well; on "
+        "A chain's latency is predicted as the sum of its parts. Each dot is a whole network that was measured as "
+        "well; on "
         "the dotted line both agree." + _latency_setting(run),
         blocks,
     )
@@ -306,8 +319,8 @@ def classes_section(run: Run) -> Section:
     return Section(
         "classes",
         "Accuracy of each class",
-        "How many of the test images of each class the winners name rightly. Classes stand from the hardest to the easiest; "
-        "a class with few images has a coarse figure.",
+        "How many of the test images of each class the winners name rightly. Classes stand from the hardest to the "
+        "easiest; a class with few images has a coarse figure.",
         [
             Chart("class-accuracy", figure_class_accuracy(run.winners, names), "Test accuracy of each class by winner")
             if tested

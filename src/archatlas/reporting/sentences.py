@@ -44,10 +44,10 @@ def predictor_against_supernet(audit_summary: Mapping[str, Any], covered: str = 
         return f"The predictor ranks networks better than the super-network's raw scores do ({facts})."
     if high < 0:
         return f"The predictor ranks networks worse than the super-network's raw scores do ({facts})."
-    leaning = "ahead" if (difference or 0) > 0 else "behind"
+    leaning = "ahead of" if (difference or 0) > 0 else "behind"
     return (
-        f"The predictor is {leaning} of the super-network's raw scores, but the difference is within what chance gives: "
-        f"the interval includes zero ({facts})."
+        f"The predictor is {leaning} the super-network's raw scores, but the difference is within what chance "
+        f"gives: the interval includes zero ({facts})."
         if difference
         else f"The predictor and the super-network's raw scores rank alike ({facts})."
     )
@@ -75,8 +75,8 @@ def against_params(audit_summary: Mapping[str, Any]) -> str:
         parts.append(f"Counting {best} (tau {numbers.tau(counted[best])}) {verb} the predictor.")
     if not numbers.is_missing(ceiling):
         parts.append(
-            f"Two trainings of the same networks agree to tau {numbers.tau(ceiling)}: no score can be expected to reach "
-            "much beyond that."
+            f"Two trainings of the same networks agree to tau {numbers.tau(ceiling)}: no score can be expected to "
+            "reach much beyond that."
         )
     return " ".join(parts)
 
@@ -109,8 +109,8 @@ def gcn_against(predictor_scores: pd.DataFrame, other: str = "ridge") -> str:
 
 def tuned_sentence(tuning_summary: Mapping[str, Any]) -> str:
     """What the study chose and how that scored where the study had not looked, beside the baselines."""
-    outer = tuning_summary.get("outer_kendall_tau")
-    if numbers.is_missing(outer):
+    outer = numbers.known(tuning_summary.get("outer_kendall_tau"))
+    if outer is None:
         return ""
     family = tuning_summary.get("family")
     text = (
@@ -119,8 +119,9 @@ def tuned_sentence(tuning_summary: Mapping[str, Any]) -> str:
     )
     rest = {k: v for k, v in (tuning_summary.get("outer_baselines") or {}).items() if not numbers.is_missing(v)}
     if rest:
-        listed = ", ".join(f"{name} {numbers.tau(value)}" for name, value in sorted(rest.items(), key=lambda kv: -kv[1]))
-        beaten = all(float(value) < float(outer) for value in rest.values())  # type: ignore[arg-type]
+        ordered = sorted(rest, key=lambda name: -rest[name])
+        listed = ", ".join(f"{name} {numbers.tau(rest[name])}" for name in ordered)
+        beaten = all(float(value) < outer for value in rest.values())
         text += f" Baselines in the same outer loop: {listed}." + (
             "" if beaten else " At least one baseline does as well or better there."
         )
@@ -142,11 +143,11 @@ def imbalance(class_counts: pd.DataFrame) -> str:
 
 def spread(audit_summary: Mapping[str, Any]) -> str:
     """How far apart the networks of the space are."""
-    low, high = audit_summary.get("spread_p10"), audit_summary.get("spread_p90")
-    if low is None or high is None or numbers.is_missing(low) or numbers.is_missing(high):
+    low, high = numbers.known(audit_summary.get("spread_p10")), numbers.known(audit_summary.get("spread_p90"))
+    if low is None or high is None:
         return ""
     return (
-        f"From the 10th to the 90th percentile the accuracies span {100 * (float(high) - float(low)):.1f} points "
+        f"From the 10th to the 90th percentile the accuracies span {100 * (high - low):.1f} points "
         f"({numbers.percent(low)} to {numbers.percent(high)})."
     )
 
@@ -157,8 +158,8 @@ def latency_error(latency_check: pd.DataFrame) -> str:
         return ""
     relative = latency_check["predicted_latency_ms"] / latency_check["measured_latency_ms"] - 1
     return (
-        f"Over {len(latency_check)} networks the prediction is off by {100 * relative.abs().median():.1f}% in the median "
-        f"and by {100 * relative.abs().max():.1f}% at worst."
+        f"Over {len(latency_check)} networks the prediction is off by {100 * relative.abs().median():.1f}% in the "
+        f"median and by {100 * relative.abs().max():.1f}% at worst."
     )
 
 

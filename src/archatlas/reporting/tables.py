@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from archatlas.reporting import numbers
-from archatlas.reporting.run import Run, verified_row
+from archatlas.reporting.run import Run
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,12 @@ class Cell:
 
 @dataclass(frozen=True)
 class Table:
-    """Column titles with their alignment, and rows of cells. ``emphasised`` rows stand out, ``muted`` ones recede."""
+    """Column titles with their alignment (``left``, ``right``), and rows of cells.
 
-    columns: tuple[tuple[str, Literal["left", "right"]], ...]
+    Rows in ``emphasised`` stand out, those in ``muted`` recede.
+    """
+
+    columns: tuple[tuple[str, str], ...]
     rows: tuple[tuple[Cell, ...], ...]
     emphasised: frozenset[int] = frozenset()
     muted: frozenset[int] = frozenset()
@@ -104,7 +107,7 @@ def predictors_table(predictor_scores: pd.DataFrame) -> Table:
         rows.append(
             _cells(
                 str(row["predictor"]),
-                Cell(protocol.replace("_", " ").replace(" seed", "-seed"), note="" if index not in muted else "diagnostic"),
+                Cell(protocol.replace("_", " ").replace(" seed", "-seed"), note="diagnostic" if index in muted else ""),
                 Cell(_mean_std(row, "kendall_tau"), bar=_fraction(row["kendall_tau"])),
                 _mean_std(row, "spearman"),
                 _mean_std(row, "kendall_tau_top_half"),
@@ -137,7 +140,8 @@ def candidates_table(run: Run) -> Table:
     if verified.empty:
         return Table((("candidate", "left"),), ())
     won = {(str(winner["budget"]), str(winner["architecture"])) for winner in run.found}
-    rows, emphasised = [], set()
+    rows: list[tuple[Cell, ...]] = []
+    emphasised: set[int] = set()
     for _, of_budget in verified.groupby("budget", sort=False):
         for index, row in enumerate(of_budget.sort_values("rank").to_dict("records")):
             winner = (str(row["budget"]), str(row["network"])) in won
@@ -171,150 +175,7 @@ def candidates_table(run: Run) -> Table:
         ("latency", "right"),
         ("verdict", "left"),
     )
-    return Table(columns, tuple(rows), frozenset(emphasised))  # type: ignore[arg-type]
-
-
-def latency_quartiles(row: Mapping[Any, Any]) -> str:
-    """Lower and upper quartile of a measured latency; a dash if it was not measured."""
-    lower, upper = row.get("latency_lower_quartile_ms"), row.get("latency_upper_quartile_ms")
-    if numbers.is_missing(upper):
-        return numbers.DASH
-    if numbers.is_missing(lower):
-        return f"upper {numbers.milliseconds(upper)}"
-    return numbers.between(numbers.milliseconds(lower), numbers.milliseconds(upper))
-
-
-@dataclass(frozen=True)
-class Mark:
-    """A labelled dot on a card's scale: ``place`` from 0 (left) to 1 (right)."""
-
-    label: str
-    text: str
-    place: float
-    role: str
-
-
-@dataclass(frozen=True)
-class Card:
-    """What was found for one budget. ``accuracy`` is empty where there is no winner; then ``reason`` says why."""
-
-    budget: str
-    limits: tuple[str, ...]
-    found: bool
-    architecture: str
-    accuracy: str
-    gain: str
-    marks: tuple[Mark, ...]
-    facts: tuple[tuple[str, str], ...]
-    reason: str
-    nearest_misses: tuple[str, ...]
-
-
-def cards(run: Run) -> list[Card]:
-    """One card per budget, in the order of the winners."""
-    return [_found_card(run, winner) if winner.get("status") == "found" else _none_card(run, winner) for winner in run.winners]
-
-
-def limits_of(run: Run, budget: str) -> tuple[str, ...]:
-    """The budget's bounds in units: ``at most 120 k MACs``."""
-    rows = run.feasibility[run.feasibility["budget"] == budget] if len(run.feasibility) else run.feasibility
-    return tuple(
-        f"at {'most' if row['bound'] == 'max' else 'least'} {numbers.cost(row['limit'], row['cost'])}"
-        for row in rows.to_dict("records")
-    )
-
-
-def _found_card(run: Run, winner: Mapping[str, Any]) -> Card:
-    budget, network = str(winner["budget"]), str(winner["architecture"])
-    verified = verified_row(run.verified_candidates, budget, network)
-    predicted_name = "predicted accuracy" if run.target == "accuracy" else "predicted score"
-    facts = (
-        (predicted_name, numbers.score(winner.get("predicted"), run.target)),
-        ("super-network's accuracy", numbers.percent(winner.get("supernet_accuracy"))),
-        (
-            "validation accuracy, alone",
-            numbers.percent_with_std(winner.get("validation_accuracy_mean"), verified.get("validation_accuracy_std")),
-        ),
-        ("MACs", numbers.short(winner.get("macs"))),
-        ("params", numbers.short(winner.get("params"))),
-        ("latency, median", numbers.milliseconds(winner.get("latency_ms"))),
-        ("latency, quartiles", latency_quartiles({**verified, **_given(winner)})),
-    )
-    if not numbers.is_missing(winner.get("mobilenet_macs")):
-        facts += (("MACs of the MobileNet", numbers.short(winner["mobilenet_macs"])),)
-    return Card(
-        budget=budget,
-        limits=limits_of(run, budget),
-        found=True,
-        architecture=network,
-        accuracy=numbers.percent_with_std(winner.get("test_accuracy_mean"), winner.get("test_accuracy_std")),
-        gain=_gain(winner),
-        marks=_marks(winner),
-        facts=facts,
-        reason="",
-        nearest_misses=(),
-    )
-
-
-def _given(winner: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in winner.items() if value is not None}
-
-
-def _gain(winner: Mapping[str, Any]) -> str:
-    mean, random = winner.get("test_accuracy_mean"), winner.get("random_accuracy_mean")
-    if numbers.is_missing(mean) or numbers.is_missing(random):
-        return ""
-    count = winner.get("random_count")
-    networks = f"{count} random networks" if count else "random networks"
-    return f"{numbers.points(float(mean) - float(random))} against {networks} of the same budget"  # type: ignore[arg-type]
-
-
-def _marks(winner: Mapping[str, Any]) -> tuple[Mark, ...]:
-    """Test accuracies as dots on one scale, which starts a little below the least and ends a little above the best."""
-    entries = [
-        ("winner", winner.get("test_accuracy_mean"), winner.get("test_accuracy_std"), "winner"),
-        ("random networks", winner.get("random_accuracy_mean"), winner.get("random_accuracy_std"), "random"),
-        ("scaled MobileNet", winner.get("mobilenet_accuracy_mean"), None, "mobilenet"),
-    ]
-    known = [float(mean) for _, mean, _, _ in entries if mean is not None and not numbers.is_missing(mean)]
-    if not known:
-        return ()
-    margin = max(0.005, 0.15 * (max(known) - min(known)))
-    left, right = min(known) - margin, max(known) + margin
-    return tuple(
-        Mark(label, numbers.percent_with_std(mean, std), (float(mean) - left) / (right - left), role)
-        for label, mean, std, role in entries
-        if mean is not None and not numbers.is_missing(mean)
-    )
-
-
-def _none_card(run: Run, winner: Mapping[str, Any]) -> Card:
-    budget = str(winner.get("budget", ""))
-    return Card(
-        budget=budget,
-        limits=limits_of(run, budget),
-        found=False,
-        architecture="",
-        accuracy="",
-        gain="",
-        marks=(),
-        facts=(),
-        reason=str(winner.get("reason") or "No candidate met the budget."),
-        nearest_misses=tuple(_miss(miss) for miss in winner.get("nearest_misses") or ()),
-    )
-
-
-def _miss(miss: Any) -> str:
-    """A near miss in words: a string as it is; an object as its name and costs."""
-    if not isinstance(miss, Mapping):
-        return str(miss)
-    name = str(miss.get("network") or miss.get("architecture") or "")
-    costs = [
-        numbers.cost(miss[key], key)
-        for key in ("macs", "params", "latency_ms", "latency_upper_quartile_ms")
-        if not numbers.is_missing(miss.get(key))
-    ]
-    return ": ".join(part for part in (name, ", ".join(costs)) if part)
+    return Table(columns, tuple(rows), frozenset(emphasised))
 
 
 def stages_table(stage_times: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:

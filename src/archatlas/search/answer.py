@@ -12,22 +12,19 @@ from archatlas.costs.constraints import Constraint, CostName
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.protocol import Predictor
-from archatlas.search.enumeration import SCORED_COLUMNS, candidates_of, rank_score
+from archatlas.search.enumeration import SCORED_COLUMNS, candidates_of, rank_score, top_candidates
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.pareto import pareto_fronts
-from archatlas.spaces.protocol import Choices, Enumerable, SearchSpace
+from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.training.seeds import mixed_seed
-
-LARGEST_ENUMERATED = 1_000_000
-"""Networks; spaces with more are evolved where ``search.method`` is ``auto``."""
 
 _BUDGETS, _FRONTS = range(2)
 
 
-def enumerates(space: SearchSpace, parameters: SearchParameters) -> bool:
-    """Whether the answer is read from the atlas."""
+def reads_atlas(space: SearchSpace, rows: int, parameters: SearchParameters) -> bool:
+    """Whether the answer is read from an atlas of so many rows; ``auto``: if it holds every network of the space."""
     if parameters.method == "auto":
-        return isinstance(space, Enumerable) and space.networks <= LARGEST_ENUMERATED
+        return rows >= space.networks
     return parameters.method == "enumerate"
 
 
@@ -74,11 +71,23 @@ def evolved(
     budgets: Mapping[str, Sequence[Constraint]],
     parameters: SearchParameters,
     *,
+    sample: pd.DataFrame,
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
     seed: int,
 ) -> pd.DataFrame:
-    """All different networks that the evolutions for the budgets and for the fronts visited, scored."""
+    """All different networks of ``sample`` and of what the evolutions for budgets and fronts visited, scored.
+
+    Args:
+        predictor: the objective.
+        space: what to search.
+        budgets: bounds by budget; each has an evolution of its own, whose first generation holds the sample's best.
+        parameters: how to rank, and the settings of the evolutions.
+        sample: networks that were predicted already, ``enumeration.SCORED_COLUMNS``; may be empty.
+        cost_table: counted parts.
+        latency_table: latency of parts; may be empty.
+        seed: of every random choice.
+    """
     from archatlas.search.evolution import evolve
 
     def predict(choices: Choices) -> pd.DataFrame:
@@ -86,6 +95,10 @@ def evolved(
 
     def objective(table: pd.DataFrame) -> NDArray[np.float64]:
         return rank_score(table, parameters.rank_by, parameters.confidence)
+
+    def best(constraints: Sequence[Constraint]) -> Choices:
+        half = parameters.model_copy(update={"top_k": settings.population // 2})
+        return space.parse(top_candidates(sample, constraints, half)["network"].to_numpy(dtype=np.str_))
 
     settings = parameters.evolution
     visited = [
@@ -97,6 +110,7 @@ def evolved(
             evaluations=settings.evaluations,
             seed=mixed_seed(seed, _BUDGETS, number),
             objective=objective,
+            start=best(constraints),
         )
         for number, constraints in enumerate(budgets.values())
     ]
@@ -111,7 +125,8 @@ def evolved(
                 seed=mixed_seed(seed, _FRONTS, number),
                 objective=objective,
                 against=cost,
+                start=best([]),
             )
             for number, cost in enumerate(_known_costs(visited[0]))
         ]
-    return pd.concat(visited, ignore_index=True).drop_duplicates("network", ignore_index=True)
+    return pd.concat([sample, *visited], ignore_index=True).drop_duplicates("network", ignore_index=True)

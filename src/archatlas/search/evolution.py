@@ -38,6 +38,7 @@ def evolve(
     seed: int,
     objective: Callable[[pd.DataFrame], NDArray[np.float64]] | None = None,
     against: CostName | None = None,
+    start: Choices | None = None,
 ) -> pd.DataFrame:
     """All networks that the evolution visited, in that order: at most ``evaluations``, all different.
 
@@ -51,12 +52,13 @@ def evolve(
         against: a cost to be small beside it, which makes the population spread over the whole front; None: the
             score alone, which is where to spend evaluations when one budget's winner is wanted.
         seed: of every random choice.
+        start: networks that the first generation holds beside those drawn at random; at most half of it.
     """
     problem = _NetworkProblem(space, predict, constraints, objective or _score, against)
     population = min(parameters.population, space.networks, evaluations)
     algorithm = NSGA2(
         pop_size=population,
-        sampling=_DistinctNetworks(space),
+        sampling=_FirstGeneration(space, start),
         crossover=_MixedChoices(parameters.crossover_probability),
         mutation=_RedrawnChoices(space.num_choices, parameters.mutation_probability),
         eliminate_duplicates=_Unvisited(space, problem.visited),
@@ -109,17 +111,21 @@ class _NetworkProblem(Problem):  # type: ignore[misc]
             out["G"] = np.stack(columns, axis=1)
 
 
-class _DistinctNetworks(Sampling):  # type: ignore[misc]
-    """The first generation: networks drawn uniformly without repeats."""
+class _FirstGeneration(Sampling):  # type: ignore[misc]
+    """Networks that are given, up to half of the generation, and networks drawn uniformly; none twice."""
 
-    def __init__(self, space: SearchSpace) -> None:
+    def __init__(self, space: SearchSpace, start: Choices | None) -> None:
         super().__init__()
         self.space = space
+        self.start = space.sample(0, np.random.default_rng(0)) if start is None else space.canonicalise(start)
 
     def _do(
         self, problem: Any, n_samples: int, *args: object, random_state: Any = None, **kwargs: object
     ) -> NDArray[np.int64]:
-        return self.space.sample(n_samples, random_state).astype(np.int64)
+        drawn = self.space.sample(n_samples, random_state)
+        rows = np.concatenate([self.start[: n_samples // 2], drawn]).astype(np.int64)
+        _, first = np.unique(rows, axis=0, return_index=True)
+        return rows[np.sort(first)][:n_samples]
 
 
 class _MixedChoices(Crossover):  # type: ignore[misc]

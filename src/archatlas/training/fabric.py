@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -9,6 +10,7 @@ from typing import Any, Literal
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
+from torch.nn.parallel import DistributedDataParallel
 
 from archatlas.errors import ArchatlasError
 from archatlas.training.parameters import DeviceParameters
@@ -19,6 +21,13 @@ _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true"]
     "16-mixed": "16-mixed",
     "bf16-true": "bf16-true",
 }
+
+# PyTorch renames the option that copies buffers from the first process at every forward pass.
+_BUFFER_OPTION = (
+    "forward_sync_buffers"
+    if "forward_sync_buffers" in inspect.signature(DistributedDataParallel).parameters
+    else "broadcast_buffers"
+)
 
 
 def torch_device(device: DeviceParameters) -> torch.device:
@@ -55,7 +64,8 @@ def make_fabric(device: DeviceParameters) -> Fabric:
     set_threads(device)
     strategy: Any = "auto"
     if device.devices > 1:
-        strategy = DDPStrategy(start_method="spawn", find_unused_parameters=True, broadcast_buffers=False)
+        options: dict[str, Any] = {"find_unused_parameters": True, _BUFFER_OPTION: False}
+        strategy = DDPStrategy(start_method="spawn", **options)
     return Fabric(
         accelerator=accelerator, devices=device.devices, strategy=strategy, precision=_PRECISIONS[device.precision]
     )

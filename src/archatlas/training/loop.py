@@ -5,11 +5,13 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Protocol
 
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -118,27 +120,33 @@ def train(
     if resumed is not None and len(resumed.curve) == training.epochs:
         network.load_state_dict(dict(resumed.network))
         return resumed.curve
-    # Fabric annotates the function as one without further arguments, but hands them on.
-    curve, weights = make_fabric(device).launch(_train_here, job, resumed)  # type: ignore[arg-type]
+    curve, weights = make_fabric(device).launch(partial(_train_here, job=job, resumed=resumed))
     if not math.isfinite(curve[-1]["loss"]):
         raise ArchatlasError(
             f"training diverged: the loss is {curve[-1]['loss']} in epoch {curve[-1]['epoch']}. Lower `learning_rate` "
             f"(now {training.learning_rate}), lengthen `warmup_epochs` or set `gradient_clip`."
         )
-    network.to("cpu", torch.float32).load_state_dict(weights)
+    network.to("cpu", torch.float32).load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
     return list(curve)
 
 
 def _train_here(
     fabric: Fabric, job: _Job, resumed: Checkpoint | None
-) -> tuple[list[dict[str, float]], dict[str, Tensor]]:
-    """Train in this process; the curve and the final weights (on the CPU, in float32)."""
+) -> tuple[list[dict[str, float]], dict[str, NDArray[Any]]]:
+    """Train in this process; the curve and the final weights.
+
+    Weights are NumPy arrays, since tensors would be handed to the parent process as shared memory, which is gone when
+    this process has ended.
+    """
     set_threads(job.device)
+    if fabric.world_size > 1:
+        # What a spawned process is handed lies in memory that it shares with the others.
+        job = replace(job, network=copy.deepcopy(job.network))
     trainer = _Trainer(fabric, job)
     if resumed is not None:
         trainer.restore(resumed)
     curve = trainer.run([] if resumed is None else list(resumed.curve))
-    return curve, trainer.weights()
+    return curve, {name: tensor.numpy() for name, tensor in trainer.weights().items()}
 
 
 class _Trainer:

@@ -23,7 +23,8 @@ class DeviceParameters(BaseModel):
         default=None, ge=1, le=1024, description="CPU threads per process; null: PyTorch's own choice"
     )
     channels_last: bool = Field(
-        default=True, description="keep images and weights channels-last in memory; on CPUs 5x5 depthwise kernels gain most"
+        default=True,
+        description="keep images and weights channels-last in memory; on CPUs 5x5 depthwise kernels gain most",
     )
 
 

@@ -32,7 +32,8 @@ from archatlas.verification.trainings import TrainingJob, Trainings
 from archatlas.verification.winners import tested
 
 ROLE_COLUMNS = [
-    "role", "budget", "network", "seed", "validation_accuracy", "validation_log_loss", "test_accuracy", "macs", "params",
+    "role", "budget", "network", "seed", "validation_accuracy", "validation_log_loss", "test_accuracy", "macs",
+    "params",
 ]  # fmt: skip
 _MOBILENET = "mobilenet_x"
 _DRAW_AUDIT, _DRAW_RANDOM, _RESAMPLE, _TRAIN = range(4)

@@ -41,7 +41,7 @@ def best_finalist(finalists: pd.DataFrame) -> int | None:
 
 def choose_winners(
     candidates: pd.DataFrame,
-    supernet_accuracy: Mapping[str, float],
+    supernet_accuracy: Mapping[Any, float],
     latency: pd.DataFrame,
     trainings: pd.DataFrame,
     constraints: Mapping[str, Sequence[Constraint]],

@@ -102,7 +102,11 @@ def _density_trace(cost_edges: Edges, score_edges: Edges, counts: NDArray[np.int
         hoverongaps=False,
         hovertemplate="%{customdata:,} networks<extra></extra>",
         name="networks",
-        colorbar={"title": {"text": "networks"}, "tickvals": np.log10(ticks) + _OFFSET, "ticktext": [f"{t:,}" for t in ticks]},
+        colorbar={
+            "title": {"text": "networks"},
+            "tickvals": np.log10(ticks) + _OFFSET,
+            "ticktext": [f"{t:,}" for t in ticks],
+        },
     )
 
 

@@ -73,7 +73,10 @@ def figure_choice_importance(importance: pd.DataFrame, *, target: str = "accurac
             x=labels,
             y=operations,
             z=shown,
-            text=[["" if value is None else f"{value:+.1f}" if scale > 1 else f"{value:+.3f}" for value in row] for row in shown],
+            text=[
+                ["" if value is None else f"{value:+.1f}" if scale > 1 else f"{value:+.3f}" for value in row]
+                for row in shown
+            ],
             texttemplate="%{text}",
             autocolorscale=True,
             # One step beyond both ends makes plotly see a range around zero even if all differences have one sign.

@@ -20,7 +20,7 @@ from archatlas.reporting.figures.theme import (
     empty,
     themed,
 )
-from archatlas.reporting.numbers import interval, is_missing, tau
+from archatlas.reporting.numbers import interval, known, tau
 from archatlas.reporting.run import winners_table
 
 SCORERS = (
@@ -38,22 +38,22 @@ def figure_rank_correlation(audit_summary: Mapping[str, Any]) -> go.Figure:
         return empty("No audit: no networks were drawn and trained alone.")
     figure = go.Figure()
     for key, label, colour in reversed(SCORERS):
-        value = audit_summary.get(f"tau_{key}")
+        value = known(audit_summary.get(f"tau_{key}"))
         bounds = audit_summary.get(f"tau_{key}_ci")
-        if is_missing(value):
+        if value is None:
             continue
         error = None
         if bounds is not None:
             error = {
                 "type": "data",
                 "symmetric": False,
-                "array": [bounds[1] - float(value)],
-                "arrayminus": [float(value) - bounds[0]],
+                "array": [bounds[1] - value],
+                "arrayminus": [value - bounds[0]],
                 "thickness": 1.5,
             }
         figure.add_trace(
             go.Bar(
-                x=[float(value)],
+                x=[value],
                 y=[label],
                 orientation="h",
                 marker={"color": colour},
@@ -64,11 +64,11 @@ def figure_rank_correlation(audit_summary: Mapping[str, Any]) -> go.Figure:
                 hovertemplate=f"{label}: {tau(value)} ({interval(bounds)})<extra></extra>",
             )
         )
-    ceiling = audit_summary.get("tau_ceiling")
-    if not is_missing(ceiling):
-        figure.add_vline(x=float(ceiling), line={"color": CEILING, "width": 2, "dash": "dash"})
+    ceiling = known(audit_summary.get("tau_ceiling"))
+    if ceiling is not None:
+        figure.add_vline(x=ceiling, line={"color": CEILING, "width": 2, "dash": "dash"})
         figure.add_annotation(
-            x=float(ceiling),
+            x=ceiling,
             y=1,
             yref="paper",
             yanchor="bottom",
@@ -89,7 +89,7 @@ def _lowest(audit_summary: Mapping[str, Any]) -> float:
     """Where the axis starts: at 0, or below if a bar or an interval is."""
     values = [audit_summary.get(f"tau_{key}") for key, _, _ in SCORERS]
     values += [(audit_summary.get(f"tau_{key}_ci") or [None])[0] for key, _, _ in SCORERS]
-    lowest = min([float(value) for value in values if not is_missing(value)], default=0.0)
+    lowest = min([number for number in map(known, values) if number is not None], default=0.0)
     return min(0.0, float(np.floor(lowest * 10) / 10))
 
 
@@ -103,11 +103,11 @@ def figure_predicted_against_measured(
     """Scores against the accuracy of the same networks trained alone: audit by both scorers, then the candidates."""
     panels: list[tuple[str, pd.Series, pd.Series, pd.Series, str]] = []
     if len(audit):
-        for column, title, colour in (
+        for scorer, title, colour in (
             ("supernet_score", "audit: super-network's score", SUPERNET),
             ("predicted_score", "audit: predicted score", PREDICTOR),
         ):
-            panels.append((title, audit[column], alone(audit), audit["network"], colour))
+            panels.append((title, audit[scorer], alone(audit), audit["network"], colour))
     trained = verified_candidates
     if len(trained):
         trained = trained[trained["validation_accuracy_mean"].notna()]
@@ -123,9 +123,7 @@ def figure_predicted_against_measured(
         )
     if not panels:
         return empty("No network was trained alone.")
-    figure = make_subplots(
-        cols=len(panels), subplot_titles=[title for title, *_ in panels], horizontal_spacing=0.09
-    )
+    figure = make_subplots(cols=len(panels), subplot_titles=[title for title, *_ in panels], horizontal_spacing=0.09)
     for column, (title, scores, truth, names, colour) in enumerate(panels, start=1):
         figure.add_trace(
             go.Scatter(

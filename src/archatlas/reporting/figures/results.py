@@ -138,7 +138,11 @@ def figure_latency_check(latency_check: pd.DataFrame) -> go.Figure:
     figure = go.Figure(
         [
             go.Scatter(
-                x=ends, y=ends, mode="lines", line={"color": GREY, "dash": "dot", "width": 1.5}, name="equal",
+                x=ends,
+                y=ends,
+                mode="lines",
+                line={"color": GREY, "dash": "dot", "width": 1.5},
+                name="equal",
                 hoverinfo="skip",
             ),
             go.Scatter(

@@ -56,17 +56,23 @@ def _template(*, ink: str, faint: str, line: str, paper: str, few: str, many: st
             },
         },
         "data": {
-            "heatmap": [{"colorbar": {"outlinewidth": 0, "thickness": 12, "ticks": "outside", "ticklen": 4, "title": {"font": {"size": 13}}}}],
+            "heatmap": [
+                {
+                    "colorbar": {
+                        "outlinewidth": 0,
+                        "thickness": 12,
+                        "ticks": "outside",
+                        "ticklen": 4,
+                        "title": {"font": {"size": 13}},
+                    }
+                }
+            ],
         },
     }
 
 
-LIGHT = _template(
-    ink="#1d2733", faint="#e6e9ee", line="#b4bcc6", paper="#ffffff", few="#eef3fa", many="#12305c"
-)
-DARK = _template(
-    ink="#dfe4ea", faint="#2a313a", line="#566070", paper="#1b2027", few="#212b38", many="#dbe9fc"
-)
+LIGHT = _template(ink="#1d2733", faint="#e6e9ee", line="#b4bcc6", paper="#ffffff", few="#eef3fa", many="#12305c")
+DARK = _template(ink="#dfe4ea", faint="#2a313a", line="#566070", paper="#1b2027", few="#212b38", many="#dbe9fc")
 
 
 def themed(figure: go.Figure, *, height: int, **layout: Any) -> go.Figure:

@@ -82,9 +82,7 @@ def figure_stage_times(stage_table: pd.DataFrame) -> go.Figure:
     """
     if stage_table.empty:
         return empty("No times were recorded.")
-    labels = [
-        f"{seconds(row.seconds)}, {memory(row.peak_memory_mib)}" for row in stage_table.itertuples(index=False)
-    ]
+    labels = [f"{seconds(row.seconds)}, {memory(row.peak_memory_mib)}" for row in stage_table.itertuples(index=False)]
     figure = go.Figure(
         go.Bar(
             x=stage_table["seconds"],

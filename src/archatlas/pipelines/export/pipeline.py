@@ -1,0 +1,30 @@
+"""export: winners -> modules and ONNX files, outputs compared."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from archatlas.pipelines.export.nodes import export
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """One node: write and check every winner."""
+    return pipeline(
+        [
+            node(
+                export,
+                inputs={
+                    "winners": "winners",
+                    "winner_weights": "winner_weights",
+                    "supernets": "supernets",
+                    "image_description": "image_description",
+                    "space": "params:space",
+                    "export": "params:export",
+                    "export_folder": "export_folder",
+                    "seed": "params:seed",
+                },
+                outputs="export_summary",
+                name="export",
+            )
+        ]
+    )

@@ -1,0 +1,35 @@
+"""The node that compares predictors and fits the default one."""
+
+from typing import Any
+
+import pandas as pd
+
+from archatlas.images.description import ImageDescription
+from archatlas.predictors.parameters import PredictorParameters
+from archatlas.spaces.parameters import SpaceParameters
+
+
+def fit(
+    architecture_graphs: dict[str, Any],
+    evaluations: pd.DataFrame,
+    cost_table: pd.DataFrame,
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    predictor: PredictorParameters,
+    seed: int,
+) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
+    """Scores of all predictors on what they have not seen; the default, fitted on everything; and its state."""
+    from archatlas.predictors.fitting import compared, cross_seed_scores, default_contender, fit_one
+    from archatlas.predictors.registry import describe_predictor, state_tensors
+    from archatlas.predictors.sample import evaluated_sample
+    from archatlas.spaces.presets import make_space
+
+    description = ImageDescription.model_validate(image_description)
+    made = make_space(space, description.input_shape, description.num_classes)
+    batch, scores = evaluated_sample(
+        made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=10 * predictor.folds
+    )
+    table = cross_seed_scores(batch, scores, compared(predictor), folds=predictor.folds, seed=seed)
+    contender = default_contender(predictor)
+    fitted = fit_one(batch, scores, contender, seed)
+    return table, describe_predictor(*contender, seed, predictor.target), state_tensors(fitted.state())

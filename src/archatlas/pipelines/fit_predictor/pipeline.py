@@ -1,0 +1,29 @@
+"""Graphs and evaluations to a fitted predictor, compared with the baselines."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from archatlas.pipelines.fit_predictor.nodes import fit
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """One node: compare all predictors on what they have not seen, and fit the default one on everything."""
+    return pipeline(
+        [
+            node(
+                fit,
+                inputs={
+                    "architecture_graphs": "architecture_graphs",
+                    "evaluations": "evaluations",
+                    "cost_table": "cost_table",
+                    "image_description": "image_description",
+                    "space": "params:space",
+                    "predictor": "params:predictor",
+                    "seed": "params:seed",
+                },
+                outputs=["predictor_scores", "fitted_predictor", "fitted_predictor_state"],
+                name="fit_predictor",
+            )
+        ]
+    )

@@ -1,0 +1,31 @@
+"""Predictor and space to the atlas."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from archatlas.pipelines.map_space.nodes import map_networks
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """One node: mean, standard deviation and costs of every network of the space."""
+    return pipeline(
+        [
+            node(
+                map_networks,
+                inputs={
+                    "tuned_predictor": "tuned_predictor",
+                    "tuned_predictor_state": "tuned_predictor_state",
+                    "image_description": "image_description",
+                    "cost_table": "cost_table",
+                    "latency_table": "latency_table",
+                    "space": "params:space",
+                    "atlas": "params:atlas",
+                    "seed": "params:seed",
+                    "work_folder": "work_folder",
+                },
+                outputs=["atlas", "atlas_speed"],
+                name="map_space",
+            )
+        ]
+    )

@@ -1,0 +1,69 @@
+"""The nodes that price a search space and stop a run whose budgets nothing can keep."""
+
+from typing import Any
+
+import pandas as pd
+
+from archatlas.costs.parameters import CostsParameters
+from archatlas.images.description import ImageDescription
+from archatlas.search.parameters import SearchParameters
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.protocol import SearchSpace
+
+
+def summarise_space(image_description: dict[str, Any], space: SpaceParameters, seed: int) -> dict[str, Any]:
+    """What there is to search: name, size, networks, positions, num_choices, input_shape, num_classes, an example."""
+    import numpy as np
+
+    made = _space(image_description, space)
+    example = made.names(made.sample(1, np.random.default_rng(seed)))[0]
+    return {
+        "name": made.name,
+        "size": made.size,
+        "networks": made.networks,
+        "positions": len(made.num_choices),
+        "num_choices": list(made.num_choices),
+        "input_shape": list(made.input_shape),
+        "num_classes": made.num_classes,
+        "example": str(example),
+    }
+
+
+def count_costs(image_description: dict[str, Any], space: SpaceParameters) -> pd.DataFrame:
+    """MACs and parameters of every part of the space; empty for a space that is not made of parts."""
+    from archatlas.costs.counting import count_parts
+
+    return count_parts(_space(image_description, space))
+
+
+def measure_latency(
+    image_description: dict[str, Any], space: SpaceParameters, costs: CostsParameters, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Latency of every part, measured here or imported, and predicted against measured latency of whole networks."""
+    from archatlas.costs.latency import latency_tables
+
+    return latency_tables(_space(image_description, space), costs.latency, seed)
+
+
+def check_budgets(
+    cost_table: pd.DataFrame,
+    latency_table: pd.DataFrame,
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    search: SearchParameters,
+) -> tuple[pd.DataFrame, dict[str, Any]]:
+    """The least and largest cost beside every bound; stops the run if no network can keep one of them."""
+    from archatlas.costs.ranges import least_and_most
+    from archatlas.search.budgets import feasibility, require_feasible
+
+    ranges = least_and_most(_space(image_description, space), cost_table, latency_table)
+    table = feasibility(search.budgets, ranges)
+    require_feasible(table)
+    return table, {"feasible": True, "budgets": list(search.budgets)}
+
+
+def _space(image_description: dict[str, Any], space: SpaceParameters) -> SearchSpace:
+    from archatlas.spaces.presets import make_space
+
+    description = ImageDescription.model_validate(image_description)
+    return make_space(space, description.input_shape, description.num_classes)

@@ -1,0 +1,228 @@
+"""What a run will do, and about how long and with how much memory; said before it starts.
+
+The estimate comes from a probe of a second or two: a few random networks of the space are built and a training step and a
+forward pass are timed at the run's own batch size. It is meant to tell minutes from hours, not seconds from seconds.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from archatlas.images.description import ImageDescription
+from archatlas.pipelines.parameters import ProjectParameters
+
+if TYPE_CHECKING:
+    from kedro.io import CatalogProtocol
+    from kedro.pipeline import Pipeline
+
+    from archatlas.spaces.protocol import SearchSpace
+
+_LIBRARIES_MIB = 900  # Resident memory of the main process once torch, pandas and scikit-learn are loaded.
+_WORKER_MIB = 420  # The same of a process that trains one network.
+_SHARED_PREFIXES = 0.6  # Share of blocks that remain when a sample is walked as a prefix tree.
+_FIT_SECONDS = 4.0  # Scoring all predictors once on 100 networks, and fitting the last one.
+_TRIAL_SECONDS = 0.4  # One trial of the study on 100 networks.
+_ATLAS_PER_SECOND = 20_000  # benchmarks/map_space.py
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """What a stage will do, and about how many seconds it takes (None: not known before the images are read)."""
+
+    stage: str
+    what: str
+    seconds: float | None
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds of a training step (a batch forward and backward) and of a forward pass of one image, on one CPU thread
+    or the device that trains."""
+
+    step: float
+    image: float
+
+
+def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> list[str]:
+    """Lines that say what the run of ``pipeline`` will do; the images are described by an earlier run, or guessed."""
+    settings = ProjectParameters.model_validate(parameters)
+    stages = list(dict.fromkeys(_stage_of(node) for node in pipeline.nodes))
+    description = _known_images(settings, catalog)
+    plans = list(plan_stages(settings, stages, description))
+    known = sum(plan.seconds for plan in plans if plan.seconds is not None)
+    unknown = any(plan.seconds is None for plan in plans)
+    memory = _memory_mib(settings, stages, description)
+    about = f"{'more than ' if unknown else 'about '}{duration(known)} and {memory / 1024:.1f} GiB of memory"
+    lines = [f"Experiment {settings.experiment!r}: {len(stages)} stage{'s' * (len(stages) > 1)}, {about}."]
+    for plan in plans:
+        seconds = "once the images are read" if plan.seconds is None else duration(plan.seconds)
+        lines.append(f"  {plan.stage:22}{plan.what:74}{seconds}")
+    return lines
+
+
+def describe_results(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> list[str]:
+    """Lines that say where the results lie."""
+    if "report_html" not in pipeline.outputs():
+        return []
+    path = Path(catalog["report_html"]._describe()["filepath"])  # type: ignore[index]
+    return [f"Done. The report: {os.path.relpath(path)} (open it in a browser)"]
+
+
+def plan_stages(
+    settings: ProjectParameters, stages: Iterable[str], description: ImageDescription | None
+) -> Iterator[StagePlan]:
+    """Plans of the known ``stages`` in their order; ``description`` is None where the images are not known yet."""
+    stages = list(stages)
+    shape = description.input_shape if description else (settings.images.channels or 3, *[settings.images.image_size] * 2)
+    from archatlas.spaces.presets import make_space
+
+    space = make_space(settings.space, shape, description.num_classes if description else 10)
+    timed = {"train_supernet", "evaluate_subnets", "verify_candidates"}.intersection(stages)
+    pace = measure_pace(space, settings) if timed and description else None
+    for stage in stages:
+        yield StagePlan(stage, *_plan(stage, settings, space, description, pace))
+
+
+def _plan(
+    stage: str,
+    settings: ProjectParameters,
+    space: SearchSpace,
+    description: ImageDescription | None,
+    pace: Pace | None,
+) -> tuple[str, float | None]:
+    splits = description.splits if description else {}
+    train, validation = splits.get("train", 0), splits.get("validation", 0)
+    sample = settings.sample.architectures
+    match stage:
+        case "prepare_images":
+            what = f"{settings.images.source}, resized to {settings.images.image_size} x {settings.images.image_size}"
+            return what, max(1.0, sum(splits.values()) / 2000) if description else None
+        case "measure_costs":
+            return f"{space.name}: {space.size:,} architectures; latency {settings.costs.latency.source}", 12.0
+        case "train_supernet":
+            net = settings.supernet
+            what = f"{net.seeds} super-networks, {net.training.epochs} epochs each, {net.strategy} paths"
+            if pace is None:
+                return what, None
+            paths = {"uniform": 1, "sandwich": 3, "fair": max(space.num_choices)}[net.strategy]
+            return what, net.seeds * net.training.epochs * (train / net.training.batch_size) * paths * pace.step
+        case "evaluate_subnets":
+            what = f"{sample:,} architectures on {settings.supernet.seeds} super-networks"
+            if pace is None:
+                return what, None
+            images = settings.evaluation.calibration_images + validation
+            twins = settings.sample.twins_per_network
+            return what, settings.supernet.seeds * sample * twins * images * pace.image * _SHARED_PREFIXES
+        case "fit_predictor":
+            return "every predictor, scored across super-network seeds", _FIT_SECONDS * sample / 100
+        case "tune_predictor":
+            return f"{settings.tuning.trials} trials", _TRIAL_SECONDS * settings.tuning.trials * sample / 100
+        case "map_space":
+            rows = min(space.networks, 10**6)
+            return f"{rows:,} networks", 3 + rows / _ATLAS_PER_SECOND
+        case "verify_candidates":
+            return _plan_verification(settings, train, pace)
+        case _:
+            return _WORDS.get(stage, ""), 5.0
+
+
+_WORDS = {
+    "sample_architectures": "networks drawn uniformly",
+    "encode_graphs": "graphs of the sample",
+    "search": "candidates and Pareto fronts of every budget",
+    "export": "winners as safetensors and ONNX, outputs compared",
+    "report": "one HTML page and metrics.json",
+    "latency_kit": "ONNX files of every part and a script that times them elsewhere",
+}
+
+
+def _plan_verification(settings: ProjectParameters, train: int, pace: Pace | None) -> tuple[str, float | None]:
+    verification, audit = settings.verification, settings.verification.audit
+    beside = verification.top_k + verification.random_networks + int(verification.mobilenet)
+    alone = len(settings.search.budgets) * beside * verification.seeds
+    audited = audit.networks * audit.seeds
+    what = f"{alone} trainings for {len(settings.search.budgets)} budgets, {audited} for the audit"
+    if pace is None:
+        return what, None
+    epochs = alone * verification.training.epochs + audited * audit.training.epochs
+    workers = verification.workers or os.cpu_count() or 1
+    return what, 8 + epochs * (train / verification.training.batch_size) * pace.step / workers
+
+
+def measure_pace(space: SearchSpace, settings: ProjectParameters, networks: int = 3) -> Pace:
+    """Time a training step and a forward pass, averaged over a few random networks of ``space``; some seconds."""
+    import time
+
+    import numpy as np
+    import torch
+
+    from archatlas.training.fabric import torch_device
+
+    device = torch_device(settings.device)
+    batch = settings.supernet.training.batch_size
+    images = torch.randn(batch, *space.input_shape, device=device)
+    labels = torch.zeros(batch, dtype=torch.long, device=device)
+    if settings.device.channels_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    steps: list[float] = []
+    passes: list[float] = []
+    with torch.random.fork_rng(devices=[]):
+        for row in space.sample(networks, np.random.default_rng(0)):
+            network = space.build(row).to(device)
+            if settings.device.channels_last:
+                network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            for _ in range(3):  # The first calls prepare kernels; the last ones count.
+                started = time.perf_counter()
+                with torch.inference_mode():
+                    network(images).sum().item()
+                forward = time.perf_counter()
+                torch.nn.functional.cross_entropy(network(images), labels).backward()
+                _ = sum(p.grad.sum().item() for p in network.parameters() if p.grad is not None and p.ndim > 3)
+                ended = time.perf_counter()
+            passes.append((forward - started) / batch)
+            steps.append(ended - forward)
+    return Pace(float(np.mean(steps)), float(np.mean(passes)))
+
+
+def duration(seconds: float) -> str:
+    """``"25 s"``, ``"4 min"``, ``"2.5 h"``."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
+
+
+def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description: ImageDescription | None) -> float:
+    images = sum(description.splits.values()) if description else 0
+    megabytes = images * (settings.images.image_size**2) * 3 / 2**20
+    workers = settings.verification.workers or os.cpu_count() or 1
+    alone = workers * (_WORKER_MIB + megabytes) if "verify_candidates" in stages else 0
+    return _LIBRARIES_MIB + 2 * megabytes + alone
+
+
+def _known_images(settings: ProjectParameters, catalog: CatalogProtocol) -> ImageDescription | None:
+    """The images as an earlier run of the experiment found them, or as scikit-learn ships them."""
+    if catalog.exists("image_description"):
+        return ImageDescription.model_validate(catalog.load("image_description"))
+    if settings.images.source != "digits":
+        return None
+    total = min(settings.images.max_images or 1797, 1797)
+    splits = {
+        "validation": round(total * settings.images.validation_fraction),
+        "test": round(total * settings.images.test_fraction),
+    }
+    splits["train"] = total - sum(splits.values())
+    names = tuple(str(digit) for digit in range(10))
+    size = settings.images.image_size
+    return ImageDescription(
+        class_names=names, channels=1, image_size=size, mean=(0.3,), std=(0.4,), splits=splits, source="digits"
+    )
+
+
+def _stage_of(node: Any) -> str:
+    """The folder of ``archatlas.pipelines`` that holds the node's function."""
+    module: str = node.func.__module__
+    return module.split(".")[-2]

@@ -1,0 +1,40 @@
+"""The node that looks for the predictor that is used from here on."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from archatlas.images.description import ImageDescription
+from archatlas.predictors.parameters import PredictorParameters, TuningParameters
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.storage.work_store import WorkStore
+
+
+def tune(
+    architecture_graphs: dict[str, Any],
+    evaluations: pd.DataFrame,
+    cost_table: pd.DataFrame,
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    predictor: PredictorParameters,
+    tuning: TuningParameters,
+    seed: int,
+    work_folder: Path,
+) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Trials, the summary with the outer score, and the chosen predictor fitted on everything, with its state."""
+    from archatlas.predictors import tuning as search
+    from archatlas.predictors.fitting import fit_one
+    from archatlas.predictors.registry import describe_predictor, state_tensors
+    from archatlas.predictors.sample import evaluated_sample
+    from archatlas.spaces.presets import make_space
+
+    description = ImageDescription.model_validate(image_description)
+    made = make_space(space, description.input_shape, description.num_classes)
+    batch, scores = evaluated_sample(
+        made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=10 * tuning.inner_folds
+    )
+    tuned = search.tune(batch, scores, predictor, tuning, seed=seed, work=WorkStore(work_folder))
+    fitted = fit_one(batch, scores, tuned.contender, seed)
+    chosen = describe_predictor(*tuned.contender, seed, predictor.target)
+    return tuned.trials, tuned.summary, chosen, state_tensors(fitted.state())

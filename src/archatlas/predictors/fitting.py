@@ -1,0 +1,158 @@
+"""Predictors compared on what they have not seen, and the one that is fitted on everything.
+
+A predictor that is scored against the super-network that it was fitted to is rewarded for learning that super-network's
+bias. So the fit reads the scores of one super-network on one part of the validation images, and what counts is how the
+predictions for held-out networks rank against **another** super-network on the **other** part (protocol ``cross_seed``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.metrics import METRICS
+from archatlas.predictors.parameters import PredictorParameters
+from archatlas.predictors.protocol import Predictor
+from archatlas.predictors.registry import make_predictor
+from archatlas.predictors.scores import NetworkScores
+
+Floats = NDArray[np.float64]
+Contender = tuple[str, Mapping[str, Any]]
+"""A family and its settings."""
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """Fit on one seed and half, score on another; all four are indices. ``protocol`` says what they share.
+
+    ``cross_seed``: neither the super-network nor, where there are two halves, the images. ``cross_half``: with a single
+    super-network, the images alone differ. ``held_out``: with a single half too, only the networks differ. ``same_seed``: a
+    diagnostic, the very scores that the fit reads, for other networks.
+    """
+
+    protocol: str
+    fit_seed: int
+    fit_half: int
+    score_seed: int
+    score_half: int
+
+
+def pairings(scores: NetworkScores, half: int) -> list[Pairing]:
+    """What a fit on ``half`` (index) of each seed is scored on."""
+    seeds, halves = range(len(scores.seeds)), len(scores.halves)
+    half = half % halves
+    other = (half + 1) % halves
+    if len(scores.seeds) > 1:
+        return [Pairing("cross_seed", s, half, t, other) for s in seeds for t in seeds if s != t]
+    return [Pairing("cross_half" if halves > 1 else "held_out", 0, half, 0, other)]
+
+
+def compared(parameters: PredictorParameters) -> dict[str, Contender]:
+    """The predictors of the comparison, by the name that they have in its table."""
+    ridge = parameters.ridge.model_dump()
+    return {
+        "gcn": ("gcn", parameters.gcn.model_dump()),
+        "ridge": ("ridge", {**ridge, "features": "one_hot"}),
+        "ridge_stage_counts": ("ridge", {**ridge, "features": "stage_counts"}),
+        "lightgbm": ("lightgbm", parameters.lightgbm.model_dump()),
+        "gp": ("gp", parameters.gp.model_dump()),
+        "macs": ("macs", {}),
+        "params": ("params", {}),
+        "constant": ("constant", {}),
+    }
+
+
+def default_contender(parameters: PredictorParameters) -> Contender:
+    """The configured family with its configured settings."""
+    settings = getattr(parameters, parameters.name, None)
+    return parameters.name, settings.model_dump() if settings is not None else {}
+
+
+def fold_of(count: int, folds: int, seed: int) -> NDArray[np.int64]:
+    """The fold of each of ``count`` networks, in equal shares, drawn from ``seed``."""
+    return np.random.default_rng([seed, folds]).permutation(count) % folds
+
+
+def fit_one(
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    contender: Contender,
+    seed: int,
+    seeds: Sequence[int] | None = None,
+    halves: Sequence[int] | None = None,
+) -> Predictor:
+    """A predictor fitted to the mean over some seeds and halves (None: all)."""
+    predictor = make_predictor(*contender, seed)
+    predictor.fit(batch, scores.evaluations(seeds, halves))
+    return predictor
+
+
+def predicted_pairs(
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    contender: Contender,
+    fitted_on: NDArray[np.bool_],
+    half: int,
+    seed: int,
+) -> Iterator[tuple[Pairing, Floats, Floats]]:
+    """Fit on the rows ``fitted_on`` and predict the rest: (pairing, truth, predicted mean), one fit per super-network."""
+    rest = ~fitted_on
+    known, unseen = batch[fitted_on], batch[rest]
+    wanted = pairings(scores, half)
+    for number in range(len(scores.seeds)):
+        of_seed = [pairing for pairing in wanted if pairing.fit_seed == number]
+        fit_half = of_seed[0].fit_half
+        predictor = fit_one(known, scores[fitted_on], contender, seed, [number], [fit_half])
+        mean = predictor.predict(unseen).mean
+        for pairing in [*of_seed, Pairing("same_seed", number, fit_half, number, fit_half)]:
+            yield pairing, scores.score[rest, pairing.score_seed, pairing.score_half], mean
+
+
+def cross_seed_scores(
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    contenders: Mapping[str, Contender],
+    *,
+    folds: int,
+    seed: int,
+) -> pd.DataFrame:
+    """Every contender on the same folds of networks, seeds and halves, by the same metrics.
+
+    All ordered pairs of super-networks are scored in every fold. The half that is fitted alternates from fold to fold, so
+    that both are used without a second round of fits. The rmse against another super-network contains the difference of
+    their levels.
+
+    Returns:
+        predictor, protocol, fold, fit_seed, score_seed, fit_half, score_half, kendall_tau, spearman,
+        kendall_tau_top_half, rmse; a row per contender, fold and pairing.
+    """
+    from tqdm import tqdm
+
+    fold = fold_of(len(batch), folds, seed)
+    rows: list[dict[str, Any]] = []
+    for name, contender in tqdm(contenders.items(), desc="predictors compared", unit="predictor"):
+        for number in range(folds):
+            pairs = predicted_pairs(batch, scores, contender, fold != number, number, seed)
+            rows += [_row(name, number, scores, *pair) for pair in pairs]
+    return pd.DataFrame(rows)
+
+
+def _row(
+    name: str, fold: int, scores: NetworkScores, pairing: Pairing, truth: Floats, predicted: Floats
+) -> dict[str, Any]:
+    return {
+        "predictor": name,
+        "protocol": pairing.protocol,
+        "fold": fold,
+        "fit_seed": scores.seeds[pairing.fit_seed],
+        "score_seed": scores.seeds[pairing.score_seed],
+        "fit_half": scores.halves[pairing.fit_half],
+        "score_half": scores.halves[pairing.score_half],
+        **{metric: score(truth, predicted) for metric, score in METRICS.items()},
+    }

@@ -1,0 +1,76 @@
+"""Predictors by name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Any
+
+import numpy as np
+from pydantic import BaseModel, ValidationError
+
+from archatlas.errors import ArchatlasError, nearest
+from archatlas.predictors.parameters import (
+    ConstantSettings,
+    CostSettings,
+    GaussianProcessSettings,
+    GCNSettings,
+    LightGBMSettings,
+    RidgeSettings,
+)
+from archatlas.predictors.protocol import Predictor, State
+
+_FAMILIES: dict[str, tuple[str, str, type[BaseModel]]] = {
+    "constant": ("simple", "ConstantPredictor", ConstantSettings),
+    "gcn": ("gcn", "GCNPredictor", GCNSettings),
+    "gp": ("gaussian_process", "GaussianProcessPredictor", GaussianProcessSettings),
+    "lightgbm": ("gradient_boosting", "LightGBMPredictor", LightGBMSettings),
+    "macs": ("simple", "MacsPredictor", CostSettings),
+    "params": ("simple", "ParamsPredictor", CostSettings),
+    "ridge": ("ridge", "RidgePredictor", RidgeSettings),
+}
+"""Family to module, class and model of its settings. A new predictor is a file and a line here."""
+
+PREDICTORS = sorted(_FAMILIES)
+
+
+def make_predictor(name: str, settings: Mapping[str, Any] | None, seed: int) -> Predictor:
+    """An unfitted predictor of the family ``name``; ``settings`` override the family's defaults.
+
+    Raises ArchatlasError for an unknown family or setting, with the nearest known name.
+    """
+    if name not in _FAMILIES:
+        raise ArchatlasError(f"`predictor.name`: there is no predictor {name!r}{nearest(name, PREDICTORS)}")
+    module, class_name, model = _FAMILIES[name]
+    unknown = sorted(set(settings or {}) - set(model.model_fields))
+    if unknown:
+        hint = nearest(unknown[0], model.model_fields)
+        raise ArchatlasError(f"`predictor.{name}`: there is no setting {unknown[0]!r}{hint}")
+    try:
+        validated = model.model_validate(dict(settings or {}))
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(str(part) for part in first["loc"])
+        message = f"`predictor.{name}.{place}`: {first['msg']}, but got {first['input']!r}"
+        raise ArchatlasError(message) from error
+    predictor: Predictor = getattr(import_module(f"archatlas.predictors.{module}"), class_name)(validated, seed)
+    return predictor
+
+
+def describe_predictor(family: str, settings: Mapping[str, Any], seed: int, target: str) -> dict[str, Any]:
+    """What :func:`load_predictor` needs beside the state, as a JSON document."""
+    return {"family": family, "settings": dict(settings), "seed": seed, "target": target}
+
+
+def load_predictor(description: Mapping[str, Any], state: Mapping[str, Any]) -> Predictor:
+    """The fitted predictor of ``description`` ({family, settings, seed, target}); ``state`` holds arrays or tensors."""
+    predictor = make_predictor(description["family"], description["settings"], int(description["seed"]))
+    predictor.load_state({name: np.asarray(value) for name, value in state.items()})
+    return predictor
+
+
+def state_tensors(state: State) -> dict[str, Any]:
+    """A predictor's state as torch tensors, as safetensors keeps it."""
+    import torch
+
+    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in state.items()}

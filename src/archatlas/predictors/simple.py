@@ -1,0 +1,70 @@
+"""Predictors that know nothing, or one cost: what every other has to beat."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.parameters import ConstantSettings, CostSettings
+from archatlas.predictors.protocol import Evaluations, Prediction, State
+from archatlas.predictors.targets import Floats
+
+
+class _LinePredictor:
+    """``intercept + slope * x`` by least squares; the standard deviation is that of its residuals."""
+
+    def __init__(self) -> None:
+        self._line: Floats | None = None
+
+    def _known(self, batch: ArchitectureBatch) -> Floats:
+        raise NotImplementedError
+
+    def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        x, score = self._known(batch), evaluations.score
+        centred = x - x.mean()
+        variance = float(centred @ centred)
+        slope = float(centred @ score) / variance if variance > 0 else 0.0
+        intercept = float(score.mean()) - slope * float(x.mean())
+        self._line = np.array([intercept, slope, (score - intercept - slope * x).std()])
+
+    def predict(self, batch: ArchitectureBatch) -> Prediction:
+        if self._line is None:
+            raise RuntimeError("predict was called before fit or load_state")
+        intercept, slope, std = self._line
+        return Prediction(intercept + slope * self._known(batch), np.full(len(batch), std))
+
+    def state(self) -> State:
+        if self._line is None:
+            raise RuntimeError("state was called before fit or load_state")
+        return {"line": self._line}
+
+    def load_state(self, state: State) -> None:
+        self._line = np.asarray(state["line"], np.float64)
+
+
+class ConstantPredictor(_LinePredictor):
+    """The mean score for everything. Its rank correlations are 0 by definition (see :mod:`archatlas.predictors.metrics`)."""
+
+    def __init__(self, settings: ConstantSettings, seed: int) -> None:
+        super().__init__()
+
+    def _known(self, batch: ArchitectureBatch) -> Floats:
+        return np.zeros(len(batch))
+
+
+class MacsPredictor(_LinePredictor):
+    """A line in the logarithm of the MACs: it ranks as MACs alone rank."""
+
+    _column = "macs"
+
+    def __init__(self, settings: CostSettings, seed: int) -> None:
+        super().__init__()
+
+    def _known(self, batch: ArchitectureBatch) -> Floats:
+        return np.log1p(batch.costs[self._column].to_numpy(np.float64))
+
+
+class ParamsPredictor(MacsPredictor):
+    """A line in the logarithm of the number of parameters."""
+
+    _column = "params"

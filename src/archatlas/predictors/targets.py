@@ -1,0 +1,90 @@
+"""From scores to what a model learns, and back: one monotone map, written as knots."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archatlas.predictors.parameters import TargetTransformName
+from archatlas.predictors.protocol import Evaluations, State
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class TargetTransform:
+    """Piecewise linear between knots ``scores [k]`` and ``values [k]``, both increasing; ``slope`` beyond them.
+
+    ``slope`` is in score units per unit of value.
+    """
+
+    scores: Floats
+    values: Floats
+    slope: float
+
+    @classmethod
+    def fit(cls, score: Floats, name: TargetTransformName) -> TargetTransform:
+        """``raw``: ``(score - mean) / std``. ``quantile``: the standard normal quantile of ``(rank - 1/2) / n``.
+
+        Equal scores share their mean rank. Quantiles undo the long lower tail that accuracies have: with squared errors
+        the tail would take the model's capacity, and ranks are what it is asked for.
+        """
+        from scipy.stats import norm, rankdata
+
+        spread = float(score.std()) or 1.0
+        if name == "raw":
+            mean = float(score.mean())
+            return cls(np.array([mean, mean + spread]), np.array([0.0, 1.0]), spread)
+        distinct, first = np.unique(score, return_index=True)
+        values = norm.ppf((rankdata(score)[first] - 0.5) / len(score))
+        return cls(distinct, np.asarray(values, dtype=np.float64), spread)
+
+    def forward(self, score: Floats) -> Floats:
+        return self._map(score, self.scores, self.values, 1 / self.slope)
+
+    def inverse(self, value: Floats) -> Floats:
+        return self._map(value, self.values, self.scores, self.slope)
+
+    def inverse_std(self, value: Floats, std: Floats) -> Floats:
+        """Standard deviations in score units: half the width of the image of ``value -+ std``."""
+        return (self.inverse(value + std) - self.inverse(value - std)) / 2
+
+    @staticmethod
+    def _map(x: Floats, knots: Floats, images: Floats, slope: float) -> Floats:
+        inside = np.interp(x, knots, images)
+        beyond = np.minimum(x - knots[0], 0) + np.maximum(x - knots[-1], 0)
+        return np.asarray(inside + slope * beyond, dtype=np.float64)
+
+    def state(self) -> State:
+        return {"target.scores": self.scores, "target.values": self.values, "target.slope": np.array([self.slope])}
+
+    @classmethod
+    def from_state(cls, state: State) -> TargetTransform:
+        scores, values, slope = (np.asarray(state[f"target.{key}"], np.float64) for key in ("scores", "values", "slope"))
+        return cls(scores, values, float(slope[0]))
+
+
+def noise_weights(evaluations: Evaluations) -> Floats:
+    """Weights ``[n]`` of mean 1, ``w_i ~ 1 / (noise_i^2 + (std(score) / 4)^2)``.
+
+    The second term stands for the error that does not come from the sampling of images (weight sharing, and what the model
+    cannot express): without it a row of small noise would be taken as nearly exact.
+    """
+    floor = (evaluations.score.std() / 4) ** 2
+    variance = evaluations.noise**2 + floor
+    if not variance.any():
+        return np.ones(len(variance))
+    weights = 1 / np.maximum(variance, 1e-12 * variance.max())
+    return np.asarray(weights / weights.mean(), dtype=np.float64)
+
+
+def leave_out(count: int, members: int, seed: int) -> NDArray[np.int64]:
+    """For each of ``count`` rows the one ensemble member ``0..members - 1`` that is fitted without it, in equal shares."""
+    return np.random.default_rng(seed).permutation(count) % members
+
+
+def residual_variance(score: Floats, predicted: Floats, spread: Floats) -> float:
+    """What errors of out-of-fold predictions have beyond the spread of the ensemble: ``max(mean e^2 - mean s^2, 0)``."""
+    return max(float(np.mean((score - predicted) ** 2) - np.mean(spread**2)), 0.0)

@@ -1,0 +1,298 @@
+"""An Optuna study over predictors and their settings, and an honest score of what it chose."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.fitting import Contender, compared, fold_of, predicted_pairs
+from archatlas.predictors.metrics import kendall_tau, paired_bootstrap_interval
+from archatlas.predictors.parameters import PredictorParameters, TuningParameters
+from archatlas.predictors.scores import NetworkScores
+from archatlas.predictors.tuning_space import contender_of, defaults, suggest
+from archatlas.storage.work_store import WorkStore
+
+if TYPE_CHECKING:
+    import optuna
+
+_STUDY = "predictors"
+_STARTUP_TRIALS = 8
+_OUTER_SAMPLES = 500
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """A study's answer: the contender, the table of trials, and the summary (see :func:`tune`)."""
+
+    contender: Contender
+    trials: pd.DataFrame
+    summary: dict[str, Any]
+
+
+def tune(
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    predictor: PredictorParameters,
+    tuning: TuningParameters,
+    *,
+    seed: int,
+    work: WorkStore,
+) -> Tuned:
+    """Search on a part of the networks, choose, and score the choice on the rest, which the study has not seen.
+
+    The objective of a trial is the mean Kendall tau-b over inner folds and pairings (:mod:`archatlas.predictors.fitting`):
+    fit one super-network, rank against another. The study lies in the work folder under the fingerprint of its
+    parameters and scores, so that a killed run goes on, and several processes may work on it at once.
+
+    The summary holds family, settings, inner_kendall_tau, outer_kendall_tau, outer_baselines {name: tau} and
+    outer_difference_to {name: {tau, ci}} (tuned less baseline, paired bootstrap of the outer networks), trials, protocol.
+    """
+    outer = np.zeros(len(batch), dtype=np.bool_)
+    held = np.random.default_rng([seed, 1]).permutation(len(batch))[: round(len(batch) * tuning.outer_fraction)]
+    outer[held] = True
+    seen, seen_scores = batch[~outer], scores[~outer]
+    task = work.task("tune_predictor", predictor, tuning, seed, batch.choices, scores.score, scores.image_noise)
+    study = _search(seen, seen_scores, predictor, tuning, seed, task.folder)
+    best = choose(study)
+    contender = contender_of(best.params, predictor)
+    protocol, truth, tuned = _outer_predictions(batch, scores, contender, ~outer, seed)
+    baselines: dict[str, float] = {}
+    differences: dict[str, Any] = {}
+    for name, baseline in compared(predictor).items():
+        _, _, predicted = _outer_predictions(batch, scores, baseline, ~outer, seed)
+        baselines[name] = _mean_tau(truth, predicted)
+        interval = paired_bootstrap_interval(truth, tuned, predicted, samples=_OUTER_SAMPLES, seed=seed)
+        differences[name] = {"tau": _mean_tau(truth, tuned) - baselines[name], "ci": list(interval)}
+    summary = {
+        "family": contender[0],
+        "settings": dict(contender[1]),
+        "protocol": protocol,
+        "inner_kendall_tau": best.value,
+        "outer_kendall_tau": _mean_tau(truth, tuned),
+        "outer_baselines": baselines,
+        "outer_difference_to": differences,
+        "outer_networks": int(outer.sum()),
+        "trials": len(_finished(study)),
+    }
+    return Tuned(contender, _trials_table(study), summary)
+
+
+# -- The study ---------------------------------------------------------------------------------------------------------
+
+
+def _search(
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    predictor: PredictorParameters,
+    tuning: TuningParameters,
+    seed: int,
+    folder: Path,
+) -> optuna.Study:
+    import optuna
+    from optuna.storages import JournalStorage
+    from optuna.storages.journal import JournalFileBackend
+    from tqdm import tqdm
+
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    folder.mkdir(parents=True, exist_ok=True)
+    storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
+    pruner = optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS)
+    study = optuna.create_study(
+        storage=storage, study_name=_STUDY, direction="maximize", load_if_exists=True, pruner=pruner
+    )
+    discard_abandoned(study)
+    first = defaults(predictor, tuning.families)
+    with tqdm(total=tuning.trials, desc="tuning", unit="trial", initial=min(_done(study), tuning.trials)) as bar:
+        while (finished := _done(study)) < tuning.trials:
+            _ask_for_a_default(study, first)
+            # What comes next depends on what is finished alone: a resumed study asks as an uninterrupted one would.
+            study.sampler = optuna.samplers.TPESampler(
+                seed=int(np.random.SeedSequence([seed, finished]).generate_state(1)[0]),
+                n_startup_trials=_STARTUP_TRIALS,
+                multivariate=True,
+                group=True,
+                constant_liar=True,
+                warn_independent_sampling=False,
+            )
+            trial = study.ask()
+            trial.set_user_attr("process", _process())
+            contender = contender_of(suggest(trial, tuning.families), predictor)
+            try:
+                taus = _objective(trial, batch, scores, contender, tuning.inner_folds, seed)
+                trial.set_user_attr("taus", taus)
+                study.tell(trial, float(np.mean(taus)))
+            except optuna.TrialPruned:
+                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+            except BaseException:
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                raise
+            bar.update(1)
+    return study
+
+
+def _objective(
+    trial: optuna.Trial,
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    contender: Contender,
+    folds: int,
+    seed: int,
+) -> list[float]:
+    """Kendall tau-b of every inner fold and pairing; a trial below the median of the others at its fold is pruned."""
+    import optuna
+
+    fold = fold_of(len(batch), folds, seed)
+    taus: list[float] = []
+    for number in range(folds):
+        pairs = predicted_pairs(batch, scores, contender, fold != number, number, seed)
+        taus += [kendall_tau(truth, mean) for pairing, truth, mean in pairs if pairing.protocol != "same_seed"]
+        trial.report(float(np.mean(taus)), number)
+        if number < folds - 1 and "default" not in trial.user_attrs and trial.should_prune():
+            raise optuna.TrialPruned
+    return taus
+
+
+def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
+
+
+def _done(study: optuna.Study) -> int:
+    return len(_finished(study))
+
+
+def _ask_for_a_default(study: optuna.Study, first: Mapping[str, dict[str, Any]]) -> None:
+    """Put the next default that nobody has tried or is trying at the head of the queue."""
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False)
+    taken = {trial.user_attrs.get("default") for trial in trials if trial.state != TrialState.FAIL}
+    for name, asked in first.items():
+        if name not in taken:
+            study.enqueue_trial(asked, user_attrs={"default": name})
+            return
+
+
+def choose(study: optuna.Study) -> optuna.trial.FrozenTrial:
+    """The trial that the study stands for: the best, unless a default is within its error.
+
+    The best of many trials is partly lucky. The defaults were there before the data: if the best trial's lead over one of
+    them, paired over folds and pairings, is at most one standard error of that lead, the best such default is taken.
+    """
+    from optuna.trial import TrialState
+
+    trials = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    best = max(trials, key=lambda trial: (_value(trial), -trial.number))
+    within = [
+        trial
+        for trial in trials
+        if "default" in trial.user_attrs and _is_within_error(best.user_attrs["taus"], trial.user_attrs["taus"])
+    ]
+    return max(within or [best], key=lambda trial: (_value(trial), -trial.number))
+
+
+def _value(trial: optuna.trial.FrozenTrial) -> float:
+    return float(trial.value) if trial.value is not None else float("-inf")
+
+
+def _is_within_error(best: list[float], other: list[float]) -> bool:
+    lead = np.array(best) - np.array(other)
+    error = lead.std(ddof=1) / len(lead) ** 0.5 if len(lead) > 1 else 0.0
+    return bool(lead.mean() <= error)
+
+
+# -- Trials of dead processes --------------------------------------------------------------------------------------------
+
+
+def _process() -> str:
+    return json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())})
+
+
+def _started(pid: int) -> str:
+    """When a process began, where the system says so (Linux), to tell a process from a later one with its number."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        return ""
+
+
+def discard_abandoned(study: optuna.Study) -> int:
+    """Mark trials left running by a dead process of this machine as failed; returns how many.
+
+    This process has no trial yet, so a trial of its own number is from before. A trial that does not say whose it is was
+    left within an instant of its birth: it is failed once it is a minute old. Trials of other machines are left alone.
+    """
+    from optuna.trial import TrialState
+
+    abandoned = 0
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
+        if _is_abandoned(trial):
+            study.tell(trial.number, state=TrialState.FAIL)
+            abandoned += 1
+    return abandoned
+
+
+def _is_abandoned(trial: optuna.trial.FrozenTrial) -> bool:
+    if "process" not in trial.user_attrs:
+        return trial.datetime_start is None or datetime.now() - trial.datetime_start > timedelta(minutes=1)
+    owner = json.loads(trial.user_attrs["process"])
+    if owner["host"] != socket.gethostname():
+        return False
+    if owner["pid"] == os.getpid():
+        return True
+    try:
+        os.kill(owner["pid"], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return bool(owner["started"] != _started(owner["pid"]))
+
+
+# -- Tables ------------------------------------------------------------------------------------------------------------
+
+
+def _trials_table(study: optuna.Study) -> pd.DataFrame:
+    """Columns trial, state, value, family, default, settings (JSON); failed trials are left out, finished ones numbered."""
+    rows = [
+        {
+            "trial": number,
+            "state": trial.state.name.lower(),
+            "value": _value(trial) if trial.state.name == "COMPLETE" else float("nan"),
+            "family": str(trial.params["family"]),
+            "default": str(trial.user_attrs.get("default", "")),
+            "settings": json.dumps({k.partition(".")[2]: v for k, v in trial.params.items() if k != "family"}),
+        }
+        for number, trial in enumerate(_finished(study))
+    ]
+    return pd.DataFrame(rows)
+
+
+def _outer_predictions(
+    batch: ArchitectureBatch, scores: NetworkScores, contender: Contender, fitted_on: NDArray[np.bool_], seed: int
+) -> tuple[str, NDArray[np.float64], NDArray[np.float64]]:
+    """Protocol, truths and predictions ``[outer, pairings]``."""
+    pairs = [
+        pair
+        for half in range(len(scores.halves))
+        for pair in predicted_pairs(batch, scores, contender, fitted_on, half, seed)
+        if pair[0].protocol != "same_seed"
+    ]
+    truth, predicted = (np.stack([pair[part] for pair in pairs], axis=1) for part in (1, 2))
+    return pairs[0][0].protocol, truth, predicted
+
+
+def _mean_tau(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
+    return float(np.mean([kendall_tau(t, p) for t, p in zip(truth.T, predicted.T, strict=True)]))

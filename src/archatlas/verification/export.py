@@ -1,0 +1,190 @@
+"""Winners as files that serve elsewhere, and the checks that they compute what was measured here."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from archatlas.errors import ArchatlasError
+from archatlas.images.description import ImageDescription
+from archatlas.networks.onnx_file import write_onnx
+from archatlas.spaces.protocol import SearchSpace
+from archatlas.supernet.chain import ChainSupernet
+from archatlas.supernet.make import load_supernet
+from archatlas.verification.export_parameters import ExportParameters
+from archatlas.verification.standalone import (
+    DOCUMENT,
+    WEIGHTS,
+    StandaloneNetwork,
+    load_network,
+    make_standalone,
+    save_network,
+)
+
+ONNX = "network.onnx"
+_FILES = (WEIGHTS, DOCUMENT, ONNX)
+
+Loader = Callable[[], Mapping[str, Tensor]]
+Json = dict[str, Any]
+
+
+def export_winners(
+    winners: Sequence[Json],
+    winner_weights: Mapping[str, Loader],
+    supernets: Mapping[str, Loader],
+    *,
+    space: SearchSpace,
+    images: ImageDescription,
+    parameters: ExportParameters,
+    folder: Path,
+    seed: int,
+) -> Json:
+    """Write ``<folder>/<budget>/network.{safetensors,json,onnx}`` for every winner, and compare what they compute.
+
+    A network's files appear once they have passed; what an earlier run wrote for a budget without a winner is removed.
+
+    Returns:
+        ``max_abs_difference`` (of a logit, over all checks; None if nothing was exported) and ``budgets``: by name
+        status (``exported``, ``skipped``), reason, files (paths from the folder that holds ``folder``), and
+        max_abs_difference_supernet and _onnx.
+
+    Raises:
+        ArchatlasError: two forms of a network differ by more than the tolerance, or a winner's weights are missing.
+    """
+    loaded = [load_supernet(space, load()) for _, load in sorted(supernets.items())] if _any_found(winners) else []
+    budgets: Json = {}
+    for winner in winners:
+        budget = str(winner["budget"])
+        if winner["status"] != "found":
+            budgets[budget] = {"status": "skipped", "reason": str(winner.get("reason") or "there is no winner")}
+            continue
+        if budget not in winner_weights:
+            raise ArchatlasError(
+                f"there are no weights of the winner of `{budget}`: run `kedro run --pipelines verify_candidates` again"
+            )
+        network = make_standalone(space, str(winner["architecture"]), winner_weights[budget](), images, budget)
+        choices = space.parse([winner["architecture"]])[0].tolist()
+        budgets[budget] = export_network(network, choices, loaded, parameters, folder / budget, seed)
+    _remove_stale(folder, {name for name, entry in budgets.items() if entry["status"] == "exported"})
+    differences = [
+        entry[key]
+        for entry in budgets.values()
+        for key in ("max_abs_difference_supernet", "max_abs_difference_onnx")
+        if entry.get(key) is not None
+    ]
+    return {"max_abs_difference": max(differences, default=None), "budgets": budgets}
+
+
+def _any_found(winners: Sequence[Json]) -> bool:
+    return any(winner["status"] == "found" for winner in winners)
+
+
+def export_network(
+    network: StandaloneNetwork,
+    choices: Sequence[int],
+    supernets: Sequence[ChainSupernet],
+    parameters: ExportParameters,
+    folder: Path,
+    seed: int,
+) -> Json:
+    """Write one network into ``folder`` and check it; an entry of ``budgets`` as ``export_winners`` returns it."""
+    images = network.document.images
+    generator = torch.Generator().manual_seed(seed)
+    pixels = torch.rand(parameters.check_images, *images.input_shape, generator=generator)
+    name = f"{network.document.architecture} (budget `{network.document.budget}`)"
+    # The same pixels as the network itself sees them: normalised.
+    seen = (pixels - network.mean) / network.std
+    path_difference = max((path_and_extract_differ(one, choices, seen) for one in supernets), default=None)
+    if path_difference is not None:
+        what = f"the subnet extracted from the super-network and its path through the super-network, {name}"
+        _require(path_difference, parameters, what)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    # Beside the folder, and moved when all is well: nothing half-written, nothing unchecked.
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent) as made:
+        save_network(network, Path(made))
+        write_onnx(
+            network, images.input_shape, Path(made) / ONNX,
+            opset=parameters.opset, names=("pixels", "logits"), metadata=_metadata(network),
+        )  # fmt: skip
+        onnx_difference = onnx_differs(Path(made) / ONNX, load_network(made), pixels)
+        _require(onnx_difference, parameters, f"the ONNX file and the stand-alone network, {name}")
+        folder.mkdir(exist_ok=True)
+        for file in _FILES:
+            os.replace(Path(made) / file, folder / file)
+    return {
+        "status": "exported",
+        "reason": None,
+        "files": [f"{folder.parent.name}/{folder.name}/{file}" for file in _FILES],
+        "max_abs_difference_supernet": path_difference,
+        "max_abs_difference_onnx": onnx_difference,
+    }
+
+
+def path_and_extract_differ(supernet: ChainSupernet, choices: Sequence[int], images: Tensor) -> float:
+    """Largest difference of a logit between a path through the super-network and the subnet taken out of it."""
+    supernet.eval()
+    with torch.no_grad():
+        path = supernet(images, choices)
+        alone = supernet.extract(choices).eval()(images)
+    return float((path - alone).abs().max())
+
+
+def onnx_differs(path: Path, network: nn.Module, pixels: Tensor) -> float:
+    """Largest difference of a logit between onnxruntime and the module, on all images at once and on one alone."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    differences = []
+    for batch in (pixels, pixels[:1]):
+        with torch.no_grad():
+            wanted = network(batch).numpy()
+        (given,) = session.run(["logits"], {"pixels": batch.numpy()})
+        differences.append(float(np.abs(given - wanted).max()))
+    return max(differences)
+
+
+def _require(difference: float, parameters: ExportParameters, what: str) -> None:
+    # Not `difference > tolerance`: NaN must not pass.
+    if not difference <= parameters.tolerance:
+        raise ArchatlasError(
+            f"export: logits of {what} differ by {difference:.3g}, more than `export.tolerance` "
+            f"{parameters.tolerance:.3g}. Nothing was written for it. Non-finite weights, or a super-network trained "
+            "under other parameters, are usual causes."
+        )
+
+
+def _metadata(network: StandaloneNetwork) -> dict[str, str]:
+    images = network.document.images
+    colours = "grey" if images.channels == 1 else "RGB"
+    return {
+        "archatlas_version": network.document.archatlas_version,
+        "architecture": network.document.architecture,
+        "budget": network.document.budget,
+        "class_names": json.dumps(images.class_names),
+        "input": (
+            f"pixels: float32 [batch, {images.channels}, {images.image_size}, {images.image_size}], {colours} in 0..1; "
+            f"not normalised: that is inside; images that are not square: {images.aspect}"
+        ),
+        "output": "logits: float32 [batch, classes], in the order of class_names; softmax gives probabilities",
+    }
+
+
+def _remove_stale(folder: Path, exported: set[str]) -> None:
+    """Networks of earlier runs, of budgets that now have no winner; only what this module writes is removed."""
+    for document in folder.glob(f"*/{DOCUMENT}"):
+        if document.parent.name not in exported:
+            for file in _FILES:
+                (document.parent / file).unlink(missing_ok=True)
+            if not any(document.parent.iterdir()):
+                shutil.rmtree(document.parent)

@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archatlas.errors import ArchatlasError
+from archatlas.images.augmentation import augment
+from archatlas.images.parameters import AugmentationParameters
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def shifted(image: torch.Tensor, dy: int, dx: int) -> torch.Tensor:
+    """The rule of the docstring, pixel by pixel: out[i, j] = in[i + dy, j + dx], zero outside."""
+    _, height, width = image.shape
+    result = torch.zeros_like(image)
+    for i in range(height):
+        for j in range(width):
+            if 0 <= i + dy < height and 0 <= j + dx < width:
+                result[:, i, j] = image[:, i + dy, j + dx]
+    return result
+
+
+def test_nothing_asked_changes_nothing():
+    images = torch.rand(3, 1, 4, 4)
+    assert augment(images, AugmentationParameters(shift=0), generator()) is images
+
+
+def test_flip_mirrors_about_half_of_the_images():
+    images = torch.rand(400, 2, 3, 5)
+    result = augment(images, AugmentationParameters(flip=True, shift=0), generator())
+    flipped = (result == images.flip(3)).flatten(1).all(1)
+    assert (flipped ^ (result == images).flatten(1).all(1)).all()
+    assert 160 < flipped.sum() < 240
+
+
+def test_shift_is_one_of_the_offsets_and_takes_all_of_them():
+    image = torch.rand(2, 4, 5) + 1
+    result = augment(image.expand(300, -1, -1, -1), AugmentationParameters(shift=1), generator())
+    expected = {(dy, dx): shifted(image, dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)}
+    seen = [next(offset for offset, out in expected.items() if torch.equal(out, one)) for one in result]
+    assert set(seen) == set(expected)
+    assert max(seen.count(offset) for offset in expected) < 60  # 33 expected of each
+
+
+def test_shift_and_flip_together_move_the_mirrored_image():
+    image = torch.arange(1.0, 17.0).view(1, 4, 4)
+    result = augment(image.expand(200, -1, -1, -1), AugmentationParameters(shift=1, flip=True), generator())
+    offsets = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1)]
+    expected = [shifted(one, *offset) for one in (image, image.flip(2)) for offset in offsets]
+    seen = {next(k for k, out in enumerate(expected) if torch.equal(out, one)) for one in result}
+    assert seen == set(range(18))
+
+
+def test_cutout_is_one_square_with_its_centre_in_the_image():
+    result = augment(torch.ones(500, 3, 8, 8), AugmentationParameters(shift=0, cutout=3), generator())
+    gone = result[:, 0] == 0
+    assert (result == result[:, :1]).all()
+    rows, columns = gone.any(2).sum(1), gone.any(1).sum(1)
+    assert torch.equal(gone.sum((1, 2)), rows * columns)
+    assert set(rows.tolist()) == {2, 3}  # cut off by one at most: the centre is inside
+    assert gone.any(0).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.booleans(), st.integers(0, 3), st.integers(0, 3), st.integers(0, 99))
+def test_same_draws_in_both_memory_formats(flip: bool, shift: int, cutout: int, seed: int):
+    parameters = AugmentationParameters(flip=flip, shift=shift, cutout=cutout)
+    images = torch.rand(6, 3, 4, 5, generator=generator(seed))
+    before = images.clone()
+    usual = augment(images, parameters, generator(seed))
+    last = augment(images.to(memory_format=torch.channels_last), parameters, generator(seed))
+    assert torch.equal(usual, last)
+    assert torch.equal(images, before)
+    assert usual.is_contiguous()
+    assert last.is_contiguous(memory_format=torch.channels_last)
+    assert torch.equal(usual, augment(images, parameters, generator(seed)))
+
+
+@pytest.mark.parametrize("name", ["shift", "cutout"])
+def test_a_change_larger_than_the_image_is_refused(name: str):
+    parameters = AugmentationParameters(**{"shift": 0, name: 8})
+    with pytest.raises(ArchatlasError, match=f"augmentation.{name} is 8 pixels, but images are 8"):
+        augment(torch.rand(2, 1, 8, 8), parameters, generator())
+
+
+def test_half_precision_keeps_its_type():
+    images = torch.rand(2, 1, 8, 8).bfloat16()
+    assert augment(images, AugmentationParameters(shift=1, cutout=2), generator()).dtype == torch.bfloat16

@@ -1,0 +1,433 @@
+from __future__ import annotations
+
+import io
+import logging
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from PIL import Image
+
+from archatlas.errors import ArchatlasError
+from archatlas.images.parameters import ImagesParameters
+from archatlas.images.preparing import PreparedImages, channel_statistics, prepare
+
+
+def picture(number: int, *, size: tuple[int, int] = (6, 6), mode: str = "L") -> Image.Image:
+    """An image of its own for every number."""
+    values = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), dtype=np.uint8)
+    return Image.fromarray(values).convert(mode)
+
+
+def save(folder: Path, numbers: range, name: str = "{}.png", **options: Any) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for number in numbers:
+        picture(number, **options).save(folder / name.format(number))
+
+
+def read(path: Path, seed: int = 0, **options: Any) -> PreparedImages:
+    options = {"source": "folder", "path": str(path), "image_size": 6, **options}
+    return prepare(ImagesParameters.model_validate(options), seed)
+
+
+def sizes(prepared: PreparedImages) -> tuple[int, int, int]:
+    return len(prepared.train), len(prepared.validation), len(prepared.test)
+
+
+def numbers_of(split: Any, among: range) -> set[int]:
+    """Which of the pictures are in a split."""
+    known = {np.asarray(picture(number)).tobytes(): number for number in among}
+    return {known[image.numpy().tobytes()] for image in split.images}
+
+
+@pytest.fixture
+def pets(tmp_path: Path) -> Path:
+    """Eight cats (0..7) and twelve dogs (8..19), grey, 6 x 6."""
+    save(tmp_path / "pets" / "cat", range(8))
+    save(tmp_path / "pets" / "dog", range(8, 20))
+    return tmp_path / "pets"
+
+
+# --- folders
+
+
+def test_a_folder_per_class(pets: Path):
+    (pets / "notes.txt").write_text("no image")
+    (pets / "dog" / "Thumbs.db").write_text("no image")
+    (pets / ".hidden").mkdir()
+    (pets / ".hidden" / "x.png").write_text("no image")
+    prepared = read(pets)
+    assert prepared.description.class_names == ("cat", "dog")
+    assert prepared.description.input_shape == (1, 6, 6)
+    assert prepared.description.source == "folder pets"
+    assert sizes(prepared) == (10, 5, 5)
+    assert prepared.class_counts["images"].tolist() == [4, 6, 2, 3, 2, 3]
+    everything = [numbers_of(split, range(20)) for split in (prepared.train, prepared.validation, prepared.test)]
+    assert set.union(*everything) == set(range(20))
+    for split in (prepared.train, prepared.validation, prepared.test):
+        labels = [int(number >= 8) for number in range(20) if number in numbers_of(split, range(20))]
+        assert sorted(split.labels.tolist()) == labels
+
+
+def test_the_seed_alone_decides(pets: Path, tmp_path: Path):
+    copied = tmp_path / "copied"
+    for folder in ("dog", "cat"):  # laid down in another order
+        (copied / folder).mkdir(parents=True)
+        for file in sorted((pets / folder).iterdir(), reverse=True):
+            shutil.copy(file, copied / folder)
+    first, second, other = read(pets), read(copied), read(pets, seed=1)
+    assert torch.equal(first.train.images, second.train.images)
+    assert torch.equal(first.test.labels, second.test.labels)
+    assert not torch.equal(first.train.images, other.train.images)
+
+
+def test_given_folders_are_respected(tmp_path: Path):
+    for start, split in enumerate(("train", "valid", "test")):
+        save(tmp_path / split / "cat", range(10 * start, 10 * start + 4))
+        save(tmp_path / split / "dog", range(10 * start + 5, 10 * start + 9))
+    prepared = read(tmp_path)
+    assert sizes(prepared) == (8, 8, 8)
+    assert numbers_of(prepared.validation, range(30)) == {10, 11, 12, 13, 15, 16, 17, 18}
+    assert numbers_of(prepared.test, range(30)) == {20, 21, 22, 23, 25, 26, 27, 28}
+
+
+def test_without_validation_it_is_taken_from_training(tmp_path: Path):
+    for start, split in enumerate(("train", "test")):
+        save(tmp_path / split / "cat", range(20 * start, 20 * start + 8))
+        save(tmp_path / split / "dog", range(20 * start + 10, 20 * start + 18))
+    prepared = read(tmp_path)
+    assert sizes(prepared) == (12, 4, 16)
+    assert numbers_of(prepared.test, range(40)) == {*range(20, 28), *range(30, 38)}
+
+
+def test_leaks_from_training_into_the_test_leave_training(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    save(tmp_path / "train" / "cat", range(8))
+    save(tmp_path / "train" / "dog", range(10, 18))
+    save(tmp_path / "test" / "cat", range(6, 12))  # 6 and 7 are also in train/cat, 10 and 11 in train/dog
+    save(tmp_path / "test" / "dog", range(20, 24))
+    prepared = read(tmp_path)
+    assert sizes(prepared) == (9, 3, 10)
+    assert prepared.description.leaking_images == 4
+    seen = numbers_of(prepared.train, range(30)) | numbers_of(prepared.validation, range(30))
+    assert seen == {*range(6), *range(12, 18)}
+    assert "4 images are left out" in caplog.text
+    assert "2 images have exact copies with another label" in caplog.text
+
+
+def test_a_class_called_train_is_a_class(tmp_path: Path):
+    for start, name in enumerate(("car", "plane", "train")):
+        save(tmp_path / name, range(10 * start, 10 * start + 4))
+    assert read(tmp_path).description.class_names == ("car", "plane", "train")
+
+
+def test_unlabelled_test_folder_is_left_out(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    save(tmp_path / "train" / "cat", range(8))
+    save(tmp_path / "train" / "dog", range(8, 16))
+    save(tmp_path / "test", range(16, 20))
+    assert sizes(read(tmp_path)) == (8, 4, 4)
+    assert "`test` is left out: it has no class folders" in caplog.text
+
+
+def test_folders_of_splits_without_classes_are_refused(tmp_path: Path):
+    save(tmp_path / "train", range(4))
+    save(tmp_path / "test", range(4, 8))
+    with pytest.raises(ArchatlasError, match=r"only the folders test, train, and no training folder"):
+        read(tmp_path)
+
+
+def test_copies_stay_together(tmp_path: Path):
+    for start in range(10):
+        for copy in "abc":
+            save(tmp_path / ("cat" if start < 5 else "dog"), range(start, start + 1), f"{{}}{copy}.png")
+    for seed in range(5):
+        prepared = read(tmp_path, seed=seed)
+        found = [numbers_of(split, range(10)) for split in (prepared.train, prepared.validation, prepared.test)]
+        assert sum(len(part) for part in found) == 10
+        assert sum(sizes(prepared)) == 30
+
+
+def test_groups_by_file_name(tmp_path: Path):
+    for patient in range(12):
+        folder = tmp_path / ("ill" if patient % 2 else "well")
+        save(folder, range(10 * patient, 10 * patient + 3), f"p{patient}_{{}}.png")
+    prepared = read(tmp_path, group_pattern=r"/p(\d+)_")
+    found = [numbers_of(split, range(120)) for split in (prepared.train, prepared.validation, prepared.test)]
+    patients = [{number // 10 for number in part} for part in found]
+    assert [len(part) for part in patients] == [6, 3, 3]
+    assert [len(part) for part in found] == [18, 9, 9]
+    with pytest.raises(ArchatlasError, match=r"is not found in the file name `ill/p11_110.png`"):
+        read(tmp_path, group_pattern=r"/p(\d)_")
+
+
+def test_groups_and_labels_by_metadata(pets: Path):
+    files = sorted(path.relative_to(pets).as_posix() for path in pets.rglob("*.png"))
+    table = pd.DataFrame({"file_name": files, "litter": [i // 2 for i in range(20)]})
+    table.to_csv(pets / "metadata.csv", index=False)
+    assert read(pets, group_column="litter").description.class_names == ("cat", "dog")
+    table.assign(label=["x", "y"] * 10).to_csv(pets / "metadata.csv", index=False)
+    assert read(pets).description.class_names == ("x", "y")
+    with pytest.raises(ArchatlasError, match=r"no column `liter`; did you mean `litter`\?"):
+        read(pets, group_column="liter")
+    table.iloc[1:].to_csv(pets / "metadata.csv", index=False)
+    with pytest.raises(ArchatlasError, match=rf"1 images .* not read, such as `{files[0]}`"):
+        read(pets)
+
+
+def test_mixed_sizes_and_colours(tmp_path: Path):
+    save(tmp_path / "cat", range(4), size=(9, 5))
+    save(tmp_path / "dog", range(4, 7), "{}.JPG", size=(40, 50), mode="RGB")
+    save(tmp_path / "dog", range(7, 9), "{}.gif", size=(3, 2))
+    prepared = read(tmp_path)
+    assert prepared.description.input_shape == (3, 6, 6)
+    assert sum(sizes(prepared)) == 9
+    assert read(tmp_path, channels=1, aspect="pad").description.input_shape == (1, 6, 6)
+
+
+def test_nested_and_linked_folders_belong_to_the_class(pets: Path, tmp_path: Path):
+    save(tmp_path / "elsewhere", range(20, 25))
+    os.symlink(tmp_path / "elsewhere", pets / "fox")
+    os.symlink(pets, pets / "cat" / "back")
+    save(pets / "dog" / "large", range(25, 27))
+    counts = read(pets).class_counts.groupby("class_name")["images"].sum()
+    assert counts.to_dict() == {"cat": 8, "dog": 14, "fox": 5}
+
+
+@pytest.mark.parametrize("name", ["with space", "ünï", "a#1", "100%", "a=b,c", "pets [2024] *?"])
+def test_unusual_names(pets: Path, name: str):
+    pets = pets.rename(pets.parent / name)
+    (pets / "cat").rename(pets / f"{name} cat")
+    assert read(pets).description.class_names == tuple(sorted((f"{name} cat", "dog")))
+
+
+def test_names_that_the_reader_cannot_take_are_named(pets: Path):
+    (pets / "cat" / "0.png").rename(pets / "cat" / "d::0.png")
+    with pytest.raises(ArchatlasError, match=r"1 images .* `cat/d::0.png`\. .* takes no path with `::`"):
+        read(pets)
+
+
+# --- what a user may get wrong
+
+
+def test_no_such_folder(tmp_path: Path):
+    with pytest.raises(ArchatlasError, match="which does not exist here"):
+        read(tmp_path / "pet")
+
+
+def test_a_file_is_not_a_folder(pets: Path):
+    with pytest.raises(ArchatlasError, match="a file: give the folder"):
+        read(pets / "cat" / "0.png")
+
+
+def test_no_images(tmp_path: Path):
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "readme.txt").write_text("soon")
+    with pytest.raises(ArchatlasError, match="no images in"):
+        read(tmp_path)
+
+
+def test_images_without_class_folder(pets: Path):
+    save(pets, range(30, 31))
+    with pytest.raises(ArchatlasError, match=r"`30.png` .* lies in no class folder"):
+        read(pets)
+
+
+def test_one_class(tmp_path: Path):
+    save(tmp_path / "cat", range(5))
+    with pytest.raises(ArchatlasError, match="only one class"):
+        read(tmp_path)
+
+
+def test_too_few_images(pets: Path):
+    save(pets / "fox", range(30, 32))
+    (pets / "empty").mkdir()
+    with pytest.raises(ArchatlasError, match=r"too few images in class `empty` \(0\), `fox` \(2\): each class needs 3"):
+        read(pets)
+    with pytest.raises(ArchatlasError, match=r"`cat` \(8\), `empty` \(0\), `fox` \(2\): each class needs 9"):
+        read(pets, min_images_per_class=9)
+
+
+def test_unreadable_images_are_named_and_left_out_only_if_asked(pets: Path, caplog: pytest.LogCaptureFixture):
+    content = (pets / "dog" / "8.png").read_bytes()
+    (pets / "dog" / "8.png").write_bytes(content[: len(content) // 2])
+    (pets / "cat" / "bad.png").write_bytes(b"no image")
+    with pytest.raises(ArchatlasError, match=r"2 of 21 images cannot be read: pets/cat/bad.png .*; pets/dog/8.png"):
+        read(pets)
+    prepared = read(pets, skip_unreadable=True)
+    assert prepared.description.unreadable_images == 2
+    assert sum(sizes(prepared)) == 19
+    assert "They are left out" in caplog.text
+
+
+def test_imbalance_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    save(tmp_path / "cat", range(5))
+    save(tmp_path / "dog", range(5, 21))
+    with caplog.at_level(logging.INFO):
+        read(tmp_path)
+    assert "`dog` has 16 images, `cat` only 5" in caplog.text
+    assert "11 train, 5 validation, 5 test images of 2 classes, 6 x 6 grey" in caplog.text
+
+
+def test_most_images(pets: Path):
+    assert sum(sizes(read(pets, max_images=12))) == 12
+    with pytest.raises(ArchatlasError, match=r"images.max_images is 5"):
+        read(pets, max_images=5)
+
+
+# --- Parquet
+
+
+def png(number: int) -> bytes:
+    file = io.BytesIO()
+    picture(number).save(file, "PNG")
+    return file.getvalue()
+
+
+def write_parquet(path: Path, numbers: range, **columns: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    images = [{"bytes": png(number), "path": f"p{number // 3}_{number}.png"} for number in numbers]
+    columns = {"img": images, "label": [number % 2 for number in numbers], **columns}
+    pd.DataFrame(columns).to_parquet(path)
+
+
+def read_parquet(path: Path, **options: Any) -> PreparedImages:
+    return read(path, **{"source": "parquet", "image_column": "img", **options})
+
+
+@pytest.mark.parametrize("layout", ["{}-00000-of-00001.parquet", "data/{}-0.parquet", "plain_text/{}/0000.parquet"])
+def test_parquet_as_on_the_hub(tmp_path: Path, layout: str):
+    write_parquet(tmp_path / layout.format("train"), range(20))
+    write_parquet(tmp_path / layout.format("test"), range(20, 30))
+    prepared = read_parquet(tmp_path)
+    assert sizes(prepared) == (15, 5, 10)
+    assert numbers_of(prepared.test, range(30)) == set(range(20, 30))
+    assert prepared.description.class_names == ("0", "1")
+    assert read_parquet(tmp_path, class_names=("even", "odd")).description.class_names == ("even", "odd")
+    same = read_parquet(tmp_path, source="hub", hub_name="anything")  # a local copy instead of the network
+    assert torch.equal(same.train.images, prepared.train.images)
+
+
+def test_one_parquet_file_is_divided(tmp_path: Path):
+    write_parquet(tmp_path / "test.parquet", range(20), label=["no", "yes"] * 10)
+    prepared = read_parquet(tmp_path / "test.parquet")
+    assert sizes(prepared) == (10, 5, 5)
+    assert prepared.description.class_names == ("no", "yes")
+    assert sizes(read_parquet(tmp_path)) == (10, 5, 5)
+
+
+def test_parquet_with_the_types_of_datasets_and_plain_bytes(tmp_path: Path):
+    from datasets import ClassLabel, Dataset, Features
+    from datasets import Image as ImageFeature
+
+    rows = {"img": [{"bytes": png(n), "path": None} for n in range(20)], "label": [n % 2 for n in range(20)]}
+    features = Features({"img": ImageFeature(), "label": ClassLabel(names=["even", "odd"])})
+    Dataset.from_dict(rows, features=features).to_parquet(tmp_path / "typed.parquet")
+    typed = read_parquet(tmp_path / "typed.parquet")
+    assert typed.description.class_names == ("even", "odd")
+    pd.DataFrame({"img": [png(n) for n in range(20)], "label": rows["label"]}).to_parquet(tmp_path / "bytes.parquet")
+    assert torch.equal(read_parquet(tmp_path / "bytes.parquet").train.images, typed.train.images)
+
+
+def test_groups_in_parquet(tmp_path: Path):
+    numbers = range(36)
+    write_parquet(tmp_path / "all.parquet", numbers, patient=[f"p{n // 3}" for n in numbers])
+    by_column = read_parquet(tmp_path, group_column="patient")
+    by_name = read_parquet(tmp_path, group_pattern=r"p(\d+)_")
+    for prepared in (by_column, by_name):
+        parts = [{n // 3 for n in numbers_of(s, numbers)} for s in (prepared.train, prepared.validation, prepared.test)]
+        assert sum(len(part) for part in parts) == 12
+        assert len(set.union(*parts)) == 12
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "message"),
+    [
+        ({}, {"image_column": "image"}, r"no column `image`; did you mean `img`\?"),
+        ({}, {"label_column": "labels"}, r"no column `labels`; did you mean `label`\?"),
+        ({}, {"image_column": "label"}, "column `label` holds no encoded images"),
+        ({"label": [None, *[1] * 19]}, {}, "1 rows have no label"),
+        ({"label": [-1, *[1] * 19]}, {}, "1 rows have no label"),
+        ({"label": [0.5] * 20}, {}, "must hold whole numbers or strings"),
+        ({"label": [0, 1, 2, 2] * 5}, {"class_names": ("a", "b")}, "the label 2, but there are only 2 class names"),
+    ],
+)
+def test_columns_that_are_not_there_or_not_right(tmp_path: Path, columns: dict, options: dict, message: str):
+    write_parquet(tmp_path / "train.parquet", range(20), **columns)
+    with pytest.raises(ArchatlasError, match=message):
+        read_parquet(tmp_path, **options)
+
+
+def test_unreadable_rows_are_named(tmp_path: Path):
+    images = [{"bytes": png(n), "path": f"{n}.png"} for n in range(20)]
+    images[3] = {"bytes": b"no image", "path": "three.png"}
+    write_parquet(tmp_path / "train.parquet", range(20), img=images)
+    write_parquet(tmp_path / "test.parquet", range(20, 30))
+    with pytest.raises(ArchatlasError, match=r"three.png \(row 3 of split train\)"):
+        read_parquet(tmp_path)
+
+
+def test_a_truncated_parquet_file(tmp_path: Path):
+    write_parquet(tmp_path / "train.parquet", range(20))
+    content = (tmp_path / "train.parquet").read_bytes()
+    (tmp_path / "train.parquet").write_bytes(content[:-20])
+    with pytest.raises(ArchatlasError, match=r"cannot be read .*: replace what is damaged"):
+        read_parquet(tmp_path)
+    (tmp_path / "train.parquet").unlink()
+    with pytest.raises(ArchatlasError, match="no Parquet files"):
+        read_parquet(tmp_path)
+
+
+def test_no_training_split(tmp_path: Path):
+    write_parquet(tmp_path / "validation.parquet", range(20))
+    write_parquet(tmp_path / "test.parquet", range(20, 30))
+    with pytest.raises(ArchatlasError, match="has the splits test, validation; one must be called `train`"):
+        read_parquet(tmp_path)
+
+
+def test_the_hub_out_of_reach_says_what_to_do(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    import datasets
+
+    monkeypatch.setattr(datasets.config, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path)
+    options = {"source": "hub", "hub_name": "no-such-owner/no-such-images"}
+    with pytest.raises(
+        ArchatlasError, match=r"`no-such-owner/no-such-images` cannot be had .* --params images.path=DIR"
+    ):
+        prepare(ImagesParameters.model_validate(options), 0)
+
+
+def test_reading_leaves_no_cache_and_no_settings_behind(pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import tempfile
+
+    import datasets
+
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    before = datasets.are_progress_bars_disabled(), datasets.config.HF_UPDATE_DOWNLOAD_COUNTS
+    read(pets)
+    assert (datasets.are_progress_bars_disabled(), datasets.config.HF_UPDATE_DOWNLOAD_COUNTS) == before
+    assert not list((tmp_path / "tmp").iterdir())
+
+
+# --- statistics, real data
+
+
+def test_statistics_by_hand():
+    images = torch.tensor([[[[0, 255]], [[51, 51]]], [[[0, 255]], [[51, 51]]]], dtype=torch.uint8)
+    mean, std = channel_statistics(images)
+    assert mean == pytest.approx((0.5, 0.2), abs=1e-15)
+    assert std == pytest.approx((0.5, 1 / 255), abs=1e-15)
+
+
+def test_cifar10_from_parquet(benchmark_data: Path):
+    folder = benchmark_data / "cifar10"
+    if not folder.exists():
+        pytest.skip(f"no CIFAR-10 copy in {folder}")
+    prepared = read_parquet(folder, image_size=32, max_images=600, validation_fraction=0.1)
+    assert prepared.description.input_shape == (3, 32, 32)
+    assert sizes(prepared) == (450, 50, 100)
+    assert set(prepared.class_counts.query("split == 'test'")["images"]) == {10}

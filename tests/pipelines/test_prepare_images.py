@@ -1,0 +1,63 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import get_type_hints
+
+import torch
+
+from archatlas.images.description import ImageDescription
+from archatlas.images.parameters import ImagesParameters
+from archatlas.pipelines.prepare_images.nodes import prepare_images
+from archatlas.pipelines.prepare_images.pipeline import create_pipeline
+
+
+def test_digits():
+    train, validation, test, description, class_counts = prepare_images(ImagesParameters(), 0)
+    shapes = [tuple(split["images"].shape) for split in (train, validation, test)]
+    assert shapes == [(899, 1, 8, 8), (449, 1, 8, 8), (449, 1, 8, 8)]
+    assert train["images"].dtype == torch.uint8
+    assert int(train["images"].max()) == 255
+    read = ImageDescription.model_validate(json.loads(json.dumps(description)))
+    assert read.class_names == tuple("0123456789")
+    assert read.splits == {"train": 899, "validation": 449, "test": 449}
+    pixels = train["images"].double() / 255
+    assert abs(read.mean[0] - pixels.mean().item()) < 1e-12
+    assert abs(read.std[0] - pixels.std(correction=0).item()) < 1e-12
+    assert list(class_counts.columns) == ["split", "class_name", "images"]
+    assert class_counts["images"].sum() == 1797
+    by_split = class_counts.groupby("split")["images"]
+    assert (by_split.max() - by_split.min()).max() <= 7  # as many as the classes themselves differ
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
+    first, second, other = (prepare_images(ImagesParameters(), seed) for seed in (3, 3, 4))
+    for one, two in zip(first[:3], second[:3], strict=True):
+        assert torch.equal(one["images"], two["images"])
+        assert torch.equal(one["labels"], two["labels"])
+    assert first[3] == second[3]
+    assert first[4].equals(second[4])
+    assert not torch.equal(first[2]["images"], other[2]["images"])
+
+
+def test_no_image_is_on_two_sides():
+    splits = prepare_images(ImagesParameters(), 0)[:3]
+    seen = [{image.numpy().tobytes() for image in split["images"]} for split in splits]
+    assert len(set.union(*seen)) == sum(len(one) for one in seen)
+
+
+def test_the_test_split_leaves_by_its_own_data_set_alone():
+    (only,) = create_pipeline().nodes
+    assert only.name == "prepare"
+    assert only.inputs == ["params:images", "params:seed"]
+    assert only.outputs == ["train_images", "validation_images", "test_images", "image_description", "class_counts"]
+    assert get_type_hints(prepare_images)["images"] is ImagesParameters
+
+
+def test_wiring_loads_nothing_heavy():
+    code = (
+        "import sys, archatlas.pipelines.prepare_images.pipeline; "
+        "assert not {'torch', 'sklearn', 'datasets', 'PIL'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import dataclasses
+import json
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from archatlas.pipelines.report.nodes import RUN_DATA, with_stages
+from archatlas.pipelines.report.pipeline import create_pipeline
+from archatlas.reporting.parameters import ReportParameters
+from archatlas.reporting.run import Run
+from archatlas.spaces.parameters import SpaceParameters
+
+MAKERS = runpy.run_path(str(Path(__file__).resolve().parents[1] / "reporting" / "conftest.py"))
+
+
+@pytest.fixture(scope="module")
+def outputs() -> dict[str, Any]:
+    """The report pipeline run by Kedro on a small stand-in for a finished run."""
+    data = MAKERS["make_run_data"](800, audit_networks=12)
+    parameters = {"experiment": "digits", "seed": 3, "report": {"atlas_bins": 20}}
+    inputs = {
+        **data,
+        "parameters": parameters,
+        "params:experiment": "digits",
+        "params:seed": 3,
+        "params:space": SpaceParameters(),
+        "params:report": ReportParameters(atlas_bins=20),
+    }
+    catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
+    return {name: dataset.load() for name, dataset in SequentialRunner().run(create_pipeline(), catalog).items()}
+
+
+def test_all_outputs_are_made(outputs: dict[str, Any]) -> None:
+    assert set(outputs) == {
+        "report_html", "metrics", "figure_atlas", "figure_rank_correlation", "figure_learning_curves",
+        "figure_choice_importance",
+    }  # fmt: skip
+    assert outputs["report_html"].startswith("<!doctype html>")
+    assert outputs["metrics"]["atlas"]["rows"] == 800
+    assert len(outputs["figure_atlas"].data[0].z) == 20
+    assert json.loads(outputs["figure_learning_curves"].to_json())["layout"]["template"]
+
+
+def test_the_page_is_given_every_field_of_a_run() -> None:
+    others = {"parameters", "experiment", "seed", "space", "report"}
+    assert set(RUN_DATA) == {field.name for field in dataclasses.fields(Run)} - others
+
+
+def test_nodes_are_named_after_verbs_and_need_no_other() -> None:
+    pipeline = create_pipeline()
+    assert {node.name for node in pipeline.nodes} == {
+        "draw_atlas", "draw_rank_correlation", "draw_learning_curves", "draw_choice_importance", "write_metrics",
+        "write_report",
+    }  # fmt: skip
+    assert not pipeline.outputs() & pipeline.inputs()
+
+
+def test_a_node_is_counted_with_its_stage() -> None:
+    times = with_stages({"write_metrics": {"seconds": 1.0}, "elsewhere": {"seconds": 2.0}})
+    assert times["write_metrics"] == {"pipeline": "report", "seconds": 1.0}
+    assert times["elsewhere"]["pipeline"] == "elsewhere"

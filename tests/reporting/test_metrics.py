@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import inspect
+import json
+from typing import Any
+
+from archatlas.reporting.metrics import collect_metrics
+
+ARGUMENTS = tuple(inspect.signature(collect_metrics).parameters)
+
+
+def test_metrics_hold_the_promised_keys(run_data: dict[str, Any]) -> None:
+    metrics = collect_metrics(**{name: run_data[name] for name in ARGUMENTS})
+    assert metrics["space"]["networks"] == 141_120
+    assert metrics["supernet"] == {"seconds": 83.0}
+    assert metrics["evaluations"] == {"count": 2400, "architectures_per_second": 66.7}
+    assert metrics["predictor"] == {
+        "name": "gcn",
+        "kendall_tau": 0.655,
+        "baselines": {"ridge": 0.638, "lightgbm": 0.601, "macs": 0.41, "params": 0.382},
+    }
+    assert metrics["audit"]["count"] == 44
+    assert metrics["audit"]["tau_difference_ci"] == [0.01, 0.17]
+    assert {"tau_supernet_ci", "tau_predictor_ci", "tau_params", "tau_ceiling"} <= set(metrics["audit"])
+    assert metrics["atlas"]["rows"] == 3000
+    assert [winner["budget"] for winner in metrics["winners"]] == ["small", "medium", "large"]
+    promised = {
+        "budget", "architecture", "predicted", "test_accuracy_mean", "test_accuracy_std", "random_accuracy_mean",
+        "mobilenet_accuracy_mean", "macs", "params", "latency_ms",
+    }  # fmt: skip
+    assert promised <= set(metrics["winners"][0])
+    assert metrics["export"]["max_abs_difference"] == 3.1e-6
+    assert metrics["seconds_total"] == sum(entry["seconds"] for entry in run_data["stage_times"].values())
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_a_run_without_audit_tuning_or_winner_has_nulls(run_data: dict[str, Any]) -> None:
+    changed = {
+        "audit_summary": {},
+        "tuning_summary": {},
+        "export_summary": {},
+        "stage_times": {},
+        "winners": [{"budget": "small", "status": "none", "predicted": float("nan")}],
+    }
+    metrics = collect_metrics(**{name: {**run_data, **changed}[name] for name in ARGUMENTS})
+    assert metrics["audit"]["count"] == 0
+    assert metrics["audit"]["tau_predictor"] is None
+    assert metrics["predictor"]["baselines"] == dict.fromkeys(("ridge", "lightgbm", "macs", "params"))
+    assert metrics["winners"][0]["predicted"] is None
+    assert metrics["seconds_total"] is None
+    json.dumps(metrics, allow_nan=False)
+
+
+def test_nodes_of_a_stage_are_summed(run_data: dict[str, Any]) -> None:
+    times = {
+        "train": {"pipeline": "train_supernet", "started": "1", "seconds": 2.0, "peak_memory_mib": 10.0},
+        "save": {"pipeline": "train_supernet", "started": "2", "seconds": 0.5, "peak_memory_mib": 30.0},
+    }
+    metrics = collect_metrics(**{name: {**run_data, "stage_times": times}[name] for name in ARGUMENTS})
+    assert metrics["supernet"]["seconds"] == 2.5

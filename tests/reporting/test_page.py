@@ -1,0 +1,221 @@
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from archatlas.reporting.blocks import safe_json
+from archatlas.reporting.page import render_page
+from archatlas.reporting.parameters import ReportParameters
+from archatlas.reporting.run import Run
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), None
+)
+VOID = {"meta", "link", "br", "wbr", "input", "hr", "img"}
+
+
+class _Outline(HTMLParser):
+    """Checks that elements close in order; collects ids, links and everything that would be fetched."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.anchors: list[str] = []
+        self.fetched: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        values = dict(attrs)
+        if tag not in VOID:
+            self.open.append(tag)
+        if values.get("id"):
+            self.ids.append(str(values["id"]))
+        for name in ("src", "href", "data", "action"):
+            target = values.get(name)
+            if target and target.startswith("#"):
+                self.anchors.append(target[1:])
+            elif target and not target.startswith("data:"):
+                self.fetched.append(target)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        pass
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+
+def _outline(page: str) -> _Outline:
+    outline = _Outline()
+    outline.feed(page)
+    outline.close()
+    assert outline.open == []
+    return outline
+
+
+def _text(page: str) -> str:
+    page = re.sub(r"<script.*?</script>|<style.*?</style>", " ", page, flags=re.DOTALL)
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", page))
+
+
+@pytest.fixture(scope="module")
+def page(run: Run) -> str:
+    return render_page(run)
+
+
+def test_the_page_is_one_well_formed_file_that_fetches_nothing(page: str) -> None:
+    outline = _outline(page)
+    assert outline.fetched == []
+    assert set(outline.anchors) <= set(outline.ids)
+    assert len(outline.ids) == len(set(outline.ids))
+    assert "default-src 'none'" in page
+    assert page.count("plotly.js v") == 1
+
+
+def test_the_page_answers_what_was_asked_and_found(page: str) -> None:
+    text = _text(page)
+    for said in (
+        "digits: a network for each of 3 budgets",
+        "Every budget has a winner.",
+        "141,120",
+        "The classes are balanced",
+        "The predictor ranks networks better than the super-network&#39;s raw scores do",
+        "The GCN (default settings) beats the additive ridge",
+        "cross-seed",
+        "diagnostic",
+        "archatlas.load_network(&#34;networks/small&#34;)",
+        "give the same logits to 3.1e-06",
+        "All parameters (YAML)",
+    ):
+        assert said in text, said
+
+
+def test_every_section_says_what_it_shows(page: str) -> None:
+    sections = re.findall(r'<section id="([\w-]+)".*?</section>', page, flags=re.DOTALL)
+    assert len(sections) == 14
+    leads = re.findall(r'<p class="lead">(.*?)</p>', page, flags=re.DOTALL)
+    assert len(leads) == 14
+    assert all(len(lead) > 20 and lead.rstrip().endswith(".") for lead in leads)
+
+
+def test_no_atlas_row_is_embedded(page: str, run: Run) -> None:
+    named = set(re.findall(r"(?:k\de\d|skip)(?:[-_](?:k\de\d|skip)){7}", page))
+    assert len(named) < len(run.atlas) / 10
+
+
+def test_what_is_missing_is_said_plainly(run_data: dict[str, Any], make_run: Any) -> None:
+    nothing = {
+        "latency_table": run_data["latency_table"].iloc[:0],
+        "latency_check": run_data["latency_check"].iloc[:0],
+        "audit": run_data["audit"].iloc[:0],
+        "audit_summary": {"count": 0, "tau_predictor": None},
+        "atlas": run_data["atlas"].drop(columns="predicted_latency_ms"),
+        "supernet_curves": run_data["supernet_curves"].query("seed == 0"),
+        "predictor_scores": run_data["predictor_scores"].query("protocol == 'same_seed'"),
+        "tuning_trials": run_data["tuning_trials"].iloc[:0],
+        "tuning_summary": {},
+        "trainings": run_data["trainings"].iloc[:0],
+        "verified_candidates": run_data["verified_candidates"].iloc[:0],
+        "export_summary": {},
+        "stage_times": {},
+        "winners": [
+            {
+                "budget": "small",
+                "status": "none",
+                "architecture": None,
+                "reason": "none of the 20 candidates keeps max_latency_ms 0.1 when measured",
+                "nearest_misses": [
+                    {"network": "k3e1-skip", "macs": 14_200, "params": 900, "latency_ms": 0.11, "excess": 0.1}
+                ],
+            }
+        ],
+    }
+    page = render_page(make_run({**run_data, **nothing}))
+    _outline(page)
+    text = _text(page).replace("\N{NO-BREAK SPACE}", " ")
+    for said in (
+        "No network met any of the budgets.",
+        "None of the 20 candidates keeps max_latency_ms 0.1 when measured",
+        "k3e1-skip: 14.2 k MACs, 900 params, 0.110 ms",
+        "There was no audit",
+        "This run has no latency table",
+        "Only one seed was trained",
+        "There is no winner to draw.",
+        "There is no winner to load.",
+    ):
+        assert said in text, said
+
+
+def test_a_log_loss_target_and_a_title(run_data: dict[str, Any], make_run: Any) -> None:
+    atlas = run_data["atlas"].rename(columns={"predicted_supernet_accuracy": "predicted_supernet_log_loss"})
+    tuned = {**run_data["tuned_predictor"], "target": "log_loss"}
+    winners = [{**winner, "predicted": -0.312} for winner in run_data["winners"]]
+    changed = {**run_data, "atlas": atlas, "tuned_predictor": tuned, "winners": winners}
+    page = render_page(make_run(changed, report=ReportParameters(title="Digits & <digits>")))
+    text = _text(page)
+    assert "Digits &amp; &lt;digits&gt;" in text
+    assert "predicted score -0.312" in text
+    assert "minus log loss" in page
+
+
+def test_names_cannot_end_a_script() -> None:
+    assert json.loads(safe_json({"class": "</script><!--"})) == {"class": "</script><!--"}
+    assert "<" not in safe_json({"class": "</script><!--"})
+
+
+def test_hostile_class_names_stay_text(run_data: dict[str, Any], make_run: Any) -> None:
+    evil = "</script><script>alert(1)</script>"
+    counts = run_data["class_counts"].replace({"class_name": {"0": evil}})
+    winners = [
+        {**winner, "per_class_accuracy": {evil: 0.1, **winner["per_class_accuracy"]}} for winner in run_data["winners"]
+    ]
+    description = {**run_data["image_description"], "class_names": [evil, *map(str, range(1, 10))]}
+    page = render_page(
+        make_run({**run_data, "class_counts": counts, "winners": winners, "image_description": description})
+    )
+    assert "<script>alert" not in page
+
+
+def test_reporting_does_not_load_torch() -> None:
+    code = "import archatlas.reporting.page, sys; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], env={"PYTHONPATH": "src"}, cwd=_root()).returncode == 0
+
+
+def _root() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+
+@pytest.mark.skipif(CHROMIUM is None, reason="no chromium or google-chrome on PATH")
+def test_chromium_draws_every_figure_without_a_console_message(page: str, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(page, encoding="utf-8")
+    command = [
+        str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+        "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
+        f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--v=0", "--virtual-time-budget=10000",
+        "--dump-dom", path.as_uri(),
+    ]  # fmt: skip
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+    asked = len(re.findall(r'class="plot"', page))
+    drawn = re.findall(r'<div class="plot js-plotly-plot" id="plot-([\w-]+)"', shown.stdout)
+    assert asked == len(drawn) == 14
+    body = shown.stdout[shown.stdout.index("<body") :]
+    assert len(re.findall(r'<svg class="main-svg"', body)) >= asked
+    assert [line for line in shown.stderr.splitlines() if "CONSOLE" in line] == []
+
+
+def test_tables_are_those_of_the_run(page: str, run: Run) -> None:
+    text = _text(page).replace("\N{NO-BREAK SPACE}", " ")
+    winner = run.winners[0]
+    assert f"{100 * winner['test_accuracy_mean']:.1f} % ± {100 * winner['test_accuracy_std']:.1f}" in text
+    assert winner["architecture"] in text
+    assert isinstance(run.feasibility, pd.DataFrame)
+    assert "15%" in text

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from archatlas.costs.constraints import Constraint, satisfied
+from archatlas.errors import ArchatlasError
+from archatlas.search.answer import answer
+from archatlas.search.enumeration import (
+    candidates_of,
+    jointly_feasible,
+    nearest_misses,
+    rank_score,
+    scored,
+    top_candidates,
+)
+from archatlas.search.parameters import SearchParameters
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.presets import make_space
+
+ATLAS = pd.DataFrame(
+    {
+        "network": ["a", "b", "c", "d"],
+        "predicted_supernet_accuracy": [0.9, 0.8, 0.95, 0.8],
+        "predicted_std": [0.1, 0.0, 0.2, 0.0],
+        "macs": [10, 20, 30, 5],
+        "params": [4, 3, 2, 1],
+    }
+)
+
+
+def parameters(**fields: object) -> SearchParameters:
+    return SearchParameters.model_validate({"budgets": {"b": {}}, **fields})
+
+
+def test_scores_are_higher_for_the_better() -> None:
+    assert scored(ATLAS)["predicted_score"].tolist() == [0.9, 0.8, 0.95, 0.8]
+    losses = ATLAS.rename(columns={"predicted_supernet_accuracy": "predicted_supernet_log_loss"})
+    assert scored(losses)["predicted_score"].tolist() == [-0.9, -0.8, -0.95, -0.8]
+    assert scored(ATLAS)["predicted_latency_ms"].isna().all()
+    with pytest.raises(ArchatlasError, match="predicted_supernet_"):
+        scored(ATLAS.drop(columns="predicted_supernet_accuracy"))
+
+
+def test_candidates_keep_the_bounds_and_are_ranked_by_score_then_macs() -> None:
+    best = top_candidates(scored(ATLAS), [Constraint("macs", "max", 20)], parameters(top_k=3))
+    assert best["network"].tolist() == ["a", "d", "b"]
+    assert best["rank"].tolist() == [1, 2, 3]
+
+
+def test_a_lower_bound_takes_off_standard_deviations() -> None:
+    table = scored(ATLAS)
+    assert rank_score(table, "lower_bound", 1.0) == pytest.approx([0.8, 0.8, 0.75, 0.8])
+    best = top_candidates(table, [], parameters(top_k=1, rank_by="lower_bound", confidence=2.0))
+    assert best["network"].tolist() == ["d"]
+    assert best["predicted_score"].tolist() == [0.8]
+
+
+def test_missing_latency_keeps_no_bound() -> None:
+    assert not satisfied(scored(ATLAS), [Constraint("latency_ms", "max", 1e9)]).any()
+
+
+def test_nearest_misses_are_sorted_by_their_worst_bound() -> None:
+    near = nearest_misses(scored(ATLAS), [Constraint("macs", "max", 4), Constraint("params", "max", 2)], 2)
+    assert near["network"].tolist() == ["d", "a"]
+    assert near["excess"].tolist() == [0.25, 1.5]
+
+
+def test_bounds_that_exclude_each_other_name_the_nearest_network() -> None:
+    bounds = [Constraint("macs", "max", 5), Constraint("params", "min", 2)]
+    with pytest.raises(ArchatlasError, match="`search.budgets.x`: no network of the space keeps all") as error:
+        candidates_of(scored(ATLAS), {"x": bounds}, parameters(), whole_space=True)
+    assert "The nearest is d with macs 5, params 1" in str(error.value)
+
+
+def test_joint_feasibility_is_told_by_counting_every_network() -> None:
+    space = make_space(SpaceParameters.model_validate({"stages": [{"width": 8, "depth": 2}]}), (1, 8, 8), 10)
+    least = Constraint("macs", "max", 1)
+    both = {"impossible": [least, Constraint("params", "min", 0)], "one_bound": [least]}
+    both["possible"] = [Constraint("macs", "min", 0), Constraint("params", "min", 0)]
+    assert jointly_feasible(space, both, None, None) == {"impossible": False, "possible": True}
+    assert jointly_feasible(space, both, None, None, largest=3) == {}
+
+
+def test_an_atlas_of_300_000_rows_is_answered_in_about_a_second() -> None:
+    generator = np.random.default_rng(0)
+    rows = 300_000
+    atlas = pd.DataFrame(
+        {
+            "network": [f"network{row:06d}" for row in range(rows)],
+            "predicted_supernet_accuracy": generator.random(rows),
+            "predicted_std": generator.random(rows),
+            "macs": generator.integers(1, 10**6, rows),
+            "params": generator.integers(1, 10**5, rows),
+            "predicted_latency_ms": generator.random(rows),
+        }
+    )
+    bounds = {f"b{number}": [Constraint("macs", "max", 10**5 * number)] for number in range(1, 6)}
+    started = time.process_time()
+    candidates, front = answer(scored(atlas), bounds, parameters(top_k=20))
+    assert time.process_time() - started < 3  # about 0.3 s on a machine that does nothing else
+    assert len(candidates) == 100
+    assert set(front["cost"]) == {"macs", "params", "latency_ms"}
+    best = atlas[atlas["macs"] <= 10**5].nlargest(20, "predicted_supernet_accuracy")["network"].tolist()
+    assert candidates.loc[candidates["budget"] == "b1", "network"].tolist() == best

@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+import pytest
+import torch
+
+from archatlas.errors import ArchatlasError
+from archatlas.training.fabric import make_fabric, torch_device
+from archatlas.training.parameters import DeviceParameters
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="this machine has what the test asks for in vain")
+def test_a_missing_accelerator_is_told_plainly() -> None:
+    with pytest.raises(ArchatlasError, match=r"`device\.accelerator` is cuda.*Set it to auto or cpu"):
+        make_fabric(DeviceParameters(accelerator="cuda"))
+
+
+def test_half_precision_training_needs_a_gpu() -> None:
+    with pytest.raises(ArchatlasError, match="16-mixed needs a GPU"):
+        torch_device(DeviceParameters(accelerator="cpu", precision="16-mixed"))
+
+
+def test_threads_are_set() -> None:
+    before = torch.get_num_threads()
+    try:
+        make_fabric(DeviceParameters(accelerator="cpu", threads=1))
+        assert torch.get_num_threads() == 1
+    finally:
+        torch.set_num_threads(before)

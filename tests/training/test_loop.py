@@ -1,0 +1,329 @@
+from __future__ import annotations
+
+import copy
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional
+
+from archatlas.errors import ArchatlasError
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.images.normalise import normalise
+from archatlas.images.parameters import AugmentationParameters
+from archatlas.networks.blocks import initialise
+from archatlas.spaces.chain import ChainSpace
+from archatlas.storage.work_store import WorkStore
+from archatlas.supernet.make import make_supernet
+from archatlas.supernet.strategies.fair import FairPaths
+from archatlas.training.loop import make_optimizer, train
+from archatlas.training.parameters import DeviceParameters, TrainingParameters
+
+CPU = DeviceParameters(accelerator="cpu")
+PLAIN = AugmentationParameters(flip=False, shift=0, cutout=0)
+MOVED = AugmentationParameters(flip=True, shift=1, cutout=2)
+
+
+def make_network(space: ChainSpace) -> nn.Module:
+    network = space.build([0, 1, 0, 1])
+    initialise(network, torch.Generator().manual_seed(0))
+    return network
+
+
+def assert_same_weights(one: nn.Module, other: nn.Module) -> None:
+    expected = other.state_dict()
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(tensor, expected[name]), name
+
+
+@dataclass(frozen=True)
+class Killed:
+    """Paths of a strategy until a step at which the process is killed. Prints as the strategy does."""
+
+    strategy: FairPaths
+    at_step: int
+    asked: list[int] = field(default_factory=list)
+
+    def __call__(self, step: int, generator: torch.Generator) -> Sequence[Any]:
+        if step == self.at_step:
+            raise KeyboardInterrupt
+        self.asked.append(step)
+        return self.strategy(step, generator)
+
+    def __repr__(self) -> str:
+        return repr(self.strategy)
+
+
+def test_learns_and_reports_its_curve(space: ChainSpace, images: ImageSplit, description: ImageDescription) -> None:
+    network = make_network(space)
+    training = TrainingParameters(epochs=8, batch_size=12, learning_rate=0.1)
+    curve = train(
+        network,
+        images,
+        description,
+        training=training,
+        augmentation=PLAIN,
+        device=CPU,
+        seed=0,
+        validation=images,
+    )
+    assert [row["epoch"] for row in curve] == list(range(1, 9))
+    assert set(curve[0]) == {
+        "epoch",
+        "loss",
+        "accuracy",
+        "learning_rate",
+        "validation_accuracy",
+        "validation_log_loss",
+    }
+    assert curve[0]["learning_rate"] == pytest.approx(0.1)
+    assert curve[-1]["learning_rate"] < 0.01
+    assert curve[-1]["validation_accuracy"] > 0.9
+
+
+def test_the_seed_decides_everything(space: ChainSpace, images: ImageSplit, description: ImageDescription) -> None:
+    networks = []
+    for seed in (3, 3, 4):
+        network = make_network(space)
+        training = TrainingParameters(epochs=2, batch_size=20)
+        train(network, images, description, training=training, augmentation=MOVED, device=CPU, seed=seed)
+        networks.append(network)
+    assert_same_weights(networks[0], networks[1])
+    assert not torch.equal(networks[0].head.classifier.weight, networks[2].head.classifier.weight)
+
+
+@pytest.mark.parametrize(("optimizer", "ema_decay"), [("sgd", None), ("sgd", 0.9), ("adamw", None)])
+def test_a_resumed_training_ends_in_the_very_same_weights(
+    tmp_path: Path,
+    space: ChainSpace,
+    images: ImageSplit,
+    description: ImageDescription,
+    optimizer: str,
+    ema_decay: float | None,
+) -> None:
+    training = TrainingParameters(
+        epochs=4, batch_size=16, optimizer=optimizer, learning_rate=0.01, ema_decay=ema_decay, gradient_clip=1.0
+    )
+    strategy = FairPaths(space.num_choices)
+
+    def run(paths: Any, store: WorkStore | None) -> tuple[nn.Module, list[dict[str, float]]]:
+        network = make_supernet(space, torch.Generator().manual_seed(0))
+        curve = train(
+            network,
+            images,
+            description,
+            training=training,
+            augmentation=MOVED,
+            device=CPU,
+            seed=1,
+            paths=paths,
+            checkpoints=store,
+        )
+        return network, curve
+
+    whole, curve = run(strategy, None)
+    store = WorkStore(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        run(Killed(strategy, at_step=7), store)
+    rest = Killed(strategy, at_step=-1)
+    resumed, resumed_curve = run(rest, store)
+    assert rest.asked == list(range(6, 12))  # three steps an epoch: epochs 1 and 2 were finished
+    assert_same_weights(resumed, whole)
+    assert resumed_curve == curve
+    again, again_curve = run(Killed(strategy, at_step=0), store)
+    assert_same_weights(again, whole)
+    assert again_curve == curve
+
+
+def test_a_damaged_checkpoint_is_discarded_with_a_warning(
+    tmp_path: Path,
+    space: ChainSpace,
+    images: ImageSplit,
+    description: ImageDescription,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def run() -> nn.Module:
+        network = make_network(space)
+        training = TrainingParameters(epochs=2, batch_size=24)
+        train(
+            network,
+            images,
+            description,
+            training=training,
+            augmentation=PLAIN,
+            device=CPU,
+            seed=0,
+            checkpoints=WorkStore(tmp_path),
+        )
+        return network
+
+    first = run()
+    (checkpoint,) = tmp_path.glob("*/checkpoint.safetensors")
+    checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
+    with caplog.at_level(logging.WARNING):
+        second = run()
+    assert "is damaged" in caplog.text
+    assert "starts again" in caplog.text
+    assert_same_weights(first, second)
+
+
+def test_checkpoints_of_other_settings_are_not_resumed(
+    tmp_path: Path, space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    base = TrainingParameters(epochs=1, batch_size=24)
+    other_images = ImageSplit(images.images.flip(0), images.labels.flip(0))
+    for split, training, seed in (
+        (images, base, 0),
+        (images, base, 1),
+        (images, base.model_copy(update={"momentum": 0.5}), 0),
+        (other_images, base, 0),
+    ):
+        network = make_network(space)
+        train(
+            network,
+            split,
+            description,
+            training=training,
+            augmentation=PLAIN,
+            device=CPU,
+            seed=seed,
+            checkpoints=WorkStore(tmp_path),
+        )
+    assert len(list(tmp_path.iterdir())) == 4
+
+
+def test_a_step_follows_the_mean_loss_of_its_paths(
+    space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    paths = [(0, 0, 0, 0), (1, 2, 1, 2)]
+    supernet = make_supernet(space, torch.Generator().manual_seed(0))
+    by_hand = copy.deepcopy(supernet)
+    training = TrainingParameters(
+        epochs=1, batch_size=48, learning_rate=0.1, momentum=0.0, weight_decay=0.0, warmup_epochs=0, label_smoothing=0.1
+    )
+    device = DeviceParameters(accelerator="cpu", channels_last=False)
+    train(
+        supernet,
+        images,
+        description,
+        training=training,
+        augmentation=PLAIN,
+        device=device,
+        seed=0,
+        paths=lambda step, generator: paths,
+    )
+    batch = normalise(images.images, description)
+    losses = [functional.cross_entropy(by_hand(batch, path), images.labels, label_smoothing=0.1) for path in paths]
+    torch.stack(losses).mean().backward()
+    for name, parameter in by_hand.named_parameters():
+        step = 0 if parameter.grad is None else 0.1 * parameter.grad
+        torch.testing.assert_close(supernet.get_parameter(name), parameter - step, msg=name, atol=1e-5, rtol=1e-4)
+
+
+def test_blocks_off_the_path_are_left_alone(
+    space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    supernet = make_supernet(space, torch.Generator().manual_seed(0))
+    before = copy.deepcopy(supernet)
+    train(
+        supernet,
+        images,
+        description,
+        training=TrainingParameters(epochs=2, batch_size=24, weight_decay=0.1),
+        augmentation=PLAIN,
+        device=CPU,
+        seed=0,
+        paths=lambda step, generator: [(0, 0, 0, 0)],
+    )
+    assert_same_weights(supernet.blocks[1][1], before.blocks[1][1])
+    assert not torch.equal(
+        supernet.blocks[1][0].layers[0][0].weight,
+        before.blocks[1][0].layers[0][0].weight,
+    )
+
+
+def test_norms_and_biases_are_not_decayed(space: ChainSpace) -> None:
+    network = make_network(space)
+    optimizer = make_optimizer(network, TrainingParameters(weight_decay=0.5))
+    decayed = {id(p) for group in optimizer.param_groups if group["weight_decay"] == 0.5 for p in group["params"]}
+    free = {id(p) for group in optimizer.param_groups if group["weight_decay"] == 0 for p in group["params"]}
+    for name, parameter in network.named_parameters():
+        is_weight = isinstance(network.get_submodule(name.rpartition(".")[0]), nn.Conv2d | nn.Linear)
+        assert (id(parameter) in decayed) == (is_weight and name.endswith("weight")), name
+        assert id(parameter) in decayed | free
+
+
+def test_a_loss_that_is_not_finite_stops_the_training(
+    tmp_path: Path, space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    network = make_network(space)
+    with torch.no_grad():
+        network.head.classifier.weight.fill_(float("nan"))
+    with pytest.raises(ArchatlasError, match=r"training diverged.*Lower `learning_rate`"):
+        train(
+            network,
+            images,
+            description,
+            training=TrainingParameters(epochs=2),
+            augmentation=PLAIN,
+            device=CPU,
+            seed=0,
+            checkpoints=WorkStore(tmp_path),
+        )
+    assert not list(tmp_path.glob("*/checkpoint*"))
+
+
+def test_devices_must_share_a_batch_equally(
+    space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    with pytest.raises(ArchatlasError, match=r"a batch of 15 cannot be shared by `device\.devices` = 2"):
+        train(
+            make_network(space),
+            images,
+            description,
+            training=TrainingParameters(batch_size=15),
+            augmentation=PLAIN,
+            device=DeviceParameters(accelerator="cpu", devices=2),
+            seed=0,
+        )
+
+
+def test_two_processes_train_as_one_does(
+    tmp_path: Path, space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    """Without batch norm, whose statistics are each process's own, the two differ by rounding alone."""
+
+    def run(devices: int) -> tuple[nn.Module, list[dict[str, float]]]:
+        supernet = make_supernet(space, torch.Generator().manual_seed(0))
+        for module in list(supernet.modules()):
+            for name, child in list(module.named_children()):
+                if isinstance(child, nn.BatchNorm2d):
+                    setattr(module, name, nn.Identity())
+        curve = train(
+            supernet,
+            images,
+            description,
+            training=TrainingParameters(epochs=2, batch_size=24, learning_rate=0.02, ema_decay=0.5),
+            augmentation=PLAIN,
+            device=DeviceParameters(accelerator="cpu", devices=devices, threads=1, channels_last=False),
+            seed=0,
+            paths=FairPaths(space.num_choices),
+            checkpoints=WorkStore(tmp_path),
+        )
+        return supernet, curve
+
+    threads = torch.get_num_threads()
+    try:
+        (alone, curve), (shared, shared_curve) = run(1), run(2)
+    finally:
+        torch.set_num_threads(threads)
+    for row, other in zip(curve, shared_curve, strict=True):
+        assert row == pytest.approx(other, rel=1e-4)
+    for name, tensor in alone.state_dict().items():
+        torch.testing.assert_close(shared.state_dict()[name], tensor, atol=1e-5, rtol=1e-3, msg=name)
