@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from archatlas.costs.constraints import Constraint, satisfied
+from archatlas.costs.counting import count_parts
 from archatlas.errors import ArchatlasError
 from archatlas.search.answer import answer
 from archatlas.search.enumeration import (
@@ -71,18 +72,22 @@ def test_nearest_misses_are_sorted_by_their_worst_bound() -> None:
 
 def test_bounds_that_exclude_each_other_name_the_nearest_network() -> None:
     bounds = [Constraint("macs", "max", 5), Constraint("params", "min", 2)]
-    with pytest.raises(ArchatlasError, match="`search.budgets.x`: no network of the space keeps all") as error:
+    with pytest.raises(ArchatlasError, match=r"`search\.budgets\.x`: no network of the space keeps all") as error:
         candidates_of(scored(ATLAS), {"x": bounds}, parameters(), whole_space=True)
     assert "The nearest is d with macs 5, params 1" in str(error.value)
 
 
 def test_joint_feasibility_is_told_by_counting_every_network() -> None:
-    space = make_space(SpaceParameters.model_validate({"stages": [{"width": 8, "depth": 2}]}), (1, 8, 8), 10)
+    space = make_space(
+        SpaceParameters.model_validate({"stages": [{"width": 8, "depth": 2}], "choices": ["k3e1", "skip"]}),
+        (1, 8, 8),
+        10,
+    )
     least = Constraint("macs", "max", 1)
     both = {"impossible": [least, Constraint("params", "min", 0)], "one_bound": [least]}
     both["possible"] = [Constraint("macs", "min", 0), Constraint("params", "min", 0)]
-    assert jointly_feasible(space, both, None, None) == {"impossible": False, "possible": True}
-    assert jointly_feasible(space, both, None, None, largest=3) == {}
+    assert jointly_feasible(space, both, count_parts(space), None) == {"impossible": False, "possible": True}
+    assert jointly_feasible(space, both, None, None, largest=1) == {}
 
 
 def test_an_atlas_of_300_000_rows_is_answered_in_about_a_second() -> None:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.costs.constraints import Constraint
+from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.search.evolution import evolve
 from archatlas.search.parameters import EvolutionParameters
@@ -17,6 +18,7 @@ SPACE = make_space(
     (1, 8, 8),
     10,
 )
+COST_TABLE = count_parts(SPACE)
 CHOICES = SPACE.enumerate_networks(0, SPACE.networks)
 
 
@@ -27,6 +29,7 @@ class Synthetic:
         generator = np.random.default_rng(seed)
         sizes = space.num_choices
         self.space = space
+        self.cost_table = COST_TABLE if space is SPACE else count_parts(space)
         self.single = [generator.normal(size=size) for size in sizes]
         self.pairs = [
             (a, b, 0.3 * generator.normal(size=(sizes[a], sizes[b])))
@@ -39,7 +42,7 @@ class Synthetic:
         self.asked += [row.tobytes() for row in choices]
         score = sum(effect[choices[:, position]] for position, effect in enumerate(self.single))
         score = score + sum(table[choices[:, a], choices[:, b]] for a, b, table in self.pairs)
-        costs = costs_of(self.space, choices)
+        costs = costs_of(self.space, choices, self.cost_table)
         return costs.assign(
             network=self.space.names(choices), predicted_score=score, predicted_std=0.0, predicted_latency_ms=np.nan
         )

@@ -21,7 +21,9 @@ few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthChec
 
 def random_choices(space, count, seed):
     """Any architectures, canonical or not."""
-    return np.random.default_rng(seed).integers(0, space.num_choices, size=(count, len(space.num_choices))).astype(np.int8)
+    return (
+        np.random.default_rng(seed).integers(0, space.num_choices, size=(count, len(space.num_choices))).astype(np.int8)
+    )
 
 
 def test_it_is_a_search_space_with_an_exact_size(space):

@@ -71,9 +71,9 @@ def _require_same_parts(path: Path, table: pd.DataFrame, counted: pd.DataFrame, 
         raise ArchatlasError(f"latency table {path} has two rows for {_spell(given[given.duplicated()])}")
     missing, extra = wanted[~wanted.isin(given)], given[~given.isin(wanted)]
     if len(missing):
-        raise ArchatlasError(f"latency table {path} lacks {len(missing)} parts of {space}: {_spell(missing)}")
+        raise ArchatlasError(f"latency table {path} lacks parts of {space} ({len(missing)}): {_spell(missing)}")
     if len(extra):
-        raise ArchatlasError(f"latency table {path} has {len(extra)} parts that {space} has not: {_spell(extra)}")
+        raise ArchatlasError(f"latency table {path} has parts that {space} has not ({len(extra)}): {_spell(extra)}")
 
 
 def _require_same_operations(path: Path, rows: pd.DataFrame, counted: pd.DataFrame) -> None:
@@ -81,7 +81,7 @@ def _require_same_operations(path: Path, rows: pd.DataFrame, counted: pd.DataFra
     for column in compared:
         wrong = rows[column].to_numpy() != counted[column].to_numpy()
         if wrong.any():
-            part = _spell(pd.MultiIndex.from_frame(counted.loc[wrong, KEY]), most=1)
+            part = _spell(pd.MultiIndex.from_frame(counted.loc[wrong, KEY].iloc[:1]))
             raise ArchatlasError(
                 f"latency table {path} was made for another space: {column} of {part} is "
                 f"{rows.loc[wrong, column].iloc[0]} there, but {counted.loc[wrong, column].iloc[0]} here. Make the "

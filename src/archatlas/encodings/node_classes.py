@@ -1,9 +1,9 @@
 """Nodes that a message-passing network of some depth cannot tell apart, gathered into classes.
 
-What a graph convolution of depth r computes at a node depends on the node's Weisfeiler-Lehman label of round r alone. The
-8 * 10^3 nodes of a thousand chains share some tens of labels in round 0 and a few hundred in round 1, so a network runs on
-classes instead of nodes: the arithmetic is the same, and done once per class. Graphs that share nothing lose nothing but
-the time of hashing.
+What a graph convolution of depth r computes at a node depends on the node's Weisfeiler-Lehman label of round r alone.
+The 8 * 10^3 nodes of a thousand chains share some tens of labels in round 0 and a few hundred in round 1, so a network
+runs on classes instead of nodes: the arithmetic is the same, and done once per class. Graphs that share nothing lose
+nothing but the time of hashing.
 """
 
 from __future__ import annotations

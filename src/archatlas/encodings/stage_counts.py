@@ -2,8 +2,8 @@
 
 A kind is a distinct vector of node features. In a chain the first block of a stage differs from the later ones by its
 stride or its input width, and later blocks with one operation are alike: so the counts of kinds are, stage by stage, a
-one-hot of the first block and how many there are of each operation after it. The order within a stage is left out, which is
-the shrinkage that makes a ridge on these counts hard to beat on noisy scores. Nothing here knows of chains.
+one-hot of the first block and how many there are of each operation after it. The order within a stage is left out,
+which is the shrinkage that makes a ridge on these counts hard to beat on noisy scores. Nothing here knows of chains.
 """
 
 from __future__ import annotations

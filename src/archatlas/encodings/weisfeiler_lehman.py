@@ -1,10 +1,10 @@
 """Weisfeiler-Lehman labels of architecture graphs, for whole batches at once.
 
 A node's label in round 0 stands for its features; in round r it stands for its own label, the multiset of its
-predecessors' and the multiset of its successors' labels of round r - 1 (Shervashidze et al., JMLR 2011, section 3.1, with
-in- and out-neighbours kept apart as the edges are directed). Labels are 64-bit hashes instead of compressed numbers, so that
-a label means the same in every batch, and a multiset is the wrapping sum of its mixed members: no sorting, no Python per
-graph. Among a million distinct labels the chance of any collision is below 1e-7.
+predecessors' and the multiset of its successors' labels of round r - 1 (Shervashidze et al., JMLR 2011, section 3.1,
+with in- and out-neighbours kept apart as the edges are directed). Labels are 64-bit hashes instead of compressed
+numbers, so that a label means the same in every batch, and a multiset is the wrapping sum of its mixed members: no
+sorting, no Python per graph. Among a million distinct labels the chance of any collision is below 1e-7.
 """
 
 from __future__ import annotations

@@ -33,9 +33,9 @@ def map_space(
     """Chunks of the atlas: network, predicted_supernet_<target>, predicted_std, macs, params, predicted_latency_ms.
 
     An enumerable space of at most ``parameters.max_networks`` networks is written out in its own order. Of a larger one
-    ``parameters.sample`` networks drawn uniformly from ``seed`` are; the search goes on from there. A predicted log loss is
-    the log loss itself: lower is better, unlike the predictor's score. Latency is left out where there is no table. Memory
-    is that of a chunk (and of the choices of the sample).
+    ``parameters.sample`` networks drawn uniformly from ``seed`` are; the search goes on from there. A predicted log
+    loss is the log loss itself: lower is better, unlike the predictor's score. Latency is left out where there is no
+    table. Memory is that of a chunk (and of the choices of the sample).
     """
     from archatlas.costs.table import costs_of
 

@@ -2,7 +2,8 @@
 
 A predictor that is scored against the super-network that it was fitted to is rewarded for learning that super-network's
 bias. So the fit reads the scores of one super-network on one part of the validation images, and what counts is how the
-predictions for held-out networks rank against **another** super-network on the **other** part (protocol ``cross_seed``).
+predictions for held-out networks rank against **another** super-network on the **other** part (protocol
+``cross_seed``).
 """
 
 from __future__ import annotations
@@ -32,8 +33,8 @@ class Pairing:
     """Fit on one seed and half, score on another; all four are indices. ``protocol`` says what they share.
 
     ``cross_seed``: neither the super-network nor, where there are two halves, the images. ``cross_half``: with a single
-    super-network, the images alone differ. ``held_out``: with a single half too, only the networks differ. ``same_seed``: a
-    diagnostic, the very scores that the fit reads, for other networks.
+    super-network, the images alone differ. ``held_out``: with a single half too, only the networks differ.
+    ``same_seed``: a diagnostic, the very scores that the fit reads, for other networks.
     """
 
     protocol: str
@@ -101,7 +102,7 @@ def predicted_pairs(
     half: int,
     seed: int,
 ) -> Iterator[tuple[Pairing, Floats, Floats]]:
-    """Fit on the rows ``fitted_on`` and predict the rest: (pairing, truth, predicted mean), one fit per super-network."""
+    """Fit on the rows ``fitted_on``, predict the rest: (pairing, truth, predicted mean); a fit per super-network."""
     rest = ~fitted_on
     known, unseen = batch[fitted_on], batch[rest]
     wanted = pairings(scores, half)
@@ -124,9 +125,9 @@ def cross_seed_scores(
 ) -> pd.DataFrame:
     """Every contender on the same folds of networks, seeds and halves, by the same metrics.
 
-    All ordered pairs of super-networks are scored in every fold. The half that is fitted alternates from fold to fold, so
-    that both are used without a second round of fits. The rmse against another super-network contains the difference of
-    their levels.
+    All ordered pairs of super-networks are scored in every fold. The half that is fitted alternates from fold to fold,
+    so that both are used without a second round of fits. The rmse against another super-network contains the
+    difference of their levels.
 
     Returns:
         predictor, protocol, fold, fit_seed, score_seed, fit_half, score_half, kendall_tau, spearman,

@@ -36,17 +36,17 @@ def _kernel() -> Any:
 
 
 class GaussianProcessPredictor:
-    """Histograms of rounds 0 to ``rounds``, each round scaled to variance 1 in sum; principal components; GP regression.
+    """GP regression on principal components of label histograms, each round scaled to variance 1 in sum.
 
-    Kernel parameters maximise the marginal likelihood of at most 300 rows; the posterior then takes all rows. Labels that
-    occur once are left out. Row noise is the white noise of the kernel, larger where the weights of the rows are smaller.
-    The standard deviation is that of a new evaluation.
+    Kernel parameters maximise the marginal likelihood of at most 300 rows; the posterior then takes all rows. Labels
+    that occur once are left out. Row noise is the white noise of the kernel, larger where the weights of the rows are
+    smaller. The standard deviation is that of a new evaluation.
     """
 
     def __init__(self, settings: GaussianProcessSettings, seed: int) -> None:
         self._settings = settings
         self._seed = seed
-        self._state: State | None = None
+        self._state: dict[str, Any] | None = None
 
     @single_thread()
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
@@ -54,7 +54,7 @@ class GaussianProcessPredictor:
 
         transform = TargetTransform.fit(evaluations.score, self._settings.transform)
         target = transform.forward(evaluations.score)
-        state: State = transform.state()
+        state: dict[str, Any] = transform.state()
         labels, mask = wl_labels(batch.graphs, self._settings.rounds), batch.graphs.mask
         for number, of_round in enumerate(labels):
             state[f"labels_{number}"] = vocabulary(of_round, mask, at_least=2)
@@ -84,12 +84,12 @@ class GaussianProcessPredictor:
         }
 
     @staticmethod
-    def _histograms(labels: Labels, mask: NDArray[np.bool_], state: State) -> list[Floats]:
+    def _histograms(labels: Labels, mask: NDArray[np.bool_], state: dict[str, Any]) -> list[Floats]:
         known = (np.asarray(state[f"labels_{number}"], np.int64) for number in range(len(labels)))
         return [label_counts(of_round, mask, words) for of_round, words in zip(labels, known, strict=True)]
 
     @staticmethod
-    def _scaled(histograms: list[Floats], state: State) -> Floats:
+    def _scaled(histograms: list[Floats], state: dict[str, Any]) -> Floats:
         parts = [
             (counts - state[f"centre_{number}"]) / state[f"scale_{number}"] for number, counts in enumerate(histograms)
         ]

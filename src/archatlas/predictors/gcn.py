@@ -48,8 +48,8 @@ class GCNPredictor:
 
     Every member of the ensemble is fitted without its share of the rows. The out-of-fold outputs so obtained give three
     things: the weights with which the GCN and the additive path enter the prediction (non-negative least squares, which
-    also brings the outputs of a rank loss back to the target's unit), the weight zero for a GCN that has learned nothing,
-    and the error that remains. ``std^2 = spread of the members^2 + what out-of-fold errors have beyond it``.
+    also brings the outputs of a rank loss back to the target's unit), the weight zero for a GCN that has learned
+    nothing, and the error that remains. ``std^2 = spread of the members^2 + what out-of-fold errors have beyond it``.
     """
 
     def __init__(self, settings: GCNSettings, seed: int) -> None:
@@ -118,12 +118,16 @@ class GCNPredictor:
         state: State = {f"network.{name}": array for name, array in fitted.network.items()}
         for member, model in enumerate(fitted.additive):
             state |= model.state(f"additive_{member}")
-        return state | fitted.target.state() | {
-            "slots": np.array([fitted.slots]),
-            "kinds": fitted.kinds,
-            "mixture": fitted.mixture,
-            "residual_variance": np.array([fitted.residual_variance]),
-        }
+        return (
+            state
+            | fitted.target.state()
+            | {
+                "slots": np.array([fitted.slots]),
+                "kinds": fitted.kinds,
+                "mixture": fitted.mixture,
+                "residual_variance": np.array([fitted.residual_variance]),
+            }
+        )
 
     def load_state(self, state: State) -> None:
         members = self._settings.ensemble if self._settings.additive != "none" else 0

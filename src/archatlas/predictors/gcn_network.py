@@ -1,4 +1,4 @@
-"""An ensemble of graph convolutional networks as one torch module: every member's weights in one tensor, one forward pass."""
+"""An ensemble of graph convolutional networks as one torch module: all members' weights in one tensor."""
 
 from __future__ import annotations
 
@@ -47,15 +47,18 @@ class SparseRows:
 
 
 class _SparseProduct(torch.autograd.Function):
-    """A product with a constant sparse matrix. PyTorch's own backward sorts the indices at every step; ours does it once."""
+    """A product with a constant sparse matrix.
+
+    PyTorch's own backward pass sorts the indices at every step; ours does it once.
+    """
 
     @staticmethod
-    def forward(ctx: Any, dense: Tensor, sparse: SparseRows) -> Tensor:  # type: ignore[override]
+    def forward(ctx: Any, dense: Tensor, sparse: SparseRows) -> Tensor:
         ctx.sparse = sparse
         return sparse.times(dense)
 
     @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         return ctx.sparse.transposed.times(gradient.contiguous()), None
 
 
@@ -84,8 +87,8 @@ class GraphTensors:
 class DirectedConvolution(nn.Module):
     """``H' = (relu(N(A) H W_0 + b_0) + relu(N(A^T) H W_1 + b_1)) / 2``, ``N`` the row-normalised ``A + I``.
 
-    The layer of Neural Predictor (Wen et al., ECCV 2020, arXiv 1912.00848, section 3.2), for ``members`` networks side by
-    side.
+    The layer of Neural Predictor (Wen et al., ECCV 2020, arXiv 1912.00848, section 3.2), for ``members`` networks side
+    by side.
     """
 
     def __init__(self, members: int, inputs: int, width: int, generator: torch.Generator) -> None:
@@ -97,11 +100,11 @@ class DirectedConvolution(nn.Module):
     def forward(self, hidden: Tensor, along: SparseRows, against: SparseRows) -> Tensor:
         """``[u, members, inputs]`` (or ``[u, inputs]``, read by all members) to ``[u', members, width]``."""
         if hidden.ndim == 2:  # the first layer: averaging first is cheap and holds no parameters
-            sent = (along @ hidden, against @ hidden)
-            here = [torch.einsum("ui,eio->ueo", sent[d], self.weight[d]) for d in range(2)]
+            averaged = (along @ hidden, against @ hidden)
+            here = [torch.einsum("ui,eio->ueo", averaged[d], self.weight[d]) for d in range(2)]
         else:
             # N (H W) instead of (N H) W: there are fewer classes before the layer than after it.
-            sent = tuple(torch.einsum("uei,eio->ueo", hidden, self.weight[d]) for d in range(2))
+            sent = [torch.einsum("uei,eio->ueo", hidden, self.weight[d]) for d in range(2)]
             here = [along @ sent[0], against @ sent[1]]
         return (torch.relu(here[0] + self.bias[0]) + torch.relu(here[1] + self.bias[1])) / 2
 
@@ -109,9 +112,9 @@ class DirectedConvolution(nn.Module):
 class GCNEnsemble(nn.Module):
     """``members`` GCNs: graphs to one number each.
 
-    The read-out is linear and starts at zero, and a graph's number is the mean of its nodes' numbers, or their sum (divided
-    by ``slots``, to keep it of order one). So what a member says is a sum of contributions of operations, each coloured by
-    its surroundings, and an untrained member says nothing.
+    The read-out is linear and starts at zero, and a graph's number is the mean of its nodes' numbers, or their sum
+    (divided by ``slots``, to keep it of order one). So what a member says is a sum of contributions of operations,
+    each coloured by its surroundings, and an untrained member says nothing.
     """
 
     def __init__(

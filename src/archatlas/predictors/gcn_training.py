@@ -50,8 +50,8 @@ def train_ensemble(
     order = np.random.default_rng(seed).permutation(len(graphs))
     batches = []
     for rows in np.array_split(order, -(-len(order) // settings.batch_size)):
-        tensors = (torch.from_numpy(array[rows]).float() for array in (target, weights, offset))
-        batches.append((GraphTensors.of(node_classes(graphs[rows], settings.depth)), *tensors))
+        wanted, row_weights, added = (torch.from_numpy(array[rows]).float() for array in (target, weights, offset))
+        batches.append((GraphTensors.of(node_classes(graphs[rows], settings.depth)), wanted, row_weights, added))
     optimizer = torch.optim.AdamW(
         network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay, foreach=True
     )
@@ -62,7 +62,7 @@ def train_ensemble(
         for tensors, wanted, row_weights, added in batches:
             loss = _loss(network(tensors) + added, wanted, row_weights, settings.loss, generator)
             optimizer.zero_grad()
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
     network.eval()

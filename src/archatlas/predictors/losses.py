@@ -18,8 +18,8 @@ def squared_error(outputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
 def pairwise_hinge(outputs: Tensor, target: Tensor, weights: Tensor, generator: torch.Generator) -> Tensor:
     """Weighted mean of ``max(0, m - (f_i - f_j))`` over pairs with ``t_i > t_j``, with ``m = min(t_i - t_j, 1)``.
 
-    The margin is the difference of the (standardised) targets themselves, so that pairs that noise has swapped are asked
-    for little. Each architecture meets 16 others, drawn anew at each evaluation.
+    The margin is the difference of the (standardised) targets themselves, so that pairs that noise has swapped are
+    asked for little. Each architecture meets 16 others, drawn anew at each evaluation.
     """
     count = len(target)
     order = torch.randperm(count, generator=generator)
@@ -35,10 +35,10 @@ def pairwise_hinge(outputs: Tensor, target: Tensor, weights: Tensor, generator: 
 
 
 def list_mle(outputs: Tensor, target: Tensor, weights: Tensor) -> Tensor:
-    """ListMLE (Xia et al., ICML 2008, section 4.2): minus the log likelihood per item of the order that the targets give.
+    """ListMLE (Xia et al., ICML 2008, section 4.2): minus the log likelihood, per item, of the targets' order.
 
-    ``-sum_k w_k (f_k - log sum_(l >= k) exp f_l) / sum_k w_k`` with items sorted best first; items of weight zero are not
-    in the list.
+    ``-sum_k w_k (f_k - log sum_(l >= k) exp f_l) / sum_k w_k`` with items sorted best first; items of weight zero are
+    not in the list.
     """
     order = torch.argsort(target, descending=True, stable=True)
     listed, weight = outputs[order], weights[order]

@@ -1,7 +1,7 @@
 """How well predictions rank.
 
-A rank correlation with a constant is undefined; here it is 0, since a constant puts nothing in order: a predictor that has
-learned nothing then stands in the tables as what it is.
+A rank correlation with a constant is undefined; here it is 0, since a constant puts nothing in order: a predictor that
+has learned nothing then stands in the tables as what it is.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def paired_bootstrap_interval(
     """
     columns = [np.atleast_2d(np.asarray(vector).T) for vector in (truth, first, second)]
     drawn = [
-        np.mean([metric(t[rows], a[rows]) - metric(t[rows], b[rows]) for t, a, b in zip(*columns, strict=True)])
+        float(np.mean([metric(t[rows], a[rows]) - metric(t[rows], b[rows]) for t, a, b in zip(*columns, strict=True)]))
         for rows in _resamples(len(truth), samples, seed)
     ]
     return _percentiles(drawn, confidence)
@@ -96,7 +96,7 @@ def _resamples(count: int, samples: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).integers(count, size=(samples, count))
 
 
-def _percentiles(drawn: list[float] | list[np.float64], confidence: float) -> tuple[float, float]:
+def _percentiles(drawn: list[float], confidence: float) -> tuple[float, float]:
     tail = 100 * (1 - confidence) / 2
     low, high = np.percentile(np.asarray(drawn, dtype=np.float64), [tail, 100 - tail])
     return float(low), float(high)

@@ -28,52 +28,54 @@ class RidgeSettings(_Settings):
     """A Bayesian ridge: its shrinkage is found by the evidence of the data."""
 
     features: Literal["one_hot", "stage_counts"] = Field(
-        "one_hot", description="one column per (position, choice), or how many nodes of each kind the graph has"
+        default="one_hot", description="one column per (position, choice), or how many nodes of each kind the graph has"
     )
-    transform: TargetTransformName = Field("quantile", description=_TRANSFORM)
+    transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 
 
 class LightGBMSettings(_Settings):
     """Gradient-boosted trees on one-hot choices and counts of node kinds."""
 
-    trees: int = Field(150, ge=1, le=5000, description="boosting rounds")
-    leaves: int = Field(8, ge=2, le=256, description="leaves of a tree, at most")
-    learning_rate: float = Field(0.08, gt=0, le=1, description="shrinkage of each tree")
-    min_leaf: int = Field(8, ge=1, le=1000, description="architectures in a leaf, at least")
-    l2: float = Field(1.0, ge=0, description="L2 regularisation of leaf values")
-    ensemble: int = Field(4, ge=3, le=16, description="members; each leaves out its share of the architectures")
-    transform: TargetTransformName = Field("quantile", description=_TRANSFORM)
+    trees: int = Field(default=150, ge=1, le=5000, description="boosting rounds")
+    leaves: int = Field(default=8, ge=2, le=256, description="leaves of a tree, at most")
+    learning_rate: float = Field(default=0.08, gt=0, le=1, description="shrinkage of each tree")
+    min_leaf: int = Field(default=8, ge=1, le=1000, description="architectures in a leaf, at least")
+    l2: float = Field(default=1.0, ge=0, description="L2 regularisation of leaf values")
+    ensemble: int = Field(default=4, ge=3, le=16, description="members; each leaves out its share of the architectures")
+    transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 
 
 class GaussianProcessSettings(_Settings):
     """A Gaussian process on Weisfeiler-Lehman label histograms."""
 
-    rounds: int = Field(1, ge=0, le=5, description="rounds of Weisfeiler-Lehman relabelling")
-    components: int = Field(48, ge=1, le=512, description="principal components of the histograms that are kept")
-    transform: TargetTransformName = Field("quantile", description=_TRANSFORM)
+    rounds: int = Field(default=1, ge=0, le=5, description="rounds of Weisfeiler-Lehman relabelling")
+    components: int = Field(
+        default=48, ge=1, le=512, description="principal components of the histograms that are kept"
+    )
+    transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 
 
 class GCNSettings(_Settings):
     """An ensemble of small graph convolutional networks, and what stands beside it."""
 
-    width: int = Field(16, ge=1, le=512, description="channels of a convolution")
-    depth: int = Field(2, ge=1, le=8, description="convolutions")
-    dropout: float = Field(0.0, ge=0, lt=1, description="share of channels dropped in training")
-    weight_decay: float = Field(0.01, ge=0, le=100, description="decoupled weight decay (AdamW)")
-    learning_rate: float = Field(0.02, gt=0, le=1, description="peak of the one-cycle schedule")
-    epochs: int = Field(150, ge=1, le=5000, description="passes over the evaluations")
-    batch_size: int = Field(1024, ge=8, description="architectures per step; fewer architectures are one step")
-    ensemble: int = Field(5, ge=3, le=32, description="members; each leaves out its share of the architectures")
+    width: int = Field(default=16, ge=1, le=512, description="channels of a convolution")
+    depth: int = Field(default=2, ge=1, le=8, description="convolutions")
+    dropout: float = Field(default=0.0, ge=0, lt=1, description="share of channels dropped in training")
+    weight_decay: float = Field(default=0.01, ge=0, le=100, description="decoupled weight decay (AdamW)")
+    learning_rate: float = Field(default=0.02, gt=0, le=1, description="peak of the one-cycle schedule")
+    epochs: int = Field(default=150, ge=1, le=5000, description="passes over the evaluations")
+    batch_size: int = Field(default=1024, ge=8, description="architectures per step; fewer architectures are one step")
+    ensemble: int = Field(default=5, ge=3, le=32, description="members; each leaves out its share of the architectures")
     loss: Literal["mse", "hinge", "listwise"] = Field(
-        "mse", description="squared error, pairwise hinge, or the likelihood of the order (ListMLE)"
+        default="mse", description="squared error, pairwise hinge, or the likelihood of the order (ListMLE)"
     )
-    pooling: Literal["sum", "mean"] = Field("mean", description="over a graph's nodes")
+    pooling: Literal["sum", "mean"] = Field(default="mean", description="over a graph's nodes")
     additive: Literal["none", "beside", "residual"] = Field(
-        "beside",
+        default="beside",
         description="a ridge on counts of node kinds: none, averaged with the GCN by out-of-fold weights (beside), or "
         "fitted first with the GCN on what it leaves (residual)",
     )
-    transform: TargetTransformName = Field("quantile", description=_TRANSFORM)
+    transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 
 
 class PredictorParameters(BaseModel):
@@ -82,14 +84,14 @@ class PredictorParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     target: Literal["accuracy", "log_loss"] = Field(
-        "accuracy", description="the score: accuracy (0 to 1), or minus the log loss (nats)"
+        default="accuracy", description="the score: accuracy (0 to 1), or minus the log loss (nats)"
     )
-    name: Family = Field("gcn", description="the family that fit_predictor fits on all evaluations")
-    folds: int = Field(5, ge=2, le=20, description="folds of networks in the comparison of predictors")
-    gcn: GCNSettings = Field(GCNSettings(), description="settings of gcn")
-    gp: GaussianProcessSettings = Field(GaussianProcessSettings(), description="settings of gp")
-    lightgbm: LightGBMSettings = Field(LightGBMSettings(), description="settings of lightgbm")
-    ridge: RidgeSettings = Field(RidgeSettings(), description="settings of ridge")
+    name: Family = Field(default="gcn", description="the family that fit_predictor fits on all evaluations")
+    folds: int = Field(default=5, ge=2, le=20, description="folds of networks in the comparison of predictors")
+    gcn: GCNSettings = Field(default=GCNSettings(), description="settings of gcn")
+    gp: GaussianProcessSettings = Field(default=GaussianProcessSettings(), description="settings of gp")
+    lightgbm: LightGBMSettings = Field(default=LightGBMSettings(), description="settings of lightgbm")
+    ridge: RidgeSettings = Field(default=RidgeSettings(), description="settings of ridge")
 
 
 class TuningParameters(BaseModel):
@@ -97,13 +99,20 @@ class TuningParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    trials: int = Field(24, ge=1, le=10_000, description="finished trials of the study, the families' defaults among them")
-    families: tuple[Literal["gcn", "gp", "lightgbm", "ridge"], ...] = Field(
-        ("gcn", "ridge", "gp", "lightgbm"), min_length=1, description="predictor families that the study may choose"
+    trials: int = Field(
+        default=24, ge=1, le=10_000, description="finished trials of the study, the families' defaults among them"
     )
-    inner_folds: int = Field(3, ge=2, le=20, description="folds of the networks that the study sees")
+    families: tuple[Literal["gcn", "gp", "lightgbm", "ridge"], ...] = Field(
+        default=("gcn", "ridge", "gp", "lightgbm"),
+        min_length=1,
+        description="predictor families that the study may choose",
+    )
+    inner_folds: int = Field(default=3, ge=2, le=20, description="folds of the networks that the study sees")
     outer_fraction: float = Field(
-        0.25, gt=0, lt=1, description="share of the networks that the study never sees and its answer is scored on"
+        default=0.25,
+        gt=0,
+        lt=1,
+        description="share of the networks that the study never sees and its answer is scored on",
     )
 
 
@@ -112,8 +121,12 @@ class AtlasParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    chunk: int = Field(8192, ge=1, le=1_000_000, description="architectures predicted at once; memory grows with it")
-    max_networks: int = Field(
-        1_000_000, ge=1, description="spaces of more networks are not written out but sampled (the search goes on from there)"
+    chunk: int = Field(
+        default=8192, ge=1, le=1_000_000, description="architectures predicted at once; memory grows with it"
     )
-    sample: int = Field(100_000, ge=1, description="networks drawn at random for the atlas of a larger space")
+    max_networks: int = Field(
+        default=1_000_000,
+        ge=1,
+        description="spaces of more networks are not written out but sampled (the search goes on from there)",
+    )
+    sample: int = Field(default=100_000, ge=1, description="networks drawn at random for the atlas of a larger space")

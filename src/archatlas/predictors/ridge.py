@@ -37,7 +37,7 @@ class LinearModel:
 
     @classmethod
     def fit(cls, columns: Floats, target: Floats, weights: Floats) -> LinearModel:
-        """Evidence maximisation (MacKay, Neural Computation 4(3), 1992; scikit-learn's BayesianRidge) with row weights."""
+        """Evidence maximisation (MacKay, Neural Computation 4(3), 1992; scikit-learn's BayesianRidge), weighted."""
         from sklearn.linear_model import BayesianRidge
 
         centre = np.average(columns, axis=0, weights=weights)
@@ -73,7 +73,7 @@ class LinearModel:
 
 
 class RidgePredictor:
-    """Additive in one-hot choices, or in counts of node kinds; standard deviations from the Bayesian linear posterior."""
+    """Additive in one-hot choices, or in counts of node kinds; deviations from the Bayesian linear posterior."""
 
     def __init__(self, settings: RidgeSettings, seed: int) -> None:
         self._settings = settings

@@ -36,9 +36,9 @@ class NetworkScores:
     def evaluations(self, seeds: Sequence[int] | None = None, halves: Sequence[int] | None = None) -> Evaluations:
         """The mean over some seeds and halves (indices; None: all), with its standard error.
 
-        ``noise^2 = mean_h(image_noise^2) / H + d^2 / S``. Super-networks are judged on the same images, so more of them do
-        not lessen the first term. ``d^2`` is the variance between seeds of a network's score, once each seed's own level
-        is taken away, averaged over all networks (two seeds say too little about one); 0 for a single seed.
+        ``noise^2 = mean_h(image_noise^2) / H + d^2 / S``. Super-networks are judged on the same images, so more of
+        them do not lessen the first term. ``d^2`` is the variance between seeds of a network's score, once each seed's
+        own level is taken away, averaged over all networks (two seeds say too little about one); 0 for a single seed.
         """
         part = self.score[:, list(seeds) if seeds is not None else slice(None)]
         part = part[:, :, list(halves) if halves is not None else slice(None)]
@@ -50,16 +50,14 @@ class NetworkScores:
         return Evaluations(by_seed.mean(axis=1), np.sqrt(variance), self.source)
 
     def __getitem__(self, rows: NDArray[np.integer] | NDArray[np.bool_]) -> NetworkScores:
-        return NetworkScores(
-            self.seeds, self.halves, self.score[rows], self.image_noise[rows], self.source[rows]
-        )
+        return NetworkScores(self.seeds, self.halves, self.score[rows], self.image_noise[rows], self.source[rows])
 
 
 def network_scores(evaluations: pd.DataFrame, networks: Sequence[str], target: Target) -> NetworkScores:
     """Scores of ``networks``, in that order.
 
-    The noise of the images is the binomial standard error for accuracy, and for log loss, where the table has none, half of
-    the variance of the difference between the halves (0 with one half).
+    The noise of the images is the binomial standard error for accuracy, and for log loss, where the table has none,
+    half of the variance of the difference between the halves (0 with one half).
 
     Raises:
         ArchatlasError: a network lacks an evaluation by one of the seeds on one of the halves.

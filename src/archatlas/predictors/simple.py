@@ -43,7 +43,7 @@ class _LinePredictor:
 
 
 class ConstantPredictor(_LinePredictor):
-    """The mean score for everything. Its rank correlations are 0 by definition (see :mod:`archatlas.predictors.metrics`)."""
+    """The mean score for everything; its rank correlations are 0 by definition (:mod:`archatlas.predictors.metrics`)."""
 
     def __init__(self, settings: ConstantSettings, seed: int) -> None:
         super().__init__()
@@ -61,7 +61,7 @@ class MacsPredictor(_LinePredictor):
         super().__init__()
 
     def _known(self, batch: ArchitectureBatch) -> Floats:
-        return np.log1p(batch.costs[self._column].to_numpy(np.float64))
+        return np.asarray(np.log1p(batch.costs[self._column].to_numpy(np.float64)), dtype=np.float64)
 
 
 class ParamsPredictor(MacsPredictor):

@@ -62,15 +62,17 @@ class TargetTransform:
 
     @classmethod
     def from_state(cls, state: State) -> TargetTransform:
-        scores, values, slope = (np.asarray(state[f"target.{key}"], np.float64) for key in ("scores", "values", "slope"))
+        scores, values, slope = (
+            np.asarray(state[f"target.{key}"], np.float64) for key in ("scores", "values", "slope")
+        )
         return cls(scores, values, float(slope[0]))
 
 
 def noise_weights(evaluations: Evaluations) -> Floats:
     """Weights ``[n]`` of mean 1, ``w_i ~ 1 / (noise_i^2 + (std(score) / 4)^2)``.
 
-    The second term stands for the error that does not come from the sampling of images (weight sharing, and what the model
-    cannot express): without it a row of small noise would be taken as nearly exact.
+    The second term stands for the error that does not come from the sampling of images (weight sharing, and what the
+    model cannot express): without it a row of small noise would be taken as nearly exact.
     """
     floor = (evaluations.score.std() / 4) ** 2
     variance = evaluations.noise**2 + floor
@@ -81,10 +83,10 @@ def noise_weights(evaluations: Evaluations) -> Floats:
 
 
 def leave_out(count: int, members: int, seed: int) -> NDArray[np.int64]:
-    """For each of ``count`` rows the one ensemble member ``0..members - 1`` that is fitted without it, in equal shares."""
+    """For each of ``count`` rows the one ensemble member that is fitted without it, ``[count]``, in equal shares."""
     return np.random.default_rng(seed).permutation(count) % members
 
 
 def residual_variance(score: Floats, predicted: Floats, spread: Floats) -> float:
-    """What errors of out-of-fold predictions have beyond the spread of the ensemble: ``max(mean e^2 - mean s^2, 0)``."""
+    """What errors out of fold have beyond the spread of the ensemble: ``max(mean e^2 - mean s^2, 0)``."""
     return max(float(np.mean((score - predicted) ** 2) - np.mean(spread**2)), 0.0)

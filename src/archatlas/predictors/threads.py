@@ -11,10 +11,10 @@ from contextlib import contextmanager
 def single_thread() -> Iterator[None]:
     """Inside the block BLAS, OpenMP and torch use one thread, so that results do not depend on how many there are.
 
-    Matrices of some hundred rows are multiplied in less time than it takes to wake a second thread; where another process
-    holds that core, waiting for it made a fit thirty times as slow.
+    Matrices of some hundred rows are multiplied in less time than it takes to wake a second thread; where another
+    process holds that core, waiting for it made a fit thirty times as slow.
     """
-    from threadpoolctl import threadpool_limits
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch is not None else None

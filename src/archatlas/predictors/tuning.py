@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import os
-import socket
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,7 @@ from archatlas.predictors.fitting import Contender, compared, fold_of, predicted
 from archatlas.predictors.metrics import kendall_tau, paired_bootstrap_interval
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.predictors.scores import NetworkScores
+from archatlas.predictors.tuning_owner import discard_abandoned, process_id
 from archatlas.predictors.tuning_space import contender_of, defaults, suggest
 from archatlas.storage.work_store import WorkStore
 
@@ -51,12 +50,14 @@ def tune(
 ) -> Tuned:
     """Search on a part of the networks, choose, and score the choice on the rest, which the study has not seen.
 
-    The objective of a trial is the mean Kendall tau-b over inner folds and pairings (:mod:`archatlas.predictors.fitting`):
-    fit one super-network, rank against another. The study lies in the work folder under the fingerprint of its
-    parameters and scores, so that a killed run goes on, and several processes may work on it at once.
+    The objective of a trial is the mean Kendall tau-b over inner folds and pairings
+    (:mod:`archatlas.predictors.fitting`): fit one super-network, rank against another. The study lies in the work
+    folder under the fingerprint of its parameters and scores, so that a killed run goes on, and several processes may
+    work on it at once.
 
     The summary holds family, settings, inner_kendall_tau, outer_kendall_tau, outer_baselines {name: tau} and
-    outer_difference_to {name: {tau, ci}} (tuned less baseline, paired bootstrap of the outer networks), trials, protocol.
+    outer_difference_to {name: {tau, ci}} (tuned less baseline, paired bootstrap of the outer networks), trials,
+    protocol.
     """
     outer = np.zeros(len(batch), dtype=np.bool_)
     held = np.random.default_rng([seed, 1]).permutation(len(batch))[: round(len(batch) * tuning.outer_fraction)]
@@ -116,17 +117,9 @@ def _search(
     with tqdm(total=tuning.trials, desc="tuning", unit="trial", initial=min(_done(study), tuning.trials)) as bar:
         while (finished := _done(study)) < tuning.trials:
             _ask_for_a_default(study, first)
-            # What comes next depends on what is finished alone: a resumed study asks as an uninterrupted one would.
-            study.sampler = optuna.samplers.TPESampler(
-                seed=int(np.random.SeedSequence([seed, finished]).generate_state(1)[0]),
-                n_startup_trials=_STARTUP_TRIALS,
-                multivariate=True,
-                group=True,
-                constant_liar=True,
-                warn_independent_sampling=False,
-            )
+            study.sampler = _sampler(seed, finished, len(_running(study)))
             trial = study.ask()
-            trial.set_user_attr("process", _process())
+            trial.set_user_attr("process", process_id())
             contender = contender_of(suggest(trial, tuning.families), predictor)
             try:
                 taus = _objective(trial, batch, scores, contender, tuning.inner_folds, seed)
@@ -139,6 +132,25 @@ def _search(
                 raise
             bar.update(1)
     return study
+
+
+def _sampler(seed: int, finished: int, running: int) -> optuna.samplers.TPESampler:
+    """A sampler whose draws depend on what is finished (and on how many others work) alone.
+
+    So a resumed study asks as an uninterrupted one would, and processes side by side do not ask the same.
+    """
+    import optuna
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
+        return optuna.samplers.TPESampler(
+            seed=int(np.random.SeedSequence([seed, finished, running]).generate_state(1)[0]),
+            n_startup_trials=_STARTUP_TRIALS,
+            multivariate=True,
+            group=True,
+            constant_liar=True,
+            warn_independent_sampling=False,
+        )
 
 
 def _objective(
@@ -169,6 +181,12 @@ def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
+def _running(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
+    from optuna.trial import TrialState
+
+    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
+
+
 def _done(study: optuna.Study) -> int:
     return len(_finished(study))
 
@@ -188,8 +206,8 @@ def _ask_for_a_default(study: optuna.Study, first: Mapping[str, dict[str, Any]])
 def choose(study: optuna.Study) -> optuna.trial.FrozenTrial:
     """The trial that the study stands for: the best, unless a default is within its error.
 
-    The best of many trials is partly lucky. The defaults were there before the data: if the best trial's lead over one of
-    them, paired over folds and pairings, is at most one standard error of that lead, the best such default is taken.
+    The best of many trials is partly lucky. The defaults were there before the data: if the best trial's lead over one
+    of them, paired over folds and pairings, is at most one standard error of that lead, the best such default is taken.
     """
     from optuna.trial import TrialState
 
@@ -213,59 +231,11 @@ def _is_within_error(best: list[float], other: list[float]) -> bool:
     return bool(lead.mean() <= error)
 
 
-# -- Trials of dead processes --------------------------------------------------------------------------------------------
-
-
-def _process() -> str:
-    return json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())})
-
-
-def _started(pid: int) -> str:
-    """When a process began, where the system says so (Linux), to tell a process from a later one with its number."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
-    except OSError:
-        return ""
-
-
-def discard_abandoned(study: optuna.Study) -> int:
-    """Mark trials left running by a dead process of this machine as failed; returns how many.
-
-    This process has no trial yet, so a trial of its own number is from before. A trial that does not say whose it is was
-    left within an instant of its birth: it is failed once it is a minute old. Trials of other machines are left alone.
-    """
-    from optuna.trial import TrialState
-
-    abandoned = 0
-    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
-        if _is_abandoned(trial):
-            study.tell(trial.number, state=TrialState.FAIL)
-            abandoned += 1
-    return abandoned
-
-
-def _is_abandoned(trial: optuna.trial.FrozenTrial) -> bool:
-    if "process" not in trial.user_attrs:
-        return trial.datetime_start is None or datetime.now() - trial.datetime_start > timedelta(minutes=1)
-    owner = json.loads(trial.user_attrs["process"])
-    if owner["host"] != socket.gethostname():
-        return False
-    if owner["pid"] == os.getpid():
-        return True
-    try:
-        os.kill(owner["pid"], 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:
-        return False
-    return bool(owner["started"] != _started(owner["pid"]))
-
-
 # -- Tables ------------------------------------------------------------------------------------------------------------
 
 
 def _trials_table(study: optuna.Study) -> pd.DataFrame:
-    """Columns trial, state, value, family, default, settings (JSON); failed trials are left out, finished ones numbered."""
+    """Columns trial, state, value, family, default, settings (JSON), a row per finished trial."""
     rows = [
         {
             "trial": number,
@@ -290,7 +260,8 @@ def _outer_predictions(
         for pair in predicted_pairs(batch, scores, contender, fitted_on, half, seed)
         if pair[0].protocol != "same_seed"
     ]
-    truth, predicted = (np.stack([pair[part] for pair in pairs], axis=1) for part in (1, 2))
+    truth = np.stack([pair[1] for pair in pairs], axis=1)
+    predicted = np.stack([pair[2] for pair in pairs], axis=1)
     return pairs[0][0].protocol, truth, predicted
 
 

@@ -49,7 +49,7 @@ class EvolutionParameters(BaseModel):
     )
     crossover_probability: float = Field(0.9, ge=0, le=1, description="chance that two parents are mixed")
     front_evaluations: int = Field(
-        4000, ge=0, le=10_000_000, description="networks predicted for each Pareto front; 0: fronts of visited networks"
+        4000, ge=0, le=10_000_000, description="networks predicted for each Pareto front; 0: none of their own"
     )
 
 
@@ -67,7 +67,7 @@ class SearchParameters(BaseModel):
     )
     confidence: float = Field(1.0, ge=0, le=10, description="standard deviations that `lower_bound` takes off")
     method: Literal["auto", "enumerate", "evolve"] = Field(
-        "auto", description="read the whole atlas or evolve; auto: evolve where the space has over a million networks"
+        "auto", description="read the atlas, or evolve from it; auto: evolve where it is only a sample of the space"
     )
     evolution: EvolutionParameters = Field(default_factory=EvolutionParameters, description="used by `evolve` only")
 

@@ -128,21 +128,27 @@ def subnet_logits(
     parameters: EvaluationParameters,
     device: DeviceParameters,
 ) -> Iterator[Tensor]:
-    """Logits ``[n, classes]`` of each of the (sorted) rows, prefix-shared where the space is; works on a copy.
+    """Logits ``[n, classes]`` of each of the (sorted) rows, prefix-shared where the space is; works on a copy."""
+    working = working_copy(supernet, parameters.precision, device)
+    if isinstance(space, PrefixShared) and isinstance(working, ChainSupernet):
+        return prefix_shared_logits(working, rows, calibration, validation)
+    return one_by_one_logits(working, rows, calibration, validation)
+
+
+def working_copy(supernet: nn.Module, precision: str, device: DeviceParameters) -> nn.Module:
+    """A deep copy on the device, whose running statistics may be changed freely.
 
     Under bf16, convolutions and linear layers of the copy are cast, and so are the images: activations are bf16. Norms
     keep float32 weights and statistics. That is what autocast would do, without its casts at every call.
     """
     working = copy.deepcopy(supernet).to(torch_device(device))
-    if parameters.precision == "bf16":
+    if precision == "bf16":
         for module in working.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 module.to(torch.bfloat16)
     if device.channels_last:
         working.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    if isinstance(space, PrefixShared) and isinstance(working, ChainSupernet):
-        return prefix_shared_logits(working, rows, calibration, validation)
-    return one_by_one_logits(working, rows, calibration, validation)
+    return working
 
 
 def image_batches(

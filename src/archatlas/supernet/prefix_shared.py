@@ -62,7 +62,7 @@ def prefix_shared_logits(
             del stack[kept + 1 :]
             for position in range(kept, len(row)):
                 stack.append(stack[-1].through(*blocks[position][int(row[position])]))
-            logits = _head_logits(supernet.head, head_layers, stack[-1])
+            logits = head_logits(supernet.head, head_layers, stack[-1])
         before = row
         yield logits
 
@@ -79,7 +79,8 @@ def _positions(supernet: ChainSupernet) -> Iterator[nn.ModuleList]:
         yield choices
 
 
-def _head_logits(head: nn.Module, layers: Sequence[_BatchNorm], streams: Streams) -> Tensor:
+def head_logits(head: nn.Module, layers: Sequence[_BatchNorm], streams: Streams) -> Tensor:
+    """Logits ``[n, classes]`` (float32) of the validation stream; ``layers`` are the head's batch-norm layers."""
     if layers:
         with estimating(layers):
             for batch in streams.calibration:

@@ -72,7 +72,7 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
     if len(audit) < FEWEST:
         return summary
     truth = _values(audit, "truth")
-    again = {"samples": parameters.bootstrap_samples, "confidence": parameters.confidence, "seed": seed}
+    again: dict[str, Any] = {"samples": parameters.bootstrap_samples, "confidence": parameters.confidence, "seed": seed}
     for name, column in SCORERS.items():
         summary[f"tau_{name}"] = _known(kendall_tau(truth, _values(audit, column)))
         summary[f"tau_{name}_ci"] = _interval(bootstrap_interval(truth, _values(audit, column), **again))

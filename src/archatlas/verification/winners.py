@@ -191,7 +191,7 @@ def tested(document: Json, trainings: pd.DataFrame, recall: Mapping[str, float])
         "mobilenet_accuracy_mean": _mean(beside["test_accuracy"].to_numpy()),
         "mobilenet_macs": None if beside.empty else int(beside["macs"].iloc[0]),
         "mobilenet_params": None if beside.empty else int(beside["params"].iloc[0]),
-        "per_class_accuracy": dict(recall),
+        "per_class_accuracy": {name: _number(value) for name, value in recall.items()},
     }
 
 

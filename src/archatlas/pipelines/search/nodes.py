@@ -22,7 +22,7 @@ def search(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Candidates of every budget, the Pareto fronts, and every bound in its cost's unit as the search used it."""
     from archatlas.costs.ranges import least_and_most
-    from archatlas.search.answer import answer, enumerates, evolved
+    from archatlas.search.answer import answer, evolved, reads_atlas
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible
     from archatlas.search.enumeration import scored
     from archatlas.spaces.presets import make_space
@@ -34,12 +34,21 @@ def search(
     require_feasible(constraints)
     bounds = constraints_of(constraints)
     budgets = {name: bounds.get(name, []) for name in search.budgets}
-    if enumerates(made, search):
-        candidates, front = answer(scored(atlas), budgets, search, whole_space=len(atlas) == made.networks)
+    table = scored(atlas)
+    if reads_atlas(made, len(table), search):
+        candidates, front = answer(table, budgets, search, whole_space=len(table) == made.networks)
         return candidates, front, constraints
     from archatlas.predictors.registry import load_predictor
 
-    predictor = load_predictor(tuned_predictor, tuned_predictor_state)
-    visited = evolved(predictor, made, budgets, search, cost_table=cost_table, latency_table=latency_table, seed=seed)
+    visited = evolved(
+        load_predictor(tuned_predictor, tuned_predictor_state),
+        made,
+        budgets,
+        search,
+        sample=table,
+        cost_table=cost_table,
+        latency_table=latency_table,
+        seed=seed,
+    )
     candidates, front = answer(visited, budgets, search, whole_space=False)
     return candidates, front, constraints

@@ -47,7 +47,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "verification": "params:verification",
                 },
                 outputs="candidate_latency",
-                name="measure_latency",
+                name="measure_finalists",
             ),
             node(
                 nodes.train_candidates,

@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from archatlas.costs.imported_latency import import_table
+from archatlas.costs.latency import latency_tables
+from archatlas.costs.latency_columns import LATENCY_TYPES
+from archatlas.costs.parameters import LatencyParameters
+from archatlas.errors import ArchatlasError
+
+NEEDED = ["part", "position", "choice", "operation", "latency_ms"]
+
+
+def write(table, tmp_path, name="table.csv"):
+    path = tmp_path / name
+    table.to_csv(path, index=False) if name.endswith("csv") else table.to_parquet(path, index=False)
+    return path
+
+
+@pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
+def test_a_table_comes_back_in_the_order_of_the_space(tiny, timed, tmp_path, name):
+    path = write(timed.sample(frac=1, random_state=0), tmp_path, name)
+    imported = import_table(path, tiny)
+    assert imported["source"].unique().tolist() == ["imported"]
+    assert imported[NEEDED].equals(timed[NEEDED])
+    assert {name: str(kind) for name, kind in imported.dtypes.items()} == LATENCY_TYPES
+    table, check = latency_tables(tiny, LatencyParameters(source="imported", table=str(path)), seed=0)
+    assert table.equals(imported)
+    assert check.empty
+
+
+def test_what_the_table_does_not_say_is_marked(tiny, timed, tmp_path):
+    imported = import_table(write(timed[NEEDED], tmp_path), tiny)
+    assert imported["device"].unique().tolist() == ["unknown"]
+    assert imported["batch_size"].unique().tolist() == [0]
+    assert imported["latency_upper_quartile_ms"].isna().all()
+
+
+def _changed(column, row, value):
+    def change(table):
+        table = table.astype({column: object})
+        table.loc[row, column] = value
+        return table
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda table: table.drop(index=[3, 12]), r"lacks parts of tiny \(2\): block 0 choice 2, head 4 choice 0"),
+        (lambda table: table.iloc[:0], r"lacks parts of tiny \(13\): .* and 8 more"),
+        (_changed("position", 12, 9), r"lacks parts of tiny \(1\): head 4 choice 0"),
+        (_changed("choice", 1, 2), r"two rows for block 0 choice 2"),
+        (_changed("operation", 1, "k7e7"), r"operation of block 0 choice 0 is k7e7 there, but k3e1 here"),
+        (_changed("latency_ms", 2, -1.0), r"at least 0, but is -1.0 for block 0 choice 1"),
+        (_changed("latency_ms", 2, np.nan), r"at least 0, but is nan for block 0 choice 1"),
+        (_changed("latency_ms", 2, np.inf), r"at least 0, but is inf"),
+        (_changed("latency_ms", 2, "fast"), r"position and choice are integers, latency_ms a number"),
+        (lambda table: table.drop(columns="operation"), r"lacks the columns \['operation'\]"),
+        (lambda table: table.assign(macs=7), r"macs of stem -1 choice 0 is 7 there"),
+    ],
+)
+def test_a_table_that_does_not_fit_is_refused(tiny, timed, tmp_path, change, message):
+    path = write(change(timed[NEEDED].copy()), tmp_path)
+    with pytest.raises(ArchatlasError, match=message):
+        import_table(path, tiny)
+
+
+def test_a_table_of_a_larger_space_is_refused(tiny, timed, tmp_path):
+    shallow = replace(tiny, stages=tiny.stages[:1])
+    with pytest.raises(ArchatlasError, match=r"lacks parts of tiny \(1\): head 2 choice 0"):
+        import_table(write(timed, tmp_path), shallow)
+
+
+def test_what_is_no_table_is_refused(tiny, tmp_path):
+    with pytest.raises(ArchatlasError, match="there is no file"):
+        import_table(tmp_path / "nowhere.csv", tiny)
+    (tmp_path / "table.xlsx").write_text("x")
+    with pytest.raises(ArchatlasError, match=r"must be a .csv or .parquet file"):
+        import_table(tmp_path / "table.xlsx", tiny)
+    (tmp_path / "table.parquet").write_bytes(b"PAR1 truncated")
+    with pytest.raises(ArchatlasError, match="cannot be read as a table"):
+        import_table(tmp_path / "table.parquet", tiny)

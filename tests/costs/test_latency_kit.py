@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from archatlas.costs.imported_latency import import_table
+from archatlas.costs.latency_kit import write_latency_kit
+from archatlas.costs.table import costs_of
+from archatlas.errors import ArchatlasError
+from archatlas.spaces.chain import ChainSpace, Operation, Stage
+
+
+@pytest.fixture(scope="module")
+def space() -> ChainSpace:
+    operations = (Operation.parse("k3e1"), Operation.parse("skip"))
+    return ChainSpace("two", (1, 6, 6), 2, 4, (Stage(4, 2, 1),), operations)
+
+
+@pytest.fixture(scope="module")
+def kit(space, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("kit")
+    (folder / "part_099.onnx").write_text("of an earlier kit")
+    return folder, write_latency_kit(space, folder)
+
+
+def test_every_part_has_its_file(space, kit):
+    folder, summary = kit
+    parts = pd.read_csv(folder / "parts.csv")
+    assert parts["part"].tolist() == ["stem", "block", "block", "block", "block", "head", "call"]
+    assert parts["file"].tolist() == [
+        "part_000.onnx", "part_001.onnx", "part_002.onnx", "part_001.onnx", "part_002.onnx", "part_003.onnx",
+        "part_call.onnx",
+    ]  # fmt: skip
+    assert sorted(summary["files"]) == sorted(file.name for file in folder.iterdir())
+    assert summary["parts"] == 6
+
+
+def test_the_script_stands_alone_and_its_table_is_imported(space, kit, tmp_path):
+    folder, _ = kit
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [
+        sys.executable,
+        str(folder / "measure_latency.py"),
+        "--calls",
+        "10",
+        "--device",
+        "a phone",
+        "--batch-size",
+        "3",
+    ]
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "wrote latency_table.csv" in done.stdout
+    table = import_table(tmp_path / "latency_table.csv", space)
+    assert len(table) == 6
+    assert table[["device", "batch_size", "threads", "source"]].drop_duplicates().to_numpy().tolist() == [
+        ["a phone", 3, 1, "imported"]
+    ]
+    assert (table["latency_lower_quartile_ms"] <= table["latency_ms"]).all()
+    assert table["latency_ms"].iloc[0] > 0
+    latency = costs_of(space, space.sample(2, np.random.default_rng(0)), None, table)["predicted_latency_ms"]
+    assert (latency > 0).all()
+
+
+def test_the_script_imports_only_what_it_brings(repository):
+    source = (repository / "src/archatlas/costs/measure_latency.py").read_text()
+    imported = {line.split()[1].split(".")[0] for line in source.splitlines() if line.startswith(("import ", "from "))}
+    assert imported - set(sys.stdlib_module_names) == {"numpy", "onnxruntime"}
+
+
+@pytest.mark.parametrize(
+    ("option", "message"), [(("--threads", "0"), "must be at least 1"), (("--provider", "X"), "is not there")]
+)
+def test_the_script_refuses_what_cannot_be(kit, option, message):
+    done = subprocess.run(
+        [sys.executable, str(kit[0] / "measure_latency.py"), *option], capture_output=True, text=True, check=False
+    )
+    assert done.returncode != 0
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_space_without_parts_has_no_kit(unshared, tmp_path):
+    with pytest.raises(ArchatlasError, match="not a chain of parts"):
+        write_latency_kit(unshared, tmp_path)
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,89 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from archatlas.costs.parameters import CostsParameters
+from archatlas.costs.table import costs_of
+from archatlas.errors import ArchatlasError
+from archatlas.images.description import ImageDescription
+from archatlas.pipelines.measure_costs.pipeline import create_pipeline
+from archatlas.search.parameters import SearchParameters
+from archatlas.spaces.parameters import SpaceParameters, StageParameters
+from archatlas.spaces.presets import make_space
+
+SPACE = SpaceParameters(
+    stem_width=4,
+    stages=(StageParameters(width=4, depth=2), StageParameters(width=6, depth=1, stride=2)),
+    choices=("k3e1", "k3e3", "skip"),
+)
+DESCRIPTION = ImageDescription(
+    class_names=("a", "b"), channels=1, image_size=8, mean=(0.5,), std=(0.5,), splits={"train": 4}, source="digits"
+)
+QUICK = {"calls": 10, "warm_up_calls": 1, "check_networks": 2}
+
+
+def run(budgets, latency=None):
+    catalog = DataCatalog(
+        {
+            "image_description": MemoryDataset(DESCRIPTION.model_dump(mode="json")),
+            "params:space": MemoryDataset(SPACE),
+            "params:costs": MemoryDataset(CostsParameters.model_validate({"latency": latency or QUICK})),
+            "params:search": MemoryDataset(SearchParameters.model_validate({"budgets": budgets})),
+            "params:seed": MemoryDataset(0),
+        }
+    )
+    outputs = SequentialRunner().run(create_pipeline(), catalog)
+    return {name: dataset.load() for name, dataset in outputs.items()}
+
+
+def test_the_stage_prices_the_space_and_the_budgets():
+    outputs = run({"small": {"max_macs": "50%"}, "fast": {"max_latency_ms": 100.0, "min_params": 10}})
+    space = make_space(SPACE, DESCRIPTION.input_shape, 2)
+    summary = outputs["space_summary"]
+    assert (summary["size"], summary["networks"], summary["positions"]) == (18, 14, 3)
+    assert space.parse([summary["example"]]).shape == (1, 3)
+    costs = costs_of(space, space.enumerate_networks(0, 14), None, outputs["latency_table"])
+    feasibility = outputs["feasibility"].set_index(["budget", "cost"])
+    macs = feasibility.loc[("small", "macs")]
+    assert (macs["least"], macs["most"]) == (costs["macs"].min(), costs["macs"].max())
+    assert macs["limit"] == (macs["least"] + macs["most"]) / 2
+    assert feasibility.loc[("fast", "latency_ms"), "least"] == costs["predicted_latency_ms"].min()
+    assert feasibility["feasible"].all()
+    assert outputs["budgets_checked"] == {"feasible": True, "budgets": ["small", "fast"]}
+    assert len(outputs["latency_check"]) == 2
+    assert np.isfinite(outputs["latency_table"]["latency_ms"]).all()
+
+
+def test_an_impossible_budget_stops_the_run():
+    with pytest.raises(
+        ArchatlasError, match=r"`search.budgets.tiny.max_macs` .* 7 MACs, but the networks of the space"
+    ):
+        run({"tiny": {"max_macs": 7}, "small": {"max_macs": "50%"}})
+
+
+def test_without_latency_only_counted_costs_are_bounded():
+    outputs = run({"small": {"max_params": "50%"}}, latency={"source": "none"})
+    assert outputs["latency_table"].empty
+    assert outputs["latency_check"].empty
+    with pytest.raises(ArchatlasError, match=r"there is no latency table. Set `costs.latency.source`"):
+        run({"fast": {"max_latency_ms": 1.0}}, latency={"source": "none"})
+
+
+@pytest.mark.parametrize("stage", ["measure_costs", "export", "latency_kit"])
+def test_wiring_loads_nothing_heavy_and_every_annotation_resolves(stage, repository):
+    code = (
+        f"import sys, typing; from archatlas.pipelines.{stage}.pipeline import create_pipeline; "
+        "found = [typing.get_type_hints(node.func) for node in create_pipeline().nodes]; "
+        "heavy = {'torch', 'sklearn', 'onnx', 'onnxruntime', 'plotly', 'lightgbm', 'optuna', 'datasets'}; "
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)"
+    )
+    environment = os.environ | {"PYTHONPATH": str(repository / "src")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr

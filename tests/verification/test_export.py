@@ -1,0 +1,321 @@
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+from PIL import Image
+
+import archatlas
+from archatlas.errors import ArchatlasError
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.images.normalise import normalise
+from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.presets import preset
+from archatlas.supernet.make import make_supernet
+from archatlas.verification.export import export_winners, onnx_differs, path_and_extract_differ
+from archatlas.verification.export_parameters import ExportParameters
+from archatlas.verification.standalone import describe_space, make_standalone, save_network, space_of
+
+IMAGES = ImageDescription(
+    class_names=("ant", "bee", "cow"), channels=3, image_size=9, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25),
+    splits={"train": 8, "validation": 4, "test": 4}, source="folder animals",
+)  # fmt: skip
+SPACE = ChainSpace(
+    "small", IMAGES.input_shape, 3, 4, (Stage(6, 2, 2),),
+    tuple(Operation.parse(name) for name in ("k3e1", "k5e3", "skip")), squeeze_excitation=True,
+)  # fmt: skip
+WINNER = "k5e3-skip"
+
+
+@pytest.fixture(scope="module")
+def supernet():
+    """A super-network whose batch norms have seen images."""
+    made = make_supernet(SPACE, torch.Generator().manual_seed(1)).train()
+    generator = torch.Generator().manual_seed(2)
+    with torch.no_grad():
+        for choices in SPACE.enumerate_networks(0, SPACE.networks).tolist():
+            made(torch.randn(16, *IMAGES.input_shape, generator=generator), choices)
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def weights(supernet):
+    return supernet.extract(SPACE.parse([WINNER])[0].tolist()).state_dict()
+
+
+def export(folder, winners, weights, supernet, **parameters):
+    return export_winners(
+        winners,
+        {"small": lambda: weights},
+        {"seed_0": supernet.state_dict},
+        space=SPACE,
+        images=IMAGES,
+        parameters=ExportParameters(**parameters),
+        folder=folder,
+        seed=0,
+    )
+
+
+WINNERS = [
+    {"budget": "small", "status": "found", "architecture": WINNER},
+    {"budget": "impossible", "status": "none", "architecture": None, "reason": "every finalist was too slow"},
+]
+
+
+@pytest.fixture(scope="module")
+def exported(tmp_path_factory, supernet, weights):
+    folder = tmp_path_factory.mktemp("run") / "networks"
+    stale = folder / "impossible"
+    stale.mkdir(parents=True)
+    for name in ("network.json", "network.safetensors", "network.onnx"):
+        (stale / name).write_text("of an earlier run")
+    return folder, export(folder, WINNERS, weights, supernet)
+
+
+@pytest.fixture(scope="module")
+def network(exported):
+    return archatlas.load_network(exported[0] / "small")
+
+
+def test_the_summary_says_what_was_written_and_how_exactly_it_agrees(exported):
+    folder, summary = exported
+    entry = summary["budgets"]["small"]
+    assert entry["status"] == "exported"
+    assert entry["files"] == [f"networks/small/network.{kind}" for kind in ("safetensors", "json", "onnx")]
+    assert all((folder.parent / file).is_file() for file in entry["files"])
+    assert 0 <= entry["max_abs_difference_supernet"] <= 1e-4
+    assert 0 <= entry["max_abs_difference_onnx"] <= 1e-4
+    assert summary["max_abs_difference"] == max(entry["max_abs_difference_supernet"], entry["max_abs_difference_onnx"])
+    assert summary["budgets"]["impossible"] == {"status": "skipped", "reason": "every finalist was too slow"}
+    assert sorted(path.name for path in folder.iterdir()) == ["small"], "nothing stale, nothing half-written"
+    json.dumps(summary)
+
+
+def test_the_loaded_network_computes_what_was_trained(network, weights):
+    trained = SPACE.build(SPACE.parse([WINNER])[0])
+    trained.load_state_dict(weights)
+    images = torch.randint(0, 256, (5, *IMAGES.input_shape), dtype=torch.uint8)
+    with torch.no_grad():
+        wanted = trained.eval()(normalise(images, IMAGES))
+        given = network(images.float() / 255)
+    assert torch.allclose(given, wanted, atol=1e-5)
+    assert not network.training
+    assert network.class_names == IMAGES.class_names
+    assert network.document.archatlas_version == archatlas.__version__
+    assert set(network.state_dict()) == {f"network.{name}" for name in weights}
+
+
+@pytest.mark.parametrize("name", ["", "network.json", "network.safetensors"])
+def test_folder_and_files_load_alike(exported, network, name):
+    again = archatlas.load_network(str(exported[0] / "small" / name))
+    x = torch.rand(2, *IMAGES.input_shape)
+    with torch.no_grad():
+        assert torch.equal(again(x), network(x))
+
+
+@pytest.mark.parametrize("batch", [1, 2, 7])
+def test_the_onnx_file_takes_any_batch_of_raw_pixels(exported, network, batch):
+    path = str(exported[0] / "small" / "network.onnx")
+    session = onnxruntime.InferenceSession(path)
+    pixels = torch.rand(batch, *IMAGES.input_shape)
+    (logits,) = session.run(["logits"], {"pixels": pixels.numpy()})
+    with torch.no_grad():
+        assert np.abs(logits - network(pixels).numpy()).max() <= 1e-4
+    told = session.get_modelmeta().custom_metadata_map
+    assert json.loads(told["class_names"]) == list(IMAGES.class_names)
+    assert told["architecture"] == WINNER
+    assert "RGB in 0..1; not normalised" in told["input"]
+    assert onnx.load(path).opset_import[0].version == 18
+
+
+def test_predict_gives_a_name_and_a_probability(network, tmp_path):
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 9, 3), dtype=np.uint8)
+    recognition = network.predict(pixels)
+    with torch.no_grad():
+        logits = network(torch.from_numpy(pixels.transpose(2, 0, 1).astype(np.float32) / 255)[None])[0]
+    assert list(recognition.probabilities) == list(IMAGES.class_names)
+    assert sum(recognition.probabilities.values()) == pytest.approx(1)
+    assert recognition.name == IMAGES.class_names[int(logits.argmax())]
+    assert recognition.probability == pytest.approx(float(logits.softmax(0).max()))
+    name, probability = recognition
+    assert (name, probability) == (recognition.name, recognition.probability)
+    path = tmp_path / "image.png"
+    Image.fromarray(pixels).save(path)
+    opened = Image.open(path)
+    for image in (path, str(path), opened, Image.fromarray(pixels), pixels.astype(np.float64) / 255):
+        assert network.predict(image) == recognition
+    assert opened.size == (9, 9), "the caller's image stays open"
+    assert network.predict(pixels[:, :, 0]).probabilities == network.predict(pixels[:, :, :1]).probabilities
+
+
+def test_images_are_brought_to_size_as_in_training(network, tmp_path):
+    pixels = np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)
+    upright = Image.fromarray(pixels)
+    turned = upright.transpose(Image.Transpose.ROTATE_90)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    turned.save(tmp_path / "turned.png", exif=exif)
+    assert network.predict(tmp_path / "turned.png") == network.predict(upright)
+    assert network.predict(Image.open(tmp_path / "turned.png")) == network.predict(upright)
+    assert network.pixels_of(upright).shape == (1, 3, 9, 9)
+
+
+@pytest.mark.parametrize(
+    ("image", "message"),
+    [
+        ("nowhere.png", "nowhere.png cannot be read"),
+        (np.zeros((4, 4, 7), dtype=np.uint8), r"must have shape \[h, w\]"),
+        (np.full((4, 4), 300.0), r"uint8, or float in 0..1, but got float64 in 300.0..300.0"),
+        (17, r"a path, a PIL image or a NumPy array, but got \(int\)"),
+    ],
+)
+def test_what_is_no_image_is_refused(network, image, message):
+    with pytest.raises(ArchatlasError, match=message):
+        network.predict(image)
+
+
+def test_a_damaged_image_is_named(network, tmp_path):
+    buffer = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)).save(buffer, "PNG")
+    (tmp_path / "half.png").write_bytes(buffer.getvalue()[:2000])
+    with pytest.raises(ArchatlasError, match=r"half.png cannot be read"):
+        network.predict(tmp_path / "half.png")
+
+
+def _copy(exported, tmp_path):
+    for name in ("network.json", "network.safetensors"):
+        (tmp_path / name).write_bytes((exported[0] / "small" / name).read_bytes())
+    return tmp_path
+
+
+def _edit(folder, **fields):
+    document = json.loads((folder / "network.json").read_text()) | fields
+    (folder / "network.json").write_text(json.dumps(document))
+
+
+@pytest.mark.parametrize("name", ["network.json", "network.safetensors"])
+@pytest.mark.parametrize("part", [0, 0.5, 0.99])
+def test_a_truncated_file_is_refused(exported, tmp_path, name, part):
+    folder = _copy(exported, tmp_path)
+    whole = (folder / name).read_bytes()
+    (folder / name).write_bytes(whole[: int(len(whole) * part)])
+    with pytest.raises(ArchatlasError, match=f"{name} is damaged"):
+        archatlas.load_network(folder)
+
+
+@pytest.mark.parametrize("name", ["network.json", "network.safetensors"])
+def test_a_missing_file_is_named(exported, tmp_path, name):
+    folder = _copy(exported, tmp_path)
+    (folder / name).unlink()
+    with pytest.raises(ArchatlasError, match=f"there is no file .*{name}"):
+        archatlas.load_network(folder)
+    with pytest.raises(ArchatlasError, match="there is no file"):
+        archatlas.load_network(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"format": "other"}, "does not describe a network of archatlas"),
+        ({"format_version": 2}, "format version 2, but this archatlas reads version 1"),
+        ({"architecture": "k3e1-k3e1"}, "does not hold the weights of k3e1-k3e1"),
+        ({"architecture": "k9e9"}, "is not the name of an architecture"),
+        ({"space": {"kind": "cell"}}, "must be of kind `chain`"),
+        ({"space": {"kind": "chain"}}, "description of the space is damaged"),
+        ({"images": {}}, "is damaged"),
+    ],
+)
+def test_files_that_do_not_belong_together_are_refused(exported, tmp_path, fields, message):
+    folder = _copy(exported, tmp_path)
+    _edit(folder, **fields)
+    with pytest.raises(ArchatlasError, match=message):
+        archatlas.load_network(folder)
+
+
+def test_weights_that_are_not_finite_are_not_exported(tmp_path, supernet, weights):
+    broken = {name: tensor.clone() for name, tensor in weights.items()}
+    broken["head.classifier.bias"][0] = float("nan")
+    with pytest.raises(ArchatlasError, match=r"the ONNX file and the stand-alone network, .* differ by nan"):
+        export(tmp_path / "networks", WINNERS, broken, supernet)
+    assert not list((tmp_path / "networks").rglob("*.*"))
+
+
+def test_a_supernet_whose_path_is_not_what_is_extracted_is_refused(tmp_path, supernet, weights):
+    class Broken(type(supernet)):
+        def extract(self, choices):
+            alone = super().extract(choices)
+            with torch.no_grad():
+                alone.head.classifier.bias += 1e-3
+            return alone
+
+    from archatlas.verification.export import export_network
+
+    broken = Broken.of(SPACE, torch.Generator().manual_seed(0))
+    choices = SPACE.parse([WINNER])[0].tolist()
+    assert path_and_extract_differ(broken, choices, torch.rand(2, *IMAGES.input_shape)) == pytest.approx(1e-3, rel=0.01)
+    made = make_standalone(SPACE, WINNER, weights, IMAGES, "small")
+    with pytest.raises(ArchatlasError, match="the subnet extracted from the super-network and its path"):
+        export_network(made, choices, [supernet, broken], ExportParameters(), tmp_path / "small", 0)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_differing_onnx_file_is_noticed(exported, network):
+    weights = {name: tensor * 1.01 for name, tensor in network.network.state_dict().items()}
+    other = make_standalone(SPACE, WINNER, weights, IMAGES, "small")
+    pixels = torch.rand(4, *IMAGES.input_shape)
+    assert onnx_differs(exported[0] / "small" / "network.onnx", network, pixels) <= 1e-4
+    assert onnx_differs(exported[0] / "small" / "network.onnx", other, pixels) > 1e-4
+
+
+def test_nothing_found_exports_nothing(tmp_path, supernet, weights):
+    summary = export(tmp_path, WINNERS[1:], weights, supernet)
+    assert summary["max_abs_difference"] is None
+    assert list(summary["budgets"]) == ["impossible"]
+    with pytest.raises(ArchatlasError, match="no weights of the winner of `other`"):
+        export(tmp_path, [{**WINNERS[0], "budget": "other"}], weights, supernet)
+    with pytest.raises(ArchatlasError, match="does not hold the weights"):
+        export(tmp_path, WINNERS, {}, supernet)
+
+
+@pytest.mark.parametrize("name", ["digits", "mobile", "nas_bench_macro"])
+def test_a_space_survives_its_description(name):
+    space = preset(name, (3, 32, 32), 10)
+    assert space_of(json.loads(json.dumps(describe_space(space)))) == space
+
+
+def test_saving_again_gives_the_same_bytes(network, exported, tmp_path):
+    save_network(network, tmp_path)
+    for name in ("network.json", "network.safetensors"):
+        assert (tmp_path / name).read_bytes() == (exported[0] / "small" / name).read_bytes()
+
+
+def test_importing_the_package_loads_nothing_heavy(repository):
+    code = (
+        "import sys, archatlas; heavy = {'torch', 'pandas', 'kedro', 'sklearn'} & set(sys.modules); "
+        "assert not heavy, heavy; print(archatlas.__version__, callable(archatlas.load_network)); assert 'kedro' not in sys.modules"
+    )
+    environment = os.environ | {"PYTHONPATH": str(repository / "src")}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [archatlas.__version__, "True"], done.stderr
+    with pytest.raises(AttributeError, match="has no attribute 'nothing'"):
+        _ = archatlas.nothing
+
+
+def test_images_of_a_split_are_predicted_as_they_were_trained_on(network):
+    split = ImageSplit(
+        torch.randint(0, 256, (3, *IMAGES.input_shape), dtype=torch.uint8), torch.zeros(3, dtype=torch.long)
+    )
+    with torch.no_grad():
+        wanted = network.network(normalise(split.images, IMAGES)).softmax(1)
+    for image, probabilities in zip(split.images, wanted, strict=True):
+        given = network.predict(image.permute(1, 2, 0).numpy())
+        assert list(given.probabilities.values()) == pytest.approx(probabilities.tolist(), abs=1e-5)
