@@ -301,7 +301,7 @@ def test_saving_again_gives_the_same_bytes(network, exported, tmp_path):
 def test_importing_the_package_loads_nothing_heavy(repository):
     code = (
         "import sys, archatlas; heavy = {'torch', 'pandas', 'kedro', 'sklearn'} & set(sys.modules); "
-        "assert not heavy, heavy; print(archatlas.__version__, callable(archatlas.load_network)); assert 'kedro' not in sys.modules"
+        "assert not heavy, heavy; print(archatlas.__version__, callable(archatlas.load_network))"
     )
     environment = os.environ | {"PYTHONPATH": str(repository / "src")}
     done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)

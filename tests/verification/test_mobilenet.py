@@ -16,10 +16,14 @@ def test_every_position_is_k3_with_the_largest_expansion_and_every_width_is_scal
     assert half.label == "mobilenet_x0.50"
     assert half.network == "k3e6-k3e6-k3e6_k3e6-k3e6-k3e6_k3e6-k3e6"
     assert half.space.stem_width == 3
-    assert [(stage.width, stage.depth, stage.stride) for stage in half.space.stages] == [(4, 3, 1), (6, 3, 2), (8, 2, 2)]
-    network = half.space.build(half.space.parse([half.network])[0])
-    assert sum(isinstance(module, MBConv) for module in network.modules()) == 8
-    cost = count_module(lambda: network, SPACE.input_shape)
+    assert [(stage.width, stage.depth, stage.stride) for stage in half.space.stages] == [
+        (4, 3, 1),
+        (6, 3, 2),
+        (8, 2, 2),
+    ]
+    row = half.space.parse([half.network])[0]
+    assert sum(isinstance(module, MBConv) for module in half.space.build(row).modules()) == 8
+    cost = count_module(lambda: half.space.build(row), SPACE.input_shape)
     assert (half.macs, half.params) == (cost.macs, cost.params)
 
 

@@ -9,7 +9,7 @@ import pytest
 from archatlas.costs.constraints import Constraint
 from archatlas.costs.latency import LatencyMeasurement
 from archatlas.verification.candidates import finalists, meets_latency, supernet_scores
-from archatlas.verification.winners import VERIFIED_COLUMNS, choose_winners, tested
+from archatlas.verification.winners import VERIFIED_COLUMNS, choose_winners, with_test_figures
 
 CANDIDATES = pd.DataFrame(
     {
@@ -133,7 +133,9 @@ def test_the_test_figures_of_a_budget() -> None:
             "params": [2] * 7 + [8, 8],
         }
     )
-    document = tested({"budget": "x", "status": "found", "architecture": "a"}, done, {"cat": 0.5, "dog": float("nan")})
+    document = with_test_figures(
+        {"budget": "x", "status": "found", "architecture": "a"}, done, {"cat": 0.5, "dog": float("nan")}
+    )
     assert document["test_accuracy_mean"] == pytest.approx(0.85)
     assert document["test_accuracy_std"] == pytest.approx(0.1 / np.sqrt(2))
     assert document["random_accuracy_mean"] == pytest.approx(0.7)

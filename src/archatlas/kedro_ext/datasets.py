@@ -1,15 +1,16 @@
-"""Data sets that Kedro lacks: a folder, and a table that is written while it is made."""
+"""Data sets that Kedro lacks: a folder, a table written while it is made, partitions that may be none."""
 
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pandas as pd
 from kedro.io import AbstractDataset, DatasetError
+from kedro_datasets.partitions import PartitionedDataset
 
 
 class FolderDataset(AbstractDataset[None, Path]):
@@ -51,9 +52,7 @@ class ParquetStreamDataset(AbstractDataset[pd.DataFrame | Iterable[pd.DataFrame]
         import pyarrow.parquet as pq
 
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(prefix=f".{self._path.name}.", suffix=".partial", dir=self._path.parent)
-        os.close(handle)
-        temporary = Path(name)
+        temporary = self._path.parent / f".{self._path.name}.{uuid4().hex}.partial"
         writer = None
         try:
             for chunk in [data] if isinstance(data, pd.DataFrame) else data:
@@ -78,3 +77,10 @@ class ParquetStreamDataset(AbstractDataset[pd.DataFrame | Iterable[pd.DataFrame]
 
     def _describe(self) -> dict[str, Any]:
         return {"filepath": self._path.as_posix()}
+
+
+class MaybeEmptyPartitions(PartitionedDataset):  # type: ignore[misc]
+    """Partitions of which there may be none: loading then gives an empty dictionary where Kedro's own raises."""
+
+    def load(self) -> dict[str, Callable[[], Any]]:
+        return super().load() if self._list_partitions() else {}

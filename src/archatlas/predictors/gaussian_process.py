@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -50,6 +51,7 @@ class GaussianProcessPredictor:
 
     @single_thread()
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        from sklearn.exceptions import ConvergenceWarning
         from sklearn.gaussian_process import GaussianProcessRegressor
 
         transform = TargetTransform.fit(evaluations.score, self._settings.transform)
@@ -69,7 +71,10 @@ class GaussianProcessPredictor:
         chosen = np.random.default_rng(self._seed).permutation(len(batch))[:_SEARCHED_ROWS]
         search = GaussianProcessRegressor(_kernel(), optimizer=_bounded_search, normalize_y=False)
         centre = float(target.mean())
-        theta = search.fit(inside[chosen], target[chosen] - centre).kernel_.theta
+        with warnings.catch_warnings():
+            # A parameter at its bound (no noise at all, say) is an answer like any other.
+            warnings.simplefilter("ignore", ConvergenceWarning)
+            theta = search.fit(inside[chosen], target[chosen] - centre).kernel_.theta
         kernel = _kernel().clone_with_theta(theta)
         white = float(np.exp(theta[-1]))
         extra = white * np.maximum(1 / noise_weights(evaluations) - 1, 0.0) + 1e-10

@@ -41,6 +41,8 @@ def train_ensemble(
         target: ``[n]``, standardised
         weights: ``[n, members]``, 0 where a member must not see a row
         offset: ``[n, members]``, what is added to the outputs before the loss
+        settings: of the network and of its training
+        seed: of the initial weights, the batches and the dropout
 
     Returns:
         The parameters by name, and the outputs ``[n, members]`` of the fitted network (without the offset).

@@ -14,6 +14,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Metric = Callable[[Floats, Floats], float]
 
+_LARGEST_PAIRWISE = 2000
+"""Rows up to which a resampled tau is counted from the matrix of all pairs."""
+
 
 def kendall_tau(truth: Floats, predicted: Floats) -> float:
     """Kendall's tau-b (Kendall 1945) of two vectors ``[n]``; 0 where one is constant."""
@@ -59,8 +62,7 @@ def bootstrap_interval(
     metric: Metric = kendall_tau,
 ) -> tuple[float, float]:
     """Percentile interval of ``metric`` from ``samples`` resamplings of the architectures."""
-    drawn = [metric(truth[rows], predicted[rows]) for rows in _resamples(len(truth), samples, seed)]
-    return _percentiles(drawn, confidence)
+    return _percentiles(_resampled(truth, predicted, metric, samples, seed), confidence)
 
 
 def paired_bootstrap_interval(
@@ -79,10 +81,10 @@ def paired_bootstrap_interval(
     """
     columns = [np.atleast_2d(np.asarray(vector).T) for vector in (truth, first, second)]
     drawn = [
-        float(np.mean([metric(t[rows], a[rows]) - metric(t[rows], b[rows]) for t, a, b in zip(*columns, strict=True)]))
-        for rows in _resamples(len(truth), samples, seed)
+        _resampled(t, a, metric, samples, seed) - _resampled(t, b, metric, samples, seed)
+        for t, a, b in zip(*columns, strict=True)
     ]
-    return _percentiles(drawn, confidence)
+    return _percentiles(np.mean(drawn, axis=0), confidence)
 
 
 def _or_zero(truth: Floats, predicted: Floats, correlation: Callable[[], float]) -> float:
@@ -92,11 +94,30 @@ def _or_zero(truth: Floats, predicted: Floats, correlation: Callable[[], float])
     return 0.0 if np.isnan(value) else value
 
 
-def _resamples(count: int, samples: int, seed: int) -> NDArray[np.int64]:
-    return np.random.default_rng(seed).integers(count, size=(samples, count))
+def _resampled(truth: Floats, predicted: Floats, metric: Metric, samples: int, seed: int) -> Floats:
+    """The metric of each resampling of the rows, ``[samples]``."""
+    rows = np.random.default_rng(seed).integers(len(truth), size=(samples, len(truth)))
+    if metric is kendall_tau and len(truth) <= _LARGEST_PAIRWISE:
+        return _resampled_tau(truth, predicted, rows)
+    return np.array([metric(truth[drawn], predicted[drawn]) for drawn in rows], dtype=np.float64)
 
 
-def _percentiles(drawn: list[float], confidence: float) -> tuple[float, float]:
+def _resampled_tau(truth: Floats, predicted: Floats, rows: NDArray[np.int64]) -> Floats:
+    """Kendall's tau-b of all resamplings at once.
+
+    With ``c_i`` how often row i is drawn and ``S_ij = sign(x_i - x_j)``, tau-b is
+    ``c (S S') c / sqrt(c |S| c * c |S'| c)``: two copies of a row are tied in both.
+    """
+    counts = np.zeros((len(rows), len(truth)))
+    np.add.at(counts, (np.arange(len(rows))[:, None], rows), 1.0)
+    signs = [np.sign(vector[:, None] - vector[None, :]) for vector in (truth, predicted)]
+    agree = np.einsum("sn,sn->s", counts @ (signs[0] * signs[1]), counts)
+    untied = [np.einsum("sn,sn->s", counts @ np.abs(sign), counts) for sign in signs]
+    below = np.sqrt(untied[0] * untied[1])
+    return np.asarray(np.where(below > 0, agree / np.where(below > 0, below, 1.0), 0.0), dtype=np.float64)
+
+
+def _percentiles(drawn: Floats, confidence: float) -> tuple[float, float]:
     tail = 100 * (1 - confidence) / 2
-    low, high = np.percentile(np.asarray(drawn, dtype=np.float64), [tail, 100 - tail])
+    low, high = np.percentile(drawn, [tail, 100 - tail])
     return float(low), float(high)

@@ -72,8 +72,12 @@ class GCNSettings(_Settings):
     pooling: Literal["sum", "mean"] = Field(default="mean", description="over a graph's nodes")
     additive: Literal["none", "beside", "residual"] = Field(
         default="beside",
-        description="a ridge on counts of node kinds: none, averaged with the GCN by out-of-fold weights (beside), or "
-        "fitted first with the GCN on what it leaves (residual)",
+        description="additive models with the GCN: none, mixed in by out-of-fold weights (beside), or fitted first and "
+        "then mixed with a GCN of what they leave (residual)",
+    )
+    additive_features: Literal["stage_counts", "one_hot", "both"] = Field(
+        default="both",
+        description="of the additive models: counts of node kinds, a column per (position, choice), or a ridge on each",
     )
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 

@@ -43,7 +43,7 @@ class _LinePredictor:
 
 
 class ConstantPredictor(_LinePredictor):
-    """The mean score for everything; its rank correlations are 0 by definition (:mod:`archatlas.predictors.metrics`)."""
+    """The mean score for everything; its rank correlations are 0 by definition (see metrics.py)."""
 
     def __init__(self, settings: ConstantSettings, seed: int) -> None:
         super().__init__()

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 _STUDY = "predictors"
 _STARTUP_TRIALS = 8
 _OUTER_SAMPLES = 500
+_MOST_REPEATED = 10
+"""Suggestions in a row that are thrown away because the study knows their value."""
 
 
 @dataclass(frozen=True)
@@ -115,12 +117,19 @@ def _search(
     discard_abandoned(study)
     first = defaults(predictor, tuning.families)
     with tqdm(total=tuning.trials, desc="tuning", unit="trial", initial=min(_done(study), tuning.trials)) as bar:
+        repeated = 0
         while (finished := _done(study)) < tuning.trials:
             _ask_for_a_default(study, first)
-            study.sampler = _sampler(seed, finished, len(_running(study)))
+            study.sampler = _sampler(seed, finished, len(_running(study)), repeated)
             trial = study.ask()
             trial.set_user_attr("process", process_id())
             contender = contender_of(suggest(trial, tuning.families), predictor)
+            twin = next((one for one in _finished(study) if one.params == trial.params), None)
+            if twin is not None and repeated < _MOST_REPEATED:
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+                repeated += 1
+                continue
+            repeated = 0
             try:
                 taus = _objective(trial, batch, scores, contender, tuning.inner_folds, seed)
                 trial.set_user_attr("taus", taus)
@@ -134,22 +143,25 @@ def _search(
     return study
 
 
-def _sampler(seed: int, finished: int, running: int) -> optuna.samplers.TPESampler:
-    """A sampler whose draws depend on what is finished (and on how many others work) alone.
+def _sampler(seed: int, finished: int, running: int, repeated: int) -> optuna.samplers.BaseSampler:
+    """A sampler whose draws depend on what is finished, on how many others work, and on vain attempts alone.
 
-    So a resumed study asks as an uninterrupted one would, and processes side by side do not ask the same.
+    So a resumed study asks as an uninterrupted one would, and processes side by side do not ask the same. TPE would ask
+    for a good point of a small family again and again; once the study knows a suggestion, it draws at random instead.
     """
     import optuna
 
+    drawn = int(np.random.SeedSequence([seed, finished, running, repeated]).generate_state(1)[0])
+    if repeated:
+        return optuna.samplers.RandomSampler(seed=drawn)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)
         return optuna.samplers.TPESampler(
-            seed=int(np.random.SeedSequence([seed, finished, running]).generate_state(1)[0]),
+            seed=drawn,
             n_startup_trials=_STARTUP_TRIALS,
             multivariate=True,
             group=True,
             constant_liar=True,
-            warn_independent_sampling=False,
         )
 
 

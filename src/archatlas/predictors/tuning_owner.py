@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def process_id() -> str:
-    """This process, in words that another can check: host, number and start."""
+    """The running process, in words that another can check: host, number and start."""
     return json.dumps({"host": socket.gethostname(), "pid": os.getpid(), "started": _started(os.getpid())})
 
 

@@ -25,6 +25,7 @@ _SPACES: dict[str, dict[str, tuple[Any, ...] | list[Any]]] = {
         "loss": ["mse", "hinge", "listwise"],
         "pooling": ["mean", "sum"],
         "additive": ["beside", "none", "residual"],
+        "additive_features": ["both", "stage_counts", "one_hot"],
         "transform": _TRANSFORMS,
     },
     "ridge": {"features": ["one_hot", "stage_counts"], "transform": _TRANSFORMS},

@@ -42,7 +42,7 @@ class EvolutionParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    evaluations: int = Field(4000, ge=20, le=10_000_000, description="networks predicted per budget")
+    evaluations: int = Field(6000, ge=20, le=10_000_000, description="networks predicted per budget")
     population: int = Field(100, ge=4, le=100_000, description="networks per generation")
     mutation_probability: float | None = Field(
         None, gt=0, le=1, description="chance that a position's choice is redrawn; None: one over the positions"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 
 @contextmanager
@@ -16,9 +16,8 @@ def atomic_path(path: Path) -> Iterator[Path]:
     A reader sees the old file or the new one, never half of one. If the block raises, ``path`` is left as it was.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".partial", dir=path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    # Not tempfile: its files could be read by nobody else, and what is renamed keeps its mode.
+    temporary = path.parent / f".{path.name}.{uuid4().hex}.partial"
     try:
         yield temporary
         with temporary.open("rb") as written:

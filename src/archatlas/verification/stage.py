@@ -29,7 +29,7 @@ from archatlas.verification.comparisons import random_networks
 from archatlas.verification.mobilenet import mobilenet, scaled_mobilenet
 from archatlas.verification.parameters import AuditParameters, VerificationParameters
 from archatlas.verification.trainings import TrainingJob, Trainings
-from archatlas.verification.winners import tested
+from archatlas.verification.winners import with_test_figures
 
 ROLE_COLUMNS = [
     "role", "budget", "network", "seed", "validation_accuracy", "validation_log_loss", "test_accuracy", "macs",
@@ -183,7 +183,7 @@ def audited(
     return table, summarise(table, parameters, mixed_seed(seed, _RESAMPLE)), done
 
 
-def test_all(
+def judge_on_test_images(
     trainings: Trainings,
     chosen: Sequence[dict[str, Any]],
     done: pd.DataFrame,
@@ -202,7 +202,7 @@ def test_all(
     known: dict[str, tuple[float, Any]] = {}
     for document in chosen:
         if document["status"] != "found":
-            documents.append(tested(document, table.iloc[:0], {}))
+            documents.append(with_test_figures(document, table.iloc[:0], {}))
             continue
         beside = table["role"].isin(["random", "mobilenet"])
         own = (table["role"] == "candidate") & (table["network"] == document["architecture"])
@@ -217,7 +217,7 @@ def test_all(
             if training["role"] == "candidate":
                 recalls.append(known[job.key][1])
         recall = dict(zip(trainings.description.class_names, np.mean(recalls, axis=0).tolist(), strict=True))
-        documents.append(tested(document, table[rows], recall))
+        documents.append(with_test_figures(document, table[rows], recall))
         best = job_of(space, trainings.description, document["architecture"], document["best_seed"])
         weights[document["budget"]] = trainings.weights(best)
     return documents, weights, table

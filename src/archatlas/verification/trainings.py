@@ -119,10 +119,14 @@ class Trainings:
         return store.load_json(job.key) is not None and (weights.exists() or not self.keep_weights)
 
     def _device(self) -> DeviceParameters:
-        """The device of each training; on a CPU a single thread, whose result no other setting of threads changes."""
+        """The device of each training; on a CPU a single thread, whose result no other setting of threads changes.
+
+        Channels-last there: forward and backward of small MBConv networks take about half the time so.
+        """
         if torch_device(self.device).type != "cpu":
             return self.device
-        return self.device.model_copy(update={"accelerator": "cpu", "devices": 1, "threads": 1})
+        alone = {"accelerator": "cpu", "devices": 1, "threads": 1, "channels_last": True}
+        return self.device.model_copy(update=alone)
 
     def _trained(self, jobs: Sequence[TrainingJob], store: WorkStore) -> Iterator[str]:
         device = self._device()

@@ -1,4 +1,4 @@
-"""The winner of each budget: chosen on the validation images, then tested once. Tables in, tables out."""
+"""The winner of each budget: chosen on the validation images, then with_test_figures once. Tables in, tables out."""
 
 from __future__ import annotations
 
@@ -166,7 +166,7 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def tested(document: Json, trainings: pd.DataFrame, recall: Mapping[str, float]) -> Json:
+def with_test_figures(document: Json, trainings: pd.DataFrame, recall: Mapping[str, float]) -> Json:
     """A budget's document with what the test images say of its winner and of the networks beside it.
 
     Args:

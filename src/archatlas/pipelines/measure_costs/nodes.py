@@ -59,7 +59,7 @@ def check_budgets(
     ranges = least_and_most(_space(image_description, space), cost_table, latency_table)
     table = feasibility(search.budgets, ranges)
     require_feasible(table)
-    return table, {"feasible": True, "budgets": list(search.budgets)}
+    return table, {"feasible": True}
 
 
 def _space(image_description: dict[str, Any], space: SpaceParameters) -> SearchSpace:

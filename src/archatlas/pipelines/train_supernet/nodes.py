@@ -15,13 +15,18 @@ from archatlas.training.parameters import DeviceParameters
 def train_supernet(
     train_images: dict[str, Any],
     image_description: dict[str, Any],
+    budgets_checked: dict[str, Any],
     space: SpaceParameters,
     supernet: SupernetParameters,
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
-    """Super-networks by seed (state dicts ``seed_0``, ...) and their learning curves."""
+    """Super-networks by seed (state dicts ``seed_0``, ...) and their learning curves.
+
+    ``budgets_checked`` is not used: asking for it keeps training from starting before the budgets are known to be
+    possible, and its content is the same for all possible ones, so that another budget trains nothing anew.
+    """
     from archatlas.images.dataset import ImageSplit
     from archatlas.spaces.presets import make_space
     from archatlas.supernet.train import train_supernets

@@ -16,6 +16,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 inputs={
                     "train_images": "train_images",
                     "image_description": "image_description",
+                    "budgets_checked": "budgets_checked",
                     "space": "params:space",
                     "supernet": "params:supernet",
                     "device": "params:device",

@@ -215,10 +215,10 @@ def test_winners(
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], pd.DataFrame]:
     """Read the test images, once: the winners, what stands beside them, the winners' weights, and all trainings."""
     from archatlas.images.dataset import ImageSplit
-    from archatlas.verification.stage import alone, test_all
+    from archatlas.verification.stage import alone, judge_on_test_images
 
     trainings = alone(train_images, validation_images, image_description, verification, device, work_folder)
-    return test_all(
+    return judge_on_test_images(
         trainings,
         chosen_winners,
         pd.concat([candidate_trainings, comparison_trainings, audit_trainings], ignore_index=True),

@@ -1,0 +1,32 @@
+"""All benchmarks, one after another: ``python -m benchmarks`` (about an hour on two cores; ``--quick`` some minutes)."""
+
+from __future__ import annotations
+
+import argparse
+import subprocess
+import sys
+
+BENCHMARKS = {
+    "prefix_evaluation": "prefix-shared against one-by-one evaluation of subnets",
+    "map_space": "architectures mapped a second",
+    "evolution": "evolution against enumeration",
+    "stages": "seconds and memory of every stage of the default run (make run comes first)",
+}
+"""What each measures; those of other processes are run alone, so that none shares the machine with another."""
+
+
+def main() -> int:
+    """The number of benchmarks that failed."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="see that they work; the figures mean little")
+    quick = parser.parse_args().quick
+    failed = 0
+    for name, what in BENCHMARKS.items():
+        print(f"\n== {name}: {what}\n", flush=True)
+        options = ["--quick"] if quick and name in ("prefix_evaluation", "evolution") else []
+        failed += subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], check=False).returncode != 0
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,116 @@
+"""The four stages from the sample to the atlas, run by Kedro on a small space."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import get_type_hints
+
+import numpy as np
+import pandas as pd
+import pytest
+from kedro.io import DataCatalog, MemoryDataset
+from kedro.runner import SequentialRunner
+
+from archatlas.costs.counting import count_parts
+from archatlas.costs.table import costs_of
+from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.datasets import ParquetStreamDataset
+from archatlas.pipelines.encode_graphs import nodes as encode_nodes
+from archatlas.pipelines.encode_graphs import pipeline as encode_graphs
+from archatlas.pipelines.fit_predictor import nodes as fit_nodes
+from archatlas.pipelines.fit_predictor import pipeline as fit_predictor
+from archatlas.pipelines.map_space import nodes as map_nodes
+from archatlas.pipelines.map_space import pipeline as map_space
+from archatlas.pipelines.tune_predictor import nodes as tune_nodes
+from archatlas.pipelines.tune_predictor import pipeline as tune_predictor
+from archatlas.predictors.parameters import AtlasParameters, PredictorParameters, TuningParameters
+from archatlas.predictors.registry import load_predictor
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.presets import make_space
+
+SPACE = SpaceParameters.model_validate(
+    {"stages": [{"width": 6, "depth": 2}, {"width": 8, "depth": 2, "stride": 2}], "choices": ["k3e1", "k5e3", "skip"]}
+)
+
+
+def evaluations_of(names: list[str], costs: pd.DataFrame) -> pd.DataFrame:
+    """Accuracies that grow with the logarithm of the MACs, with noise."""
+    generator = np.random.default_rng(0)
+    macs = np.log(costs["macs"].to_numpy(float))
+    score = 0.6 + 0.1 * (macs - macs.mean()) / macs.std()
+    parts = []
+    for seed in (0, 1):
+        for half in ("a", "b"):
+            accuracy = np.clip(score + generator.normal(scale=0.02, size=len(names)), 0, 1)
+            columns = {"architecture": names, "network": names, "seed": seed, "half": half, "accuracy": accuracy}
+            parts.append(pd.DataFrame(columns).assign(log_loss=1 - accuracy, images=100, source="supernet", noise=0.04))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("target", ["accuracy", "log_loss"])
+def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
+    description = ImageDescription(
+        class_names=("a", "b"),
+        channels=1,
+        image_size=8,
+        mean=(0.5,),
+        std=(0.2,),
+        splits={"train": 10, "validation": 10, "test": 10},
+        source="synthetic",
+    )
+    space = make_space(SPACE, description.input_shape, description.num_classes)
+    cost_table = count_parts(space)
+    sample = space.sample(40, np.random.default_rng(0))
+    names = [str(name) for name in space.names(sample)]
+
+    costs = costs_of(space, sample, cost_table)
+    sampled = pd.DataFrame({"network": names, "architecture": names, **costs[["macs", "params"]]})
+    predictor = {"target": target, "folds": 2, "gcn": {"epochs": 10}, "lightgbm": {"trees": 10, "min_leaf": 2}}
+    inputs = {
+        "sampled_architectures": sampled,
+        "evaluations": evaluations_of(names, costs),
+        "image_description": description.model_dump(mode="json"),
+        "cost_table": cost_table,
+        "latency_table": pd.DataFrame(columns=["part", "position", "choice", "latency_ms"]),
+        "params:space": SPACE,
+        "params:predictor": PredictorParameters.model_validate(predictor),
+        "params:tuning": TuningParameters(trials=4, inner_folds=2, families=("ridge", "gcn")),
+        "params:atlas": AtlasParameters(chunk=16),
+        "params:seed": 0,
+        "work_folder": tmp_path / "work",
+    }
+    catalog = DataCatalog({name: MemoryDataset(data, copy_mode="assign") for name, data in inputs.items()})
+    stages = (encode_graphs, fit_predictor, tune_predictor, map_space)
+    catalog["atlas"] = ParquetStreamDataset(filepath=str(tmp_path / "atlas.parquet"))
+    for stage in stages:
+        made = stage.create_pipeline()
+        for name in made.outputs() - {"atlas"}:
+            catalog[name] = MemoryDataset(copy_mode="assign")
+        SequentialRunner().run(made, catalog)
+
+    graphs = catalog.load("architecture_graphs")
+    assert tuple(graphs["choices"].shape) == (40, len(space.num_choices))
+    assert catalog.load("node_features")["names"] == list(space.graph_features)
+    scores = catalog.load("predictor_scores")
+    assert {"gcn", "ridge", "ridge_stage_counts", "lightgbm", "gp", "macs", "params", "constant"} == set(
+        scores["predictor"]
+    )
+    assert scores.groupby(["predictor", "protocol"])["kendall_tau"].mean()["macs", "cross_seed"] > 0.5
+    for name in ("fitted_predictor", "tuned_predictor"):
+        document = json.loads(json.dumps(catalog.load(name)))
+        assert document["target"] == target
+        load_predictor(document, catalog.load(f"{name}_state"))
+    assert json.loads(json.dumps(catalog.load("tuning_summary")))["trials"] == 4
+    assert len(catalog.load("tuning_trials")) == 4
+    atlas = catalog.load("atlas")
+    assert len(atlas) == space.networks == catalog.load("atlas_speed")["rows"]
+    best = atlas[f"predicted_supernet_{target}"].to_numpy()
+    sign = 1 if target == "accuracy" else -1
+    assert np.corrcoef(np.log(atlas["macs"]), sign * best)[0, 1] > 0.5
+
+
+def test_annotations_resolve() -> None:
+    for function in (encode_nodes.encode, fit_nodes.fit, tune_nodes.tune, map_nodes.map_networks):
+        hints = get_type_hints(function)
+        assert hints["space"] is SpaceParameters

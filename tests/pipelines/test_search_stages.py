@@ -1,0 +1,241 @@
+"""The stages search and verify_candidates, node by node, on few digits and a small space."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.datasets import load_digits
+
+from archatlas.costs.counting import count_parts
+from archatlas.costs.latency_columns import no_latency
+from archatlas.costs.parameters import CostsParameters
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.errors import ArchatlasError
+from archatlas.pipelines.search import nodes as search_nodes
+from archatlas.pipelines.search.pipeline import create_pipeline as create_search
+from archatlas.pipelines.verify_candidates import nodes
+from archatlas.pipelines.verify_candidates.pipeline import create_pipeline
+from archatlas.predictors.protocol import Evaluations
+from archatlas.predictors.registry import describe_predictor, make_predictor, state_tensors
+from archatlas.search.parameters import SearchParameters
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.presets import make_space
+from archatlas.supernet.make import make_supernet
+from archatlas.supernet.parameters import EvaluationParameters
+from archatlas.training.parameters import DeviceParameters
+from archatlas.verification.parameters import VerificationParameters
+
+SPACE = SpaceParameters.model_validate(
+    {"stem_width": 4, "stages": [{"width": 6, "depth": 2, "stride": 2}, {"width": 8, "depth": 2, "stride": 2}]}
+)
+SCHEDULE = {"epochs": 2, "batch_size": 32}
+VERIFICATION = VerificationParameters.model_validate(
+    {
+        "top_k": 2,
+        "seeds": 2,
+        "training": SCHEDULE,
+        "random_networks": 2,
+        "workers": 1,
+        "audit": {"networks": 4, "seeds": 2, "training": {"epochs": 1, "batch_size": 32}, "bootstrap_samples": 20},
+    }
+)
+SEARCH = SearchParameters.model_validate(
+    {
+        "budgets": {"small": {"max_macs": "40%"}, "any": {}},
+        "top_k": 4,
+        "evolution": {"evaluations": 120, "population": 20},
+    }
+)
+DEVICE = DeviceParameters(accelerator="cpu")
+
+
+def digits() -> dict[str, dict[str, torch.Tensor]]:
+    data = load_digits()
+    images = torch.from_numpy((data.images * 255 / 16).astype(np.uint8))[:, None]
+    labels = torch.from_numpy(data.target.astype(np.int64))
+    ends = {"train": (0, 200), "validation": (200, 300), "test": (300, 400)}
+    return {name: {"images": images[a:b], "labels": labels[a:b]} for name, (a, b) in ends.items()}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Data sets up to the atlas; the super-networks are untrained and the predictor is a ridge."""
+    space = make_space(SPACE, (1, 8, 8), 10)
+    parts = count_parts(space)
+    choices = space.enumerate_networks(0, space.networks)
+    sampled = ArchitectureBatch(space, choices[::7], cost_table=parts)
+    score = np.log(sampled.costs["macs"].to_numpy(dtype=np.float64))
+    predictor = make_predictor("ridge", None, 0)
+    predictor.fit(sampled, Evaluations(score, np.full(len(score), 0.1), np.full(len(score), "supernet")))
+    whole = ArchitectureBatch(space, choices, cost_table=parts)
+    prediction = predictor.predict(whole)
+    atlas = whole.costs.assign(
+        network=space.names(choices), predicted_supernet_accuracy=prediction.mean, predicted_std=prediction.std
+    )
+    supernets = {
+        f"seed_{seed}": partial(dict, make_supernet(space, torch.Generator().manual_seed(seed)).state_dict())
+        for seed in range(2)
+    }
+    description = {
+        "class_names": [str(digit) for digit in range(10)], "channels": 1, "image_size": 8,
+        "mean": [0.3], "std": [0.38], "splits": {"train": 200, "validation": 100, "test": 100}, "source": "digits",
+    }  # fmt: skip
+    return {
+        **{f"{name}_images": tensors for name, tensors in digits().items()},
+        "image_description": description,
+        "atlas": atlas,
+        "cost_table": parts,
+        "latency_table": no_latency(),
+        "supernets": supernets,
+        "sampled_architectures": pd.DataFrame({"network": space.names(sampled.choices)}),
+        "tuned_predictor": describe_predictor("ridge", {}, 0, "accuracy"),
+        "tuned_predictor_state": state_tensors(predictor.state()),
+        "params:space": SPACE,
+        "params:search": SEARCH,
+        "params:costs": CostsParameters.model_validate({"latency": {"source": "none"}}),
+        "params:evaluation": EvaluationParameters(calibration_images=32, calibration_batch=32),
+        "params:verification": VERIFICATION,
+        "params:device": DEVICE,
+        "params:seed": 0,
+        "work_folder": tmp_path_factory.mktemp("work"),
+    }
+
+
+def run(pipeline: Any, data: dict[str, Any], without: str = "") -> dict[str, Any]:
+    """What the pipeline's nodes give, in order; ``without`` is a data set that only the last node may ask for."""
+    made = {name: value for name, value in data.items() if name != without}
+    for number, node in enumerate(pipeline.nodes):
+        if number == len(pipeline.nodes) - 1:
+            made |= {without: data[without]} if without else {}
+        made |= node.run({name: made[name] for name in node.inputs})
+    return made
+
+
+@pytest.fixture(scope="module")
+def finished(project: dict[str, Any]) -> dict[str, Any]:
+    return run(create_pipeline(), run(create_search(), project), without="test_images")
+
+
+def test_only_the_last_node_reads_the_test_images() -> None:
+    pipeline = create_pipeline()
+    readers = [node.name for node in pipeline.nodes if "test_images" in node.inputs]
+    assert readers == ["test_winners"]
+    assert pipeline.nodes[-1].name == "test_winners"
+
+
+def test_candidates_keep_their_budget_and_the_best_are_first(finished: dict[str, Any]) -> None:
+    candidates, limits = finished["candidates"], finished["constraints"]
+    assert limits[["budget", "cost", "bound", "asked"]].values.tolist() == [["small", "macs", "max", "40%"]]
+    small = candidates[candidates["budget"] == "small"]
+    assert small["macs"].max() <= limits["limit"][0]
+    assert small["predicted_score"].is_monotonic_decreasing
+    atlas = finished["atlas"]
+    kept = atlas[atlas["macs"] <= limits["limit"][0]]
+    assert small["predicted_score"].iloc[0] == kept["predicted_supernet_accuracy"].max()
+    assert set(finished["pareto_front"]["cost"]) == {"macs", "params"}
+
+
+def test_every_budget_has_a_tested_winner_with_its_weights(finished: dict[str, Any]) -> None:
+    assert [winner["budget"] for winner in finished["winners"]] == ["small", "any"]
+    for winner in finished["winners"]:
+        assert winner["status"] == "found"
+        assert 0 <= winner["test_accuracy_mean"] <= 1
+        assert winner["random_count"] == 2
+        assert winner["mobilenet_architecture"].startswith("mobilenet_x")
+        assert list(winner["per_class_accuracy"]) == [str(digit) for digit in range(10)]
+        network = make_space(SPACE, (1, 8, 8), 10)
+        built = network.build(network.parse([winner["architecture"]])[0])
+        built.load_state_dict(finished["winner_weights"][winner["budget"]])
+    limit = finished["constraints"]["limit"][0]
+    trainings = finished["trainings"]
+    assert trainings[trainings["budget"] == "small"]["macs"].max() <= limit
+    verified = finished["verified_candidates"]
+    assert verified.groupby("budget")["validation_accuracy_mean"].count().to_dict() == {"any": 2, "small": 2}
+    assert verified["supernet_accuracy"].notna().all()
+
+
+def test_the_test_split_judges_winners_and_what_stands_beside_them_alone(finished: dict[str, Any]) -> None:
+    trainings = finished["trainings"]
+    won = {(winner["budget"], winner["architecture"]) for winner in finished["winners"]}
+    for row in trainings.to_dict("records"):
+        beside = row["role"] in ("random", "mobilenet")
+        judged = beside or (row["role"] == "candidate" and (row["budget"], row["network"]) in won)
+        assert (not np.isnan(row["test_accuracy"])) == judged
+    assert trainings["role"].value_counts().to_dict() == {"candidate": 8, "random": 8, "audit": 8, "mobilenet": 4}
+
+
+def test_audited_networks_are_not_those_of_the_fit(finished: dict[str, Any]) -> None:
+    audit = finished["audit"]
+    assert len(audit) == 4
+    assert not set(audit["network"]) & set(finished["sampled_architectures"]["network"])
+    assert audit.columns.tolist() == [
+        "network", "supernet_score", "predicted_score", "macs", "params", "truth", "truth_seed_0", "truth_seed_1",
+        "validation_accuracy_mean",
+    ]  # fmt: skip
+    assert finished["audit_summary"]["count"] == 4
+    assert audit["truth"].tolist() == pytest.approx(audit[["truth_seed_0", "truth_seed_1"]].mean(axis=1).tolist())
+
+
+def test_a_second_run_in_another_folder_gives_the_same_tables(
+    finished: dict[str, Any], project: dict[str, Any], tmp_path: Path
+) -> None:
+    again = run(create_pipeline(), run(create_search(), {**project, "work_folder": tmp_path}))
+    for name in ("candidates", "pareto_front", "trainings", "verified_candidates", "audit"):
+        pd.testing.assert_frame_equal(again[name], finished[name])
+    for name in ("winners", "audit_summary"):
+        assert again[name] == finished[name]
+
+
+def test_evolution_finds_what_enumeration_finds(finished: dict[str, Any], project: dict[str, Any]) -> None:
+    evolving = SEARCH.model_copy(update={"method": "evolve"})
+    sample = project["atlas"].iloc[::20].reset_index(drop=True)
+    evolved = run(create_search(), {**project, "atlas": sample, "params:search": evolving})
+    first = evolved["candidates"].query("rank == 1").reset_index(drop=True)
+    pd.testing.assert_frame_equal(first, finished["candidates"].query("rank == 1").reset_index(drop=True))
+
+
+def test_an_impossible_budget_stops_the_search(project: dict[str, Any]) -> None:
+    impossible = SearchParameters.model_validate({"budgets": {"tiny": {"max_params": 1}}})
+    with pytest.raises(ArchatlasError, match=r"search\.budgets\.tiny\.max_params"):
+        search_nodes.search(
+            **{name: project[name] for name in ("atlas", "cost_table", "latency_table", "tuned_predictor")},
+            tuned_predictor_state={},
+            image_description=project["image_description"],
+            search=impossible,
+            space=SPACE,
+            seed=0,
+        )
+
+
+def test_latency_of_finalists_is_measured_where_it_can_be(finished: dict[str, Any], project: dict[str, Any]) -> None:
+    arguments = {
+        "candidates": finished["candidates"],
+        "constraints": finished["constraints"],
+        "image_description": project["image_description"],
+        "space": SPACE,
+        "search": SEARCH,
+        "verification": VERIFICATION,
+    }
+    measured = nodes.measure_latency(**arguments, costs=CostsParameters())
+    assert measured["finalist"].all()
+    assert (measured["latency_lower_quartile_ms"] <= measured["latency_ms"]).all()
+    assert (measured["latency_ms"] > 0).all()
+    assert finished["candidate_latency"]["latency_ms"].isna().all()
+
+
+def test_the_registry_of_the_stages_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from archatlas.pipelines.search.pipeline import create_pipeline as a; a();"
+        "from archatlas.pipelines.verify_candidates.pipeline import create_pipeline as b; b();"
+        "print(sorted({'torch', 'pymoo', 'sklearn', 'lightgbm', 'joblib'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"

@@ -1,0 +1,70 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.atlas import atlas_rows, map_space, write_atlas
+from archatlas.predictors.parameters import AtlasParameters
+from archatlas.predictors.protocol import Evaluations, Predictor
+from archatlas.predictors.registry import make_predictor
+from archatlas.spaces.chain import ChainSpace
+
+
+@pytest.fixture(scope="module")
+def predictor(batch: ArchitectureBatch, truth: np.ndarray) -> Predictor:
+    fitted = make_predictor("gcn", {"epochs": 20}, seed=0)
+    fitted.fit(batch, Evaluations(truth, np.zeros(len(truth)), np.full(len(truth), "supernet")))
+    return fitted
+
+
+def test_every_network_once_with_its_costs(space: ChainSpace, cost_table: pd.DataFrame, predictor: Predictor) -> None:
+    parameters = AtlasParameters(chunk=100)
+    chunks = list(map_space(predictor, space, cost_table, None, parameters=parameters, target="accuracy", seed=0))
+    assert [len(chunk) for chunk in chunks[:-1]] == [100] * (space.networks // 100)
+    atlas = pd.concat(chunks, ignore_index=True)
+    assert list(atlas) == ["network", "predicted_supernet_accuracy", "predicted_std", "macs", "params"]
+    assert atlas["network"].nunique() == len(atlas) == space.networks == atlas_rows(space, parameters)
+    choices = space.parse(atlas["network"].to_numpy(dtype=str))
+    batch = ArchitectureBatch(space, choices, cost_table=cost_table)
+    np.testing.assert_allclose(atlas["predicted_supernet_accuracy"], predictor.predict(batch).mean, rtol=1e-5)
+    np.testing.assert_array_equal(atlas["macs"], batch.costs["macs"])
+
+
+def test_log_loss_is_a_log_loss(space: ChainSpace, cost_table: pd.DataFrame, predictor: Predictor) -> None:
+    parameters = AtlasParameters(chunk=1000)
+    (by_score,) = map_space(predictor, space, cost_table, None, parameters=parameters, target="accuracy", seed=0)
+    (by_loss,) = map_space(predictor, space, cost_table, None, parameters=parameters, target="log_loss", seed=0)
+    np.testing.assert_array_equal(by_loss["predicted_supernet_log_loss"], -by_score["predicted_supernet_accuracy"])
+
+
+def test_a_larger_space_is_sampled(space: ChainSpace, cost_table: pd.DataFrame, predictor: Predictor) -> None:
+    parameters = AtlasParameters(chunk=30, max_networks=100, sample=70)
+    runs = [
+        pd.concat(map_space(predictor, space, cost_table, None, parameters=parameters, target="accuracy", seed=seed))
+        for seed in (0, 0, 1)
+    ]
+    assert runs[0]["network"].nunique() == 70
+    pd.testing.assert_frame_equal(runs[0], runs[1])
+    assert not runs[0].equals(runs[2])
+
+
+def test_the_file_is_whole_and_goes_once_it_is_read(tmp_path: Path) -> None:
+    parts = [pd.DataFrame({"network": [f"n{i}"], "macs": [i]}) for i in range(3)]
+    chunks, speed = write_atlas(iter(parts), tmp_path / "atlas.parquet", total=3)
+    assert speed["rows"] == 3
+    assert speed["peak_memory_mib"] > 10
+    read = list(chunks)
+    pd.testing.assert_frame_equal(pd.concat(read, ignore_index=True), pd.concat(parts, ignore_index=True))
+    assert not list(tmp_path.iterdir())
+
+    def broken() -> object:
+        yield parts[0]
+        raise ValueError("half way")
+
+    with pytest.raises(ValueError, match="half way"):
+        write_atlas(broken(), tmp_path / "atlas.parquet", total=3)  # type: ignore[arg-type]
+    assert not list(tmp_path.iterdir())

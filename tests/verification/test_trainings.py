@@ -1,0 +1,106 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.images.parameters import AugmentationParameters
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.presets import make_space
+from archatlas.storage.work_store import WorkStore
+from archatlas.training.parameters import DeviceParameters, TrainingParameters
+from archatlas.verification.trainings import TRAINING_COLUMNS, TrainingJob, Trainings
+
+SPACE = make_space(
+    SpaceParameters.model_validate({"stem_width": 4, "stages": [{"width": 4, "depth": 2, "stride": 2}]}), (1, 8, 8), 3
+)
+NAMES = SPACE.names(SPACE.sample(3, np.random.default_rng(0))).tolist()
+JOBS = [TrainingJob(SPACE, name, seed) for name in NAMES for seed in (0, 1)]
+
+
+def split(count: int, seed: int) -> ImageSplit:
+    generator = torch.Generator().manual_seed(seed)
+    labels = torch.arange(count) % 3
+    images = torch.randint(0, 60, (count, 1, 8, 8), generator=generator, dtype=torch.uint8)
+    images[torch.arange(count), :, 2 * labels] += 150  # the class is the bright row
+    return ImageSplit(images, labels)
+
+
+def trainings(folder: Path, workers: int, **changed: object) -> Trainings:
+    description = ImageDescription(
+        class_names=("a", "b", "c"), channels=1, image_size=8, mean=(0.2,), std=(0.2,), splits={}, source="made"
+    )
+    fields = {
+        "training": TrainingParameters(epochs=2, batch_size=16),
+        "augmentation": AugmentationParameters(shift=0),
+        "device": DeviceParameters(accelerator="cpu"),
+        **changed,
+    }
+    return Trainings(split(96, 0), split(48, 1), description, work=WorkStore(folder), workers=workers, **fields)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def two_workers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Trainings, pd.DataFrame]:
+    made = trainings(tmp_path_factory.mktemp("two"), 2)
+    return made, made.run(JOBS)
+
+
+def test_one_worker_and_two_give_the_same(two_workers: tuple[Trainings, pd.DataFrame], tmp_path: Path) -> None:
+    made, table = two_workers
+    alone = trainings(tmp_path, 1)
+    pd.testing.assert_frame_equal(alone.run(JOBS[::-1])[::-1].reset_index(drop=True), table)
+    for name, tensor in made.weights(JOBS[0]).items():
+        assert torch.equal(tensor, alone.weights(JOBS[0])[name])
+
+
+def test_the_table_has_a_row_per_job_and_networks_learn(two_workers: tuple[Trainings, pd.DataFrame]) -> None:
+    table = two_workers[1]
+    assert table.columns.tolist() == TRAINING_COLUMNS
+    assert table["network"].tolist() == [job.network for job in JOBS]
+    assert table["seed"].tolist() == [0, 1] * 3
+    assert table["validation_accuracy"].max() > 0.5
+    assert table["validation_log_loss"].nunique() == len(JOBS)
+
+
+def test_a_killed_run_trains_only_what_is_missing(two_workers: tuple[Trainings, pd.DataFrame]) -> None:
+    made, table = two_workers
+    store = WorkStore(next(made.work.folder.glob(f"*/{JOBS[0].key}.safetensors")).parent)
+    written = {path: path.stat().st_mtime_ns for path in store.folder.iterdir()}
+    assert len(written) == 2 * len(JOBS)
+    (store.folder / f"{JOBS[3].key}.json").unlink()
+    pd.testing.assert_frame_equal(made.run(JOBS), table)
+    again = {path for path in store.folder.iterdir() if path.stat().st_mtime_ns != written[path]}
+    assert {path.stem for path in again} == {JOBS[3].key}
+
+
+def test_other_settings_share_nothing(two_workers: tuple[Trainings, pd.DataFrame]) -> None:
+    made = two_workers[0]
+    longer = trainings(made.work.folder, 1, training=TrainingParameters(epochs=3, batch_size=16), keep_weights=False)
+    other = longer.run(JOBS[:1])
+    assert other["validation_log_loss"][0] != two_workers[1]["validation_log_loss"][0]
+    assert len(list(made.work.folder.iterdir())) == 2
+    assert len(list(made.work.folder.glob("*/*.safetensors"))) == len(JOBS)
+
+
+def test_the_test_gives_accuracy_and_the_recall_of_each_class(two_workers: tuple[Trainings, pd.DataFrame]) -> None:
+    made, table = two_workers
+    accuracy, recall = made.test(JOBS[0], made.validation)
+    assert accuracy == pytest.approx(table["validation_accuracy"][0])
+    assert recall.shape == (3,)
+    assert recall.mean() == pytest.approx(accuracy)  # classes are of one size
+
+
+def test_jobs_of_one_network_are_one_training() -> None:
+    assert JOBS[0].key == TrainingJob(SPACE, NAMES[0], 0, label="another name").key
+    assert len({job.key for job in JOBS}) == len(JOBS)
+
+
+def test_no_jobs_are_an_empty_table(tmp_path: Path) -> None:
+    table = trainings(tmp_path, 1).run([])
+    assert table.columns.tolist() == TRAINING_COLUMNS
+    assert table.empty
