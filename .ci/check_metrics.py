@@ -45,7 +45,9 @@ def main(path: str) -> int:
     for winner in metrics["winners"]:
         good = winner["architecture"] is None or winner["test_accuracy_mean"] > 0.5
         broken += not good
-        print(f"{'ok  ' if good else 'FAIL'} winner of {winner['budget']}: test accuracy {winner['test_accuracy_mean']}")
+        print(
+            f"{'ok  ' if good else 'FAIL'} winner of {winner['budget']}: test accuracy {winner['test_accuracy_mean']}"
+        )
     return broken
 
 

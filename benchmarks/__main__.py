@@ -1,4 +1,4 @@
-"""All benchmarks, one after another: ``python -m benchmarks`` (about an hour on two cores; ``--quick`` some minutes)."""
+"""All benchmarks, one after another: ``python -m benchmarks`` (an hour on two cores; ``--quick``: minutes)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,13 @@ from pydantic import ValidationError
 
 from archatlas.costs.constraints import Constraint
 from archatlas.errors import ArchatlasError
-from archatlas.search.budgets import constraints_of, feasibility, require_feasible, resolve_budgets
+from archatlas.search.budgets import (
+    constraints_of,
+    feasibility,
+    require_feasible,
+    require_jointly_feasible,
+    resolve_budgets,
+)
 from archatlas.search.parameters import Budget, SearchParameters
 
 RANGES = pd.DataFrame({"cost": ["macs", "params"], "least": [100.0, 10.0], "most": [1100.0, 30.0]})
@@ -74,3 +80,10 @@ def test_a_latency_bound_needs_a_latency_table() -> None:
     with pytest.raises(ArchatlasError, match=r"`search.budgets.fast.max_latency_ms` is 50%, but there is no latency"):
         resolve_budgets(asked, RANGES)
     assert constraints_of(feasibility(asked, WITH_LATENCY)) == {"fast": [Constraint("latency_ms", "max", 1.5)]}
+
+
+def test_bounds_that_exclude_each_other_are_named() -> None:
+    table = feasibility({"odd": budget(max_macs=200, min_params=29)}, RANGES)
+    with pytest.raises(ArchatlasError, match=r"search\.budgets\.odd.*max_macs 200 .*min_params 29 .*Loosen"):
+        require_jointly_feasible(table, {"odd": False})
+    require_jointly_feasible(table, {"odd": True})

@@ -45,7 +45,7 @@ def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
     parts = parts_of(space)
     distinct, index = distinct_parts(parts)
     files = [f"part_{number:03d}.onnx" for number in range(len(distinct))]
-    for part, file in zip(tqdm(distinct, desc="latency kit", unit="part"), files, strict=True):
+    for part, file in zip(tqdm(distinct, desc="latency kit", unit="part", disable=None), files, strict=True):
         _write(part.make(), part.input_shape, folder / file)
     _write(nn.Identity(), (1, 1, 1), folder / "part_call.onnx")
 

@@ -86,7 +86,7 @@ def decode(
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         # `delay`: a bar for less than two seconds is noise.
         parts = pool.map(decode_chunk, starts)
-        for part in tqdm(parts, "reading images", total=len(starts), delay=2, mininterval=1, leave=False):
+        for part in tqdm(parts, "reading images", total=len(starts), delay=2, mininterval=1, leave=False, disable=None):
             failures.update(part)
     if channels is None and grey.all():
         pixels = np.ascontiguousarray(pixels[:, :1])

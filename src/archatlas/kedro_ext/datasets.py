@@ -37,7 +37,7 @@ class FolderDataset(AbstractDataset[None, Path]):
 class ParquetStreamDataset(AbstractDataset[pd.DataFrame | Iterable[pd.DataFrame], pd.DataFrame]):
     """A Parquet table saved from a DataFrame, or chunk by chunk from an iterable of them in bounded memory.
 
-    All chunks have the schema of the first. The file appears whole or not at all: chunks go to a temporary file beside it.
+    All chunks have the schema of the first. Chunks go to a temporary file: the table appears whole or not at all.
     """
 
     def __init__(self, *, filepath: str, metadata: dict[str, Any] | None = None) -> None:

@@ -25,8 +25,8 @@ def load(path: str) -> Any:
 class ParameterCheckHook:
     """Validate the whole of the project's parameters against one pydantic model.
 
-    Kedro validates what nodes ask for by type; a misspelt top-level key, or a key that no requested node reads, would pass
-    in silence. ``model`` is ``"package.module:Class"``, imported when a run starts.
+    Kedro validates what nodes ask for by type; a misspelt top-level key, or one that no requested node reads, would
+    pass in silence. ``model`` is ``"package.module:Class"``, imported when a run starts.
     """
 
     def __init__(self, model: str) -> None:

@@ -21,8 +21,8 @@ _MIB = 2**20
 class StageTimesHook:
     """Record every node of sequential runs; a re-run of one stage keeps what is known of the others.
 
-    A node's time counts from the loading of its first input to the saving of its last output, since a streamed output is
-    computed while it is saved. Memory is the largest resident set of this process and its children, sampled.
+    A node's time counts from the loading of its first input to the saving of its last output, since a streamed output
+    is computed while it is saved. Memory is the largest resident set of this process and its children, sampled.
     """
 
     def __init__(self, dataset: str) -> None:

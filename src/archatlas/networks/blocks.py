@@ -13,7 +13,7 @@ _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "relu6": nn.ReLU6, 
 
 
 class ConvNorm(nn.Sequential):
-    """Convolution without bias, batch norm, a non-linearity unless ``activation`` is None; size becomes ceil(size / stride)."""
+    """Convolution without bias, batch norm, a non-linearity unless it is None; size becomes ceil(size / stride)."""
 
     def __init__(
         self,

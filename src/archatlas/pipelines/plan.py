@@ -41,7 +41,8 @@ class StagePlan:
 @dataclass(frozen=True)
 class Pace:
     """Seconds of a training step (a batch forward and backward) and of a forward pass of one image, on one CPU thread
-    or the device that trains."""
+    or the device that trains.
+    """
 
     step: float
     image: float
@@ -77,7 +78,9 @@ def plan_stages(
 ) -> Iterator[StagePlan]:
     """Plans of the known ``stages`` in their order; ``description`` is None where the images are not known yet."""
     stages = list(stages)
-    shape = description.input_shape if description else (settings.images.channels or 3, *[settings.images.image_size] * 2)
+    shape = (
+        description.input_shape if description else (settings.images.channels or 3, *[settings.images.image_size] * 2)
+    )
     from archatlas.spaces.presets import make_space
 
     space = make_space(settings.space, shape, description.num_classes if description else 10)

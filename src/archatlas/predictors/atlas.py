@@ -100,7 +100,7 @@ def write_atlas(chunks: Iterator[pd.DataFrame], path: Path, total: int) -> tuple
     from tqdm import tqdm
 
     began, rows = perf_counter(), 0
-    with atomic_path(path) as temporary, tqdm(total=total, desc="atlas", unit="network") as bar:
+    with atomic_path(path) as temporary, tqdm(total=total, desc="atlas", unit="network", disable=None) as bar:
         writer: pq.ParquetWriter | None = None
         try:
             for chunk in chunks:

@@ -137,7 +137,7 @@ def cross_seed_scores(
 
     fold = fold_of(len(batch), folds, seed)
     rows: list[dict[str, Any]] = []
-    for name, contender in tqdm(contenders.items(), desc="predictors compared", unit="predictor"):
+    for name, contender in tqdm(contenders.items(), desc="predictors compared", unit="predictor", disable=None):
         for number in range(folds):
             pairs = predicted_pairs(batch, scores, contender, fold != number, number, seed)
             rows += [_row(name, number, scores, *pair) for pair in pairs]

@@ -116,7 +116,8 @@ def _search(
     )
     discard_abandoned(study)
     first = defaults(predictor, tuning.families)
-    with tqdm(total=tuning.trials, desc="tuning", unit="trial", initial=min(_done(study), tuning.trials)) as bar:
+    done = min(_done(study), tuning.trials)
+    with tqdm(total=tuning.trials, desc="tuning", unit="trial", initial=done, disable=None) as bar:
         repeated = 0
         while (finished := _done(study)) < tuning.trials:
             _ask_for_a_default(study, first)

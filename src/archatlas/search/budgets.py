@@ -104,6 +104,17 @@ def require_feasible(feasibility: pd.DataFrame) -> None:
     )
 
 
+def require_jointly_feasible(feasibility: pd.DataFrame, joint: Mapping[str, bool]) -> None:
+    """Raise ArchatlasError if a budget's bounds, each possible alone, exclude each other; ``joint`` says which do not."""
+    for budget in (name for name, possible in joint.items() if not possible):
+        rows = feasibility[feasibility["budget"] == budget].to_dict("records")
+        bounds = ", ".join(f"{row['bound']}_{row['cost']} {row['limit']:,.6g} {UNITS[row['cost']]}" for row in rows)
+        raise ArchatlasError(
+            f"no network keeps all bounds of `search.budgets.{budget}` at once ({bounds}), though each can be kept alone. "
+            "Loosen one of them."
+        )
+
+
 def constraints_of(feasibility: pd.DataFrame) -> dict[str, list[Constraint]]:
     """The limits of each budget that has any, from the feasibility table; what the stages after the search go by."""
     constraints: dict[str, list[Constraint]] = {}

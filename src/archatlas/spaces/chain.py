@@ -332,7 +332,9 @@ class ChainSpace:
 
     def _bad_name(self, name: str) -> ArchatlasError:
         example = str(self.names(self._decode(np.zeros(1, dtype=np.int64)))[0])
-        return ArchatlasError(f"{name!r} is not the name of an architecture of {self.name}; names look like {example!r}")
+        return ArchatlasError(
+            f"{name!r} is not the name of an architecture of {self.name}; names look like {example!r}"
+        )
 
     # -- Graphs ----------------------------------------------------------------------------------------------------
 

@@ -81,7 +81,7 @@ class Trainings:
 
         store = self._store
         waiting = {job.key: job for job in jobs if not self._is_done(store, job)}
-        with tqdm(total=len(waiting), desc=progress, unit="network", disable=not waiting) as bar:
+        with tqdm(total=len(waiting), desc=progress, unit="network", disable=None if waiting else True) as bar:
             for _ in self._trained(list(waiting.values()), store):
                 bar.update()
         rows = []

@@ -52,13 +52,15 @@ def check_budgets(
     space: SpaceParameters,
     search: SearchParameters,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """The least and largest cost beside every bound; stops the run if no network can keep one of them."""
+    """The least and largest cost beside every bound; stops the run if no network can keep a budget."""
     from archatlas.costs.ranges import least_and_most
-    from archatlas.search.budgets import feasibility, require_feasible
+    from archatlas.search.budgets import constraints_of, feasibility, require_feasible, require_jointly_feasible
+    from archatlas.search.enumeration import jointly_feasible
 
-    ranges = least_and_most(_space(image_description, space), cost_table, latency_table)
-    table = feasibility(search.budgets, ranges)
+    made = _space(image_description, space)
+    table = feasibility(search.budgets, least_and_most(made, cost_table, latency_table))
     require_feasible(table)
+    require_jointly_feasible(table, jointly_feasible(made, constraints_of(table), cost_table, latency_table))
     return table, {"feasible": True}
 
 
