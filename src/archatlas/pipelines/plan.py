@@ -1,7 +1,7 @@
 """What a run will do, and about how long and with how much memory; said before it starts.
 
-The estimate comes from a probe of a second or two: a few random networks of the space are built and a training step and a
-forward pass are timed at the run's own batch size. It is meant to tell minutes from hours, not seconds from seconds.
+The estimate comes from a probe of a second or two: a few random networks of the space are built, and a training step
+and a forward pass are timed at the run's own batch size. It is meant to tell minutes from hours, not more.
 """
 
 from __future__ import annotations
@@ -40,9 +40,7 @@ class StagePlan:
 
 @dataclass(frozen=True)
 class Pace:
-    """Seconds of a training step (a batch forward and backward) and of a forward pass of one image, on one CPU thread
-    or the device that trains.
-    """
+    """Seconds of a training step (a batch forward and backward), and of a forward pass of one image."""
 
     step: float
     image: float

@@ -1,4 +1,4 @@
-"""What every predictor offers: fit to evaluations, predict with a standard deviation, save and load without pickling."""
+"""What every predictor offers: fit to evaluations, predict with a standard deviation, save and load as arrays."""
 
 from __future__ import annotations
 

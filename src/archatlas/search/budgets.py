@@ -105,13 +105,13 @@ def require_feasible(feasibility: pd.DataFrame) -> None:
 
 
 def require_jointly_feasible(feasibility: pd.DataFrame, joint: Mapping[str, bool]) -> None:
-    """Raise ArchatlasError if a budget's bounds, each possible alone, exclude each other; ``joint`` says which do not."""
+    """Raise ArchatlasError if a budget's bounds exclude each other; ``joint`` says of each whether they do not."""
     for budget in (name for name, possible in joint.items() if not possible):
         rows = feasibility[feasibility["budget"] == budget].to_dict("records")
         bounds = ", ".join(f"{row['bound']}_{row['cost']} {row['limit']:,.6g} {UNITS[row['cost']]}" for row in rows)
         raise ArchatlasError(
-            f"no network keeps all bounds of `search.budgets.{budget}` at once ({bounds}), though each can be kept alone. "
-            "Loosen one of them."
+            f"no network keeps all bounds of `search.budgets.{budget}` at once ({bounds}), though each can be kept "
+            "alone. Loosen one of them."
         )
 
 

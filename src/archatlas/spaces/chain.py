@@ -1,7 +1,7 @@
 """Chains of MBConv blocks: at each position a kernel and an expansion, or a skip.
 
-Moving an identity within a run of positions of one shape changes the name and not the network, so a run is described by
-which blocks it holds, in which order: its canonical form has the identities last. A space is then a product of runs, and
+Moving an identity within a run of positions of one shape changes the name and not the network, so a run is described
+by which blocks it holds, in which order: its canonical form has the identities last. A space is then a product of runs, and
 every network has a number in a mixed-radix system whose digits are the runs.
 """
 
@@ -77,8 +77,8 @@ class _Position:
 class _Run:
     """Positions ``start`` to ``stop`` of one shape and one set of choices, among which a skip is an identity.
 
-    With ``m`` blocks to choose from and ``L`` positions the run computes ``1 + m + ... + m^L`` different things. They are
-    numbered by how many blocks there are, then by the blocks, read as digits. A run without an identity has ``m^L``.
+    With ``m`` blocks to choose from and ``L`` positions the run computes ``1 + m + ... + m^L`` different things. They
+    are numbered by how many blocks there are, then by the blocks, read as digits. A run without an identity has ``m^L``.
     """
 
     start: int
@@ -125,8 +125,8 @@ _SEPARATORS = ("-", "_")
 class ChainSpace:
     """A stem, ``stages`` of positions that each hold one of ``operations``, and a head.
 
-    Implements SearchSpace, Enumerable, HasTwins and PrefixShared. ``skip`` says what happens to a skip at a position that
-    changes the shape: it is not offered there, or it becomes a strided 1x1 projection (as NAS-Bench-Macro has it).
+    Implements SearchSpace, Enumerable, HasTwins and PrefixShared. ``skip`` says what happens to a skip at a position
+    that changes the shape: it is not offered there, or it becomes a strided 1x1 projection (as NAS-Bench-Macro has it).
     ``tokens`` names the operations; by default their own notation.
     """
 
@@ -219,7 +219,7 @@ class ChainSpace:
         raw = np.asarray(choices)
         if raw.ndim != 2 or raw.shape[1] != len(self.num_choices):
             raise ArchatlasError(
-                f"a choice matrix of {self.name} must have shape [n, {len(self.num_choices)}], but got {list(raw.shape)}"
+                f"choices of {self.name} must have shape [n, {len(self.num_choices)}], but got {list(raw.shape)}"
             )
         wrong = np.argwhere((raw < 0) | (raw >= np.array(self.num_choices)))
         if len(wrong):

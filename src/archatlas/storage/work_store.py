@@ -57,7 +57,7 @@ def _update(digest: Any, part: object) -> None:
 
 @dataclass(frozen=True)
 class WorkStore:
-    """A folder of finished parts: tables (Parquet), JSON documents and tensors (safetensors), each written atomically."""
+    """A folder of finished parts: tables (Parquet), JSON documents, tensors (safetensors); each written atomically."""
 
     folder: Path
 
