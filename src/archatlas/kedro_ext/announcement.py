@@ -33,11 +33,11 @@ class AnnouncementHook:
         self._parameters = context.config_loader["parameters"]
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         for line in load(self._before)(self._parameters, pipeline, catalog):
             _log.info(line)
 
     @hook_impl
-    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         for line in load(self._after)(self._parameters, pipeline, catalog):
             _log.info(line)

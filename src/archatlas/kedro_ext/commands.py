@@ -20,6 +20,7 @@ def run_with_plain_errors(*expected: type[Exception]) -> click.Command:
 
     Set ``--verbose`` on ``kedro`` to see the traceback all the same.
     """
+    plain = (*expected, *_KEDRO_ERRORS)
     callback = kedro_run.callback
     assert callback is not None
 
@@ -28,12 +29,10 @@ def run_with_plain_errors(*expected: type[Exception]) -> click.Command:
         try:
             return callback(*args, **kwargs)
         except KeyboardInterrupt:
-            raise _Stopped("stopped. Run the same command again: finished parts are kept.", code=130) from None
-        except (*expected, *_KEDRO_ERRORS) as error:
-            raise _Stopped(_message(error, expected)) from error
-        except ValueError as error:
-            if "Failed to find the pipeline" in str(error) or "does not contain" in str(error):
-                raise _Stopped(str(error)) from error
+            raise _Interrupted("stopped. Run the same command again: finished parts are kept.") from None
+        except Exception as error:
+            if isinstance(error, plain) or _is_unknown_name(error):
+                raise click.ClickException(_message(error, expected)) from error
             raise
 
     command = copy.copy(kedro_run)
@@ -49,10 +48,15 @@ def project_group(name: str, *commands: click.Command) -> click.Group:
     return group
 
 
-class _Stopped(click.ClickException):
-    def __init__(self, message: str, code: int = 1) -> None:
-        super().__init__(message)
-        self.exit_code = code
+class _Interrupted(click.ClickException):
+    exit_code = 130
+
+
+def _is_unknown_name(error: Exception) -> bool:
+    """Whether Kedro was asked for a pipeline or a node that there is not; it says so with a ValueError."""
+    return isinstance(error, ValueError) and (
+        "Failed to find the pipeline" in str(error) or "does not contain" in str(error)
+    )
 
 
 def _message(error: BaseException, expected: tuple[type[Exception], ...]) -> str:

@@ -7,7 +7,7 @@ import os
 import socket
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock, Timeout
 from kedro.framework.hooks import hook_impl
@@ -28,7 +28,7 @@ class RunLockHook:
         self._lock: FileLock | None = None
 
     @hook_impl(tryfirst=True)
-    def before_pipeline_run(self, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
         if self._dataset in catalog:
             self._lock = take_lock(catalog.load(self._dataset))
 

@@ -27,13 +27,13 @@ class StageTimesHook:
 
     def __init__(self, dataset: str) -> None:
         self._dataset = dataset
-        self._catalog: CatalogProtocol | None = None
+        self._catalog: CatalogProtocol[Any, Any] | None = None
         self._started: dict[str, tuple[float, str]] = {}
         self._times: dict[str, dict[str, Any]] = {}
         self._memory: _PeakMemory | None = None
 
     @hook_impl
-    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         if self._dataset not in catalog:
             return
         self._catalog = catalog

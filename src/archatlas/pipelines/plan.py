@@ -46,7 +46,7 @@ class Pace:
     image: float
 
 
-def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> list[str]:
+def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
     """Lines that say what the run of ``pipeline`` will do; the images are described by an earlier run, or guessed."""
     settings = ProjectParameters.model_validate(parameters)
     stages = list(dict.fromkeys(_stage_of(node) for node in pipeline.nodes))
@@ -63,11 +63,13 @@ def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: Cat
     return lines
 
 
-def describe_results(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> list[str]:
+def describe_results(
+    parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+) -> list[str]:
     """Lines that say where the results lie."""
     if "report_html" not in pipeline.outputs():
         return []
-    path = Path(catalog["report_html"]._describe()["filepath"])  # type: ignore[index]
+    path = Path(catalog["report_html"]._describe()["filepath"])
     return [f"Done. The report: {os.path.relpath(path)} (open it in a browser)"]
 
 
@@ -76,9 +78,8 @@ def plan_stages(
 ) -> Iterator[StagePlan]:
     """Plans of the known ``stages`` in their order; ``description`` is None where the images are not known yet."""
     stages = list(stages)
-    shape = (
-        description.input_shape if description else (settings.images.channels or 3, *[settings.images.image_size] * 2)
-    )
+    side = settings.images.image_size
+    shape = description.input_shape if description else (settings.images.channels or 3, side, side)
     from archatlas.spaces.presets import make_space
 
     space = make_space(settings.space, shape, description.num_classes if description else 10)
@@ -181,7 +182,7 @@ def measure_pace(space: SearchSpace, settings: ProjectParameters, networks: int 
                 with torch.inference_mode():
                     network(images).sum().item()
                 forward = time.perf_counter()
-                torch.nn.functional.cross_entropy(network(images), labels).backward()
+                torch.nn.functional.cross_entropy(network(images), labels).backward()  # type: ignore[no-untyped-call]
                 _ = sum(p.grad.sum().item() for p in network.parameters() if p.grad is not None and p.ndim > 3)
                 ended = time.perf_counter()
             passes.append((forward - started) / batch)
@@ -204,7 +205,7 @@ def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description:
     return _LIBRARIES_MIB + 2 * megabytes + alone
 
 
-def _known_images(settings: ProjectParameters, catalog: CatalogProtocol) -> ImageDescription | None:
+def _known_images(settings: ProjectParameters, catalog: CatalogProtocol[Any, Any]) -> ImageDescription | None:
     """The images as an earlier run of the experiment found them, or as scikit-learn ships them."""
     if catalog.exists("image_description"):
         return ImageDescription.model_validate(catalog.load("image_description"))

@@ -1,7 +1,7 @@
 """Chains of MBConv blocks: at each position a kernel and an expansion, or a skip.
 
 Moving an identity within a run of positions of one shape changes the name and not the network, so a run is described
-by which blocks it holds, in which order: its canonical form has the identities last. A space is then a product of runs, and
+by which blocks it holds, in which order: its canonical form has the identities last. A space is a product of runs, and
 every network has a number in a mixed-radix system whose digits are the runs.
 """
 
@@ -78,7 +78,7 @@ class _Run:
     """Positions ``start`` to ``stop`` of one shape and one set of choices, among which a skip is an identity.
 
     With ``m`` blocks to choose from and ``L`` positions the run computes ``1 + m + ... + m^L`` different things. They
-    are numbered by how many blocks there are, then by the blocks, read as digits. A run without an identity has ``m^L``.
+    are numbered by how many blocks there are, then by the blocks read as digits. A run without identity has ``m^L``.
     """
 
     start: int
