@@ -17,10 +17,11 @@ def read(path: str) -> dict:
     return yaml.safe_load((CONF / path).read_text())["images"]
 
 
-def test_the_base_configuration_lists_every_field_with_its_default():
+def test_the_base_configuration_lists_every_field_and_differs_from_the_defaults_in_the_validation_share_alone():
     images = read("base/parameters_prepare_images.yml")
     assert set(images) == set(ImagesParameters.model_fields)
-    assert ImagesParameters.model_validate(images) == ImagesParameters()
+    configured = ImagesParameters.model_validate(images)
+    assert configured == ImagesParameters(validation_fraction=configured.validation_fraction)
 
 
 def test_environments_need_one_parameter_at_most():

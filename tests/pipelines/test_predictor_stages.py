@@ -30,7 +30,11 @@ from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 
 SPACE = SpaceParameters.model_validate(
-    {"stages": [{"width": 6, "depth": 2}, {"width": 8, "depth": 2, "stride": 2}], "choices": ["k3e1", "k5e3", "skip"]}
+    {
+        "stem_width": 6,
+        "stages": [{"width": 6, "depth": 2}, {"width": 8, "depth": 2, "stride": 2}],
+        "choices": ["k3e1", "k5e3", "skip"],
+    }
 )
 
 

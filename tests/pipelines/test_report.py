@@ -14,7 +14,6 @@ from archatlas.pipelines.report.nodes import RUN_DATA, with_stages
 from archatlas.pipelines.report.pipeline import create_pipeline
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.reporting.run import Run
-from archatlas.spaces.parameters import SpaceParameters
 
 MAKERS = runpy.run_path(str(Path(__file__).resolve().parents[1] / "reporting" / "conftest.py"))
 
@@ -29,7 +28,7 @@ def outputs() -> dict[str, Any]:
         "parameters": parameters,
         "params:experiment": "digits",
         "params:seed": 3,
-        "params:space": SpaceParameters(),
+        "params:space": MAKERS["SPACE"],
         "params:report": ReportParameters(atlas_bins=20),
     }
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})

@@ -39,6 +39,7 @@ def run_stages(work: Path) -> dict[str, Any]:
         "train_images": images,
         "validation_images": images,
         "image_description": description.model_dump(mode="json"),
+        "budgets_checked": {"feasible": True},
         "cost_table": count_parts(make_space(SPACE, description.input_shape, 2)),
         "params:space": SPACE,
         "params:supernet": SupernetParameters(training=TrainingParameters(epochs=2, batch_size=20)),

@@ -63,7 +63,12 @@ def test_sizes_of_presets():
         for name in ("digits", "nas_bench_macro")
         for space in [preset(name, (3, 32, 32), 10)]
     }
-    assert sizes == {"digits": (4**3 * 5**5, 4 * 21 * 4 * 21 * 4 * 5), "nas_bench_macro": (6561, 3969)}
+    # Four positions of the stem's shape, then one that changes it and one that keeps it; six blocks, and skip.
+    assert sizes == {
+        "digits": (7**4 * 6 * 7, (1 + 6 + 36 + 216 + 1296) * 6 * (1 + 6)),
+        "nas_bench_macro": (6561, 3969),
+    }
+    assert sizes["digits"] == (100_842, 65_310)
     mobile = preset("mobile", (3, 224, 224), 1000)
     assert len(mobile.num_choices) == 21
     assert mobile.size == 6**6 * 7**15

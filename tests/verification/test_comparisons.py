@@ -23,8 +23,8 @@ def test_random_networks_keep_their_budget_and_are_shared_between_budgets() -> N
 
 
 def test_a_small_space_gives_what_it_has() -> None:
-    stages = {"stages": [{"width": 8, "depth": 2}], "choices": ["k3e1", "skip"]}
-    space = make_space(SpaceParameters.model_validate(stages), (1, 8, 8), 10)
+    fields = {"stem_width": 6, "stages": [{"width": 8, "depth": 2}], "choices": ["k3e1", "skip"]}
+    space = make_space(SpaceParameters.model_validate(fields), (1, 8, 8), 10)
     drawn = random_networks(space, {"all": [], "none": [Constraint("macs", "max", 1)]}, 5, np.random.default_rng(0))
     assert sorted(drawn["network"]) == ["k3e1-k3e1", "k3e1-skip"]
     assert set(drawn["budget"]) == {"all"}

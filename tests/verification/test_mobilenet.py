@@ -5,10 +5,17 @@ import pytest
 from archatlas.costs.constraints import Constraint
 from archatlas.networks.blocks import MBConv
 from archatlas.networks.counting import count_module
-from archatlas.spaces.presets import preset
+from archatlas.spaces.chain import ChainSpace, Operation, Stage
 from archatlas.verification.mobilenet import mobilenet, scaled_mobilenet
 
-SPACE = preset("digits", (1, 8, 8), 10)
+SPACE = ChainSpace(
+    name="chain",
+    input_shape=(1, 8, 8),
+    num_classes=10,
+    stem_width=6,
+    stages=(Stage(8, 3, 1), Stage(12, 3, 2), Stage(16, 2, 2)),
+    operations=tuple(Operation.parse(name) for name in ("k3e1", "k3e3", "k5e3", "k5e6", "skip")),
+)
 
 
 def test_every_position_is_k3_with_the_largest_expansion_and_every_width_is_scaled() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archatlas.images.description import ImageDescription
+from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.parameters import ProjectParameters
 
 if TYPE_CHECKING:
@@ -23,8 +24,8 @@ if TYPE_CHECKING:
 
 _LIBRARIES_MIB = 900  # Resident memory of the main process once torch, pandas and scikit-learn are loaded.
 _WORKER_MIB = 420  # The same of a process that trains one network.
-_SHARED_PREFIXES = 0.6  # Share of blocks that remain when a sample is walked as a prefix tree.
-_FIT_SECONDS = 4.0  # Scoring all predictors once on 100 networks, and fitting the last one.
+_SHARED_PREFIXES = 0.5  # Share of blocks that remain when a sample is walked as a prefix tree.
+_FIT_SECONDS = 2.5  # Scoring all predictors once on 100 networks, and fitting the last one.
 _TRIAL_SECONDS = 0.4  # One trial of the study on 100 networks.
 _ATLAS_PER_SECOND = 20_000  # benchmarks/map_space.py
 
@@ -49,7 +50,8 @@ class Pace:
 def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
     """Lines that say what the run of ``pipeline`` will do; the images are described by an earlier run, or guessed."""
     settings = ProjectParameters.model_validate(parameters)
-    stages = list(dict.fromkeys(_stage_of(node) for node in pipeline.nodes))
+    asked = {_stage_of(node) for node in pipeline.nodes}
+    stages = [stage for stage in (*STAGES, *EXTRAS) if stage in asked]
     description = _known_images(settings, catalog)
     plans = list(plan_stages(settings, stages, description))
     known = sum(plan.seconds for plan in plans if plan.seconds is not None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, field_validator, model_validator
 
 
 def _bound(value: Any) -> float | str:
@@ -59,7 +59,9 @@ class SearchParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     budgets: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")], Budget] = Field(
-        default_factory=lambda: {"small": Budget(max_macs="30%")}, min_length=1, description="bounds by budget name"
+        default_factory=lambda: {"small": Budget(max_macs="30%")},
+        min_length=1,
+        description="bounds by budget name; null takes away a budget that another configuration file names",
     )
     top_k: int = Field(20, ge=1, le=100_000, description="candidates per budget")
     rank_by: Literal["mean", "lower_bound"] = Field(
@@ -70,6 +72,14 @@ class SearchParameters(BaseModel):
         "auto", description="read the atlas, or evolve from it; auto: evolve where it is only a sample of the space"
     )
     evolution: EvolutionParameters = Field(default_factory=EvolutionParameters, description="used by `evolve` only")
+
+    @field_validator("budgets", mode="before")
+    @classmethod
+    def _without_nulls(cls, budgets: Any) -> Any:
+        """Environments are merged key by key, so that a budget of conf/base can be taken away only by a null."""
+        if not isinstance(budgets, dict):
+            return budgets
+        return {name: budget for name, budget in budgets.items() if budget is not None}
 
     @model_validator(mode="after")
     def _bounds_in_order(self) -> SearchParameters:

@@ -77,6 +77,16 @@ def set_threads(device: DeviceParameters) -> None:
         torch.set_num_threads(device.threads)
 
 
+@contextmanager
+def threads_restored() -> Iterator[None]:
+    """Leave the number of CPU threads as it was before the block: other work must sum in the same order as ever."""
+    before = torch.get_num_threads()
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
 def autocast_dtype(precision: str) -> torch.dtype | None:
     """The number format of convolutions and matrix products under ``precision``; None: float32."""
     return {"bf16-mixed": torch.bfloat16, "bf16-true": torch.bfloat16, "16-mixed": torch.float16}.get(precision)

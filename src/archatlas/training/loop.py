@@ -32,7 +32,7 @@ from archatlas.training.checkpoint import (
     save_checkpoint,
 )
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
-from archatlas.training.fabric import make_fabric, set_threads
+from archatlas.training.fabric import make_fabric, set_threads, threads_restored
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.training.schedule import CosineSchedule
 from archatlas.training.seeds import mixed_seed
@@ -120,7 +120,8 @@ def train(
     if resumed is not None and len(resumed.curve) == training.epochs:
         network.load_state_dict(dict(resumed.network))
         return resumed.curve
-    curve, weights = make_fabric(device).launch(partial(_train_here, job=job, resumed=resumed))
+    with threads_restored():
+        curve, weights = make_fabric(device).launch(partial(_train_here, job=job, resumed=resumed))
     if not math.isfinite(curve[-1]["loss"]):
         raise ArchatlasError(
             f"training diverged: the loss is {curve[-1]['loss']} in epoch {curve[-1]['epoch']}. Lower `learning_rate` "

@@ -22,7 +22,7 @@ from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.training.checkpoint import package_version
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
-from archatlas.training.fabric import torch_device
+from archatlas.training.fabric import threads_restored, torch_device
 from archatlas.training.loop import train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
@@ -138,11 +138,11 @@ class Trainings:
             for job in jobs:
                 yield _train_one(job, train, validation, setting, store)
             return
-        # On the CPU even a single worker is a process of its own: threads and settings of this one stay as they are.
         import joblib
 
         workers = min(self.workers or os.cpu_count() or 1, len(jobs))
-        with joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        # A single worker is no process of its own: this one then trains on one thread, and has its threads back after.
+        with threads_restored(), joblib.parallel_config(backend="loky", inner_max_num_threads=1):
             parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
             yield from parallel(joblib.delayed(_train_one)(job, train, validation, setting, store) for job in jobs)
 

@@ -1,0 +1,213 @@
+"""The project as a user meets it: the whole chain on a tiny configuration, its parameters, its messages."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import typing
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import yaml
+from kedro.framework.session import KedroSession
+from kedro.framework.startup import bootstrap_project
+from pydantic import BaseModel
+
+from archatlas.pipeline_registry import STAGES, register_pipelines
+from archatlas.pipelines.parameters import ProjectParameters
+
+SCHEDULE = {"epochs": 1, "batch_size": 128}
+TINY: dict[str, Any] = {
+    "experiment": "tiny",
+    "supernet": {"training": SCHEDULE},
+    "sample": {"architectures": 40},
+    "evaluation": {"calibration_images": 64},
+    "tuning": {"trials": 2, "families": ["ridge"]},
+    "predictor": {"folds": 2, "gcn": {"epochs": 20, "ensemble": 3}},
+    "space": {"stages": [{"width": 8, "depth": 2}, {"width": 8, "depth": 1, "stride": 2}]},
+    "costs": {"latency": {"calls": 10, "check_networks": 2}},
+    "search": {"budgets": {"small": {"max_macs": "60%"}, "fast": {"max_latency_ms": "90%"}, "large": None}},
+    "verification": {
+        "top_k": 2,
+        "seeds": 1,
+        "random_networks": 1,
+        "workers": 1,
+        "training": SCHEDULE,
+        "audit": {"networks": 4, "training": SCHEDULE},
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A checkout of its own: the code and configuration of this one, and no data."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(repository / "pyproject.toml", folder)
+    shutil.copytree(repository / "conf", folder / "conf")
+    shutil.copytree(repository / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    bootstrap_project(folder)
+    return folder
+
+
+def kedro_run(project: Path, *pipelines: str, **parameters: Any) -> None:
+    with KedroSession.create(project_path=project, runtime_params=TINY | parameters) as session:
+        session.run(pipeline_names=list(pipelines))
+
+
+@pytest.fixture(scope="module")
+def finished(project: Path) -> Path:
+    """The project after a whole run of experiment ``tiny``; its latency table is one that was measured before."""
+    kedro_run(project, "prepare_images", "measure_costs", experiment="measured")
+    kedro_run(project, **imported_latency(project))
+    return project
+
+
+def imported_latency(project: Path) -> dict[str, Any]:
+    table = project / "data" / "03_primary" / "measured" / "latency_table.parquet"
+    return {"costs": {"latency": {"source": "imported", "table": str(table)}}}
+
+
+def tables(project: Path, experiment: str) -> dict[str, str]:
+    """A digest of every intermediate, but those of times."""
+    files = sorted(file for layer in range(2, 8) for file in project.glob(f"data/0{layer}_*/{experiment}/**/*.*"))
+    return {
+        str(file.relative_to(project)).replace(f"/{experiment}/", "/"): hashlib.sha256(file.read_bytes()).hexdigest()
+        for file in files
+        if file.is_file() and "speed" not in file.name
+    }
+
+
+def test_the_chain_runs_from_images_to_a_report(finished: Path) -> None:
+    metrics = json.loads((finished / "data/08_reporting/tiny/metrics.json").read_text())
+    assert metrics["space"] == {"name": "digits", "size": 7 * 7 * 6, "networks": (1 + 6 + 36) * 6}
+    assert metrics["evaluations"]["count"] == 40 * 2 * 2
+    assert metrics["audit"]["count"] == 4
+    assert metrics["export"]["max_abs_difference"] <= 1e-4
+    assert {winner["budget"]: winner["status"] for winner in metrics["winners"]}["small"] == "found"
+    assert "<html" in (finished / "data/08_reporting/tiny/report.html").read_text()
+
+
+def test_every_network_of_the_space_has_a_row_in_the_atlas(finished: Path) -> None:
+    atlas = pd.read_parquet(finished / "data/07_model_output/tiny/atlas.parquet")
+    assert len(atlas) == atlas["network"].nunique() == (1 + 6 + 36) * 6
+
+
+def test_the_same_seed_gives_the_same_tables_and_models(finished: Path) -> None:
+    kedro_run(finished, experiment="again", **imported_latency(finished))
+    first, second = tables(finished, "tiny"), tables(finished, "again")
+    assert len(first) > 35
+    assert {name for name in first if first[name] != second.get(name)} == set()
+
+
+NARROW = {"small": None, "fast": None, "large": None, "narrow": {"max_params": "20%"}}
+
+
+def test_another_budget_needs_the_search_alone(finished: Path) -> None:
+    atlas = (finished / "data/07_model_output/tiny/atlas.parquet").stat().st_mtime_ns
+    kedro_run(finished, "search", search={"budgets": NARROW}, **imported_latency(finished))
+    candidates = pd.read_parquet(finished / "data/07_model_output/tiny/candidates.parquet")
+    assert set(candidates["budget"]) == {"narrow"}
+    assert (finished / "data/07_model_output/tiny/atlas.parquet").stat().st_mtime_ns == atlas
+
+
+def test_the_winner_loads_in_one_line_and_names_a_class(finished: Path) -> None:
+    import numpy as np
+
+    import archatlas
+
+    network = archatlas.load_network(finished / "data/08_reporting/tiny/networks/small")
+    answer = network.predict(np.zeros((20, 30), dtype=np.uint8))
+    assert answer.name in set("0123456789")
+    assert 0.1 <= answer.probability <= 1
+
+
+def test_annotations_of_all_nodes_resolve() -> None:
+    """One that does not would turn Kedro's validation of that node's parameters off in silence."""
+    for node in register_pipelines()["__default__"].nodes:
+        hints = typing.get_type_hints(node.func)
+        assert "return" in hints, node.name
+
+
+def test_stages_are_pipelines_of_their_own() -> None:
+    registered = register_pipelines()
+    assert set(STAGES) <= set(registered)
+    assert len(registered["__default__"].nodes) == sum(len(registered[stage].nodes) for stage in STAGES)
+
+
+def test_every_parameter_stands_in_the_configuration(repository: Path) -> None:
+    files = sorted((repository / "conf" / "base").glob("parameters*.yml"))
+    configured: dict[str, Any] = {}
+    for file in files:
+        configured |= yaml.safe_load(file.read_text().replace("${globals:experiment}", "digits")) or {}
+    assert list(missing(ProjectParameters, configured)) == []
+    ProjectParameters.model_validate(configured)
+
+
+def missing(model: type[BaseModel], values: dict[str, Any], where: str = "") -> typing.Iterator[str]:
+    for name, field in model.model_fields.items():
+        if name not in values:
+            yield where + name
+        elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from missing(field.annotation, values[name], f"{where}{name}.")
+
+
+@pytest.mark.parametrize("environment", ["image_folder", "cifar10"])
+def test_environments_hold_known_parameters_only(repository: Path, environment: str) -> None:
+    values = yaml.safe_load((repository / "conf" / environment / "parameters.yml").read_text())
+    for key, part in values.items():
+        model = typing.get_type_hints(ProjectParameters)[key]
+        if environment == "image_folder" and key == "images":
+            part["path"] = "somewhere"
+        model.model_validate(part)
+
+
+def command(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = os.environ | {"KEDRO_DISABLE_TELEMETRY": "1", "COLUMNS": "200"}
+    return subprocess.run(
+        [sys.executable, "-m", "kedro", *arguments], cwd=project, env=environment, capture_output=True, text=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--params", "supernet.trainin.epochs=3"], "`supernet.trainin` is not a parameter; did you mean `training`?"),
+        (
+            ["--params", "supernet.strategy=fairr"],
+            "`supernet.strategy`: input should be 'uniform'",
+        ),
+        (["--env", "image_folder", "--params", "images.path=nowhere"], "nowhere"),
+        (["--env", "image_folder"], "images.path is needed"),
+        (["--pipelines", "fit_predictr"], "fit_predictor"),
+        (["--pipelines", "fit_predictor", "--params", "experiment=unheard-of"], "architecture_graphs"),
+        (["--params", "device.accelerator=cuda"], "`device.accelerator` is cuda"),
+    ],
+)
+def test_a_mistake_gets_one_message_and_no_traceback(project: Path, arguments: list[str], message: str) -> None:
+    import torch
+
+    if "cuda" in message and torch.cuda.is_available():
+        pytest.skip("this machine has the accelerator that should be missing")
+    answer = command(project, "run", *arguments)
+    assert answer.returncode == 1
+    assert message in answer.stderr
+    assert "Traceback" not in answer.stderr + answer.stdout
+
+
+def test_python_snippets_of_the_readme_run(finished: Path, repository: Path, tmp_path: Path) -> None:
+    from PIL import Image
+
+    snippets = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(), flags=re.DOTALL)
+    assert snippets
+    Image.new("L", (16, 16)).save(tmp_path / "image.png")
+    networks = finished / "data/08_reporting/tiny/networks"
+    for snippet in snippets:
+        code = snippet.replace("data/08_reporting/digits/networks", networks.as_posix())
+        subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)
