@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kedro.io import DataCatalog, MemoryDataset
+
+from archatlas.images.description import ImageDescription
+from archatlas.pipeline_registry import STAGES, register_pipelines
+from archatlas.pipelines.parameters import ProjectParameters
+from archatlas.pipelines.plan import describe_run, duration, plan_stages
+
+IMAGES = ImageDescription(
+    class_names=("no", "yes"),
+    channels=1,
+    image_size=8,
+    mean=(0.5,),
+    std=(0.5,),
+    splits={"train": 640, "validation": 100, "test": 100},
+    source="folder",
+)
+
+
+@pytest.fixture
+def configured(repository: Path) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for file in sorted((repository / "conf" / "base").glob("parameters*.yml")):
+        values |= yaml.safe_load(file.read_text().replace("${globals:experiment}", "digits")) or {}
+    return values
+
+
+def test_training_is_counted_in_steps_of_the_measured_pace(configured: dict[str, Any]) -> None:
+    configured["supernet"] |= {"seeds": 3, "strategy": "sandwich"}
+    configured["supernet"]["training"] |= {"epochs": 10, "batch_size": 64}
+    settings = ProjectParameters.model_validate(configured)
+    twice = configured | {"supernet": configured["supernet"] | {"seeds": 6}}
+    (once,) = plan_stages(settings, ["train_supernet"], IMAGES)
+    assert once.what == "3 super-networks, 10 epochs each, sandwich paths"
+    assert once.seconds is not None
+    assert once.seconds > 0
+    (more,) = plan_stages(ProjectParameters.model_validate(twice), ["train_supernet"], IMAGES)
+    assert more.what.startswith("6 super-networks")
+
+
+def test_what_depends_on_images_that_are_not_known_yet_is_not_guessed(configured: dict[str, Any]) -> None:
+    configured["images"] |= {"source": "folder", "path": "somewhere"}
+    plans = {
+        plan.stage: plan.seconds for plan in plan_stages(ProjectParameters.model_validate(configured), STAGES, None)
+    }
+    assert plans["train_supernet"] is plans["evaluate_subnets"] is plans["verify_candidates"] is None
+    assert plans["search"] is not None
+
+
+def test_the_run_is_described_before_it_starts_in_the_order_of_the_stages(configured: dict[str, Any]) -> None:
+    catalog = DataCatalog({"image_description": MemoryDataset(IMAGES.model_dump(mode="json"))})
+    pipelines = register_pipelines()
+    lines = describe_run(configured, pipelines["search"] + pipelines["report"] + pipelines["map_space"], catalog)
+    assert lines[0].startswith("Experiment 'digits': 3 stages, about ")
+    assert [line.split()[0] for line in lines[1:]] == ["map_space", "search", "report"]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(0.2, "1 s"), (42.4, "42 s"), (240, "4 min"), (5399, "90 min"), (9000, "2.5 h")]
+)
+def test_durations_are_rounded_for_people(seconds: float, words: str) -> None:
+    assert duration(seconds) == words
