@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint nightly benchmarks viz notebook clean
+.PHONY: run test lint nightly benchmarks viz clean
 
 run: .venv/installed
 	$(BIN)/kedro run
@@ -25,10 +25,6 @@ benchmarks: .venv/installed
 
 viz: .venv/installed
 	$(BIN)/kedro viz
-
-notebook: .venv/installed
-	$(BIN)/python -m ipykernel install --sys-prefix --name archatlas >/dev/null
-	$(BIN)/python -m nbclient.cli notebooks/explore_run.ipynb
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

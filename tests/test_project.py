@@ -128,6 +128,17 @@ def test_the_winner_loads_in_one_line_and_names_a_class(finished: Path) -> None:
     assert 0.1 <= answer.probability <= 1
 
 
+def test_the_notebook_reads_a_finished_run(finished: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import nbformat
+    from nbclient import NotebookClient
+
+    monkeypatch.setenv("ARCHATLAS_EXPERIMENT", "tiny")
+    notebook = nbformat.read(repository / "notebooks" / "explore_run.ipynb", as_version=4)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(finished)}}).execute()
+    shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert sum(output.output_type in ("execute_result", "display_data") for output in shown) >= 4
+
+
 def test_annotations_of_all_nodes_resolve() -> None:
     """One that does not would turn Kedro's validation of that node's parameters off in silence."""
     for node in register_pipelines()["__default__"].nodes:

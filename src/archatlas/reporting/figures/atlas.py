@@ -79,7 +79,7 @@ def figure_atlas(
         xaxis={"title": {"text": COST_TITLES[cost]}, "type": "log" if is_wide(costs) else "linear", "showgrid": False},
         yaxis={
             "title": {"text": "predicted score" + (" (super-network accuracy)" if percent else " (minus log loss)")},
-            "tickformat": ".0%" if percent else None,
+            "tickformat": ".2~%" if percent else None,
             "showgrid": False,
         },
     )

@@ -141,7 +141,7 @@ def figure_predicted_against_measured(
         )
     if len(trained):
         figure.add_trace(_winners_trace(trained, winners), row=1, col=len(panels))
-    form = ".0%" if target == "accuracy" else None
+    form = ".2~%" if target == "accuracy" else None
     figure.update_xaxes(tickformat=form, title={"text": "score"}, nticks=6)
     figure.update_yaxes(tickformat=".1%", nticks=7)
     figure.update_yaxes(title={"text": "validation accuracy, trained alone"}, col=1)
