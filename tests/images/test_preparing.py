@@ -431,3 +431,15 @@ def test_cifar10_from_parquet(benchmark_data: Path):
     assert prepared.description.input_shape == (3, 32, 32)
     assert sizes(prepared) == (450, 50, 100)
     assert set(prepared.class_counts.query("split == 'test'")["images"]) == {10}
+
+
+@pytest.mark.nightly
+def test_the_whole_of_cifar10_has_the_published_statistics(benchmark_data: Path):
+    folder = benchmark_data / "cifar10"
+    if not folder.exists():
+        pytest.skip(f"no CIFAR-10 copy in {folder}")
+    prepared = read_parquet(folder, image_size=32, validation_fraction=0.1)
+    # The copies of an image within CIFAR-10's own test split and training split are left out of training.
+    assert len(prepared.test) == 10_000
+    assert 49_900 <= len(prepared.train) + len(prepared.validation) <= 50_000
+    assert prepared.description.mean == pytest.approx((0.4914, 0.4822, 0.4465), abs=2e-3)
