@@ -1,14 +1,14 @@
 """How near evolution comes to the enumerated winner, on the enumerable digits preset.
 
-Objectives over all 141,120 networks: a synthetic score (random effects of the choices and of all pairs of them, plus
+Objectives over all 65,310 networks: a synthetic score (random effects of the choices and of all pairs of them, plus
 the logarithm of the MACs), and what a ridge and a GCN make of it when fitted to a noisy sample. Budgets are upper
 bounds on MACs, as parts of the space's range. Every seed evolves anew with the default settings of `search.evolution`.
 
 Regret is the enumerated winner's objective less the evolved one's, in standard deviations of the objective over the
 networks of the budget. The target is a regret of at most 0.1 in 19 of 20 seeds.
 
-    python benchmarks/evolution.py            # minutes
-    python benchmarks/evolution.py --quick    # some seconds: a check that it works
+    python -m benchmarks.evolution            # minutes
+    python -m benchmarks.evolution --quick    # some seconds: a check that it works
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class ImagesParameters(BaseModel):
         description="regular expression searched in the file's path; images with the same first group are not split",
     )
     validation_fraction: float = Field(
-        0.3, gt=0, lt=1, description="share of the images to be split that goes to validation, where none is given"
+        0.25, gt=0, lt=1, description="share of the images to be split that goes to validation, where none is given"
     )
     test_fraction: float = Field(
         0.25, gt=0, lt=1, description="share of the images to be split that goes to the test, where none is given"
