@@ -4,7 +4,7 @@ Both run in this process, on the same threads. The rival is what one would write
 per architecture, a DataLoader, and an ensemble of GCNs of equal width and depth with forward and reverse convolutions.
 It maps a part of the space (its speed does not depend on how much). Peak memory is read before the rival begins.
 
-    python benchmarks/map_space.py --space digits --threads 2
+    python -m benchmarks.map_space --space digits --threads 2
 """
 
 from __future__ import annotations

@@ -10,8 +10,8 @@ layout.
 - bound: each part's time for both streams, measured alone, summed over all paths and divided by the sum over the prefix
   tree. It is the speed-up of a walk that costs nothing but the blocks. The target is 80% of it.
 
-    python benchmarks/prefix_evaluation.py                 # long: all names at each size and precision
-    python benchmarks/prefix_evaluation.py --quick         # some seconds, 243 names: a check that it works
+    python -m benchmarks.prefix_evaluation                 # long: all names at each size and precision
+    python -m benchmarks.prefix_evaluation --quick         # some seconds, 243 names: a check that it works
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Seconds and peak memory of each stage of a finished run: ``python benchmarks/stages.py [EXPERIMENT or FILE]``."""
+"""Seconds and peak memory of each stage of a finished run: ``python -m benchmarks.stages [EXPERIMENT or FILE]``."""
 
 from __future__ import annotations
 
