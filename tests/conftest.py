@@ -6,6 +6,11 @@ import os
 from pathlib import Path
 
 import pytest
+import torch
+
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.spaces.chain import ChainSpace, Operation, Stage
 
 os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "1")
 
@@ -25,3 +30,42 @@ def benchmark_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"no benchmark data in {folder} (set ARCHATLAS_BENCHMARK_DATA)")
     return folder
+
+
+@pytest.fixture
+def space() -> ChainSpace:
+    """A tiny chain: two stages of two positions."""
+    return ChainSpace(
+        name="tiny",
+        input_shape=(1, 8, 8),
+        num_classes=3,
+        stem_width=4,
+        stages=(Stage(4, 2, 1), Stage(6, 2, 2)),
+        operations=tuple(Operation.parse(name) for name in ("k3e1", "k3e2", "skip")),
+        head_width=8,
+    )
+
+
+@pytest.fixture
+def images() -> ImageSplit:
+    """Three classes told apart by which third of the image is bright."""
+    generator = torch.Generator().manual_seed(0)
+    labels = torch.arange(48) % 3
+    pixels = torch.randint(0, 60, (48, 1, 8, 8), generator=generator, dtype=torch.uint8)
+    for index, label in enumerate(labels.tolist()):
+        pixels[index, :, 3 * label : 3 * label + 2] += 180
+    return ImageSplit(pixels, labels)
+
+
+@pytest.fixture
+def description() -> ImageDescription:
+    """What is to be known of ``images``."""
+    return ImageDescription(
+        class_names=("top", "middle", "bottom"),
+        channels=1,
+        image_size=8,
+        mean=(0.3,),
+        std=(0.3,),
+        splits={"train": 48},
+        source="test",
+    )
