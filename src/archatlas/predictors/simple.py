@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from archatlas.encodings.batch import ArchitectureBatch
@@ -10,14 +12,15 @@ from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import Floats
 
 
-class _LinePredictor:
+class _LinePredictor(ABC):
     """``intercept + slope * x`` by least squares; the standard deviation is that of its residuals."""
 
     def __init__(self) -> None:
         self._line: Floats | None = None
 
+    @abstractmethod
     def _known(self, batch: ArchitectureBatch) -> Floats:
-        raise NotImplementedError
+        """What the predictor goes by, ``[n]``."""
 
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
         x, score = self._known(batch), evaluations.score
