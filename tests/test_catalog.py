@@ -1,0 +1,85 @@
+"""The project's catalog: what a run makes is versioned, what it works in is not, and no misspelt name passes."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import pytest
+from kedro.config import OmegaConfigLoader
+from kedro.io import AbstractVersionedDataset, DataCatalog
+
+from archatlas.pipeline_registry import register_pipelines
+
+WORK_FOLDERS = {"work_folder", "run_records", "current_results"}
+INPUTS = {*WORK_FOLDERS, "experiments"}
+
+
+@pytest.fixture(scope="module")
+def config(repository: Path) -> dict[str, Any]:
+    loader = OmegaConfigLoader(
+        str(repository / "conf"), base_env="base", default_run_env="local", runtime_params={"experiment": "mine"}
+    )
+    entries: dict[str, Any] = loader["catalog"]
+    return entries
+
+
+@pytest.fixture(scope="module")
+def catalog(config: dict[str, Any]) -> DataCatalog:
+    return DataCatalog.from_config(config, save_version="v1")
+
+
+def test_what_nodes_make_is_in_the_catalog_and_versioned(catalog: DataCatalog) -> None:
+    made = {name for pipeline in register_pipelines().values() for name in pipeline.all_outputs()}
+    assert set(catalog) == made | INPUTS | {"manifest"}
+    for name in set(catalog) - INPUTS:
+        dataset = catalog[name]
+        assert isinstance(dataset, AbstractVersionedDataset), name
+        assert dataset.resolve_save_version() == "v1", name
+
+
+def test_there_are_names_only_and_no_patterns_that_a_misspelt_name_would_match(config: dict[str, Any]) -> None:
+    assert [name for name in config if "{" in name] == []
+
+
+def test_volatile_is_what_tells_of_runs_and_not_of_results(catalog: DataCatalog) -> None:
+    volatile = {name for name in catalog if (catalog[name].metadata or {}).get("incremental") == "volatile"}
+    assert volatile == WORK_FOLDERS | {"manifest"}
+
+
+def test_every_result_has_its_layer_and_a_place_of_its_own_in_the_experiment(
+    catalog: DataCatalog, config: dict[str, Any]
+) -> None:
+    results = set(catalog) - INPUTS
+    assert all(catalog[name].metadata["kedro-viz"]["layer"] for name in results)
+    places = {name: PurePosixPath(config[name]["filepath"]) for name in catalog}
+    assert {place.parts[0] for place in places.values()} == {"data"}
+    assert {(place.parts[2], len(place.parts)) for name, place in places.items() if name in results} == {("mine", 4)}
+    assert {places[name].as_posix() for name in WORK_FOLDERS} == {
+        f"data/{name}/mine" for name in ("work", "records", "current")
+    }
+    # Links to the current results lie in one folder.
+    assert max(Counter(place.name for name, place in places.items() if name in results).values()) == 1
+
+
+def test_making_all_of_the_catalog_imports_no_heavy_library(config: dict[str, Any], repository: Path) -> None:
+    code = (
+        "import json, sys; from kedro.io import DataCatalog; "
+        "catalog = DataCatalog.from_config(json.load(sys.stdin)); print(len([catalog[name] for name in catalog])); "
+        "heavy = {'torch', 'pandas', 'pyarrow', 'plotly', 'safetensors'} & set(sys.modules); assert not heavy, heavy"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        input=json.dumps(config),
+        env=os.environ | {"PYTHONPATH": str(repository / "src")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert int(done.stdout) > 40
