@@ -20,16 +20,16 @@ from archatlas.predictors.parameters import (
 )
 from archatlas.predictors.protocol import Predictor, State
 
-_FAMILIES: dict[str, tuple[str, str, type[BaseModel]]] = {
-    "constant": ("simple", "ConstantPredictor", ConstantSettings),
-    "gcn": ("gcn", "GCNPredictor", GCNSettings),
-    "gp": ("gaussian_process", "GaussianProcessPredictor", GaussianProcessSettings),
-    "lightgbm": ("gradient_boosting", "LightGBMPredictor", LightGBMSettings),
-    "macs": ("simple", "MacsPredictor", CostSettings),
-    "params": ("simple", "ParamsPredictor", CostSettings),
-    "ridge": ("ridge", "RidgePredictor", RidgeSettings),
+_FAMILIES: dict[str, tuple[str, type[BaseModel]]] = {
+    "constant": ("archatlas.predictors.simple:ConstantPredictor", ConstantSettings),
+    "gcn": ("archatlas.predictors.gcn:GCNPredictor", GCNSettings),
+    "gp": ("archatlas.predictors.gaussian_process:GaussianProcessPredictor", GaussianProcessSettings),
+    "lightgbm": ("archatlas.predictors.gradient_boosting:LightGBMPredictor", LightGBMSettings),
+    "macs": ("archatlas.predictors.simple:MacsPredictor", CostSettings),
+    "params": ("archatlas.predictors.simple:ParamsPredictor", CostSettings),
+    "ridge": ("archatlas.predictors.ridge:RidgePredictor", RidgeSettings),
 }
-"""Family to module, class and model of its settings. A new predictor is a file and a line here."""
+"""Family to class, imported when it is made, and model of its settings. A new predictor is a file and a line here."""
 
 PREDICTORS = sorted(_FAMILIES)
 
@@ -41,7 +41,7 @@ def make_predictor(name: str, settings: Mapping[str, Any] | None, seed: int) -> 
     """
     if name not in _FAMILIES:
         raise ArchatlasError(f"`predictor.name`: there is no predictor {name!r}{nearest(name, PREDICTORS)}")
-    module, class_name, model = _FAMILIES[name]
+    path, model = _FAMILIES[name]
     unknown = sorted(set(settings or {}) - set(model.model_fields))
     if unknown:
         hint = nearest(unknown[0], model.model_fields)
@@ -53,7 +53,8 @@ def make_predictor(name: str, settings: Mapping[str, Any] | None, seed: int) -> 
         place = ".".join(str(part) for part in first["loc"])
         message = f"`predictor.{name}.{place}`: {first['msg']}, but got {first['input']!r}"
         raise ArchatlasError(message) from error
-    predictor: Predictor = getattr(import_module(f"archatlas.predictors.{module}"), class_name)(validated, seed)
+    module, class_name = path.split(":")
+    predictor: Predictor = getattr(import_module(module), class_name)(validated, seed)
     return predictor
 
 

@@ -109,7 +109,7 @@ def make_standalone(
     space: SearchSpace, architecture: str, weights: Mapping[str, Tensor], images: ImageDescription, budget: str
 ) -> StandaloneNetwork:
     """One architecture of ``space`` with trained ``weights`` (a state dict of the built network)."""
-    from archatlas import __version__
+    from archatlas._version import __version__
 
     document = NetworkDocument(
         archatlas_version=__version__,

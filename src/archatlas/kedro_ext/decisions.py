@@ -1,0 +1,231 @@
+"""Whether a node has to run again, and why.
+
+A node runs again if and only if something that it depends on changed (its code and the code that this reaches, the
+parameters that it reads, the content of its inputs, the versions of the libraries that the code imports, what it
+declares with :func:`archatlas.kedro_ext.dependencies.depends_on`), or an output is missing or damaged.
+"""
+
+from __future__ import annotations
+
+import platform
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+from uuid import uuid4
+
+from kedro.io import DatasetError
+from kedro.io.core import VersionNotFoundError, is_parameter
+
+from archatlas.kedro_ext import versions
+from archatlas.kedro_ext.dependencies import dependencies_of, named_path
+from archatlas.kedro_ext.digests import FileDigests
+from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, RecordStore, fingerprint
+from archatlas.kedro_ext.source_code import Reach, SourceCode
+
+if TYPE_CHECKING:
+    from kedro.io import CatalogProtocol
+    from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Decision:
+    """``run``, ``reuse`` (what ``record`` names), or ``wait``: known once nodes before it have run."""
+
+    node: Node
+    action: Literal["run", "reuse", "wait"]
+    reasons: tuple[str, ...]
+    key: str = ""
+    parts: Mapping[str, Any] | None = None
+    record: NodeRecord | None = None
+
+
+class Decider:
+    """Decides for the nodes of one pipeline, in their order; it is told what each node left."""
+
+    def __init__(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], folder: Path) -> None:
+        self.records = RecordStore(folder)
+        self.digests = FileDigests(folder / "digests.json")
+        self._current = CurrentResults(folder).load()
+        self._catalog = catalog
+        self._makers = {name: node for node in pipeline.nodes for name in node.outputs}
+        self._chosen = versions.named_by_user(catalog)
+        self._settled: dict[str, Artifact] = {}
+        self._source: dict[str, SourceCode] = {}
+        self._reaches: dict[Any, Reach] = {}
+
+    def forecast(self, pipeline: Pipeline) -> list[Decision]:
+        """What will run, before anything does. What a running node leaves is not known, so nodes after it wait."""
+        decisions: list[Decision] = []
+        settled = dict(self._settled)
+        for node in pipeline.nodes:
+            decision = self.decide(node)
+            decisions.append(decision)
+            if decision.action == "reuse" and decision.record is not None:
+                self._settled.update(decision.record.outputs)
+        self._settled = settled
+        return decisions
+
+    def decide(self, node: Node) -> Decision:
+        """Run or reuse; wait if an input is made by a node that is not settled."""
+        parts = self._parts(node)
+        pending = [name for name in self._inputs(node) if self._is_pending(name)]
+        newest = self.records.newest(node.name)
+        if pending:
+            known = tuple(differences(newest.parts, parts, ignore=pending)) if newest else ("it never ran here",)
+            makers = ", ".join(dict.fromkeys(self._makers[name].name for name in pending))
+            return Decision(node, "run", known) if known else Decision(node, "wait", (f"it depends on {makers}",))
+        key = fingerprint(parts)
+        record = self.records.find(node.name, key)
+        if record is None:
+            reasons = tuple(differences(newest.parts, parts)) if newest else ("it never ran here",)
+            return Decision(node, "run", reasons or ("it has no record of this state",), key, parts)
+        broken = tuple(self._broken(record))
+        if not node.outputs:
+            broken = ("it has no outputs",)
+        if broken:
+            return Decision(node, "run", broken, key, parts)
+        return Decision(node, "reuse", (f"nothing changed since {record.session}",), key, parts, record)
+
+    def settle(self, outputs: Mapping[str, Artifact]) -> None:
+        """These outputs stand from now on."""
+        self._settled.update(outputs)
+
+    def artifact(self, name: str, *, afresh: bool = False) -> Artifact | None:
+        """An input as it lies there now (None: it has no files); raises DatasetError if it is missing or damaged."""
+        dataset = versions.dataset(self._catalog, name)
+        expected = None if name in self._chosen else self._settled.get(name) or self._current.get(name)
+        try:
+            version = expected.version if expected else versions.load_version(dataset)
+            found = versions.artifact_of(dataset, version, self.digests, afresh=afresh)
+        except (FileNotFoundError, VersionNotFoundError):
+            place = expected.path if expected else versions.path_of(dataset, None)
+            raise DatasetError(
+                f"`{name}` is missing ({place}), and no node of this run makes it. Run the pipeline that does, or "
+                "`kedro run` for everything."
+            ) from None
+        if found and expected and found.sha256 != expected.sha256:
+            raise DatasetError(
+                f"`{name}` is damaged: {found.path} is not what was saved there (it was cut short, changed or edited). "
+                "Run the pipeline that makes it, or `kedro run` for everything: what is damaged is made again."
+            )
+        return found
+
+    def reach(self, node: Node) -> Reach:
+        """The code that the node's function reaches, as it was when first asked for."""
+        function = node.func
+        if function not in self._reaches:
+            package = getattr(function, "func", function).__module__.split(".")[0]
+            source = self._source.setdefault(package, SourceCode(package))
+            self._reaches[function] = source.reached_by(function)
+        return self._reaches[function]
+
+    def _parts(self, node: Node) -> dict[str, Any]:
+        reach = self.reach(node)
+        parameters = {
+            name: plain(versions.dataset(self._catalog, name).load()) for name in node.inputs if is_parameter(name)
+        }
+        declared = dependencies_of(node.func)
+        named = {name: named_path(parameters, name) for name in declared.files}
+        return {
+            "node": [node.name, plain(node._inputs), list(node.outputs)],
+            "code": reach.code,
+            "libraries": {**reach.libraries, "python": platform.python_version().rpartition(".")[0]},
+            "parameters": parameters,
+            "inputs": {name: self._input_digest(name) for name in self._inputs(node)},
+            "files": {name: self._file_digest(path) for name, path in named.items() if path is not None},
+            "states": [state() for state in declared.states],
+        }
+
+    def _inputs(self, node: Node) -> list[str]:
+        """Inputs whose content counts."""
+        return [
+            name
+            for name in dict.fromkeys(node.inputs)
+            if not is_parameter(name) and not versions.is_volatile(versions.dataset(self._catalog, name))
+        ]
+
+    def _is_pending(self, name: str) -> bool:
+        return name in self._makers and name not in self._settled and name not in self._chosen
+
+    def _input_digest(self, name: str) -> str:
+        if self._is_pending(name):
+            return "not known yet"
+        if (settled := self._settled.get(name)) and not settled.path:
+            return settled.sha256  # In memory: it is known by what made it.
+        artifact = self.artifact(name)
+        # Without files there is nothing to compare, and a node that reads it runs every time.
+        return artifact.sha256 if artifact else f"unknown {uuid4().hex}"
+
+    def _file_digest(self, path: Path) -> str:
+        return self.digests.of(path).sha256 if path.exists() else "missing"
+
+    def _broken(self, record: NodeRecord) -> Iterator[str]:
+        for name, artifact in record.outputs.items():
+            if not artifact.path:
+                continue
+            try:
+                found = versions.artifact_of(versions.dataset(self._catalog, name), artifact.version, self.digests)
+            except FileNotFoundError:
+                yield f"its output {name} is missing ({artifact.path})"
+                continue
+            if found is None or found.sha256 != artifact.sha256:
+                yield f"its output {name} is damaged ({artifact.path} is not what was saved)"
+
+
+def differences(before: Mapping[str, Any], now: Mapping[str, Any], ignore: Sequence[str] = ()) -> Iterator[str]:
+    """What changed between two states of a node, in words; inputs in ``ignore`` aside."""
+    yield from _code_changes(before.get("code", {}), now["code"])
+    for name, old, new in _changes(before.get("libraries", {}), now["libraries"]):
+        yield f"library {name}: {old} -> {new}"
+    for key, old, new in _changes(_flat(before.get("parameters", {})), _flat(now["parameters"])):
+        yield f"parameter {key.removeprefix('params:')}: {_short(old)} -> {_short(new)}"
+    for name, old, _ in _changes(before.get("inputs", {}), now["inputs"]):
+        if name not in ignore:
+            yield f"its input {name} has other content" if old is not None else f"it has a new input, {name}"
+    for name, *_ in _changes(before.get("files", {}), now["files"]):
+        yield f"files under the parameter {name} changed"
+    if before.get("states") != now["states"]:
+        yield f"the machine is another: {_short(before.get('states'))} -> {_short(now['states'])}"
+    if before.get("node") != now["node"]:
+        yield "its inputs or outputs were renamed"
+
+
+def _code_changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
+    changed = [name for name, *_ in _changes(before, now)]
+    if changed:
+        more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
+        yield f"code of {', '.join(changed[:_SHOWN])}{more} changed"
+
+
+def _changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+    for key in sorted({*before, *now}):
+        if before.get(key) != now.get(key):
+            yield key, before.get(key), now.get(key)
+
+
+def _flat(value: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(value, Mapping) or not value:
+        return {prefix.rstrip("."): value} if prefix else {}
+    return {key: leaf for name, inner in value.items() for key, leaf in _flat(inner, f"{prefix}{name}.").items()}
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def plain(value: Any) -> Any:
+    """A parameter as JSON holds it: models and data classes as their fields."""
+    if hasattr(value, "model_dump"):
+        return value.model_dump(mode="json")
+    if is_dataclass(value) and not isinstance(value, type):
+        return plain(asdict(value))
+    if isinstance(value, Mapping):
+        return {str(key): plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one) for one in value]
+    return value if value is None or isinstance(value, str | int | float | bool) else str(value)

@@ -1,0 +1,68 @@
+"""Digests of what lies on disk, kept so that files are not read again while their size and times stand."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from archatlas.storage.atomic import atomic_path
+
+
+@dataclass(frozen=True)
+class Content:
+    """Bytes of a file or a folder, and their SHA-256 (of a folder: over its files' relative paths and digests)."""
+
+    size: int
+    sha256: str
+
+
+class FileDigests:
+    """Digests by path, read from and kept in a JSON file (None: for as long as this object lives).
+
+    A file's digest is trusted while size, inode, time of change of content and of status stand; setting a file's times
+    back changes the last. What no time shows (a disk that lost a bit) is found with ``afresh``.
+    """
+
+    def __init__(self, cache: Path | None = None) -> None:
+        self._cache = cache
+        self._known: dict[str, dict[str, Any]] = {}
+        self._changed = False
+        if cache is not None:
+            # None yet, or damaged: files are then read again.
+            with suppress(OSError, ValueError):
+                self._known = dict(json.loads(cache.read_text()))
+
+    def of(self, path: Path, *, afresh: bool = False) -> Content:
+        """The content of a file or folder; raises FileNotFoundError naming it if there is none."""
+        if not path.is_dir():
+            return self._of_file(path, afresh)
+        digest, size = hashlib.sha256(), 0
+        for file in sorted(one for one in path.rglob("*") if one.is_file()):
+            content = self._of_file(file, afresh)
+            digest.update(f"{file.relative_to(path).as_posix()}\0{content.sha256}\n".encode())
+            size += content.size
+        return Content(size, digest.hexdigest())
+
+    def save(self) -> None:
+        """Keep what is known for the next process."""
+        if self._changed and self._cache is not None:
+            with atomic_path(self._cache) as temporary:
+                temporary.write_text(json.dumps(self._known))
+            self._changed = False
+
+    def _of_file(self, path: Path, afresh: bool) -> Content:
+        status = path.stat()
+        key = str(path.absolute())
+        stamp = [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
+        known = self._known.get(key)
+        if afresh or known is None or known["stamp"] != stamp:
+            with path.open("rb") as file:
+                sha256 = hashlib.file_digest(file, "sha256").hexdigest()
+            known = {"stamp": stamp, "sha256": sha256}
+            self._changed |= self._known.get(key) != known
+            self._known[key] = known
+        return Content(status.st_size, known["sha256"])

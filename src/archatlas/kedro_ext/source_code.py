@@ -1,0 +1,312 @@
+"""Which code a function reaches inside its package, and digests of it that comments and docstrings leave alone.
+
+Of the function's own module only what the function needs counts: itself, the helpers and constants that it names, and
+their imports; so nodes that share a file are told apart. Beyond that, modules count whole. A module is reached
+
+- through an import, at its top or inside a function (but not one under ``TYPE_CHECKING``),
+- through a string that names it (``"package.module"`` or ``"package.module:object"``), as registries load it,
+- as a package above a reached module, whose ``__init__`` Python executes: its own code counts, not what it imports.
+
+A file that a module names by its path, seen from the module's folder, counts byte by byte (a template, a script to be
+copied), and with it the other files of a sub-folder, which may include one another. A module whose name is put together
+while the program runs is not seen.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import inspect
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cache, cached_property, lru_cache, partial
+from importlib import metadata, util
+from pathlib import Path
+from typing import Any
+
+_STARTED = time.time()
+"""When this module was loaded, which is before a runner can load a node's."""
+
+_FILE = re.compile(r"""["']([\w-]+(?:/[\w-]+)*(?:\.[\w-]+)+)["']""")
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Digests of reached code by module (``module:function`` in the function's own) or file; versions of libraries."""
+
+    code: dict[str, str]
+    libraries: dict[str, str]
+    files: frozenset[Path] = field(default=frozenset(), compare=False)
+
+    def edited_since_start(self) -> Path | None:
+        """A file that was edited after this process had started, so that the process may run an older state of it."""
+        return next((file for file in sorted(self.files) if file.stat().st_mtime > _STARTED), None)
+
+
+class SourceCode:
+    """The code of one package as it lies on disk now; made anew to see what has changed since.
+
+    A top-level module that is no package is digested as a file, and what it imports is not followed.
+    """
+
+    def __init__(self, package: str) -> None:
+        spec = util.find_spec(package)
+        if spec is None or spec.origin is None:
+            raise ValueError(f"there is no package {package!r} whose code could be read")
+        self._modules: dict[str, _Module] = {}
+        self._imported: dict[str, tuple[set[str], set[str]]] = {}
+        self._package = package
+        self._is_package = bool(spec.submodule_search_locations)
+
+    def reached_by(self, function: Callable[..., Any]) -> Reach:
+        """What the function reaches; with the whole of its module if it is not defined at the module's top level."""
+        while isinstance(function, partial):
+            function = function.func
+        function = inspect.unwrap(function)
+        home = self._module(function.__module__)
+        name = function.__qualname__
+        if name not in home.bindings:
+            return self.reached_by_modules(home.name)
+        part = home.needed_by(name)
+        return self._reach({f"{home.name}:{name}": home.digest(part)}, home, part)
+
+    def reached_by_modules(self, *names: str) -> Reach:
+        """What these modules reach, themselves included."""
+        found = [self._reach({name: self._module(name).whole}, self._module(name), None) for name in names]
+        code = {name: digest for reach in found for name, digest in reach.code.items()}
+        libraries = {name: version for reach in found for name, version in reach.libraries.items()}
+        return Reach(code, libraries, frozenset[Path]().union(*(reach.files for reach in found)))
+
+    def _reach(self, code: dict[str, str], home: _Module, part: list[ast.stmt] | None) -> Reach:
+        code = dict(code)
+        files = {home.path} | self._attach(home, part, code)
+        waiting, libraries = self._imports(home, part)
+        seen: set[str] = set() if part else {home.name}
+        packages = set(_packages_above(home.name))
+        while waiting:
+            name = waiting.pop()
+            if name in seen:
+                continue
+            seen.add(name)
+            module = self._module(name)
+            code[name] = module.whole
+            files |= {module.path} | self._attach(module, None, code)
+            packages.update(_packages_above(name))
+            if name not in self._imported:
+                self._imported[name] = self._imports(module, None)
+            inside, outside = self._imported[name]
+            waiting |= inside
+            libraries |= outside
+        for name in packages - seen:
+            code[f"{name}.__init__"] = self._module(name).whole
+        versions = {name: _version(name) for name in sorted(libraries)}
+        return Reach(dict(sorted(code.items())), versions, frozenset(files))
+
+    def _imports(self, module: _Module, part: list[ast.stmt] | None) -> tuple[set[str], set[str]]:
+        """Modules of the package, and libraries, that the statements (all of the module's for None) import or name."""
+        if not self._is_package:
+            return set(), set()
+        found = self._graph.find_modules_directly_imported_by(module.name)
+        if part is not None:
+            lines = {line for statement in part for line in range(statement.lineno, (statement.end_lineno or 0) + 1)}
+            found = {
+                name
+                for name in found
+                if any(
+                    detail["line_number"] in lines
+                    for detail in self._graph.get_import_details(importer=module.name, imported=name)
+                )
+            }
+        inside = {name for name in found if _is_in(name, self._package)}
+        named = module.named_modules(self._package, part)
+        outside = found - inside - sys.stdlib_module_names
+        return inside | (named & self._graph.modules), outside
+
+    def _attach(self, module: _Module, part: list[ast.stmt] | None, code: dict[str, str]) -> set[Path]:
+        """Add the digests of the files that the statements name to ``code``; returns the files."""
+        files = module.files if part is None else set(module.named_files(part))
+        for file in files:
+            name = f"{module.name.rpartition('.')[0]}/{file.relative_to(module.path.parent).as_posix()}"
+            code[name] = hashlib.sha256(file.read_bytes()).hexdigest()
+        return files
+
+    def _module(self, name: str) -> _Module:
+        if name not in self._modules:
+            file = _source_file(name)
+            status = file.stat()
+            self._modules[name] = _read_module(name, file, (status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+        return self._modules[name]
+
+    @cached_property
+    def _graph(self) -> Any:
+        import grimp
+
+        return grimp.build_graph(
+            self._package, include_external_packages=True, exclude_type_checking_imports=True, cache_dir=None
+        )
+
+
+@dataclass
+class _Module:
+    """A module's code without docstrings."""
+
+    name: str
+    path: Path
+
+    @cached_property
+    def statements(self) -> list[ast.stmt]:
+        return _without_strings_alone(ast.parse(self._text).body)
+
+    @cached_property
+    def _text(self) -> str:
+        return self.path.read_text(encoding="utf-8")
+
+    @cached_property
+    def bindings(self) -> dict[str, list[ast.stmt]]:
+        """The top-level statements that bind each name."""
+        found: dict[str, list[ast.stmt]] = {}
+        for statement in self.statements:
+            for name in _bound_names(statement):
+                found.setdefault(name, []).append(statement)
+        return found
+
+    def needed_by(self, name: str) -> list[ast.stmt]:
+        """The top-level statements that ``name`` needs: its own, those of the names in it, and those that bind nothing.
+
+        What binds nothing at the top level (a call that registers something) acts when the module is loaded.
+        """
+        waiting = [name, *(used for one in self._acting for used in _used_names(one))]
+        needed = {id(statement) for statement in self._acting}
+        seen: set[str] = set()
+        while waiting:
+            one = waiting.pop()
+            if one in seen:
+                continue
+            seen.add(one)
+            for statement in self.bindings.get(one, ()):
+                needed.add(id(statement))
+                if not isinstance(statement, ast.Import | ast.ImportFrom):
+                    waiting.extend(_used_names(statement))
+        return [statement for statement in self.statements if id(statement) in needed]
+
+    @property
+    def _acting(self) -> list[ast.stmt]:
+        return [statement for statement in self.statements if not _bound_names(statement)]
+
+    def digest(self, part: Iterable[ast.stmt]) -> str:
+        """Of top-level statements; comments, layout and docstrings do not count.
+
+        Imports do not count either: what they bring is digested where it is defined.
+        """
+        digest = hashlib.sha256()
+        for statement in part:
+            if not isinstance(statement, ast.Import | ast.ImportFrom):
+                digest.update(ast.dump(statement).encode())
+        return digest.hexdigest()
+
+    @cached_property
+    def whole(self) -> str:
+        """The digest of all statements."""
+        return self.digest(self.statements)
+
+    @cached_property
+    def files(self) -> set[Path]:
+        """Files that the module names."""
+        return set(self.named_files(self.statements))
+
+    def named_modules(self, package: str, part: Iterable[ast.stmt] | None) -> set[str]:
+        """What may be modules of the package, by the strings of the statements (None: of all)."""
+        if f'"{package}.' not in self._text and f"'{package}." not in self._text:
+            return set()
+        strings = self.strings(self.statements if part is None else part)
+        return {text.split(":")[0] for text in strings if text.startswith(f"{package}.")}
+
+    @staticmethod
+    def strings(part: Iterable[ast.stmt]) -> Iterator[str]:
+        """All string constants of the statements."""
+        for statement in part:
+            for inner in ast.walk(statement):
+                if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
+                    yield inner.value
+
+    def named_files(self, part: Iterable[ast.stmt]) -> Iterator[Path]:
+        """Files that the statements name by their path from the module's folder; with a sub-folder's other files."""
+        folder = self.path.parent
+        candidates = {text for text in _FILE.findall(self._text) if (folder / text).is_file()}
+        for text in self.strings(part) if candidates else ():
+            file = folder / text
+            if text in candidates and file != self.path:
+                yield from [file] if file.parent == folder else (one for one in file.parent.iterdir() if one.is_file())
+
+
+@lru_cache(maxsize=2048)
+def _read_module(name: str, file: Path, stamp: tuple[int, ...]) -> _Module:
+    """The module; parsed once as long as its file stands as ``stamp`` says."""
+    return _Module(name, file)
+
+
+def _without_strings_alone(body: list[ast.stmt]) -> list[ast.stmt]:
+    """The statements without strings that stand alone, which document; what the statements hold is changed in place."""
+    for statement in body:
+        for field_name in ("body", "orelse", "finalbody"):
+            if inner := getattr(statement, field_name, None):
+                setattr(statement, field_name, _without_strings_alone(inner))
+        for branch in [*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]:
+            branch.body = _without_strings_alone(branch.body)
+    return [one for one in body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
+
+
+def _source_file(module: str) -> Path:
+    spec = util.find_spec(module)
+    if spec is None or spec.origin is None:
+        raise ValueError(f"the code of {module} cannot be read")
+    return Path(spec.origin)
+
+
+def _bound_names(statement: ast.stmt) -> set[str]:
+    """Names that a top-level statement binds, those inside of ``if``, ``try``, ``with`` and loops among them."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
+    names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+    inner = [node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.stmt)]
+    return names.union(*(_bound_names(one) for one in inner)) if inner else names
+
+
+def _used_names(statement: ast.stmt) -> set[str]:
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+
+
+def _packages_above(module: str) -> Iterator[str]:
+    while "." in module:
+        module = module.rpartition(".")[0]
+        yield module
+
+
+def _is_in(name: str, package: str) -> bool:
+    return name == package or name.startswith(f"{package}.")
+
+
+@cache
+def _version(library: str) -> str:
+    """The version of the distribution that brings a top-level module; ``unknown`` if none was installed."""
+    try:
+        return metadata.version(library)
+    except metadata.PackageNotFoundError:
+        return metadata.version(name) if (name := _distributions().get(library)) else "unknown"
+
+
+@cache
+def _distributions() -> dict[str, str]:
+    """Distributions by the top-level modules that they install (``metadata.packages_distributions`` takes longer)."""
+    found: dict[str, str] = {}
+    for distribution in metadata.distributions():
+        listed = (distribution.read_text("top_level.txt") or "").split()
+        installed = (distribution.read_text("RECORD") or "").splitlines() if not listed else ()
+        for name in listed or {line.split("/", 1)[0] for line in installed if ".py," in line}:
+            found.setdefault(name, distribution.metadata["Name"])
+    return found

@@ -1,0 +1,334 @@
+"""The incremental runner on a small project of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from kedro.framework.hooks import hook_impl
+from kedro.framework.hooks.manager import _create_hook_manager
+from kedro.io import DataCatalog, DatasetError, MemoryDataset
+from kedro.pipeline import Pipeline, node
+from kedro.runner import SequentialRunner
+
+from archatlas.kedro_ext.incremental import IncrementalRunner, explain
+from archatlas.kedro_ext.versions import CurrentResultsHook
+
+if TYPE_CHECKING:
+    from tests.kedro_ext.conftest import Package
+
+NODES = """
+from {package}.helper import plus
+
+def load(path):
+    return {"numbers": [1, 2, 3]}
+
+def train(numbers, training):
+    from {package}.trainer import fit
+    return [fit(number, training["rate"]) for number in numbers["numbers"]]
+
+def evaluate(model, limit):
+    return sum(number for number in model if number < limit)
+
+def report(score, model):
+    return f"score {plus(score, 0)} of {len(model)}"
+"""
+HELPER = "def plus(a, b):\n    return a + b\n"
+TRAINER = "def fit(number, rate):\n    return number * rate\n"
+
+
+class Listener:
+    """Remembers which nodes ran, which were used again, and why."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.reused: list[str] = []
+        self.reasons: dict[str, str] = {}
+
+    @hook_impl
+    def after_node_settled(self, node: Any, executed: bool, reasons: tuple[str, ...]) -> None:
+        (self.ran if executed else self.reused).append(node.name)
+        self.reasons[node.name] = "; ".join(reasons)
+
+
+class Project:
+    """Four nodes: load -> train -> evaluate -> report."""
+
+    def __init__(self, folder: Path, package: Package) -> None:
+        self.folder = folder
+        self.package = package
+        self.parameters: dict[str, Any] = {"training": {"rate": 2, "unused": 0}, "limit": 5, "path": "raw"}
+        self.session = 0
+        package.write("helper", HELPER)
+        package.write("trainer", TRAINER)
+        package.write("unrelated", "VALUE = 1\n")
+        package.write("nodes", NODES)
+
+    @property
+    def pipeline(self) -> Pipeline:
+        function = self.package.function
+        return Pipeline(
+            [
+                node(function("nodes", "load"), "params:path", "numbers", name="load"),
+                node(function("nodes", "train"), ["numbers", "params:training"], "model", name="train"),
+                node(function("nodes", "evaluate"), ["model", "params:limit"], "score", name="evaluate"),
+                node(function("nodes", "report"), ["score", "model"], "report", name="report"),
+            ]
+        )
+
+    def catalog(self, load_versions: dict[str, str] | None = None, **entries: Any) -> DataCatalog:
+        self.session += 1
+        kinds = {"numbers": "JSON", "model": "JSON", "score": "JSON", "report": "Text"}
+        config = {
+            name: {
+                "type": f"archatlas.kedro_ext.datasets.{kind}Dataset",
+                "filepath": str(self.folder / "data" / f"{name}.{'txt' if kind == 'Text' else 'json'}"),
+                "versioned": True,
+            }
+            for name, kind in kinds.items()
+        }
+        for name in ("run_records", "current_results"):
+            kind = "archatlas.kedro_ext.datasets.WorkFolderDataset"
+            config[name] = {"type": kind, "filepath": str(self.folder / name)}
+        version = f"2026-01-01T00.00.{self.session:02}.000Z"
+        made = DataCatalog.from_config(config | entries, load_versions=load_versions, save_version=version)
+        for name, value in self.parameters.items():
+            made[f"params:{name}"] = MemoryDataset(value)
+        return made
+
+    def run(self, pipeline: Pipeline | None = None, runner: Any = None, **catalog: Any) -> Listener:
+        listener, manager = Listener(), _create_hook_manager()
+        manager.register(listener)
+        hook = CurrentResultsHook("run_records", "current_results")
+        manager.register(hook)
+        made, pipeline = self.catalog(**catalog), pipeline or self.pipeline
+        hook.after_catalog_created(made, catalog.get("load_versions"))
+        manager.hook.before_pipeline_run(run_params={}, pipeline=pipeline, catalog=made)
+        (runner or IncrementalRunner()).run(pipeline, made, manager, run_id=f"session {self.session}")
+        manager.hook.after_pipeline_run(run_params={}, run_result={}, pipeline=pipeline, catalog=made)
+        return listener
+
+    def explain(self) -> dict[str, str]:
+        return {d.node.name: f"{d.action}: {'; '.join(d.reasons)}" for d in explain(self.pipeline, self.catalog())}
+
+    def file(self, name: str) -> Path:
+        """The current file of a data set."""
+        return next((self.folder / "current_results").glob(f"{name}.*")).resolve()
+
+
+@pytest.fixture
+def project(tmp_path: Path, package: Package, monkeypatch: pytest.MonkeyPatch) -> Project:
+    (tmp_path / "project").mkdir()
+    monkeypatch.chdir(tmp_path / "project")
+    Path("raw").write_text("1")
+    Path("pyproject.toml").write_text("[tool.kedro]\npackage_name = 'toy'\n")  # Paths are named from here.
+    return Project(tmp_path / "project", package)
+
+
+def test_everything_runs_once_and_then_nothing(project: Project) -> None:
+    assert project.run().ran == ["load", "train", "evaluate", "report"]
+    again = project.run()
+    assert again.ran == []
+    assert again.reused == ["load", "train", "evaluate", "report"]
+    assert project.file("report").read_text() == "score 6 of 3"
+
+
+@pytest.mark.parametrize(
+    ("module", "code", "ran", "reason"),
+    [
+        ("nodes", NODES.replace("number < limit", "number <= limit"), ["evaluate"], "nodes:evaluate changed"),
+        ("nodes", NODES.replace("* 1", "*1") + "\n# comment\n", [], ""),
+        ("helper", "def plus(a, b):\n    return b + a\n", ["report"], "helper changed"),
+        ("trainer", TRAINER.replace("number * rate", "rate * number"), ["train"], "trainer changed"),
+        ("trainer", TRAINER.replace("* rate", "+ rate"), ["train", "evaluate", "report"], "trainer changed"),
+        ("trainer", '"""Docs."""\n' + TRAINER, [], ""),
+        ("unrelated", "VALUE = 2\n", [], ""),
+    ],
+)
+def test_a_change_of_code_runs_the_nodes_that_reach_it(
+    project: Project, module: str, code: str, ran: list[str], reason: str
+) -> None:
+    project.run()
+    project.package.write(module, code)
+    again = project.run()
+    assert again.ran == ran
+    assert not ran or reason in again.reasons[ran[0]]
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "ran", "reason"),
+    [
+        ("limit", 7, ["evaluate", "report"], "parameter limit: 5 -> 7"),
+        ("limit", 10**6, ["evaluate", "report"], "parameter limit: 5 -> 1000000"),
+        ("training", {"rate": 3, "unused": 0}, ["train", "evaluate", "report"], "parameter training.rate: 2 -> 3"),
+        ("training", {"rate": 2, "unused": 1}, ["train"], "parameter training.unused: 0 -> 1"),
+        ("new", 1, [], ""),
+    ],
+)
+def test_a_parameter_runs_the_nodes_that_read_it_and_others_only_if_content_changed(
+    project: Project, key: str, value: Any, ran: list[str], reason: str
+) -> None:
+    project.run()
+    project.parameters[key] = value
+    again = project.run()
+    assert again.ran == ran
+    assert not ran or again.reasons[ran[0]] == reason
+
+
+def test_a_parameter_set_back_finds_the_old_result_and_the_current_links_follow(project: Project) -> None:
+    project.run()
+    first = project.file("report")
+    project.parameters["limit"] = 3
+    project.run()
+    assert project.file("report").read_text() == "score 2 of 3"
+    project.parameters["limit"] = 5
+    assert project.run().ran == []
+    assert project.file("report") == first
+    # A pipeline's part, and Kedro's own runner, load the current results, not the newest ones.
+    alone = project.pipeline.only_nodes("report")
+    assert project.run(alone, SequentialRunner()).ran == []
+    assert project.file("report").read_text() == "score 6 of 3"
+
+
+def damage(file: Path, how: str) -> None:
+    content = file.read_bytes()
+    status = file.stat()
+    if how == "missing":
+        file.unlink()
+    elif how == "flipped, times set back":
+        file.write_bytes(bytes([content[0] ^ 1]) + content[1:])
+        os.utime(file, ns=(status.st_atime_ns, status.st_mtime_ns))
+    else:
+        file.write_bytes({"truncated": content[:-1], "empty": b"", "edited": content + b" "}[how])
+
+
+@pytest.mark.parametrize("how", ["missing", "flipped, times set back", "truncated", "empty", "edited"])
+@pytest.mark.parametrize("name", ["numbers", "model", "score", "report"])
+def test_a_damaged_output_is_noticed_and_made_again_and_nothing_else_is(project: Project, name: str, how: str) -> None:
+    project.run()
+    before = project.file(name).read_bytes()
+    damaged = project.file(name)
+    damage(damaged, how)
+    maker = {"numbers": "load", "model": "train", "score": "evaluate", "report": "report"}[name]
+    again = project.run()
+    assert again.ran == [maker]
+    assert str(damaged.relative_to(project.folder)) in again.reasons[maker]
+    assert project.file(name).read_bytes() == before
+    assert project.file(name) != damaged
+    assert project.run().ran == []
+
+
+def test_damage_that_no_time_shows_is_found_before_the_file_is_used(project: Project) -> None:
+    project.run()
+    model = project.file("model")
+    digests = project.folder / "run_records" / "digests.json"
+    damage(model, "edited")
+    # As if the disk had changed it: what is known of the file's times and size fits the damaged one.
+    known = json.loads(digests.read_text())
+    status = model.stat()
+    known[str(model)]["stamp"] = [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
+    digests.write_text(json.dumps(known))
+    project.parameters["limit"] = 3
+    again = project.run()
+    assert sorted(again.ran) == ["evaluate", "report", "train"]
+    assert "damaged" in again.reasons["train"]
+    assert project.file("report").read_text() == "score 2 of 3"
+
+
+def test_a_damaged_input_that_no_node_of_the_run_makes_stops_it(project: Project) -> None:
+    project.run()
+    damage(project.file("model"), "edited")
+    project.parameters["limit"] = 3
+    with pytest.raises(DatasetError, match=r"`model` is damaged: data/model\.json/.*json"):
+        project.run(project.pipeline.only_nodes("evaluate"))
+
+
+def test_a_missing_input_that_no_node_of_the_run_makes_stops_it(project: Project) -> None:
+    with pytest.raises(DatasetError, match=r"`model` is missing .*data/model\.json"):
+        project.run(project.pipeline.only_nodes("evaluate"))
+
+
+def test_an_earlier_version_can_be_loaded_by_name(project: Project) -> None:
+    project.run()
+    first = project.file("model").parent.name
+    project.parameters["training"] = {"rate": 1}
+    project.run()
+    assert project.file("report").read_text() == "score 6 of 3"
+    project.parameters["limit"] = 4
+    project.run(project.pipeline.only_nodes("evaluate"), load_versions={"model": first})
+    assert json.loads(project.file("score").read_text()) == 2
+    assert json.loads(project.file("model").read_text()) == [1, 2, 3]
+
+
+def test_explain_says_what_would_run_and_why_and_runs_nothing(project: Project) -> None:
+    assert project.explain()["load"] == "run: it never ran here"
+    project.run()
+    project.parameters["training"] = {"rate": 3, "unused": 0}
+    project.package.write("helper", "def plus(a, b):\n    return b + a\n")
+    assert project.explain() == {
+        "load": "reuse: nothing changed since session 2",
+        "train": "run: parameter training.rate: 2 -> 3",
+        "evaluate": "wait: it depends on train",
+        "report": f"run: code of {project.package.name}.helper changed",
+    }
+    assert project.run().ran == ["train", "evaluate", "report"]
+
+
+def test_kedros_own_runner_does_everything_and_its_results_are_current(project: Project) -> None:
+    project.run()
+    first = project.file("report")
+    project.run(runner=SequentialRunner())
+    assert project.file("report") > first
+
+
+def test_what_is_kept_in_memory_is_made_when_a_node_that_runs_needs_it(project: Project) -> None:
+    memory: Mapping[str, Any] = {"model": {"type": "kedro.io.MemoryDataset"}}
+    assert project.run(**memory).ran == ["load", "train", "evaluate", "report"]
+    assert project.run(**memory).ran == []
+    project.parameters["limit"] = 3
+    assert project.run(**memory).ran == ["train", "evaluate", "report"]
+
+
+def test_an_output_that_only_the_caller_gets_is_made_every_time(project: Project) -> None:
+    memory: Mapping[str, Any] = {"report": {"type": "kedro.io.MemoryDataset"}}
+    project.run(**memory)
+    assert project.run(**memory).ran == ["report"]
+
+
+def test_a_record_that_was_damaged_counts_as_none(project: Project) -> None:
+    project.run()
+    for record in (project.folder / "run_records" / "nodes" / "evaluate").iterdir():
+        record.write_text(record.read_text()[:-20])
+    (project.folder / "run_records" / "digests.json").write_text("{")
+    again = project.run()
+    assert again.ran == ["evaluate"]
+
+
+def test_code_edited_while_the_process_runs_gives_results_that_the_next_run_makes_again(project: Project) -> None:
+    project.run()
+    project.package.write("trainer", TRAINER.replace("* rate", "+ rate"))
+    (project.package.folder / "trainer.py").touch()
+    assert project.run().ran == ["train", "evaluate", "report"]
+    assert project.run().ran[0] == "train"
+
+
+def test_files_and_states_that_a_function_declares_count(project: Project) -> None:
+    project.package.write(
+        "nodes",
+        "from archatlas.kedro_ext.dependencies import depends_on\n"
+        "from {package}.state import state\n"
+        + NODES.replace("def load", '@depends_on(files=("path",), states=(state,))\ndef load'),
+    )
+    project.package.write("state", "def state():\n    return 'a machine'\n")
+    project.run()
+    assert project.run().ran == []
+    Path("raw").write_text("2")
+    assert project.run().reasons["load"] == "files under the parameter path changed"
+    project.package.write("state", "MACHINE = 'another machine'\ndef state():\n    return MACHINE\n")
+    again = project.run()
+    assert again.ran == ["load"]
+    assert "the machine is another: ['a machine'] -> ['another machine']" in again.reasons["load"]
