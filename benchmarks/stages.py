@@ -10,21 +10,21 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.pipelines.report.nodes import with_stages
 from archatlas.reporting import numbers
-from archatlas.reporting.tables import stages_table
+from archatlas.reporting.manifest import stages_table
 
 _PROJECT = Path(__file__).resolve().parent.parent
 
 
-def find_times(what: str) -> Path:
-    """The file of stage times: ``what`` itself, or that of the experiment ``what`` under ``data/``."""
+def find_manifest(what: str) -> dict[str, Any]:
+    """The manifest in the file ``what``, or of the newest finished run of the whole experiment ``what``."""
     if Path(what).is_file():
-        return Path(what)
-    found = sorted((_PROJECT / "data").glob(f"*/{what}/stage_times.json"))
-    if not found:
-        sys.exit(f"there is no data/<layer>/{what}/stage_times.json; run `make run` first, or name a JSON file")
-    return found[0]
+        return dict(json.loads(Path(what).read_text()))
+    files = sorted((_PROJECT / "data").glob(f"*/{what}/manifest.json/*/manifest.json"), reverse=True)
+    for manifest in (json.loads(file.read_text()) for file in files):
+        if manifest["status"] == "finished" and "__default__" in manifest["pipelines"]:
+            return dict(manifest)
+    sys.exit(f"no run of the whole of {what} has finished; run `make run` first, or name a manifest's file")
 
 
 def markdown(stages: pd.DataFrame) -> str:
@@ -37,11 +37,10 @@ def markdown(stages: pd.DataFrame) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("run", nargs="?", default="digits", help="an experiment's name, or a stage_times JSON file")
-    times: dict[str, Any] = json.loads(find_times(parser.parse_args().run).read_text())
-    stages = stages_table(with_stages(times))
+    parser.add_argument("run", nargs="?", default="digits", help="an experiment's name, or the file of a manifest")
+    stages = stages_table(find_manifest(parser.parse_args().run))
     if stages.empty:
-        sys.exit("no stage has been timed yet")
+        sys.exit("no node of that run is done yet")
     print(markdown(stages))
 
 

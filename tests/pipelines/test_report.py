@@ -10,7 +10,7 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from archatlas.pipelines.report.nodes import RUN_DATA, with_stages
+from archatlas.pipelines.report.nodes import RUN_DATA
 from archatlas.pipelines.report.pipeline import create_pipeline
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.reporting.run import Run
@@ -58,9 +58,3 @@ def test_nodes_are_named_after_verbs_and_need_no_other() -> None:
         "write_report",
     }  # fmt: skip
     assert not pipeline.outputs() & pipeline.inputs()
-
-
-def test_a_node_is_counted_with_its_stage() -> None:
-    times = with_stages({"write_metrics": {"seconds": 1.0}, "elsewhere": {"seconds": 2.0}})
-    assert times["write_metrics"] == {"pipeline": "report", "seconds": 1.0}
-    assert times["elsewhere"]["pipeline"] == "elsewhere"

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -113,7 +118,7 @@ def make_run_data(networks: int = 3000, *, audit_networks: int = 44, seed: int =
         "atlas_speed": {
             "rows": len(atlas), "seconds": 5.1, "architectures_per_second": 27670.0, "peak_memory_mib": 611.0
         },
-        "stage_times": _stage_times(),
+        "manifest": _manifest(),
     }  # fmt: skip
     return data
 
@@ -247,7 +252,7 @@ def _search(scored: pd.DataFrame, truth: np.ndarray, rng: np.random.Generator) -
     exported = {
         budget: {
             "status": "exported",
-            "files": [f"networks/{budget}/network.{kind}" for kind in ("safetensors", "json", "onnx")],
+            "files": [f"{budget}/network.{kind}" for kind in ("safetensors", "json", "onnx")],
             "max_abs_difference_supernet": 3.1e-6,
             "max_abs_difference_onnx": 2e-6,
         }
@@ -362,29 +367,67 @@ def _curves(rng: np.random.Generator) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def _stage_times() -> dict[str, Any]:
-    seconds = {
-        "prepare_images": 1.2,
-        "measure_costs": 9.8,
-        "train_supernet": 83.0,
-        "sample_architectures": 0.1,
-        "evaluate_subnets": 19.5,
-        "fit_predictor": 31.0,
-        "tune_predictor": 47.0,
-        "map_space": 5.9,
-        "search": 0.4,
-        "verify_candidates": 92.0,
-        "export": 4.2,
-    }
-    return {
-        name: {
-            "pipeline": name,
-            "started": f"2026-01-02T03:{index:02d}:00+00:00",
-            "seconds": value,
+SESSION, EARLIER = "2026-01-03T08.00.00.000Z", "2026-01-02T03.00.00.000Z"
+NODES: dict[str, tuple[str, float, list[str], dict[str, int]]] = {
+    "prepare_images": ("prepare_images", 1.2, [], {"train_images": 69_000, "image_description": 412}),
+    "measure_costs": ("measure_costs", 9.8, ["image_description"], {"cost_table": 9_000}),
+    "train_supernets": ("train_supernet", 80.0, ["train_images"], {"supernets": 5_400_000}),
+    "collect_curves": ("train_supernet", 3.0, ["supernets"], {"supernet_curves": 12_300}),
+    "draw_sample": ("sample_architectures", 0.1, [], {"sample": 21_000}),
+    "evaluate_subnets": ("evaluate_subnets", 19.5, ["supernets", "sample"], {"evaluations": 130_000}),
+    "fit_predictor": ("fit_predictor", 31.0, ["evaluations"], {"fitted_predictor": 900}),
+    "tune_predictor": ("tune_predictor", 47.0, ["evaluations"], {"tuned_predictor": 1_100}),
+    "map_space": ("map_space", 5.9, ["tuned_predictor"], {"atlas": 3_300_000}),
+    "search_atlas": ("search", 0.4, ["atlas", "cost_table"], {"candidates": 7_000, "pareto_front": 6_000}),
+    "verify_candidates": ("verify_candidates", 92.0, ["candidates"], {"winners": 4_000, "trainings": 9_900}),
+    "export_networks": ("export", 4.2, ["winners"], {"networks": 210_000}),
+}
+"""Stage, seconds, inputs, and outputs with their sizes in bytes; the first ten were made in an earlier session."""
+
+
+def _manifest() -> dict[str, Any]:
+    nodes: dict[str, Any] = {}
+    sessions: dict[str, str] = {}
+    for index, (node, (stage, seconds, inputs, outputs)) in enumerate(NODES.items()):
+        session = EARLIER if index < 10 else SESSION
+        sessions |= dict.fromkeys(outputs, session)
+        nodes[node] = {
+            "function": f"archatlas.pipelines.{stage}.nodes.{node}",
+            "executed": session == SESSION,
+            "reasons": ["parameter search.top_k: 3 -> 5" if session == SESSION else f"nothing changed since {EARLIER}"],
+            "started": f"{session[:10]}T03:{index:02d}:00.000+00:00",
+            "seconds": seconds,
             "peak_memory_mib": 420.0 + 40 * index,
+            "fingerprint": f"{index:x}" * 64,
+            "session": session,
+            "inputs": {name: sessions[name] for name in inputs},
+            "outputs": {
+                name: {"path": f"data/{name}/{session}/{name}", "version": session, "size": size, "sha256": "ab" * 32}
+                for name, size in outputs.items()
+            },
         }
-        for index, (name, value) in enumerate(seconds.items())
-    }
+    return {
+        "experiment": "digits",
+        "session": SESSION,
+        "started": "2026-01-03T08:00:00.123+00:00",
+        "ended": None,
+        "status": "running",
+        "error": None,
+        "path": f"data/08_reporting/digits/manifest.json/{SESSION}/manifest.json",
+        "command": "kedro run",
+        "pipelines": ["__default__"],
+        "runner": "IncrementalRunner",
+        "git": {"commit": "1a2b3c4d5e6f7a8b9c0d1a2b3c4d5e6f7a8b9c0d", "dirty": True, "branch": "main"},
+        "parameters": {"seed": 0},
+        "seeds": {"seed": 0},
+        "libraries": {"archatlas": "0.2.0", "kedro": "1.7.0", "torch": "2.9.1"},
+        "python": "3.11.4",
+        "hardware": {
+            "host": "workshop", "system": "Linux x86_64", "cpu": "A Processor", "cores": 2, "memory_mib": 16_000,
+            "gpus": [],
+        },
+        "nodes": nodes,
+    }  # fmt: skip
 
 
 def make_run(data: dict[str, Any], **changes: Any) -> Any:
@@ -422,3 +465,29 @@ def run(run_data: dict[str, Any]) -> Any:
 @pytest.fixture(scope="session", name="make_run")
 def make_run_fixture() -> Any:
     return make_run
+
+
+@pytest.fixture
+def drawn_by_chromium(tmp_path: Path) -> Callable[[str], tuple[int, list[str]]]:
+    """Opens a page; how many figures are drawn (all that it has), and what the console said."""
+    browsers = (shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome"))
+    chromium = next((found for found in browsers if found), None)
+    if chromium is None:
+        pytest.skip("no chromium or google-chrome on PATH")
+
+    def draw(page: str) -> tuple[int, list[str]]:
+        path = tmp_path / "page.html"
+        path.write_text(page, encoding="utf-8")
+        command = [
+            chromium, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+            "--disable-background-networking", "--disable-component-update", "--disable-sync",
+            "--disable-dev-shm-usage", f"--user-data-dir={tmp_path / 'profile'}", "--enable-logging=stderr", "--v=0",
+            "--virtual-time-budget=10000", "--dump-dom", path.as_uri(),
+        ]  # fmt: skip
+        shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True)
+        drawn = re.findall(r'<div class="plot js-plotly-plot" id="plot-([\w-]+)"', shown.stdout)
+        body = shown.stdout[shown.stdout.index("<body") :]
+        assert len(drawn) == len(re.findall(r'class="plot"', page)) <= len(re.findall(r'<svg class="main-svg"', body))
+        return len(drawn), [line for line in shown.stderr.splitlines() if "CONSOLE" in line]
+
+    return draw

@@ -42,10 +42,25 @@ def test_memory_and_ranges() -> None:
     assert numbers.interval([0.48, 0.714]) == "0.48 to 0.71"
 
 
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0_B"),
+        (853, "853_B"),
+        (1024, "1.0_KiB"),
+        (69_000, "67_KiB"),
+        (3_300_000, "3.1_MiB"),
+        (5 * 2**40, "5120_GiB"),
+    ],
+)
+def test_sizes(count: int, text: str) -> None:
+    assert numbers.size(count) == text.replace("_", GAP)
+
+
 def test_what_is_missing_is_a_dash() -> None:
     functions = (
         numbers.short, numbers.whole, numbers.percent, numbers.points, numbers.milliseconds, numbers.seconds,
-        numbers.memory, numbers.tau, numbers.interval,
+        numbers.memory, numbers.size, numbers.tau, numbers.interval,
     )  # fmt: skip
     assert {function(None) for function in functions} == {numbers.DASH}
     assert numbers.percent(float("nan")) == numbers.DASH

@@ -90,10 +90,11 @@ class Code:
 
 @dataclass(frozen=True)
 class Facts:
-    """Names and values."""
+    """Names and values, folded away if ``summary`` is given."""
 
     kind: ClassVar[str] = "facts"
     facts: tuple[tuple[str, str], ...]
+    summary: str = ""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.reporting.tables import stages_table
+from archatlas.reporting.manifest import stages_table
 
 _WINNER = (
     "budget",
@@ -55,14 +55,14 @@ def collect_metrics(
     audit_summary: Mapping[str, Any],
     winners: Sequence[Mapping[str, Any]],
     export_summary: Mapping[str, Any],
-    stage_times: Mapping[str, Mapping[str, Any]],
+    manifest: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Nested metrics, the same keys in every run; null where a run has no such figure.
 
     ``predictor.kendall_tau`` and its baselines are cross-seed scores on what the tuning study has not seen. Seconds are
-    None for a stage that was not timed.
+    those of the run that made the stage's results, None for a stage that the manifest does not name.
     """
-    stages = stages_table(stage_times).set_index("stage")["seconds"]
+    stages = stages_table(manifest).set_index("stage")["seconds"]
     baselines = tuning_summary.get("outer_baselines") or {}
     metrics = {
         "space": {key: space_summary.get(key) for key in ("name", "size", "networks")},

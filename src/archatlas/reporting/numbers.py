@@ -100,6 +100,17 @@ def memory(mib: Any) -> str:
     return f"{number / 1024:.1f}{_GAP}GiB" if number >= 1024 else f"{number:.0f}{_GAP}MiB"
 
 
+def size(count: Any) -> str:
+    """Bytes: ``853 B``, ``1.2 KiB``, ``34 MiB``."""
+    if is_missing(count):
+        return DASH
+    scaled, unit = float(count), "B"
+    for larger in ("KiB", "MiB", "GiB"):
+        if scaled >= 1023.5:
+            scaled, unit = scaled / 1024, larger
+    return f"{scaled:.{1 if unit != 'B' and scaled < 9.95 else 0}f}{_GAP}{unit}"
+
+
 def tau(value: Any) -> str:
     """A rank correlation with two decimals."""
     return DASH if is_missing(value) else f"{float(value):.2f}"

@@ -1,46 +1,24 @@
-"""The report: one HTML file that opens offline, with plotly.js inside it once."""
+"""The report of one run as a page."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from importlib import resources
-
-import jinja2
-from markupsafe import Markup
-
 from archatlas.reporting import numbers
-from archatlas.reporting.blocks import safe_json
-from archatlas.reporting.figures.theme import DARK, LIGHT
+from archatlas.reporting.html import Tile, render_html
+from archatlas.reporting.manifest import stages_table
 from archatlas.reporting.run import Run
 from archatlas.reporting.sections import make_sections
-from archatlas.reporting.tables import stages_table
-
-
-@dataclass(frozen=True)
-class Tile:
-    """A number of the headline."""
-
-    value: str
-    label: str
 
 
 def render_page(run: Run) -> str:
-    """The whole page as HTML. It makes no request of any kind: its content security policy forbids them."""
-    from plotly.offline import get_plotlyjs
-
-    environment = jinja2.Environment(
-        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
-    source = resources.files("archatlas.reporting").joinpath("templates/report.html.j2").read_text(encoding="utf-8")
-    return environment.from_string(source.strip()).render(
+    """The whole page as HTML."""
+    made = made_on(run)
+    return render_html(
+        eyebrow="archatlas report",
         title=headline(run),
-        experiment=run.experiment,
         summary=summary(run),
         tiles=tiles(run),
         sections=make_sections(run),
-        made=made_on(run),
-        templates=Markup(safe_json({"light": LIGHT, "dark": DARK})),
-        plotly_js=Markup(get_plotlyjs()),
+        footer=f"Experiment {run.experiment}{', run of ' + made if made else ''}.",
     )
 
 
@@ -69,7 +47,7 @@ def tiles(run: Run) -> list[Tile]:
     """The four numbers to remember."""
     accuracies = [numbers.known(winner.get("test_accuracy_mean")) for winner in run.found]
     known = [accuracy for accuracy in accuracies if accuracy is not None]
-    stages = stages_table(run.stage_times)
+    stages = stages_table(run.manifest)
     return [
         Tile(numbers.percent(max(known)) if known else "none", "best test accuracy"),
         Tile(f"{len(run.found)} of {len(run.winners)}", "budgets with a winner"),
@@ -80,6 +58,5 @@ def tiles(run: Run) -> list[Tile]:
 
 
 def made_on(run: Run) -> str:
-    """The day on which the last stage started, as it was recorded."""
-    started = [str(entry.get("started", "")) for entry in run.stage_times.values()]
-    return max(started, default="")[:10]
+    """The day on which this run started."""
+    return str(run.manifest.get("started") or "")[:10]

@@ -15,3 +15,13 @@ class ReportParameters(BaseModel):
         72, ge=10, le=400, description="bins along each axis of the atlas figure, which shows counts and never rows"
     )
     candidates_shown: int = Field(5, ge=1, le=100, description="rows of the candidates table for each budget")
+
+
+class CompareParameters(BaseModel):
+    """Which experiments `kedro run --pipelines compare_experiments` puts side by side."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    experiments: tuple[str, ...] = Field(
+        (), description="names of two or more experiments, in the order of the columns; empty: all with a finished run"
+    )

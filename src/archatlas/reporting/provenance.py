@@ -1,39 +1,17 @@
-"""Sections on how the result was made and how to use it: loading a winner, times, parameters, versions, hardware."""
+"""Sections on how to use the result and how it was made: loading a winner, times, nodes, versions, parameters."""
 
 from __future__ import annotations
 
-import os
-import platform
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
 
-import psutil
 import yaml
 
+from archatlas.reporting import manifest as manifests
 from archatlas.reporting import numbers
-from archatlas.reporting.blocks import Chart, Code, Facts, Section, Text
+from archatlas.reporting.blocks import Chart, Code, Facts, Section, TableBlock, Text
 from archatlas.reporting.figures.training import figure_stage_times
 from archatlas.reporting.run import Run
-from archatlas.reporting.tables import stages_table
-
-LIBRARIES = (
-    "archatlas",
-    "torch",
-    "lightning-fabric",
-    "kedro",
-    "kedro-datasets",
-    "numpy",
-    "pandas",
-    "scikit-learn",
-    "lightgbm",
-    "optuna",
-    "pymoo",
-    "datasets",
-    "onnx",
-    "onnxruntime",
-    "plotly",
-)
 
 
 def use_section(run: Run) -> Section:
@@ -42,11 +20,10 @@ def use_section(run: Run) -> Section:
     if not run.found:
         return Section("use", title, "There is no winner to load.", [])
     budget = str(run.found[0]["budget"])
-    folder = _network_folder(run.export_summary, budget)
     blocks: list[Any] = [
         Code(
             "import archatlas\n\n"
-            f'network = archatlas.load_network("{folder}")\n'
+            f'network = archatlas.load_network("data/current/{run.experiment}/networks/{budget}")\n'
             'name, probability = network.predict("image.png")\n'
         )
     ]
@@ -59,76 +36,76 @@ def use_section(run: Run) -> Section:
             )
         )
     lead = (
-        "One line loads a winner with its weights, preprocessing and class names. The path is from the folder that "
-        "holds this file; the ONNX file in it needs nothing but onnxruntime."
+        "One line loads a winner with its weights, preprocessing and class names. The path is from the project's "
+        "folder and leads to the current network; the ONNX file in it needs nothing but onnxruntime."
     )
     return Section("use", title, lead, blocks)
 
 
-def _network_folder(export_summary: Mapping[str, Any], budget: str) -> str:
-    """The folder that ``load_network`` takes: the one that holds the files which the export wrote for this budget."""
-    exported = (export_summary.get("budgets") or {}).get(budget) or {}
-    files = exported.get("files") or [f"networks/{budget}/"]
-    return str(files[0]).rpartition("/")[0]
-
-
 def time_section(run: Run) -> Section:
     """Seconds and peak memory of each stage."""
-    stages = stages_table(run.stage_times)
+    stages = manifests.stages_table(run.manifest)
     total = f"{numbers.seconds(stages['seconds'].sum())} in all. " if len(stages) else ""
+    reused = any(not entry["executed"] for entry in manifests.nodes_of(run.manifest).values())
+    kept = " What was reused counts with the time that it took when it was made." if reused else ""
     return Section(
         "time",
         "Time and memory",
-        f"{total}Seconds of each stage on this machine, with the peak memory of the process and its children.",
+        f"{total}Seconds of each stage, with the peak memory of the process and its children.{kept}",
         [Chart("stage-times", figure_stage_times(stages), "Seconds and peak memory of each stage")],
     )
 
 
 def provenance_section(run: Run) -> Section:
-    """Parameters, seeds, versions of libraries and hardware."""
-    seeds = sorted(run.supernet_curves["seed"].unique().tolist()) if len(run.supernet_curves) else []
-    machine = (
-        ("experiment", run.experiment),
-        ("seed", str(run.seed)),
-        ("super-network seeds", ", ".join(str(seed) for seed in seeds) or numbers.DASH),
-        ("system", f"{platform.system()} {platform.machine()}"),
-        ("processor", processor()),
-        ("cores", str(os.cpu_count())),
-        ("memory", numbers.memory(psutil.virtual_memory().total / 2**20)),
-        ("Python", platform.python_version()),
-    )
-    blocks = [
-        Facts(machine),
-        Facts(tuple(versions().items())),
-        Code(as_yaml(run.parameters), "All parameters (YAML)"),
+    """Session, commit, seeds, hardware, libraries, parameters, and every node with what it read and made."""
+    manifest = run.manifest
+    machine = manifest.get("hardware") or {}
+    libraries = manifest.get("libraries") or {}
+    trained = sorted(run.supernet_curves["seed"].unique().tolist()) if len(run.supernet_curves) else []
+    seeds = {"seed": run.seed, **(manifest.get("seeds") or {}), "super-network seeds": trained}
+    blocks: list[Any] = [
+        Facts(
+            (
+                ("experiment", run.experiment),
+                ("session", str(manifest.get("session") or numbers.DASH)),
+                ("started", manifests.moment(manifest.get("started"))),
+                ("commit", manifests.commit(manifest)),
+                *((name, _listed(values)) for name, values in seeds.items()),
+            )
+        ),
+        Facts(
+            (
+                ("machine", str(machine.get("host") or numbers.DASH)),
+                ("system", str(machine.get("system") or numbers.DASH)),
+                ("processor", str(machine.get("cpu") or numbers.DASH)),
+                ("cores", numbers.whole(machine.get("cores"))),
+                ("memory", numbers.memory(machine.get("memory_mib"))),
+                ("GPUs in use", ", ".join(machine.get("gpus") or ()) or "none"),
+                ("Python", str(manifest.get("python") or numbers.DASH)),
+            )
+        ),
     ]
+    if manifest.get("nodes"):
+        blocks += [
+            TableBlock(manifests.nodes_table(manifest), "The nodes that made this page"),
+            TableBlock(manifests.files_table(manifest), "What each node read and made", folded=True),
+        ]
+    if libraries:
+        blocks.append(Facts(tuple(libraries.items()), f"Versions of libraries ({len(libraries)})"))
+    blocks.append(Code(as_yaml(run.parameters), "All parameters (YAML)"))
+    if manifest.get("path"):
+        blocks.append(Text(f"Digests in full, and the nodes that ran beside and after this page: {manifest['path']}"))
     return Section(
         "provenance",
         "How it was made",
-        "The same seed, parameters, threads and versions give the same tables again. The machine named here is the "
-        "one that made this report.",
+        "The same seed, parameters, threads and versions give the same tables again. A node is run again if "
+        "something that it depends on changed; else what it made before stands. The machine is that of this session.",
         blocks,
     )
 
 
-def versions() -> dict[str, str]:
-    """Installed versions of the libraries that can change a result."""
-    found = {}
-    for library in LIBRARIES:
-        try:
-            found[library] = metadata.version(library)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
-
-
-def processor() -> str:
-    """The processor's name where the system tells, else its architecture."""
-    try:
-        with open("/proc/cpuinfo", encoding="utf-8") as lines:
-            return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        return platform.processor() or platform.machine()
+def _listed(values: Any) -> str:
+    return (", ".join(map(str, values)) or numbers.DASH) if isinstance(values, list | tuple) else str(values)
 
 
 def as_yaml(parameters: Mapping[str, Any]) -> str:

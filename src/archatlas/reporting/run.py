@@ -54,7 +54,7 @@ class Run:
     audit: pd.DataFrame
     audit_summary: Json
     export_summary: Json
-    stage_times: Json
+    manifest: Json
 
     @property
     def target(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,20 +15,25 @@ from archatlas.reporting.run import Run
 
 @dataclass(frozen=True)
 class Cell:
-    """One entry: text, and if asked a bar of ``bar`` (0 to 1) of the column's width, a note, monospace, wrapping."""
+    """One entry: text, and if asked a bar of ``bar`` (0 to 1) of the column's width, a note, a detail below.
+
+    ``tone`` is ``best`` for the best of its row, ``muted`` for what is nothing special there.
+    """
 
     text: str
     bar: float | None = None
     note: str = ""
     code: bool = False
     wrap: bool = False
+    detail: str = ""
+    tone: Literal["", "best", "muted"] = ""
 
 
 @dataclass(frozen=True)
 class Table:
     """Column titles with their alignment (``left``, ``right``), and rows of cells.
 
-    Rows in ``emphasised`` stand out, those in ``muted`` recede.
+    Rows in ``emphasised`` stand out, those in ``muted`` recede; a row of one cell is a heading of those below it.
     """
 
     columns: tuple[tuple[str, str], ...]
@@ -37,7 +42,8 @@ class Table:
     muted: frozenset[int] = frozenset()
 
 
-def _cells(*entries: str | Cell) -> tuple[Cell, ...]:
+def cells(*entries: str | Cell) -> tuple[Cell, ...]:
+    """A row; plain text becomes a plain cell."""
     return tuple(entry if isinstance(entry, Cell) else Cell(entry) for entry in entries)
 
 
@@ -48,7 +54,7 @@ def splits_table(run: Run) -> Table:
         counts = run.class_counts[run.class_counts["split"] == split].sort_values("images", kind="stable")
         least, most = (counts.iloc[0], counts.iloc[-1]) if len(counts) else (None, None)
         rows.append(
-            _cells(
+            cells(
                 split,
                 numbers.whole(images),
                 numbers.DASH if least is None else f"{numbers.whole(least['images'])} ({least['class_name']})",
@@ -62,7 +68,7 @@ def splits_table(run: Run) -> Table:
 def budgets_table(feasibility: pd.DataFrame) -> Table:
     """Each bound as asked and in units, and what the space has to offer."""
     rows = [
-        _cells(
+        cells(
             str(row["budget"]),
             f"{numbers.COST_TITLES[row['cost']]} at {'most' if row['bound'] == 'max' else 'least'}",
             str(row["asked"]) if str(row["asked"]).endswith("%") else "",
@@ -105,7 +111,7 @@ def predictors_table(predictor_scores: pd.DataFrame) -> Table:
             best.add(protocol)
             emphasised.add(index)
         rows.append(
-            _cells(
+            cells(
                 str(row["predictor"]),
                 Cell(protocol.replace("_", " ").replace(" seed", "-seed"), note="diagnostic" if index in muted else ""),
                 Cell(_mean_std(row, "kendall_tau"), bar=_fraction(row["kendall_tau"])),
@@ -150,7 +156,7 @@ def candidates_table(run: Run) -> Table:
             if winner:
                 emphasised.add(len(rows))
             rows.append(
-                _cells(
+                cells(
                     str(row["budget"]),
                     numbers.whole(row["rank"]),
                     Cell(str(row["network"]), code=True),
@@ -176,24 +182,3 @@ def candidates_table(run: Run) -> Table:
         ("verdict", "left"),
     )
     return Table(columns, tuple(rows), frozenset(emphasised))
-
-
-def stages_table(stage_times: Mapping[str, Mapping[str, Any]]) -> pd.DataFrame:
-    """Columns stage, seconds, peak_memory_mib: nodes of a stage summed, memory at its peak, in order of start."""
-    rows = [
-        {
-            "stage": str(entry.get("pipeline") or name),
-            "started": str(entry.get("started", "")),
-            "seconds": float(entry.get("seconds") or 0.0),
-            "peak_memory_mib": float(entry.get("peak_memory_mib") or float("nan")),
-        }
-        for name, entry in stage_times.items()
-    ]
-    if not rows:
-        return pd.DataFrame({"stage": [], "seconds": [], "peak_memory_mib": []})
-    frame = pd.DataFrame(rows)
-    grouped = frame.groupby("stage", sort=False).agg(
-        started=("started", "min"), seconds=("seconds", "sum"), peak_memory_mib=("peak_memory_mib", "max")
-    )
-    ordered = grouped.sort_values("started", kind="stable").reset_index()
-    return ordered[["stage", "seconds", "peak_memory_mib"]]

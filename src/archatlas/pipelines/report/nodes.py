@@ -34,7 +34,7 @@ RUN_DATA = (
     "audit",
     "audit_summary",
     "export_summary",
-    "stage_times",
+    "manifest",
 )
 """Data sets that the page shows: the fields of ``reporting.run.Run``, by their catalog names."""
 
@@ -85,7 +85,7 @@ def write_metrics(
     audit_summary: dict[str, Any],
     winners: list[dict[str, Any]],
     export_summary: dict[str, Any],
-    stage_times: dict[str, dict[str, Any]],
+    manifest: dict[str, Any],
 ) -> dict[str, Any]:
     """metrics.json."""
     from archatlas.reporting.metrics import collect_metrics
@@ -99,7 +99,7 @@ def write_metrics(
         audit_summary=audit_summary,
         winners=winners,
         export_summary=export_summary,
-        stage_times=with_stages(stage_times),
+        manifest=manifest,
     )
 
 
@@ -115,7 +115,6 @@ def write_report(
     from archatlas.reporting.page import render_page
     from archatlas.reporting.run import Run
 
-    run_data["stage_times"] = with_stages(run_data["stage_times"])
     run = Run(
         parameters=parameters,
         experiment=experiment,
@@ -133,25 +132,3 @@ def _space(space: SpaceParameters, image_description: dict[str, Any]) -> Any:
 
     description = ImageDescription.model_validate(image_description)
     return make_space(space, description.input_shape, description.num_classes)
-
-
-def with_stages(stage_times: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
-    """The times with the stage of each node as ``pipeline``: a node's name need not be its stage's."""
-    stages = _stage_of_node()
-    return {name: {"pipeline": stages.get(name, name), **entry} for name, entry in stage_times.items()}
-
-
-def _stage_of_node() -> dict[str, str]:
-    """The stage of every node: the folders beside this one hold the wiring of a stage each."""
-    from importlib import import_module
-    from importlib.util import find_spec
-    from pkgutil import iter_modules
-
-    import archatlas.pipelines
-
-    stages: dict[str, str] = {}
-    for folder in iter_modules(archatlas.pipelines.__path__):
-        module = f"archatlas.pipelines.{folder.name}.pipeline"
-        if folder.ispkg and find_spec(module):
-            stages |= {node.name: folder.name for node in import_module(module).create_pipeline().nodes}
-    return stages

@@ -23,7 +23,7 @@ _METRICS_FROM = (
     "audit_summary",
     "winners",
     "export_summary",
-    "stage_times",
+    "manifest",
 )
 
 
