@@ -20,29 +20,9 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from pydantic import BaseModel
 
+from archatlas.kedro_ext.incremental import IncrementalRunner
 from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.parameters import ProjectParameters
-
-SCHEDULE = {"epochs": 1, "batch_size": 128}
-TINY: dict[str, Any] = {
-    "experiment": "tiny",
-    "supernet": {"training": SCHEDULE},
-    "sample": {"architectures": 40},
-    "evaluation": {"calibration_images": 64},
-    "tuning": {"trials": 2, "families": ["ridge"]},
-    "predictor": {"folds": 2, "gcn": {"epochs": 20, "ensemble": 3}},
-    "space": {"stages": [{"width": 8, "depth": 2}, {"width": 8, "depth": 1, "stride": 2}]},
-    "costs": {"latency": {"calls": 10, "check_networks": 2}},
-    "search": {"budgets": {"small": {"max_macs": "60%"}, "fast": {"max_latency_ms": "90%"}, "large": None}},
-    "verification": {
-        "top_k": 2,
-        "seeds": 1,
-        "random_networks": 1,
-        "workers": 1,
-        "training": SCHEDULE,
-        "audit": {"networks": 4, "training": SCHEDULE},
-    },
-}
 
 
 @pytest.fixture(scope="module")
@@ -57,8 +37,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
 
 
 def kedro_run(project: Path, *pipelines: str, **parameters: Any) -> None:
-    with KedroSession.create(project_path=project, runtime_params=TINY | parameters) as session:
-        session.run(pipeline_names=list(pipelines))
+    with KedroSession.create(project_path=project, env="tiny", runtime_params=parameters) as session:
+        session.run(pipeline_names=list(pipelines), runner=IncrementalRunner())
 
 
 @pytest.fixture(scope="module")
@@ -70,32 +50,33 @@ def finished(project: Path) -> Path:
 
 
 def imported_latency(project: Path) -> dict[str, Any]:
-    table = project / "data" / "03_primary" / "measured" / "latency_table.parquet"
+    table = project / "data/current/measured/latency_table.parquet"
     return {"costs": {"latency": {"source": "imported", "table": str(table)}}}
 
 
 def tables(project: Path, experiment: str) -> dict[str, str]:
-    """A digest of every intermediate, but those of times."""
-    files = sorted(file for layer in range(2, 8) for file in project.glob(f"data/0{layer}_*/{experiment}/**/*.*"))
+    """A digest of every current result, but those of times and the report."""
+    current = project / "data" / "current" / experiment
+    files = sorted(file for top in current.iterdir() for file in [top, *top.rglob("*")] if file.is_file())
     return {
-        str(file.relative_to(project)).replace(f"/{experiment}/", "/"): hashlib.sha256(file.read_bytes()).hexdigest()
+        str(file.relative_to(current)): hashlib.sha256(file.read_bytes()).hexdigest()
         for file in files
-        if file.is_file() and "speed" not in file.name
+        if "speed" not in file.name and file.name not in ("metrics.json", "report.html")
     }
 
 
 def test_the_chain_runs_from_images_to_a_report(finished: Path) -> None:
-    metrics = json.loads((finished / "data/08_reporting/tiny/metrics.json").read_text())
+    metrics = json.loads((finished / "data/current/tiny/metrics.json").read_text())
     assert metrics["space"] == {"name": "digits", "size": 7 * 7 * 6, "networks": (1 + 6 + 36) * 6}
     assert metrics["evaluations"]["count"] == 40 * 2 * 2
     assert metrics["audit"]["count"] == 4
     assert metrics["export"]["max_abs_difference"] <= 1e-4
     assert {winner["budget"]: winner["status"] for winner in metrics["winners"]}["small"] == "found"
-    assert "<html" in (finished / "data/08_reporting/tiny/report.html").read_text()
+    assert "<html" in (finished / "data/current/tiny/report.html").read_text()
 
 
 def test_every_network_of_the_space_has_a_row_in_the_atlas(finished: Path) -> None:
-    atlas = pd.read_parquet(finished / "data/07_model_output/tiny/atlas.parquet")
+    atlas = pd.read_parquet(finished / "data/current/tiny/atlas.parquet")
     assert len(atlas) == atlas["network"].nunique() == (1 + 6 + 36) * 6
 
 
@@ -110,11 +91,11 @@ NARROW = {"small": None, "fast": None, "large": None, "narrow": {"max_params": "
 
 
 def test_another_budget_needs_the_search_alone(finished: Path) -> None:
-    atlas = (finished / "data/07_model_output/tiny/atlas.parquet").stat().st_mtime_ns
+    atlas = (finished / "data/current/tiny/atlas.parquet").resolve()
     kedro_run(finished, "search", search={"budgets": NARROW}, **imported_latency(finished))
-    candidates = pd.read_parquet(finished / "data/07_model_output/tiny/candidates.parquet")
+    candidates = pd.read_parquet(finished / "data/current/tiny/candidates.parquet")
     assert set(candidates["budget"]) == {"narrow"}
-    assert (finished / "data/07_model_output/tiny/atlas.parquet").stat().st_mtime_ns == atlas
+    assert (finished / "data/current/tiny/atlas.parquet").resolve() == atlas
 
 
 def test_the_winner_loads_in_one_line_and_names_a_class(finished: Path) -> None:
@@ -122,7 +103,7 @@ def test_the_winner_loads_in_one_line_and_names_a_class(finished: Path) -> None:
 
     import archatlas
 
-    network = archatlas.load_network(finished / "data/08_reporting/tiny/networks/small")
+    network = archatlas.load_network(finished / "data/current/tiny/networks/small")
     answer = network.predict(np.zeros((20, 30), dtype=np.uint8))
     assert answer.name in set("0123456789")
     assert 0.1 <= answer.probability <= 1
@@ -218,7 +199,7 @@ def test_python_snippets_of_the_readme_run(finished: Path, repository: Path, tmp
     snippets = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(), flags=re.DOTALL)
     assert snippets
     Image.new("L", (16, 16)).save(tmp_path / "image.png")
-    networks = finished / "data/08_reporting/tiny/networks"
+    networks = finished / "data/current/tiny/networks"
     for snippet in snippets:
-        code = snippet.replace("data/08_reporting/digits/networks", networks.as_posix())
+        code = snippet.replace("data/current/digits/networks", networks.as_posix())
         subprocess.run([sys.executable, "-c", code], cwd=tmp_path, check=True)

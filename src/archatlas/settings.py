@@ -1,16 +1,21 @@
 """Kedro project settings (https://docs.kedro.org/en/stable/kedro_project_setup/settings.html)."""
 
 from archatlas.kedro_ext.announcement import AnnouncementHook
+from archatlas.kedro_ext.manifest import ManifestHook
 from archatlas.kedro_ext.parameter_check import ParameterCheckHook
 from archatlas.kedro_ext.run_lock import RunLockHook
-from archatlas.kedro_ext.stage_times import StageTimesHook
+from archatlas.kedro_ext.versions import CurrentResultsHook
 
 HOOKS = (
     ParameterCheckHook("archatlas.pipelines.parameters:ProjectParameters"),
     RunLockHook(folder_dataset="work_folder"),
+    CurrentResultsHook(records="run_records", links="current_results"),
     AnnouncementHook("archatlas.pipelines.plan:describe_run", "archatlas.pipelines.plan:describe_results"),
-    StageTimesHook(dataset="stage_times"),
+    ManifestHook("manifest", distribution="archatlas"),
 )
+
+# Its hooks record runs of Kedro's own runner alone, and say so at the start of every other.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
 
 # Environments change single keys of a stage's parameters, not the whole stage.
 CONFIG_LOADER_ARGS = {

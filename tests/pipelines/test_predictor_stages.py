@@ -15,7 +15,7 @@ from kedro.runner import SequentialRunner
 from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.images.description import ImageDescription
-from archatlas.kedro_ext.datasets import ParquetStreamDataset
+from archatlas.kedro_ext.datasets import ParquetDataset
 from archatlas.pipelines.encode_graphs import nodes as encode_nodes
 from archatlas.pipelines.encode_graphs import pipeline as encode_graphs
 from archatlas.pipelines.fit_predictor import nodes as fit_nodes
@@ -86,7 +86,7 @@ def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
     }
     catalog = DataCatalog({name: MemoryDataset(data, copy_mode="assign") for name, data in inputs.items()})
     stages = (encode_graphs, fit_predictor, tune_predictor, map_space)
-    catalog["atlas"] = ParquetStreamDataset(filepath=str(tmp_path / "atlas.parquet"))
+    catalog["atlas"] = ParquetDataset(filepath=str(tmp_path / "atlas.parquet"))
     for stage in stages:
         made = stage.create_pipeline()
         for name in made.outputs() - {"atlas"}:

@@ -156,7 +156,7 @@ def test_a_damaged_part_is_made_anew(evaluate: Evaluation, tmp_path: Path, caplo
     part.write_bytes(part.read_bytes()[:200])
     with caplog.at_level(logging.WARNING):
         pd.testing.assert_frame_equal(evaluate(work=WorkStore(tmp_path)), table)
-    assert "evaluated again" in caplog.text
+    assert "part_000001.parquet is damaged" in caplog.text
 
 
 def test_parts_of_other_weights_are_not_taken(evaluate: Evaluation, supernet: ChainSupernet, tmp_path: Path) -> None:

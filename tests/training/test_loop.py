@@ -141,7 +141,7 @@ def test_a_resumed_training_ends_in_the_very_same_weights(
     assert again_curve == curve
 
 
-def test_a_damaged_checkpoint_is_discarded_with_a_warning(
+def test_a_training_with_a_damaged_checkpoint_starts_again(
     tmp_path: Path,
     space: ChainSpace,
     images: ImageSplit,
@@ -168,8 +168,7 @@ def test_a_damaged_checkpoint_is_discarded_with_a_warning(
     checkpoint.write_bytes(checkpoint.read_bytes()[:1000])
     with caplog.at_level(logging.WARNING):
         second = run()
-    assert "is damaged" in caplog.text
-    assert "starts again" in caplog.text
+    assert "checkpoint.safetensors is damaged" in caplog.text
     assert_same_weights(first, second)
 
 

@@ -1,9 +1,17 @@
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 import pytest
 import torch
 
@@ -13,6 +21,8 @@ from archatlas.images.parameters import AugmentationParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.storage.work_store import WorkStore
+from archatlas.training import loop
+from archatlas.training.checkpoint import load_checkpoint
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.verification.trainings import TRAINING_COLUMNS, TrainingJob, Trainings
 
@@ -104,3 +114,98 @@ def test_no_jobs_are_an_empty_table(tmp_path: Path) -> None:
     table = trainings(tmp_path, 1).run([])
     assert table.columns.tolist() == TRAINING_COLUMNS
     assert table.empty
+
+
+def test_damaged_weights_are_trained_again(two_workers: tuple[Trainings, pd.DataFrame], tmp_path: Path) -> None:
+    made = trainings(tmp_path, 1)
+    (table,) = made.run(JOBS[:1]).to_dict("records")
+    (weights,) = tmp_path.glob(f"*/{JOBS[0].key}.safetensors")
+    whole = weights.read_bytes()
+    weights.write_bytes(whole[:-100] + bytes([whole[-100] ^ 1]) + whole[-99:])
+    assert made.run(JOBS[:1]).to_dict("records") == [table]
+    assert weights.read_bytes() == whole
+
+
+LONG = TrainingParameters(epochs=60, batch_size=16)
+
+
+@contextmanager
+def training_elsewhere(
+    folder: Path, repository: Path, epochs: str
+) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
+    """A process of a group of its own, with workers in which two networks are being trained, each saved once."""
+    process = subprocess.Popen(
+        [sys.executable, __file__, str(folder), epochs],
+        env=os.environ | {"PYTHONPATH": str(repository / "src")},
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
+    workers: list[int] = []
+    try:
+        wait_for(lambda: len(list(folder.glob("*/*.checkpoints/*/checkpoint.safetensors"))) >= 2, seconds=60)
+        children = psutil.Process(process.pid).children(recursive=True)
+        workers += [child.pid for child in children if "tracker" not in " ".join(child.cmdline())]
+        yield process, workers
+    finally:
+        for pid in (process.pid, *workers):
+            if psutil.pid_exists(pid):
+                os.kill(pid, signal.SIGKILL)
+        process.communicate()
+
+
+def wait_for(condition: Callable[[], bool], seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_an_interrupted_parent_ends_its_workers_which_say_nothing(tmp_path: Path, repository: Path) -> None:
+    with training_elsewhere(tmp_path, repository, "10000") as (process, workers):
+        os.killpg(process.pid, signal.SIGINT)  # As a terminal does it.
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers), seconds=5)
+        assert process.communicate(timeout=30)[1] == "interrupted\n"
+
+
+def test_workers_die_with_a_killed_parent_and_a_training_goes_on_from_its_last_epoch(
+    tmp_path: Path, repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed, undisturbed = tmp_path / "killed", tmp_path / "undisturbed"
+    with training_elsewhere(killed, repository, "60") as (process, workers):
+        process.kill()
+        assert len(workers) == 2
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers), seconds=5)
+    made = trainings(killed, 1, training=LONG, checkpoint_seconds=0.0)
+    saved = {job.key: [*killed.glob(f"*/{job.key}.checkpoints/*/checkpoint.safetensors")] for job in JOBS}
+    job = next(job for job in JOBS if saved[job.key])
+    checkpoint = load_checkpoint(WorkStore(saved[job.key][0].parent))
+    assert checkpoint is not None
+    finished = len(checkpoint.curve)
+    assert 1 <= finished < 60
+    epochs: list[int] = []
+    save = loop.save_checkpoint
+    monkeypatch.setattr(loop, "save_checkpoint", lambda store, c: (epochs.append(len(c.curve)), save(store, c)))
+    figures = made.run([job])
+    assert epochs == list(range(finished + 1, 61))
+    assert not list(killed.glob(f"*/{job.key}.checkpoints"))
+    expected = trainings(undisturbed, 1, training=LONG)
+    pd.testing.assert_frame_equal(figures, expected.run([job]))
+    for name, tensor in made.weights(job).items():
+        assert torch.equal(tensor, expected.weights(job)[name])
+
+
+def test_short_trainings_save_no_checkpoints(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    saved: list[int] = []
+    monkeypatch.setattr(loop, "save_checkpoint", lambda store, checkpoint: saved.append(len(checkpoint.curve)))
+    trainings(tmp_path, 1).run(JOBS[:1])
+    assert saved == []
+
+
+if __name__ == "__main__":
+    schedule = TrainingParameters(epochs=int(sys.argv[2]), batch_size=16)
+    try:
+        trainings(Path(sys.argv[1]), 2, training=schedule, checkpoint_seconds=0.0).run(JOBS)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
@@ -12,10 +12,6 @@ from archatlas.costs.counting import KEY, count_parts, parts_of
 from archatlas.costs.latency import distinct_parts
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import PrefixShared, SearchSpace
-from archatlas.storage.atomic import atomic_path
-
-if TYPE_CHECKING:
-    from torch import nn
 
 SCRIPT = "measure_latency.py"
 _CALL = ("call", 0, 0, "identity", 0)
@@ -25,8 +21,11 @@ _CALL = ("call", 0, 0, "identity", 0)
 def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
     """Write ``part_*.onnx`` (one per distinct part, dynamic batch, random weights), ``parts.csv`` and the script.
 
-    ``parts.csv`` maps every part, position and choice to its file, with the operation, MACs and input shape. Files of
-    an earlier kit in the folder are replaced.
+    ``parts.csv`` maps every part, position and choice to its file, with the operation, MACs and input shape.
+
+    Args:
+        space: what is to be measured.
+        folder: empty, or made.
 
     Returns:
         What was written: space, parts, files (names), table (what the script writes), command.
@@ -37,23 +36,23 @@ def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
     from torch import nn
     from tqdm import tqdm
 
+    from archatlas.networks.onnx_file import write_onnx
+
     if not isinstance(space, PrefixShared):
         raise ArchatlasError(f"{space.name} is not a chain of parts: there is nothing that a latency kit could measure")
     folder.mkdir(parents=True, exist_ok=True)
-    for old in [*folder.glob("part_*.onnx"), folder / "parts.csv", folder / SCRIPT]:
-        old.unlink(missing_ok=True)
     parts = parts_of(space)
     distinct, index = distinct_parts(parts)
     files = [f"part_{number:03d}.onnx" for number in range(len(distinct))]
     for part, file in zip(tqdm(distinct, desc="latency kit", unit="part", disable=None), files, strict=True):
-        _write(part.make(), part.input_shape, folder / file)
-    _write(nn.Identity(), (1, 1, 1), folder / "part_call.onnx")
+        write_onnx(part.make(), part.input_shape, folder / file)
+    write_onnx(nn.Identity(), (1, 1, 1), folder / "part_call.onnx")
 
     table = count_parts(space)[[*KEY, "operation", "macs"]]
     table[["channels", "height", "width"]] = [part.input_shape for part in parts]
     table["file"] = [files[i] for i in index]
     call = pd.DataFrame([[*_CALL, 1, 1, 1, "part_call.onnx"]], columns=table.columns)
-    _write_parts(pd.concat([table, call], ignore_index=True), folder / "parts.csv")
+    pd.concat([table, call], ignore_index=True).to_csv(folder / "parts.csv", index=False)
     script = resources.files("archatlas.costs").joinpath(SCRIPT).read_text(encoding="utf-8")
     (folder / SCRIPT).write_text(script, encoding="utf-8")
     return {
@@ -63,15 +62,3 @@ def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
         "command": f"python {SCRIPT}",
         "table": "latency_table.csv",
     }
-
-
-def _write(module: nn.Module, input_shape: tuple[int, ...], path: Path) -> None:
-    from archatlas.networks.onnx_file import write_onnx
-
-    with atomic_path(path) as temporary:
-        write_onnx(module, input_shape, temporary)
-
-
-def _write_parts(table: pd.DataFrame, path: Path) -> None:
-    with atomic_path(path) as temporary:
-        table.to_csv(temporary, index=False)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import functools
+import sys
 from typing import Any
 
 import click
@@ -12,31 +13,71 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 from kedro.validation.exceptions import ParameterValidationError
 
+from archatlas.kedro_ext.disk_trouble import disk_trouble
+from archatlas.kedro_ext.stop import RunStopped, stoppable
+
+_RUNNER = f"{__package__}.incremental.IncrementalRunner"
+_EXPLAIN = "Say node by node whether it would run or its results be used again, and why; run nothing."
 _KEDRO_ERRORS = (DatasetError, MissingConfigException, ParameterValidationError)
 
 
 def run_with_plain_errors(*expected: type[Exception]) -> click.Command:
-    """Kedro's ``run`` command; exceptions of the ``expected`` kinds and Kedro's own print their message alone.
+    """Kedro's ``run`` command, whose foreseeable ends need no traceback.
 
-    Set ``--verbose`` on ``kedro`` to see the traceback all the same.
+    Exceptions of the ``expected`` kinds and Kedro's own print their message alone, a full or closed disk says which
+    file it was (exit code 1), Ctrl-C and SIGTERM say how to go on (130 and 143).
     """
-    plain = (*expected, *_KEDRO_ERRORS)
-    callback = kedro_run.callback
-    assert callback is not None
+    command = copy.copy(kedro_run)
+    command.callback = with_plain_errors(kedro_run.callback, *expected)
+    return command
 
-    @functools.wraps(callback)
-    def run(*args: Any, **kwargs: Any) -> Any:
-        try:
-            return callback(*args, **kwargs)
-        except KeyboardInterrupt:
-            raise _Interrupted("stopped. Run the same command again: finished parts are kept.") from None
-        except Exception as error:
-            if isinstance(error, plain) or _is_unknown_name(error):
-                raise click.ClickException(_message(error, expected)) from error
-            raise
+
+def incremental_run(*expected: type[Exception]) -> click.Command:
+    """:func:`run_with_plain_errors` with the incremental runner as its default, and with ``--explain``."""
+
+    def run(*, explain: bool, **options: Any) -> Any:
+        if not explain:
+            assert kedro_run.callback is not None
+            return kedro_run.callback(**options)
+        from archatlas.kedro_ext.explain import explain_run
+
+        return explain_run(options)
 
     command = copy.copy(kedro_run)
-    command.callback = run
+    command.callback = with_plain_errors(run, *expected)
+    command.params = [_with_default_runner(option) for option in kedro_run.params]
+    command.params.append(click.Option(["--explain"], is_flag=True, help=_EXPLAIN))
+    return command
+
+
+def _with_default_runner(option: click.Parameter) -> click.Parameter:
+    if option.name == "runner":
+        option = copy.copy(option)
+        option.default = _RUNNER
+    return option
+
+
+def with_plain_errors(callback: Any, *expected: type[Exception]) -> Any:
+    """The callback of a command, with what :func:`run_with_plain_errors` says of ``kedro run``."""
+    plain = (*expected, *_KEDRO_ERRORS)
+
+    @functools.wraps(callback)
+    def command(*args: Any, **kwargs: Any) -> Any:
+        try:
+            with stoppable():
+                return callback(*args, **kwargs)
+        except RunStopped as stopped:
+            click.echo(stopped, err=True)
+            sys.exit(stopped.exit_code)
+        except Exception as error:
+            cause = _expected_cause(error, expected)
+            trouble = None if cause is not None else disk_trouble(error)
+            if trouble is not None:
+                raise click.ClickException(trouble) from error
+            if isinstance(error, plain) or _is_unknown_name(error):
+                raise click.ClickException(str(cause or error)) from error
+            raise
+
     return command
 
 
@@ -48,10 +89,6 @@ def project_group(name: str, *commands: click.Command) -> click.Group:
     return group
 
 
-class _Interrupted(click.ClickException):
-    exit_code = 130
-
-
 def _is_unknown_name(error: Exception) -> bool:
     """Whether Kedro was asked for a pipeline or a node that there is not; it says so with a ValueError."""
     return isinstance(error, ValueError) and (
@@ -59,11 +96,9 @@ def _is_unknown_name(error: Exception) -> bool:
     )
 
 
-def _message(error: BaseException, expected: tuple[type[Exception], ...]) -> str:
-    """The message of the deepest expected cause: a data set wraps what its node's stream raised."""
+def _expected_cause(error: BaseException, expected: tuple[type[Exception], ...]) -> BaseException | None:
+    """The first expected cause of an error: a data set wraps what its node's stream raised."""
     cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, expected):
-            return str(cause)
+    while cause is not None and not isinstance(cause, expected):
         cause = cause.__cause__ or cause.__context__
-    return str(error)
+    return cause

@@ -32,9 +32,12 @@ class ParameterCheckHook:
     def __init__(self, model: str) -> None:
         self._model = model
 
-    @hook_impl
+    @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        check_parameters(load(self._model), context.config_loader["parameters"])
+        parameters = context.config_loader["parameters"]
+        check_parameters(load(self._model), parameters)
+        # Kedro reads all files anew whenever it is asked; what is set is not read again.
+        context.config_loader["parameters"] = parameters
 
 
 def check_parameters(model: type[BaseModel], parameters: Mapping[str, Any]) -> BaseModel:

@@ -5,10 +5,16 @@ from __future__ import annotations
 import json
 import os
 import socket
+import sys
+import threading
+import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+import psutil
 from filelock import FileLock, Timeout
 from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError
@@ -16,52 +22,142 @@ from kedro.io import DatasetError
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
 
+_LOCK, _HOLDER = "run.lock", "run.lock.json"
+LOCK_FILES = (_LOCK, _HOLDER)
+_SAY_SECONDS = 1.0
+"""How long to wait for whoever has just taken the lock to say who it is."""
+
 
 class RunLockHook:
     """Hold a lock in the folder of ``folder_dataset`` while a run lasts.
 
-    The lock is the operating system's, so that a process that dies gives it back by dying.
+    The lock is the operating system's, so that a process that dies gives it back by dying. A process that lives on (a
+    notebook) gives it back however its run ends: Kedro calls no hook after a KeyboardInterrupt, or after another hook's
+    error before the run.
     """
 
     def __init__(self, folder_dataset: str) -> None:
         self._dataset = folder_dataset
-        self._lock: FileLock | None = None
+        self._holds: dict[int, _Hold] = {}
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
         if self._dataset in catalog:
-            self._lock = take_lock(catalog.load(self._dataset))
+            for key in [key for key, hold in self._holds.items() if hold.run_is_over()]:
+                self._holds.pop(key).release()
+            self._holds[id(catalog)] = _Hold(take_lock(catalog.load(self._dataset)))
 
-    @hook_impl
-    def after_pipeline_run(self) -> None:
-        self._release()
+    @hook_impl(trylast=True)
+    def after_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
+        self._release(catalog)
 
-    @hook_impl
-    def on_pipeline_error(self) -> None:
-        self._release()
+    @hook_impl(trylast=True)
+    def on_pipeline_error(self, catalog: CatalogProtocol[Any, Any]) -> None:
+        self._release(catalog)
 
-    def _release(self) -> None:
-        if self._lock is not None:
-            self._lock.release()
-            self._lock = None
+    def _release(self, catalog: CatalogProtocol[Any, Any]) -> None:
+        # Each session has a catalog of its own; several may run side by side, on different folders.
+        hold = self._holds.pop(id(catalog), None)
+        if hold is not None:
+            hold.release()
 
 
-def take_lock(folder: Path) -> FileLock:
-    """The lock of ``folder``, taken; raises DatasetError naming who holds it (host, process, since when)."""
-    holder = folder / "run.lock.json"
-    lock = FileLock(folder / "run.lock", timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
+class RunLock:
+    """The lock of a folder, taken."""
+
+    def __init__(self, lock: FileLock, holder: Path) -> None:
+        self._lock = lock
+        self._holder = holder
+        self._releasing = threading.Lock()
+
+    def release(self) -> None:
+        """Give the lock back, from any thread; giving it back twice does nothing."""
+        with self._releasing:
+            if self._lock.is_locked:
+                with suppress(OSError):  # A holder without a lock does no harm.
+                    self._holder.unlink(missing_ok=True)
+                self._lock.release()
+
+
+def take_lock(folder: Path) -> RunLock:
+    """Take the lock of ``folder``; raises DatasetError naming who holds it (host, process, since when)."""
+    # thread_local: another thread than the one that took it may give it back.
+    lock = FileLock(folder / _LOCK, timeout=0, thread_local=False)
+    taken = RunLock(lock, folder / _HOLDER)
+    deadline = time.monotonic() + _SAY_SECONDS
+    while True:
         try:
-            who = json.loads(holder.read_text())
-            held = f"process {who['process']} on {who['host']} since {who['since']}"
-        except (OSError, ValueError, KeyError):
-            held = "another process"
-        raise DatasetError(
-            f"{folder} is in use by {held}. Wait for that run to end, or start this one with "
-            "`--params experiment=OTHER_NAME`."
-        ) from None
+            lock.acquire()
+        except Timeout:
+            held = _living_holder(folder / _HOLDER)
+            if held is None and time.monotonic() < deadline:
+                time.sleep(0.02)
+                continue
+            raise DatasetError(
+                f"{folder} is in use by {held or 'another process'}. Wait for it to end; a run can start at once under "
+                "another name (`--params experiment=OTHER_NAME`)."
+            ) from None
+        with suppress(OSError):  # On a full disk the lock is as good, and `kedro clean` needs it.
+            _say_who(folder / _HOLDER)
+        return taken
+
+
+def _say_who(holder: Path) -> None:
     since = datetime.now(UTC).isoformat(timespec="seconds")
-    holder.write_text(json.dumps({"host": socket.gethostname(), "process": os.getpid(), "since": since}))
-    return lock
+    born = psutil.Process().create_time()
+    holder.write_text(json.dumps({"host": socket.gethostname(), "process": os.getpid(), "born": born, "since": since}))
+
+
+def _living_holder(holder: Path) -> str | None:
+    """Who holds the lock, unless the file is one that a process left behind when it was killed, or half written."""
+    try:
+        who = json.loads(holder.read_text())
+        if who["host"] == socket.gethostname():
+            process = psutil.Process(who["process"])
+            # Numbers of processes are given again; the clock that births are told by may be set a little.
+            is_another = abs(process.create_time() - who["born"]) > 2
+            if is_another or process.status() == psutil.STATUS_ZOMBIE:
+                return None
+        return f"process {who['process']} on {who['host']} since {who['since']}"
+    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+        return None
+
+
+class _Hold:
+    """A lock that is given back once the session's run that took it is over, whether anybody says so or not."""
+
+    def __init__(self, lock: RunLock) -> None:
+        self._lock = lock
+        self._thread = threading.get_ident()
+        self._run = _session_run(sys._getframe())
+        self._released = threading.Event()
+        if self._run is not None:
+            threading.Thread(target=self._watch, daemon=True, name="run-lock").start()
+
+    def release(self) -> None:
+        self._released.set()
+        self._lock.release()
+        self._run = None
+
+    def run_is_over(self) -> bool:
+        """Whether the session's ``run`` is no longer on the stack of its thread."""
+        if self._run is None:
+            return self._released.is_set()
+        frame = sys._current_frames().get(self._thread)
+        while frame is not None and frame is not self._run:
+            frame = frame.f_back
+        return frame is None
+
+    def _watch(self) -> None:
+        while not self._released.wait(0.5):
+            if self.run_is_over():
+                self.release()
+
+
+def _session_run(frame: FrameType | None) -> FrameType | None:
+    """The frame of the Kedro session's ``run`` that a hook is called from; None if something else calls it."""
+    while frame is not None and not (
+        frame.f_code.co_name == "run" and frame.f_globals.get("__name__", "").startswith("kedro.framework.session.")
+    ):
+        frame = frame.f_back
+    return frame

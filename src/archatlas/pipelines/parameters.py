@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from archatlas.costs.parameters import CostsParameters
 from archatlas.images.parameters import ImagesParameters
 from archatlas.predictors.parameters import AtlasParameters, PredictorParameters, TuningParameters
-from archatlas.reporting.parameters import ReportParameters
+from archatlas.reporting.parameters import CompareParameters, ReportParameters
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
@@ -37,3 +37,4 @@ class ProjectParameters(BaseModel):
     verification: VerificationParameters
     export: ExportParameters
     report: ReportParameters
+    compare: CompareParameters

@@ -71,8 +71,8 @@ def describe_results(
     """Lines that say where the results lie."""
     if "report_html" not in pipeline.outputs():
         return []
-    path = Path(catalog["report_html"]._describe()["filepath"])
-    return [f"Done. The report: {os.path.relpath(path)} (open it in a browser)"]
+    current: Path = catalog["current_results"].load()
+    return [f"Done. The report: {os.path.relpath(current / 'report.html')} (open it in a browser)"]
 
 
 def plan_stages(
@@ -141,6 +141,7 @@ _WORDS = {
     "export": "winners as safetensors and ONNX, outputs compared",
     "report": "one HTML page and metrics.json",
     "latency_kit": "ONNX files of every part and a script that times them elsewhere",
+    "compare_experiments": "one HTML page over several experiments",
 }
 
 

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import logging
+import shutil
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from archatlas.errors import ArchatlasError
 from archatlas.storage.atomic import atomic_path
+
+_log = logging.getLogger(__name__)
 
 
 def fingerprint(*parts: object) -> str:
@@ -55,9 +59,16 @@ def _update(digest: Any, part: object) -> None:
         raise TypeError(f"cannot fingerprint a {type(part).__name__}")
 
 
+_DIGEST_SIZE = hashlib.sha256().digest_size
+
+
 @dataclass(frozen=True)
 class WorkStore:
-    """A folder of finished parts: tables (Parquet), JSON documents, tensors (safetensors); each written atomically."""
+    """A folder of finished parts: tables (Parquet), JSON documents, tensors (safetensors); each written atomically.
+
+    A part's file ends in the SHA-256 of what stands before it, so that one file holds both and no kill comes between
+    them. A part whose bytes are not those that were written counts as not done, with a warning: it is made anew.
+    """
 
     folder: Path
 
@@ -65,46 +76,57 @@ class WorkStore:
         """The store of one task: a sub-folder named by the task and by the fingerprint of what makes it."""
         return WorkStore(self.folder / f"{name}-{fingerprint(*made_by)}")
 
+    def discard(self) -> None:
+        """Delete the folder and all that it holds."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
     def keys(self, suffix: str) -> list[str]:
         """Names of the finished parts with this suffix (``".parquet"``, ``".json"``, ``".safetensors"``), sorted."""
         return sorted(path.name.removesuffix(suffix) for path in self.folder.glob(f"[!.]*{suffix}"))
 
     def save_table(self, key: str, table: pd.DataFrame) -> None:
-        with atomic_path(self.folder / f"{key}.parquet") as path:
-            table.to_parquet(path, index=False)
+        content = BytesIO()
+        table.to_parquet(content, index=False)
+        self._write(f"{key}.parquet", content.getvalue())
 
     def load_table(self, key: str) -> pd.DataFrame | None:
-        """The part's table, or None if it has not been finished."""
-        return self._read(self.folder / f"{key}.parquet", pd.read_parquet)
+        """The part's table, or None if it is not done."""
+        return self._read(f"{key}.parquet", lambda content: pd.read_parquet(BytesIO(content)))
 
     def save_json(self, key: str, document: object) -> None:
-        with atomic_path(self.folder / f"{key}.json") as path:
-            path.write_text(json.dumps(document, indent=2))
+        self._write(f"{key}.json", json.dumps(document, indent=2).encode())
 
     def load_json(self, key: str) -> Any | None:
-        """The part's document, or None if it has not been finished."""
-        return self._read(self.folder / f"{key}.json", lambda path: json.loads(path.read_text()))
+        """The part's document, or None if it is not done."""
+        return self._read(f"{key}.json", json.loads)
 
     def save_tensors(self, key: str, tensors: Mapping[str, Any]) -> None:
-        from safetensors.torch import save_file
+        from safetensors.torch import save
 
-        with atomic_path(self.folder / f"{key}.safetensors") as path:
-            save_file({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}, path)
+        content = save({name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()})
+        self._write(f"{key}.safetensors", content)
 
     def load_tensors(self, key: str) -> dict[str, Any] | None:
-        """The part's tensors by name, or None if it has not been finished."""
-        from safetensors.torch import load_file
+        """The part's tensors by name, or None if it is not done."""
+        from safetensors.torch import load
 
-        return self._read(self.folder / f"{key}.safetensors", load_file)
+        return self._read(f"{key}.safetensors", load)
 
-    @staticmethod
-    def _read(path: Path, reader: Any) -> Any | None:
-        if not path.exists():
-            return None
+    def _write(self, name: str, content: bytes) -> None:
+        with atomic_path(self.folder / name) as path, path.open("wb") as file:
+            file.write(content)
+            file.write(hashlib.sha256(content).digest())
+
+    def _read(self, name: str, parse: Callable[[bytes], Any]) -> Any | None:
+        path = self.folder / name
         try:
-            return reader(path)
-        except Exception as error:
-            raise ArchatlasError(
-                f"{path} is damaged and cannot be read ({type(error).__name__}: {error}). Delete it and run again: "
-                "only this part is made anew."
-            ) from error
+            whole = path.read_bytes()
+            content, digest = whole[:-_DIGEST_SIZE], whole[-_DIGEST_SIZE:]
+            if hashlib.sha256(content).digest() != digest:
+                raise ValueError("its bytes are not those that were written")
+            return parse(content)
+        except FileNotFoundError:
+            return None
+        except Exception as error:  # Also a whole part that these versions of the libraries cannot read.
+            _log.warning("%s is damaged (%s). Only this part is made anew.", path, error)
+            return None

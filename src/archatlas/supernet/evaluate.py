@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import logging
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -16,7 +15,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
@@ -33,8 +31,6 @@ from archatlas.training.seeds import mixed_seed
 
 HALVES = ("a", "b")
 _CALIBRATION, _HALVES = range(2)
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -231,13 +227,7 @@ def _save_part(store: WorkStore | None, number: int, scores: NDArray[np.float64]
 
 
 def _load_part(store: WorkStore | None, number: int, length: int) -> tuple[NDArray[np.float64], float] | None:
-    if store is None:
-        return None
-    try:
-        table = store.load_table(f"part_{number:06d}")
-    except ArchatlasError as error:
-        logger.warning("%s The part is evaluated again.", error)
-        return None
+    table = None if store is None else store.load_table(f"part_{number:06d}")
     if table is None:
         return None
     scores = table[list(_SCORE_COLUMNS)].to_numpy(dtype=np.float64)

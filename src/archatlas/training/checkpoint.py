@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -11,13 +10,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from archatlas.errors import ArchatlasError
 from archatlas.storage.work_store import WorkStore
 
 _KEY = "checkpoint"
 _GROUPS = ("network", "average", "optimizer", "scaler")
-
-logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -43,13 +39,8 @@ def save_checkpoint(store: WorkStore, checkpoint: Checkpoint) -> None:
 
 
 def load_checkpoint(store: WorkStore) -> Checkpoint | None:
-    """The store's checkpoint or None. A damaged one is discarded with a warning: that training starts again."""
-    try:
-        tensors = store.load_tensors(_KEY)
-    except ArchatlasError as error:
-        logger.warning("%s The checkpoint is discarded and this training starts again.", error)
-        (store.folder / f"{_KEY}.safetensors").unlink(missing_ok=True)
-        return None
+    """The store's checkpoint, or None if there is no whole one: that training starts again."""
+    tensors = store.load_tensors(_KEY)
     if tensors is None:
         return None
     groups: dict[str, dict[str, Tensor]] = {group: {} for group in (*_GROUPS, "curve")}

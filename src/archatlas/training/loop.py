@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -60,6 +61,7 @@ class _Job:
     seed: int
     paths: PathSampler | None
     store: WorkStore | None
+    checkpoint_seconds: float
     progress: str | None
     validation: ImageSplit | None
 
@@ -88,6 +90,7 @@ def train(
     seed: int,
     paths: PathSampler | None = None,
     checkpoints: WorkStore | None = None,
+    checkpoint_seconds: float = 0.0,
     progress: str | None = None,
     validation: ImageSplit | None = None,
 ) -> list[dict[str, float]]:
@@ -98,10 +101,11 @@ def train(
     ``network(x, path)`` for each path of ``paths(step, generator)`` and the gradients of the mean loss are accumulated.
     The weights at the end are the averaged ones if ``training.ema_decay`` is set.
 
-    With ``checkpoints`` every epoch is saved there, under the fingerprint of all that makes the training (initial
-    weights, images and parameters among it), and a training that was stopped goes on to the very same weights. With
-    several devices each takes its share of a step's images along the same paths. Raises ArchatlasError if the loss is
-    no longer finite.
+    With ``checkpoints`` every epoch that ends ``checkpoint_seconds`` or more after the last one saved is saved there,
+    under the fingerprint of all that makes the training (initial weights, images and parameters among it), and a
+    training that was stopped goes on from it to the very same weights: what is repeated is the epoch under way and at
+    most ``checkpoint_seconds`` of earlier ones. With several devices each takes its share of a step's images along the
+    same paths. Raises ArchatlasError if the loss is no longer finite.
     """
     if paths is not None and validation is not None:
         raise ValueError("a super-network has no accuracy of its own: `validation` goes without `paths`")
@@ -116,7 +120,8 @@ def train(
         validated = None if validation is None else validation.to_tensors()
         store = checkpoints.task("training", package_version(), *made_by, device, seed, repr(paths), validated)
     resumed = None if store is None else load_checkpoint(store)
-    job = _Job(network, images, description, training, augmentation, device, seed, paths, store, progress, validation)
+    given = (network, images, description, training, augmentation, device, seed, paths)
+    job = _Job(*given, store, checkpoint_seconds, progress, validation)
     if resumed is not None and len(resumed.curve) == training.epochs:
         network.load_state_dict(dict(resumed.network))
         return resumed.curve
@@ -180,6 +185,7 @@ class _Trainer:
         job, epochs = self.job, self.job.training.epochs
         # disable=None: off where the output is no terminal.
         hidden = None if job.progress is not None and self.fabric.is_global_zero else True
+        saved = time.monotonic()
         with tqdm(
             total=epochs * job.steps,
             initial=len(curve) * job.steps,
@@ -191,8 +197,10 @@ class _Trainer:
                 curve.append(self._epoch(epoch, bar))
                 if not math.isfinite(curve[-1]["loss"]):
                     break
-                if job.store is not None and self.fabric.is_global_zero:
+                due = time.monotonic() - saved >= job.checkpoint_seconds
+                if due and job.store is not None and self.fabric.is_global_zero:
                     save_checkpoint(job.store, self._checkpoint(curve))
+                    saved = time.monotonic()
         return curve
 
     def _epoch(self, epoch: int, bar: Any) -> dict[str, float]:

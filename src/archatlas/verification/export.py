@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -50,16 +47,25 @@ def export_winners(
 ) -> Json:
     """Write ``<folder>/<budget>/network.{safetensors,json,onnx}`` for every winner, and compare what they compute.
 
-    A network's files appear once they have passed; what an earlier run wrote for a budget without a winner is removed.
+    Args:
+        winners: rows of the search's answer after verification.
+        winner_weights: by budget, loads the weights of its winner.
+        supernets: by seed, loads the weights of a super-network.
+        space: of the winners.
+        images: what the networks were trained on.
+        parameters: of the export.
+        folder: empty, or made; worth nothing if this raises, since a network is written before it is checked.
+        seed: of the images that the forms of a network are compared on.
 
     Returns:
         ``max_abs_difference`` (of a logit, over all checks; None if nothing was exported) and ``budgets``: by name
-        status (``exported``, ``skipped``), reason, files (paths from the folder that holds ``folder``), and
-        max_abs_difference_supernet and _onnx.
+        status (``exported``, ``skipped``), reason, files (paths in ``folder``), and max_abs_difference_supernet and
+        _onnx.
 
     Raises:
         ArchatlasError: two forms of a network differ by more than the tolerance, or a winner's weights are missing.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     loaded = [load_supernet(space, load()) for _, load in sorted(supernets.items())] if _any_found(winners) else []
     budgets: Json = {}
     for winner in winners:
@@ -74,7 +80,6 @@ def export_winners(
         network = make_standalone(space, str(winner["architecture"]), winner_weights[budget](), images, budget)
         choices = space.parse([winner["architecture"]])[0].tolist()
         budgets[budget] = export_network(network, choices, loaded, parameters, folder / budget, seed)
-    _remove_stale(folder, {name for name, entry in budgets.items() if entry["status"] == "exported"})
     differences = [
         entry[key]
         for entry in budgets.values()
@@ -107,23 +112,17 @@ def export_network(
     if path_difference is not None:
         what = f"the subnet extracted from the super-network and its path through the super-network, {name}"
         _require(path_difference, parameters, what)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # Beside the folder, and moved when all is well: nothing half-written, nothing unchecked.
-    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", suffix=".partial", dir=folder.parent) as made:
-        save_network(network, Path(made))
-        write_onnx(
-            network, images.input_shape, Path(made) / ONNX,
-            opset=parameters.opset, names=("pixels", "logits"), metadata=_metadata(network),
-        )  # fmt: skip
-        onnx_difference = onnx_differs(Path(made) / ONNX, load_network(made), pixels)
-        _require(onnx_difference, parameters, f"the ONNX file and the stand-alone network, {name}")
-        folder.mkdir(exist_ok=True)
-        for file in _FILES:
-            os.replace(Path(made) / file, folder / file)
+    save_network(network, folder)
+    write_onnx(
+        network, images.input_shape, folder / ONNX,
+        opset=parameters.opset, names=("pixels", "logits"), metadata=_metadata(network),
+    )  # fmt: skip
+    onnx_difference = onnx_differs(folder / ONNX, load_network(folder), pixels)
+    _require(onnx_difference, parameters, f"the ONNX file and the stand-alone network, {name}")
     return {
         "status": "exported",
         "reason": None,
-        "files": [f"{folder.parent.name}/{folder.name}/{file}" for file in _FILES],
+        "files": [f"{folder.name}/{file}" for file in _FILES],
         "max_abs_difference_supernet": path_difference,
         "max_abs_difference_onnx": onnx_difference,
     }
@@ -159,7 +158,7 @@ def _require(difference: float, parameters: ExportParameters, what: str) -> None
     if not difference <= parameters.tolerance:
         raise ArchatlasError(
             f"export: logits of {what} differ by {difference:.3g}, more than `export.tolerance` "
-            f"{parameters.tolerance:.3g}. Nothing was written for it. Non-finite weights, or a super-network trained "
+            f"{parameters.tolerance:.3g}. Nothing is exported. Non-finite weights, or a super-network trained "
             "under other parameters, are usual causes."
         )
 
@@ -178,13 +177,3 @@ def _metadata(network: StandaloneNetwork) -> dict[str, str]:
         ),
         "output": "logits: float32 [batch, classes], in the order of class_names; softmax gives probabilities",
     }
-
-
-def _remove_stale(folder: Path, exported: set[str]) -> None:
-    """Networks of earlier runs, of budgets that now have no winner; only what this module writes is removed."""
-    for document in folder.glob(f"*/{DOCUMENT}"):
-        if document.parent.name not in exported:
-            for file in _FILES:
-                (document.parent / file).unlink(missing_ok=True)
-            if not any(document.parent.iterdir()):
-                shutil.rmtree(document.parent)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -45,11 +44,11 @@ def alone(
     image_description: Mapping[str, Any],
     parameters: VerificationParameters,
     device: DeviceParameters,
-    work_folder: Path,
+    work: WorkStore,
     *,
     keep_weights: bool = True,
 ) -> Trainings:
-    """The trainings of one schedule on the project's images, kept in its work folder."""
+    """The trainings of one schedule on the project's images, kept in a work store."""
     return Trainings(
         ImageSplit.from_tensors(train_images),
         ImageSplit.from_tensors(validation_images),
@@ -57,7 +56,7 @@ def alone(
         parameters.training,
         parameters.augmentation,
         device,
-        WorkStore(work_folder),
+        work,
         parameters.workers,
         keep_weights,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
 from archatlas.training.fabric import threads_restored, torch_device
 from archatlas.training.loop import train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
+from archatlas.training.workers import prepare_worker, signals_left_to_parent
 
 TRAINING_COLUMNS = ["network", "seed", "validation_accuracy", "validation_log_loss"]
 
@@ -58,7 +60,8 @@ class Trainings:
     """The trainings of one schedule on one data set: done in parallel, kept in a work store, looked up if done before.
 
     On a CPU each training has a process of ``workers`` (None: as many as CPU cores) and one thread, so that results do
-    not depend on how many there are. On a GPU they follow one another. ``keep_weights`` keeps the weights as well.
+    not depend on how many there are. On a GPU they follow one another. ``keep_weights`` keeps the weights as well. A
+    training that lasts longer than ``checkpoint_seconds`` saves its state that often, to go on from if it is killed.
     """
 
     train: ImageSplit
@@ -70,24 +73,23 @@ class Trainings:
     work: WorkStore
     workers: int | None = None
     keep_weights: bool = True
+    checkpoint_seconds: float = 10.0
 
     def run(self, jobs: Sequence[TrainingJob], progress: str = "train alone") -> pd.DataFrame:
         """Train what is not done yet; a row per job in their order: ``TRAINING_COLUMNS``.
 
-        Each finished training is saved at once (weights, then its figures), so that a killed run repeats only what was
-        under way.
+        Each finished training is saved at once (weights, then its figures). A killed run repeats only what was under
+        way: of each such training the last epoch and at most ``checkpoint_seconds`` of earlier ones.
         """
         from tqdm import tqdm
 
         store = self._store
-        waiting = {job.key: job for job in jobs if not self._is_done(store, job)}
+        figures = {job.key: self._figures(job) for job in jobs}
+        waiting = {job.key: job for job in jobs if figures[job.key] is None}
         with tqdm(total=len(waiting), desc=progress, unit="network", disable=None if waiting else True) as bar:
-            for _ in self._trained(list(waiting.values()), store):
-                bar.update()
-        rows = []
-        for job in jobs:
-            figures = store.load_json(job.key) or {}
-            rows.append((job.label or job.network, job.seed, figures["accuracy"], figures["log_loss"]))
+            self._train(list(waiting.values()), bar)
+        figures |= {key: store.load_json(key) for key in waiting}
+        rows = [(job.label or job.network, job.seed, *_scores(figures[job.key])) for job in jobs]
         return pd.DataFrame(rows, columns=TRAINING_COLUMNS).astype(
             {"network": "str", "seed": "int64", "validation_accuracy": "float64", "validation_log_loss": "float64"}
         )
@@ -114,9 +116,12 @@ class Trainings:
         setting = (self.training, self.augmentation, self._device())
         return self.work.task("trainings", package_version(), *setting, *data)
 
-    def _is_done(self, store: WorkStore, job: TrainingJob) -> bool:
-        weights = store.folder / f"{job.key}.safetensors"
-        return store.load_json(job.key) is not None and (weights.exists() or not self.keep_weights)
+    def _figures(self, job: TrainingJob) -> dict[str, Any] | None:
+        """The figures of a training that is done, weights and all."""
+        figures: dict[str, Any] | None = self._store.load_json(job.key)
+        if self.keep_weights and self._store.load_tensors(job.key) is None:
+            return None
+        return figures
 
     def _device(self) -> DeviceParameters:
         """The device of each training; on a CPU a single thread, whose result no other setting of threads changes.
@@ -128,23 +133,35 @@ class Trainings:
         alone = {"accelerator": "cpu", "devices": 1, "threads": 1, "channels_last": True}
         return self.device.model_copy(update=alone)
 
-    def _trained(self, jobs: Sequence[TrainingJob], store: WorkStore) -> Iterator[str]:
+    def _train(self, jobs: Sequence[TrainingJob], bar: Any) -> None:
+        """Train all jobs, whose results are in the store then; ``bar`` is updated with each."""
         device = self._device()
         train, validation = ((part.images.numpy(), part.labels.numpy()) for part in (self.train, self.validation))
-        setting = _Setting(self.description, self.training, self.augmentation, device, self.keep_weights)
-        if not jobs:
-            return
-        if torch_device(device).type != "cpu":
-            for job in jobs:
-                yield _train_one(job, train, validation, setting, store)
+        setting = _Setting(
+            self.description, self.training, self.augmentation, device, self.keep_weights, self.checkpoint_seconds
+        )
+        given = (train, validation, setting, self._store)
+        workers = min(self.workers or os.cpu_count() or 1, len(jobs))
+        if workers <= 1 or torch_device(device).type != "cpu":
+            # On a CPU, this process then trains on one thread, and has its threads back after.
+            with threads_restored():
+                for job in jobs:
+                    _train_one(job, *given)
+                    bar.update()
             return
         import joblib
 
-        workers = min(self.workers or os.cpu_count() or 1, len(jobs))
-        # A single worker is no process of its own: this one then trains on one thread, and has its threads back after.
-        with threads_restored(), joblib.parallel_config(backend="loky", inner_max_num_threads=1):
+        backend = {"backend": "loky", "inner_max_num_threads": 1, "initializer": prepare_worker}
+        with joblib.parallel_config(**backend, initargs=(os.getpid(),)):
             parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
-            yield from parallel(joblib.delayed(_train_one)(job, train, validation, setting, store) for job in jobs)
+            trained = None
+            try:
+                with signals_left_to_parent():
+                    trained = parallel(joblib.delayed(_train_one)(job, *given) for job in jobs)
+                for _ in trained:
+                    bar.update()
+            finally:
+                _end(trained)
 
 
 _Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -158,13 +175,15 @@ class _Setting:
     augmentation: AugmentationParameters
     device: DeviceParameters
     keep_weights: bool
+    checkpoint_seconds: float
 
 
 def _train_one(
     job: TrainingJob, train_images: _Arrays, validation_images: _Arrays, setting: _Setting, store: WorkStore
-) -> str:
+) -> None:
     """Train, judge on the validation images, save; runs in a worker on a CPU."""
     network = job.build()
+    checkpoints = WorkStore(store.folder / f"{job.key}.checkpoints")
     train(
         network,
         _split(train_images),
@@ -173,6 +192,8 @@ def _train_one(
         augmentation=setting.augmentation,
         device=setting.device,
         seed=job.seed,
+        checkpoints=checkpoints,
+        checkpoint_seconds=setting.checkpoint_seconds,
     )
     validation = _split(validation_images)
     logits = logits_of(network, validation, setting.description, device=setting.device)
@@ -181,7 +202,20 @@ def _train_one(
         store.save_tensors(job.key, network.state_dict())
     # The figures last: where they are, the training is done.
     store.save_json(job.key, {"network": job.network, "seed": job.seed, "accuracy": accuracy, "log_loss": log_loss})
-    return job.key
+    checkpoints.discard()
+
+
+def _scores(figures: dict[str, Any] | None) -> tuple[float, float]:
+    assert figures is not None
+    return figures["accuracy"], figures["log_loss"]
+
+
+def _end(trained: Generator[Any] | None) -> None:
+    """Kill the workers if they have not finished."""
+    if trained is not None:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*(not used|have been cancelled)", category=UserWarning)
+            trained.close()
 
 
 def _split(arrays: _Arrays) -> ImageSplit:

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
+from archatlas.pipelines.work import work_store
 from archatlas.spaces.parameters import SpaceParameters
-from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
 
@@ -35,6 +35,7 @@ def evaluate(
     made = make_space(space, description.input_shape, description.num_classes)
     choices = made.parse(sampled_architectures["architecture"].to_numpy(dtype=str))
     numbers = sorted(int(name.removeprefix("seed_")) for name in supernets)
+    work = work_store(work_folder, "archatlas.supernet.evaluate")
     runs = [
         timed_evaluation(
             load_supernet(made, supernets[f"seed_{number}"]()),
@@ -46,7 +47,7 @@ def evaluate(
             parameters=evaluation,
             device=device,
             seed=number,
-            work=WorkStore(work_folder),
+            work=work,
             images_seed=seed,
             progress=f"evaluations on super-network {number + 1} of {len(numbers)}",
         )

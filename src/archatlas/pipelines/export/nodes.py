@@ -1,5 +1,6 @@
 """The node that writes winners as files for use elsewhere."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -15,21 +16,24 @@ def export(
     image_description: dict[str, Any],
     space: SpaceParameters,
     export: ExportParameters,
-    export_folder: Path,
+    work_folder: Path,
     seed: int,
-) -> dict[str, Any]:
-    """Each winner as safetensors, JSON and ONNX, compared with each other and with the super-networks."""
+) -> tuple[Path, dict[str, Any]]:
+    """A folder with each winner as safetensors, JSON and ONNX, and how exactly these and the super-networks agree."""
     from archatlas.spaces.presets import make_space
     from archatlas.verification.export import export_winners
 
     description = ImageDescription.model_validate(image_description)
-    return export_winners(
+    folder = work_folder / "export"
+    if folder.exists():  # A killed run left it.
+        shutil.rmtree(folder)
+    return folder, export_winners(
         winners,
         winner_weights,
         supernets,
         space=make_space(space, description.input_shape, description.num_classes),
         images=description,
         parameters=export,
-        folder=export_folder,
+        folder=folder,
         seed=seed,
     )

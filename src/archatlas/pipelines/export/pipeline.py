@@ -20,10 +20,10 @@ def create_pipeline(**_: object) -> Pipeline:
                     "image_description": "image_description",
                     "space": "params:space",
                     "export": "params:export",
-                    "export_folder": "export_folder",
+                    "work_folder": "work_folder",
                     "seed": "params:seed",
                 },
-                outputs="export_summary",
+                outputs=["networks", "export_summary"],
                 name="export",
             )
         ]

@@ -13,8 +13,8 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 write_kit,
-                inputs=["image_description", "params:space", "latency_kit_folder"],
-                outputs="latency_kit_summary",
+                inputs=["image_description", "params:space", "work_folder"],
+                outputs=["latency_kit", "latency_kit_summary"],
                 name="write_kit",
             )
         ]

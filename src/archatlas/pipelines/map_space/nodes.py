@@ -8,7 +8,6 @@ import pandas as pd
 from archatlas.images.description import ImageDescription
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.spaces.parameters import SpaceParameters
-from archatlas.storage.work_store import WorkStore
 
 
 def map_networks(
@@ -35,4 +34,4 @@ def map_networks(
     predictor = load_predictor(tuned_predictor, tuned_predictor_state)
     target = tuned_predictor["target"]
     chunks = map_space(predictor, made, cost_table, latency_table, parameters=atlas, target=target, seed=seed)
-    return write_atlas(chunks, WorkStore(work_folder).folder / "map_space" / "atlas.parquet", atlas_rows(made, atlas))
+    return write_atlas(chunks, work_folder / "map_space" / "atlas.parquet", atlas_rows(made, atlas))

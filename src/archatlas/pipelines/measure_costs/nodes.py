@@ -6,6 +6,7 @@ import pandas as pd
 
 from archatlas.costs.parameters import CostsParameters
 from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import depends_on, machine
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.protocol import SearchSpace
@@ -36,6 +37,7 @@ def count_costs(image_description: dict[str, Any], space: SpaceParameters) -> pd
     return count_parts(_space(image_description, space))
 
 
+@depends_on(files=("costs.latency.table",), states=(machine,))
 def measure_latency(
     image_description: dict[str, Any], space: SpaceParameters, costs: CostsParameters, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -7,8 +7,10 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.parameters import ImagesParameters
+from archatlas.kedro_ext.dependencies import depends_on
 
 
+@depends_on(files=("images.path",))
 def prepare_images(
     images: ImagesParameters, seed: int
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], pd.DataFrame]:

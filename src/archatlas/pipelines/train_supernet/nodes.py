@@ -6,8 +6,8 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
+from archatlas.pipelines.work import work_store
 from archatlas.spaces.parameters import SpaceParameters
-from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.training.parameters import DeviceParameters
 
@@ -39,5 +39,5 @@ def train_supernet(
         parameters=supernet,
         device=device,
         seed=seed,
-        work=WorkStore(work_folder),
+        work=work_store(work_folder, "archatlas.supernet.train"),
     )

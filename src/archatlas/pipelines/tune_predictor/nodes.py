@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
+from archatlas.pipelines.work import work_store
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.spaces.parameters import SpaceParameters
-from archatlas.storage.work_store import WorkStore
 
 
 def tune(
@@ -34,7 +34,8 @@ def tune(
     batch, scores = evaluated_sample(
         made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=10 * tuning.inner_folds
     )
-    tuned = search.tune(batch, scores, predictor, tuning, seed=seed, work=WorkStore(work_folder))
+    work = work_store(work_folder, "archatlas.predictors.tuning")
+    tuned = search.tune(batch, scores, predictor, tuning, seed=seed, work=work)
     fitted = fit_one(batch, scores, tuned.contender, seed)
     chosen = describe_predictor(*tuned.contender, seed, predictor.target)
     return tuned.trials, tuned.summary, chosen, state_tensors(fitted.state())

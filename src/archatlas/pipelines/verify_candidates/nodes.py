@@ -8,6 +8,8 @@ import pandas as pd
 
 from archatlas.costs.parameters import CostsParameters
 from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import depends_on, machine
+from archatlas.pipelines.work import work_store
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.storage.work_store import WorkStore
@@ -46,11 +48,12 @@ def evaluate_candidates(
         parameters=evaluation,
         device=device,
         images_seed=seed,
-        work=WorkStore(work_folder),
+        work=work_store(work_folder, "archatlas.supernet.evaluate"),
         progress="candidates on the super-networks",
     )
 
 
+@depends_on(states=(machine,))
 def measure_latency(
     candidates: pd.DataFrame,
     constraints: pd.DataFrame,
@@ -93,7 +96,9 @@ def train_candidates(
     """Train the finalists alone."""
     from archatlas.verification.stage import alone, train_roles
 
-    trainings = alone(train_images, validation_images, image_description, verification, device, work_folder)
+    trainings = alone(
+        train_images, validation_images, image_description, verification, device, _trainings_in(work_folder)
+    )
     chosen = candidate_latency.loc[candidate_latency["finalist"], ["budget", "rank", "network"]]
     finalists = chosen.merge(candidates[["budget", "rank", "macs", "params"]], on=["budget", "rank"])
     finalists["role"] = "candidate"
@@ -127,6 +132,7 @@ def choose_winners(
     )
 
 
+@depends_on(states=(machine,))
 def train_comparisons(
     constraints: pd.DataFrame,
     cost_table: pd.DataFrame,
@@ -146,7 +152,9 @@ def train_comparisons(
     from archatlas.search.budgets import constraints_of
     from archatlas.verification.stage import alone, comparisons, train_roles
 
-    trainings = alone(train_images, validation_images, image_description, verification, device, work_folder)
+    trainings = alone(
+        train_images, validation_images, image_description, verification, device, _trainings_in(work_folder)
+    )
     bounds = constraints_of(constraints)
     beside = comparisons(
         {budget: bounds.get(budget, []) for budget in search.budgets},
@@ -183,7 +191,13 @@ def audit(
 
     schedule = verification.model_copy(update={"training": verification.audit.training})
     trainings = alone(
-        train_images, validation_images, image_description, schedule, device, work_folder, keep_weights=False
+        train_images,
+        validation_images,
+        image_description,
+        schedule,
+        device,
+        _trainings_in(work_folder),
+        keep_weights=False,
     )
     return audited(
         trainings,
@@ -217,7 +231,9 @@ def test_winners(
     from archatlas.images.dataset import ImageSplit
     from archatlas.verification.stage import alone, judge_on_test_images
 
-    trainings = alone(train_images, validation_images, image_description, verification, device, work_folder)
+    trainings = alone(
+        train_images, validation_images, image_description, verification, device, _trainings_in(work_folder)
+    )
     return judge_on_test_images(
         trainings,
         chosen_winners,
@@ -225,3 +241,8 @@ def test_winners(
         ImageSplit.from_tensors(test_images),
         space,
     )
+
+
+def _trainings_in(work_folder: Path) -> WorkStore:
+    """All nodes share what was trained alone."""
+    return work_store(work_folder, "archatlas.verification.trainings")

@@ -1,0 +1,243 @@
+"""``kedro run`` of a project of its own, in processes that are stopped and on disks that are full."""
+
+from __future__ import annotations
+
+import errno
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+from kedro.io import DatasetError
+
+from archatlas.kedro_ext.commands import with_plain_errors
+from archatlas.kedro_ext.run_lock import take_lock
+
+INCREMENTAL = "archatlas.kedro_ext.incremental.IncrementalRunner"
+
+
+class Toy:
+    """A copy of the toy project."""
+
+    def __init__(self, folder: Path, repository: Path) -> None:
+        self.folder = folder
+        shutil.copytree(Path(__file__).parent / "toy", folder, dirs_exist_ok=True)
+        self._environment = os.environ | {"PYTHONPATH": str(repository / "src"), "COLUMNS": "300"}
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, "-m", "kedro", *arguments],
+            cwd=self.folder,
+            env=self._environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            # A job in a script's background ignores Ctrl-C, and so would what the tests start there.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )
+
+    def run(self, *parameters: str, runner: str = INCREMENTAL) -> tuple[int, str]:
+        process = self.start("run", "--runner", runner, "--params", ",".join(parameters or ["seconds=0"]))
+        output, errors = process.communicate(timeout=60)
+        assert "Traceback" not in output + errors
+        return process.returncode, errors
+
+    def start_working(self, *parameters: str, runner: str = INCREMENTAL) -> subprocess.Popen[str]:
+        """A run whose node ``work`` has begun and lasts for a minute."""
+        process = self.start("run", "--runner", runner, "--params", ",".join(["seconds=60", *parameters]))
+        deadline = time.monotonic() + 60
+        while not (self.folder / "data/work/first/working").exists():
+            assert time.monotonic() < deadline
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        time.sleep(0.1)
+        return process
+
+    def versions(self, name: str) -> list[str]:
+        return sorted(file.read_text() for file in (self.folder / "data/made/first" / name).glob("*/*"))
+
+
+@pytest.fixture
+def toy(tmp_path: Path, repository: Path) -> Toy:
+    return Toy(tmp_path, repository)
+
+
+@pytest.mark.parametrize("runner", ["SequentialRunner", INCREMENTAL])
+@pytest.mark.parametrize(
+    ("number", "words", "code"), [(signal.SIGINT, "Ctrl-C", 130), (signal.SIGTERM, "SIGTERM", 143)]
+)
+def test_a_stopped_run_says_how_to_go_on(toy: Toy, runner: str, number: int, words: str, code: int) -> None:
+    process = toy.start_working(runner=runner)
+    process.send_signal(number)
+    stopped = time.monotonic()
+    output, errors = process.communicate(timeout=30)
+    assert time.monotonic() - stopped < 5
+    assert process.returncode == code
+    assert f"Stopped by {words}" in errors
+    assert "What was finished is kept: run the same command again to go on." in errors
+    assert "Traceback" not in output + errors
+    take_lock(toy.folder / "data/work/first").release()
+    assert toy.run(runner=runner)[0] == 0
+    assert toy.versions("report.json") == ['{\n  "letters": 10\n}']
+
+
+def test_the_second_signal_ends_a_run_that_does_not_end(toy: Toy) -> None:
+    process = toy.start_working("ending=never")
+    process.send_signal(signal.SIGINT)
+    with pytest.raises(subprocess.TimeoutExpired):
+        process.wait(1)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(1) == -signal.SIGINT
+    process.communicate()
+    take_lock(toy.folder / "data/work/first").release()
+
+
+def test_a_signal_that_comes_twice_at_once_is_one(toy: Toy) -> None:
+    process = toy.start_working()
+    process.send_signal(signal.SIGTERM)
+    time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    errors = process.communicate(timeout=30)[1]
+    assert process.returncode == 143
+    assert "Stopped by SIGTERM" in errors
+
+
+def test_a_run_that_is_killed_leaves_what_was_finished(toy: Toy) -> None:
+    process = toy.start_working()
+    process.kill()
+    process.communicate()
+    assert toy.run()[0] == 0
+    assert len(toy.versions("text.txt")) == 1  # The node before the killed one did not run again.
+    assert len(toy.versions("worked.txt")) == 1
+
+
+@contextmanager
+def disk(folder: Path, size: str) -> Iterator[None]:
+    """A small disk at the folder, for its superuser only."""
+    folder.mkdir(parents=True)
+    made = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", folder], capture_output=True, text=True
+    )
+    if made.returncode != 0:
+        pytest.skip(f"no disk can be mounted here: {made.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+@pytest.mark.parametrize("runner", ["SequentialRunner", INCREMENTAL])
+def test_a_full_disk_ends_in_one_message_and_earlier_results_are_intact(toy: Toy, runner: str) -> None:
+    with disk(toy.folder / "data", "300k"):
+        assert toy.run(runner=runner)[0] == 0
+        earlier = toy.versions("report.json")
+        code, errors = toy.run("letters=1000000", runner=runner)
+        assert code == 1
+        lines = [line for line in errors.splitlines() if line.startswith("Error")]
+        assert len(lines) == 1
+        assert re.fullmatch(
+            r"Error: cannot write data/made/first/text\.txt/\S+/text\.txt: no space is left on the device\. "
+            r"Free some \(`kedro clean --dry-run` shows what old versions take\), then run the same command again: "
+            r"earlier results and finished parts are intact\.",
+            lines[0],
+        )
+        assert toy.versions("report.json") == earlier
+        assert toy.versions("text.txt") == ["x" * 10]
+        assert toy.run("letters=20", runner=runner)[0] == 0  # There is nothing to clear away.
+
+
+@pytest.mark.parametrize("runner", ["SequentialRunner", INCREMENTAL])
+def test_a_read_only_disk_ends_in_one_message(toy: Toy, runner: str) -> None:
+    with disk(toy.folder / "data", "300k"):
+        assert toy.run(runner=runner)[0] == 0
+        subprocess.run(["mount", "-o", "remount,ro", toy.folder / "data"], check=True)
+        code, errors = toy.run("letters=20", runner=runner)
+        assert code == 1
+        assert "cannot write data/work/first/run.lock: the file system is read-only. Make it writable" in errors
+        subprocess.run(["mount", "-o", "remount,rw", toy.folder / "data"], check=True)
+        assert toy.versions("report.json") == ['{\n  "letters": 10\n}']
+        assert toy.run("letters=20", runner=runner)[0] == 0
+
+
+def test_old_versions_can_be_dropped_from_a_full_disk(toy: Toy) -> None:
+    with disk(toy.folder / "data", "500k"):
+        assert toy.run("letters=100000")[0] == 0
+        assert toy.run("letters=1")[0] == 0
+        with (toy.folder / "data/filling").open("wb", buffering=0) as filling:
+            assert filling.write(bytes(2**20)) < 2**20  # as much as there was space for
+        assert "no space is left on the device" in toy.run("letters=50000")[1]
+        process = toy.start("clean", "--keep", "1")
+        output, errors = process.communicate(timeout=60)
+        assert process.returncode == 0, errors
+        assert "0.2 MiB  went: " in output
+        assert toy.run("letters=50000")[0] == 0
+
+
+class Refusal(Exception):
+    """A mistake of the user's."""
+
+
+def answer(raised: BaseException) -> tuple[int, str]:
+    """Exit code and output of a command in whose function this is raised."""
+
+    def command() -> None:
+        raise raised
+
+    callback = with_plain_errors(command, Refusal)
+    answered = CliRunner().invoke(click.Command("command", callback=callback))
+    return answered.exit_code, answered.output
+
+
+def caused_by(error: BaseException, cause: BaseException) -> BaseException:
+    error.__cause__ = cause
+    return error
+
+
+@pytest.mark.parametrize(
+    ("raised", "message"),
+    [
+        (Refusal("so it cannot be"), "Error: so it cannot be\n"),
+        (caused_by(DatasetError("Failed while saving"), Refusal("so it cannot be")), "Error: so it cannot be\n"),
+        (DatasetError("there is no such file"), "Error: there is no such file\n"),
+        (
+            caused_by(RuntimeError("in a worker"), OSError(errno.EDQUOT, "Disk quota exceeded", "/some/where")),
+            "/some/where: the disk quota is used up. Free some (`kedro clean",
+        ),
+        (
+            caused_by(
+                DatasetError("Failed while saving data to dataset X(filepath=PurePosixPath('/data/m.safetensors'))."),
+                ValueError("Error while serializing: I/O error: No space left on device (os error 28)"),
+            ),
+            "/data/m.safetensors: no space is left on the device.",
+        ),
+        (
+            PermissionError(errno.EACCES, "Permission denied", "/root/x"),
+            "/root/x: permission is denied. Make it writable",
+        ),
+        (OSError(errno.ENOSPC, "No space left on device"), "cannot write a file: no space is left on the device."),
+    ],
+)
+def test_what_can_be_foreseen_has_a_message_and_no_traceback(raised: BaseException, message: str) -> None:
+    code, output = answer(raised)
+    assert code == 1
+    assert message in output
+
+
+def test_a_refusal_is_told_though_the_disk_is_full_as_well() -> None:
+    assert answer(caused_by(Refusal("no"), OSError(errno.ENOSPC, "full"))) == (1, "Error: no\n")
+
+
+@pytest.mark.parametrize("raised", [ValueError("a fault"), OSError(errno.ECONNREFUSED, "refused")])
+def test_faults_keep_their_traceback(raised: Exception) -> None:
+    callback = with_plain_errors(click.pass_context(lambda _: (_ for _ in ()).throw(raised)))
+    answered = CliRunner().invoke(click.Command("command", callback=callback))
+    assert answered.exception is raised

@@ -1,0 +1,26 @@
+import time
+
+
+def make(letters):
+    return "x" * letters
+
+
+def work(text, seconds, ending, work_folder):
+    (work_folder / "working").touch()
+    try:
+        time.sleep(seconds)
+    except KeyboardInterrupt:
+        if ending == "never":
+            time.sleep(60)
+        raise
+    finally:
+        (work_folder / "working").unlink()
+    if ending == "interrupt":
+        raise KeyboardInterrupt
+    if ending == "fault":
+        raise ValueError("a fault")
+    return text
+
+
+def report(text):
+    return {"letters": len(text)}
