@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
-from typing import get_args
+from itertools import product
+from typing import Any, get_args
 
+import numpy as np
 import pytest
 
 from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.nas_bench_101 import NasBench101
+from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space, preset
+from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.tables.accel_nasbench import AccelNasBench
+from archatlas.spaces.tables.once_for_all import OnceForAllMobileNetV3
+from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Micro
 
 PRESETS = get_args(SpaceParameters.model_fields["preset"].annotation)
 SHAPES = {"digits": (1, 8, 8)}
@@ -26,24 +34,52 @@ def tiny_space() -> ChainSpace:
     )
 
 
-def _gated_space() -> ChainSpace:
+def _gated_space() -> SearchSpace:
     parameters = SpaceParameters(
         squeeze_excitation=True, activation="hard_swish", head_width=24, stem_block_width=8, choices=("k3e3", "k7e6")
     )
     return make_space(parameters, (3, 9, 9), 5)
 
 
-ALL_SPACES = {name: preset(name, SHAPES.get(name, (3, 32, 32)), 10) for name in PRESETS} | {
+BUILT_SPACES: dict[str, Any] = {name: preset(name, SHAPES.get(name, (3, 32, 32)), 10) for name in PRESETS} | {
     "tiny": tiny_space(),
     "gated": _gated_space(),
+    # Odd sizes, a stage that widens without a stride, stems unlike the first stage.
+    "narrow_201": NasBench201("narrow_201", (1, 9, 7), 3, 4, (Stage(6, 1, 1), Stage(8, 2, 2))),
+    "small_101": NasBench101("small_101", (1, 9, 7), 3, 4, (Stage(5, 2, 1), Stage(11, 1, 2)), vertices=5),
 }
+ALL_SPACES: dict[str, Any] = BUILT_SPACES | {
+    "transnas_bench_101_micro": TransNasBench101Micro("transnas_bench_101_micro", (3, 256, 256), 47),
+    "once_for_all_mobilenet_v3": OnceForAllMobileNetV3(),
+    "accel_nasbench": AccelNasBench(),
+}
+SMALL_SPACES = ["tiny", "nas_bench_macro", "nas_bench_201", "small_101", "transnas_bench_101_micro"]
+
+
+def random_rows(space: Any, count: int, seed: int) -> np.ndarray:
+    """Any architectures, canonical or not."""
+    generator = np.random.default_rng(seed)
+    if isinstance(space, NasBench101):
+        return space.sample_spellings(count, generator)
+    return generator.integers(0, space.num_choices, size=(count, len(space.num_choices))).astype(np.int8)
+
+
+def every_row(space: Any) -> np.ndarray:
+    """All architectures of a small space."""
+    rows = np.array(list(product(*(range(count) for count in space.num_choices))), dtype=np.int8)
+    return rows[space.cells.valid(rows)] if isinstance(space, NasBench101) else rows
 
 
 @pytest.fixture(params=sorted(ALL_SPACES))
-def space(request: pytest.FixtureRequest) -> ChainSpace:
+def space(request: pytest.FixtureRequest) -> Any:
     return ALL_SPACES[request.param]
 
 
-@pytest.fixture(params=["tiny", "nas_bench_macro"])
-def small_space(request: pytest.FixtureRequest) -> ChainSpace:
+@pytest.fixture(params=sorted(BUILT_SPACES))
+def built_space(request: pytest.FixtureRequest) -> Any:
+    return BUILT_SPACES[request.param]
+
+
+@pytest.fixture(params=SMALL_SPACES)
+def small_space(request: pytest.FixtureRequest) -> Any:
     return ALL_SPACES[request.param]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from itertools import product
 
 import numpy as np
 import pytest
@@ -14,29 +13,28 @@ from hypothesis import strategies as st
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.networks.counting import count_module
-from archatlas.spaces.protocol import Enumerable, HasTwins, PrefixShared, SearchSpace
+from archatlas.spaces.protocol import CountedInBulk, Enumerable, HasTwins, PrefixShared, SearchSpace
+
+from .conftest import ALL_SPACES, BUILT_SPACES, every_row, random_rows
 
 few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def random_choices(space, count, seed):
-    """Any architectures, canonical or not."""
-    return (
-        np.random.default_rng(seed).integers(0, space.num_choices, size=(count, len(space.num_choices))).astype(np.int8)
-    )
 
 
 def test_it_is_a_search_space_with_an_exact_size(space):
     assert isinstance(space, SearchSpace)
     assert isinstance(space.size, int)
-    assert space.size == math.prod(space.num_choices)
-    assert 0 < space.networks <= space.size
+    assert isinstance(space.networks, int)
+    assert 0 < space.networks <= space.size <= math.prod(space.num_choices)
+
+
+def test_the_size_counts_every_architecture(small_space):
+    assert len(every_row(small_space)) == small_space.size
 
 
 @few
 @given(seed=st.integers(0, 2**32))
 def test_names_and_parse_are_inverse(space, seed):
-    choices = random_choices(space, 50, seed)
+    choices = random_rows(space, 50, seed)
     names = space.names(choices)
     assert (space.parse(names) == choices).all()
     assert len(set(names.tolist())) == len(np.unique(choices, axis=0))
@@ -45,7 +43,7 @@ def test_names_and_parse_are_inverse(space, seed):
 @few
 @given(seed=st.integers(0, 2**32))
 def test_canonicalise_is_idempotent_and_pure(space, seed):
-    choices = random_choices(space, 50, seed)
+    choices = random_rows(space, 50, seed)
     before = choices.copy()
     canonical = space.canonicalise(choices)
     assert (space.canonicalise(canonical) == canonical).all()
@@ -56,23 +54,24 @@ def test_canonicalise_is_idempotent_and_pure(space, seed):
 @few
 @given(seed=st.integers(0, 2**32))
 def test_twins_share_canonical_form_graphs_and_costs(space, seed):
-    assert isinstance(space, HasTwins)
-    row = random_choices(space, 1, seed)
-    twins = space.twins(row[0])
+    row = random_rows(space, 1, seed)
     canonical = space.canonicalise(row)
+    twins = space.twins(row[0]) if isinstance(space, HasTwins) else np.concatenate([canonical, row])
     assert (space.canonicalise(twins) == canonical).all()
-    assert len(np.unique(twins, axis=0)) == len(twins)
     assert (twins == row).all(axis=1).any()
     assert (twins == canonical).all(axis=1).any()
+    if isinstance(space, HasTwins):
+        assert len(np.unique(twins, axis=0)) == len(twins)
     graphs, one = space.graphs(twins), space.graphs(row)
     assert (graphs.features == one.features).all()
     assert (graphs.adjacency == one.adjacency).all()
     assert (graphs.mask == one.mask).all()
 
 
-def test_twins_have_the_same_costs(small_space):
-    row = random_choices(small_space, 1, 4)
-    costs = costs_of(small_space, small_space.twins(row[0]))
+@pytest.mark.parametrize("name", ["tiny", "nas_bench_macro", "narrow_201"])
+def test_twins_have_the_same_costs(name):
+    space = BUILT_SPACES[name]
+    costs = costs_of(space, space.twins(random_rows(space, 1, 4)[0])[:8])
     assert costs.nunique().tolist() == [1, 1]
 
 
@@ -95,8 +94,7 @@ def test_a_sample_larger_than_the_space_is_refused(small_space):
 def test_enumeration_covers_every_network_once(small_space):
     assert isinstance(small_space, Enumerable)
     networks = small_space.enumerate_networks(0, small_space.networks)
-    everything = np.array(list(product(*(range(count) for count in small_space.num_choices))), dtype=np.int8)
-    canonical = np.unique(small_space.canonicalise(everything), axis=0)
+    canonical = np.unique(small_space.canonicalise(every_row(small_space)), axis=0)
     assert len(networks) == small_space.networks == len(canonical)
     assert (np.unique(networks, axis=0) == canonical).all()
     parts = [small_space.enumerate_networks(start, min(start + 10, len(networks))) for start in range(0, 40, 10)]
@@ -104,8 +102,9 @@ def test_enumeration_covers_every_network_once(small_space):
 
 
 def test_twins_partition_the_space(small_space):
-    networks = small_space.enumerate_networks(0, small_space.networks)
-    assert sum(len(small_space.twins(row)) for row in networks) == small_space.size
+    if isinstance(small_space, HasTwins):
+        networks = small_space.enumerate_networks(0, small_space.networks)
+        assert sum(len(small_space.twins(row)) for row in networks) == small_space.size
 
 
 def test_enumeration_refuses_what_is_outside(small_space):
@@ -115,12 +114,13 @@ def test_enumeration_refuses_what_is_outside(small_space):
 
 def test_different_networks_have_different_graphs(small_space):
     graphs = small_space.graphs(small_space.enumerate_networks(0, small_space.networks))
-    flat = np.concatenate([graphs.features.reshape(len(graphs), -1), graphs.mask.astype(np.float32)], axis=1)
+    parts = [graphs.features, graphs.mask.astype(np.float32), graphs.adjacency.astype(np.float32)]
+    flat = np.concatenate([part.reshape(len(graphs), -1) for part in parts], axis=1)
     assert len(np.unique(flat, axis=0)) == small_space.networks
 
 
 def test_graphs_are_well_formed(space):
-    graphs = space.graphs(random_choices(space, 64, 0))
+    graphs = space.graphs(random_rows(space, 64, 0))
     nodes = graphs.mask.shape[1]
     assert graphs.features.shape == (64, nodes, len(space.graph_features))
     assert graphs.features.dtype == np.float32
@@ -132,25 +132,36 @@ def test_graphs_are_well_formed(space):
     assert not graphs.adjacency[:, *np.tril_indices(nodes)].any(), "data flow forwards only"
     on_both_sides = graphs.mask[:, :, None] & graphs.mask[:, None, :]
     assert not (graphs.adjacency & ~on_both_sides).any()
+    joined = graphs.adjacency.any(axis=(1, 2))
+    assert (graphs.mask[~joined].sum(axis=1) == 2).all(), "an output that is cut off stands alone with the input"
+    graphs = graphs[joined]
     assert (graphs.adjacency[:, :, 1:].any(axis=1) == graphs.mask[:, 1:]).all(), "every node but the input is fed"
     assert (graphs.adjacency[:, :-1].any(axis=2) == graphs.mask[:, :-1]).all(), "every node but the output feeds"
 
 
-def test_costs_are_exactly_those_of_the_built_network(space):
-    choices = np.concatenate([space.sample(2, np.random.default_rng(1)), random_choices(space, 1, 2)])
+def test_costs_are_exactly_those_of_the_built_network(built_space):
+    space = built_space
+    choices = np.concatenate([space.sample(2, np.random.default_rng(1)), random_rows(space, 1, 2)])
     costs = costs_of(space, choices)
-    for row, (macs, params) in zip(choices, costs.to_numpy().tolist(), strict=True):
+    bulk = space.counted_costs(choices) if isinstance(space, CountedInBulk) else {}
+    for index, (row, (macs, params)) in enumerate(zip(choices, costs.to_numpy().tolist(), strict=True)):
         counted = count_module(lambda row=row: space.build(row), space.input_shape)
         assert (macs, params) == (counted.macs, counted.params)
+        if bulk:
+            assert (bulk["macs"][index], bulk["params"][index]) == (counted.macs, counted.params)
+    assert isinstance(space, PrefixShared) != bool(bulk), "costs are counted in bulk, by one way or the other"
+    assert all(figures.dtype == np.int64 and figures.shape == (len(choices),) for figures in bulk.values())
 
 
-def test_a_built_network_gives_logits_and_blocks_have_the_stated_shapes(space):
+def test_a_built_network_gives_logits_and_blocks_have_the_stated_shapes(built_space):
+    space = built_space
     row = space.sample(1, np.random.default_rng(5))[0]
     network = space.build(row).eval()
     with torch.no_grad():
         images = torch.rand(2, *space.input_shape)
         assert network(images).shape == (2, space.num_classes)
-        assert isinstance(space, PrefixShared)
+        if not isinstance(space, PrefixShared):
+            return
         x = space.make_stem().eval()(images)
         for position, choice in enumerate(row):
             assert x.shape[1:] == space.block_input_shape(position)
@@ -159,8 +170,15 @@ def test_a_built_network_gives_logits_and_blocks_have_the_stated_shapes(space):
         assert space.make_head().eval()(x).shape == (2, space.num_classes)
 
 
+@pytest.mark.parametrize("name", sorted(ALL_SPACES.keys() - BUILT_SPACES.keys()))
+def test_what_cannot_be_built_says_so(name):
+    space = ALL_SPACES[name]
+    with pytest.raises(ArchatlasError, match=f"does not build networks of {space.name}"):
+        space.build(space.sample(1, np.random.default_rng(0))[0])
+
+
 def test_what_is_no_choice_matrix_is_refused(space):
-    good = random_choices(space, 2, 0)
+    good = random_rows(space, 2, 0)
     wrong = good.copy()
     wrong[1, 2] = space.num_choices[2]
     with pytest.raises(ArchatlasError, match=r"row 1: position 2 .* has choices 0 to \d+, but got"):
@@ -176,6 +194,6 @@ def test_what_is_no_name_is_refused(space, name):
 
 
 def test_a_name_with_one_wrong_token_is_refused(space):
-    name = space.names(random_choices(space, 1, 0))[0]
+    name = space.names(random_rows(space, 1, 0))[0]
     with pytest.raises(ArchatlasError, match="is not the name of an architecture"):
         space.parse(["9" + name[1:]])

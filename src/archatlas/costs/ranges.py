@@ -7,7 +7,7 @@ import pandas as pd
 from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of, part_costs
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import Enumerable, PrefixShared, SearchSpace
+from archatlas.spaces.protocol import CountedInBulk, Enumerable, PrefixShared, SearchSpace
 
 MOST_COUNTED = 20_000
 """Networks of a space that is not a chain are built one by one, so only this many are."""
@@ -51,7 +51,8 @@ def _of_parts(space: SearchSpace, cost_table: pd.DataFrame | None, latency_table
 
 
 def _of_networks(space: SearchSpace, cost_table: pd.DataFrame | None, latency_table: pd.DataFrame | None) -> _Rows:
-    if not isinstance(space, Enumerable) or space.networks > MOST_COUNTED:
+    most = space.networks if isinstance(space, CountedInBulk) else MOST_COUNTED
+    if not isinstance(space, Enumerable) or space.networks > most:
         raise ArchatlasError(
             f"{space.name} has {space.networks:,} networks whose cost is not a sum over positions: the least and the "
             f"largest cannot be told (at most {MOST_COUNTED:,} networks are counted one by one)"

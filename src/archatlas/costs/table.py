@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from archatlas.costs.counting import count_parts
 from archatlas.costs.latency_columns import LATENCY
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
+from archatlas.spaces.protocol import Choices, CountedInBulk, PrefixShared, SearchSpace
 
 
 def costs_of(
@@ -47,6 +47,8 @@ def costs_of(
                 f"{space.name} is not a chain of parts, so no latency can be predicted: set `costs.latency.source` to "
                 "`none`"
             )
+        if isinstance(space, CountedInBulk):
+            return pd.DataFrame(space.counted_costs(choices))
         return _count_one_by_one(space, choices)
     table = count_parts(space) if cost_table is None else cost_table
     columns: dict[str, NDArray[Any]] = {

@@ -9,6 +9,7 @@ from archatlas.reporting import numbers, sentences, tables
 from archatlas.reporting.architecture_drawing import draw_chain
 from archatlas.reporting.blocks import Cards, Chart, Drawing, Facts, Grid, Section, TableBlock, Text
 from archatlas.reporting.cards import budget_cards
+from archatlas.reporting.cell_drawing import draw_cell
 from archatlas.reporting.figures.atlas import figure_atlas
 from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance
 from archatlas.reporting.figures.ranking import (
@@ -25,6 +26,7 @@ from archatlas.reporting.figures.results import (
 from archatlas.reporting.figures.training import figure_learning_curves, figure_tuning
 from archatlas.reporting.provenance import provenance_section, time_section, use_section
 from archatlas.reporting.run import Run, costs_in
+from archatlas.spaces.chain import ChainSpace
 
 
 def make_sections(run: Run) -> list[Section]:
@@ -123,10 +125,16 @@ def asked_section(run: Run) -> Section:
     )
 
 
+def _drawing(run: Run, name: str) -> str:
+    return (
+        draw_chain(run.space, name, run.cost_table) if isinstance(run.space, ChainSpace) else draw_cell(run.space, name)
+    )
+
+
 def drawing_section(run: Run) -> Section:
     blocks: list[Any] = [
         Drawing(
-            draw_chain(run.space, str(winner["architecture"]), run.cost_table),
+            _drawing(run, str(winner["architecture"])),
             f"{winner['budget']}: {winner['architecture']}",
         )
         for winner in run.found

@@ -13,17 +13,22 @@ class StageParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     width: int = Field(ge=1, le=4096, description="output channels of the stage's blocks")
-    depth: int = Field(ge=1, le=20, description="positions in the stage")
+    depth: int = Field(
+        ge=1, le=20, description="positions in the stage (of a space of cells: how often the cell stands)"
+    )
     stride: Literal[1, 2] = Field(1, description="stride of the stage's first position")
 
 
 class SpaceParameters(BaseModel):
-    """A chain of MBConv blocks: a preset, and what is to differ from it (None: as the preset has it)."""
+    """A chain of blocks or a repeated cell: a preset, and what is to differ from it (None: as the preset has it).
+
+    Of the other fields a repeated cell has ``stem_width`` and ``stages`` alone.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    preset: Literal["digits", "mobile", "nas_bench_macro"] = Field(
-        "digits", description="the space that the other fields modify"
+    preset: Literal["digits", "mobile", "nas_bench_macro", "nas_bench_201", "nas_bench_101"] = Field(
+        "digits", description="the space that the other fields modify; nas_bench_201 and _101 repeat one cell"
     )
     stem_width: int | None = Field(None, ge=1, le=4096, description="output channels of the first convolution")
     stem_stride: Literal[1, 2] | None = Field(None, description="stride of the first convolution")

@@ -5,8 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.nas_bench_101 import NasBench101
+from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.protocol import SearchSpace
 
 
 def _operations(*names: str) -> tuple[Operation, ...]:
@@ -50,17 +54,39 @@ _PRESETS: dict[str, dict[str, Any]] = {
 }
 
 
-def preset(name: str, input_shape: tuple[int, int, int], num_classes: int) -> ChainSpace:
+_CELLS: dict[str, type[NasBench201] | type[NasBench101]] = {
+    "nas_bench_201": NasBench201,
+    "nas_bench_101": NasBench101,
+}
+"""Spaces of one repeated cell. Of the parameters they have ``stem_width`` and ``stages``, of ``depth`` cells each."""
+
+
+def preset(name: str, input_shape: tuple[int, int, int], num_classes: int) -> SearchSpace:
     """The preset ``name`` for images of ``input_shape`` (channels, height, width)."""
+    if name in _CELLS:
+        return _CELLS[name](name, input_shape, num_classes)
     return ChainSpace(name=name, input_shape=input_shape, num_classes=num_classes, **_PRESETS[name])
 
 
-def make_space(parameters: SpaceParameters, input_shape: tuple[int, int, int], num_classes: int) -> ChainSpace:
-    """The preset that ``parameters`` name, with the fields that they set in the place of the preset's own."""
+def make_space(parameters: SpaceParameters, input_shape: tuple[int, int, int], num_classes: int) -> SearchSpace:
+    """The preset that ``parameters`` name, with the fields that they set in the place of the preset's own.
+
+    Raises:
+        ArchatlasError: a field that the preset does not have.
+    """
     space = preset(parameters.preset, input_shape, num_classes)
     given = parameters.model_dump(exclude={"preset"}, exclude_none=True)
     if "stages" in given:
         given["stages"] = tuple(Stage(**stage) for stage in given["stages"])
+    if isinstance(space, NasBench201 | NasBench101):
+        foreign = sorted(given.keys() - {"stem_width", "stages"})
+        if foreign:
+            raise ArchatlasError(
+                f"`space.{foreign[0]}` belongs to chains of blocks, but `space.preset` is {parameters.preset}: set it "
+                "to null. What can be set there is `stem_width` and `stages` (width, depth in cells, stride)."
+            )
+        return replace(space, **given)
+    assert isinstance(space, ChainSpace)
     if "choices" in given:
         given["operations"] = _operations(*given.pop("choices"))
         given["tokens"] = ()

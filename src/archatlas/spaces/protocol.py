@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 
 if TYPE_CHECKING:
@@ -109,3 +110,30 @@ class PrefixShared(Protocol):
 
     def block_input_shape(self, position: int) -> tuple[int, int, int]:
         """Channels, height and width that enter a position; ``position == len(num_choices)`` is the head's input."""
+
+
+@runtime_checkable
+class CountedInBulk(Protocol):
+    """A space that counts the costs of many networks at once, although they are no sum over positions."""
+
+    def counted_costs(self, choices: Choices) -> dict[str, NDArray[np.int64]]:
+        """``macs`` (of one image) and ``params`` of each row, ``[n]``: exactly those of the built networks."""
+
+
+def choice_matrix(choices: ArrayLike, num_choices: tuple[int, ...], name: str) -> Choices:
+    """``choices`` as int8 ``[n, positions]``, every entry below its position's number of choices.
+
+    Raises:
+        ArchatlasError: naming the space, and the first row and position that is not a choice.
+    """
+    raw = np.asarray(choices)
+    if raw.ndim != 2 or raw.shape[1] != len(num_choices):
+        raise ArchatlasError(f"choices of {name} must have shape [n, {len(num_choices)}], but got {list(raw.shape)}")
+    wrong = np.argwhere((raw < 0) | (raw >= np.array(num_choices)))
+    if len(wrong):
+        row, position = wrong[0]
+        raise ArchatlasError(
+            f"row {row}: position {position} of {name} has choices 0 to {num_choices[position] - 1}, "
+            f"but got {raw[row, position]}"
+        )
+    return raw.astype(np.int8)

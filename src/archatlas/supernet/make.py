@@ -3,26 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 import torch
 from torch import Tensor
 
 from archatlas.errors import ArchatlasError
+from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.protocol import PrefixShared, SearchSpace
+from archatlas.supernet.cells import CellSupernet
 from archatlas.supernet.chain import ChainSupernet
 
+Supernet: TypeAlias = ChainSupernet | CellSupernet
 
-def make_supernet(space: SearchSpace, generator: torch.Generator) -> ChainSupernet:
+
+def make_supernet(space: SearchSpace, generator: torch.Generator) -> Supernet:
     """A super-network of ``space`` with fresh weights from ``generator``; ArchatlasError if there is none for it."""
     if isinstance(space, PrefixShared):
         return ChainSupernet.of(space, generator)
+    if isinstance(space, NasBench201):
+        return CellSupernet(space, generator)
     raise ArchatlasError(
         f"there is no super-network for the space {space.name!r}: it is not a chain of blocks. "
         "Train its networks alone, or take a chain space."
     )
 
 
-def load_supernet(space: SearchSpace, weights: Mapping[str, Tensor]) -> ChainSupernet:
+def load_supernet(space: SearchSpace, weights: Mapping[str, Tensor]) -> Supernet:
     """The super-network of ``space`` with these weights; ArchatlasError if they are another space's."""
     supernet = make_supernet(space, torch.Generator().manual_seed(0))
     try:

@@ -10,6 +10,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from archatlas.networks.batch_norm import estimating, norm_layers
 from archatlas.spaces.protocol import Choices
+from archatlas.supernet.cells import CellSupernet
 from archatlas.supernet.chain import ChainSupernet
 
 
@@ -34,6 +35,8 @@ def one_by_one_logits(
 
 
 def _norm_layers_of(supernet: nn.Module, path: Sequence[int]) -> list[_BatchNorm]:
+    if isinstance(supernet, CellSupernet):
+        return [layer for part in supernet.parts(path) for layer in norm_layers(part)]
     if not isinstance(supernet, ChainSupernet):
         return norm_layers(supernet)
     # Those of the path alone: resetting all choices' statistics would slow the reference down for nothing.

@@ -15,8 +15,7 @@ from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.networks.onnx_file import write_onnx
 from archatlas.spaces.protocol import SearchSpace
-from archatlas.supernet.chain import ChainSupernet
-from archatlas.supernet.make import load_supernet
+from archatlas.supernet.make import Supernet, load_supernet
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.standalone import (
     DOCUMENT,
@@ -96,7 +95,7 @@ def _any_found(winners: Sequence[Json]) -> bool:
 def export_network(
     network: StandaloneNetwork,
     choices: Sequence[int],
-    supernets: Sequence[ChainSupernet],
+    supernets: Sequence[Supernet],
     parameters: ExportParameters,
     folder: Path,
     seed: int,
@@ -128,7 +127,7 @@ def export_network(
     }
 
 
-def path_and_extract_differ(supernet: ChainSupernet, choices: Sequence[int], images: Tensor) -> float:
+def path_and_extract_differ(supernet: Supernet, choices: Sequence[int], images: Tensor) -> float:
     """Largest difference of a logit between a path through the super-network and the subnet taken out of it."""
     supernet.eval()
     with torch.no_grad():

@@ -16,6 +16,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.predictors.protocol import Predictor
+from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.storage.work_store import WorkStore
@@ -71,6 +72,7 @@ def job_of(space: SpaceParameters, description: ImageDescription, network: str, 
     """The training of a network of the space, or of a MobileNet by its label."""
     made = make_space(space, description.input_shape, description.num_classes)
     if network.startswith(_MOBILENET):
+        assert isinstance(made, ChainSpace)
         scaled = mobilenet(made, float(network.removeprefix(_MOBILENET)))
         return TrainingJob(scaled.space, scaled.network, seed, scaled.label)
     return TrainingJob(made, network, seed)

@@ -19,6 +19,8 @@ from archatlas.errors import ArchatlasError
 from archatlas.images.decoding import to_pixels
 from archatlas.images.description import ImageDescription
 from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.nas_bench_101 import NasBench101
+from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.atomic import atomic_path
 
@@ -197,23 +199,33 @@ def _build(document: NetworkDocument, weights: Mapping[str, Tensor], source: str
 
 def describe_space(space: SearchSpace) -> dict[str, Any]:
     """The space as a JSON document; ArchatlasError for spaces that have none."""
-    if not isinstance(space, ChainSpace):
-        raise ArchatlasError(f"networks of {space.name} cannot be exported: only spaces of chains can be described")
-    document: dict[str, Any] = json.loads(json.dumps({"kind": "chain", **asdict(space)}))
-    return document
+    for kind, made in _KINDS.items():
+        if isinstance(space, made):
+            document: dict[str, Any] = json.loads(json.dumps({"kind": kind, **asdict(space)}))
+            return document
+    raise ArchatlasError(f"networks of {space.name} cannot be exported: the space cannot be described")
 
 
-def space_of(document: Mapping[str, Any]) -> ChainSpace:
+_KINDS: dict[str, type[ChainSpace] | type[NasBench201] | type[NasBench101]] = {
+    "chain": ChainSpace,
+    "nas_bench_201": NasBench201,
+    "nas_bench_101": NasBench101,
+}
+
+
+def space_of(document: Mapping[str, Any]) -> SearchSpace:
     """Inverse of ``describe_space``."""
     fields = dict(document)
-    if fields.pop("kind", None) != "chain":
-        raise ArchatlasError(f"a network's space must be of kind `chain`, but got {document.get('kind')!r}")
+    kind = fields.pop("kind", None)
+    if kind not in _KINDS:
+        raise ArchatlasError(f"a network's space must be of kind `{'`, `'.join(_KINDS)}`, but got {kind!r}")
     try:
         fields["stages"] = tuple(Stage(**stage) for stage in fields["stages"])
-        fields["operations"] = tuple(Operation(**operation) for operation in fields["operations"])
         fields["input_shape"] = tuple(fields["input_shape"])
-        fields["tokens"] = tuple(fields["tokens"])
-        return ChainSpace(**fields)
+        if kind == "chain":
+            fields["operations"] = tuple(Operation(**operation) for operation in fields["operations"])
+            fields["tokens"] = tuple(fields["tokens"])
+        return _KINDS[kind](**fields)
     except (KeyError, TypeError) as error:
         raise ArchatlasError(f"the description of the space is damaged: {error!r}") from error
 

@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from archatlas.reporting.figures.theme import empty, themed
 from archatlas.reporting.run import atlas_scores
 from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.protocol import SearchSpace
 
 _PART = 100_000
 """Networks parsed at a time: names take 4 bytes a character while they are parsed."""
@@ -49,8 +50,10 @@ def choice_importance(atlas: pd.DataFrame, space: ChainSpace) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def position_label(space: ChainSpace, position: int) -> str:
-    """Stage and place within it, counted from 1: ``2.3``."""
+def position_label(space: SearchSpace, position: int) -> str:
+    """Of a chain stage and place within it, counted from 1: ``2.3``; of other spaces their own word."""
+    if not isinstance(space, ChainSpace):
+        return str(space.position_label(position))  # type: ignore[attr-defined]
     stage = space.stage_of(position)
     first = next(other for other in range(position + 1) if space.stage_of(other) == stage)
     return f"{stage + 1}.{position - first + 1}"

@@ -1,0 +1,29 @@
+"""Which public table stands in the place of training. Torch-free."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+TableName = Literal[
+    "nas_bench_201",
+    "nas_bench_101",
+    "nas_bench_macro",
+    "transnas_bench_101_micro",
+    "once_for_all_mobilenet_v3",
+    "accel_nasbench",
+]
+
+
+class TableParameters(BaseModel):
+    """A public table of accuracies, and where its files lie."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: TableName = Field(description="the table")
+    path: str | None = Field(
+        None,
+        description="folder that holds the table's files, or the benchmark's own file; null: the folder that the "
+        "environment variable ARCHATLAS_BENCHMARK_DATA names",
+    )

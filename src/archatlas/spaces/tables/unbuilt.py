@@ -1,0 +1,125 @@
+"""Spaces that are known from tables alone: their architectures can be named, drawn and encoded, but not built here."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from archatlas.errors import ArchatlasError
+from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.spaces.protocol import Choices, Names, choice_matrix
+
+if TYPE_CHECKING:
+    from torch import nn
+
+
+@dataclass(frozen=True)
+class UnbuiltChain(ABC):
+    """A chain of blocks of which only choices and graphs are known; positions choose freely.
+
+    Implements SearchSpace but for ``build``, which is refused, so that nothing is counted or trained.
+    """
+
+    name: str
+    input_shape: tuple[int, int, int] = (3, 224, 224)
+    num_classes: int = 1000
+
+    @property
+    @abstractmethod
+    def tokens(self) -> tuple[tuple[str, ...], ...]:
+        """The words for the choices of each position, separator in front, all of a position equally long."""
+
+    @abstractmethod
+    def canonicalise(self, choices: Choices) -> Choices: ...
+
+    @abstractmethod
+    def graphs(self, choices: Choices) -> ArchitectureGraphs: ...
+
+    @abstractmethod
+    def draw(self, count: int, generator: np.random.Generator) -> Choices:
+        """``count`` canonical rows, each uniform over all networks; may repeat."""
+
+    @property
+    def num_choices(self) -> tuple[int, ...]:
+        return tuple(len(words) for words in self.tokens)
+
+    @property
+    def size(self) -> int:
+        return math.prod(self.num_choices)
+
+    @property
+    def networks(self) -> int:
+        return self.size
+
+    def validate(self, choices: ArrayLike) -> Choices:
+        return choice_matrix(choices, self.num_choices, self.name)
+
+    def sample(self, count: int, generator: np.random.Generator) -> Choices:
+        if count > self.networks:
+            raise ArchatlasError(f"{self.name} has {self.networks:,} networks, but {count:,} were asked for")
+        rows = np.empty((0, len(self.num_choices)), dtype=np.int8)
+        while len(rows) < count:
+            rows = np.concatenate([rows, self.draw(count, generator)])
+            _, first = np.unique(rows, axis=0, return_index=True)
+            rows = rows[np.sort(first)]
+        return rows[:count]
+
+    def names(self, choices: Choices) -> Names:
+        tokens = self.tokens
+        spelled = [
+            "".join(words[choice] for words, choice in zip(tokens, row, strict=True)) for row in choices.tolist()
+        ]
+        return np.array(spelled, dtype=np.str_)
+
+    def parse(self, names: ArrayLike) -> Choices:
+        given = np.atleast_1d(np.asarray(names, dtype=np.str_)).tolist()
+        known = [{word: choice for choice, word in enumerate(words)} for words in self.tokens]
+        ends = np.cumsum([len(words[0]) for words in self.tokens]).tolist()
+        starts = [0, *ends[:-1]]
+        choices = np.full((len(given), len(known)), -1, dtype=np.int8)
+        for row, name in enumerate(given):
+            if len(name) == ends[-1]:
+                parts = [name[start:end] for start, end in zip(starts, ends, strict=True)]
+                choices[row] = [words.get(part, -1) for words, part in zip(known, parts, strict=True)]
+        bad = np.flatnonzero((choices < 0).any(axis=1))
+        if len(bad):
+            example = "".join(words[0] for words in self.tokens)
+            raise ArchatlasError(
+                f"{given[bad[0]]!r} is not the name of an architecture of {self.name}; names look like {example!r}"
+            )
+        return choices
+
+    def build(self, choices: ArrayLike) -> nn.Module:
+        raise not_built(self.name)
+
+
+def not_built(space: str) -> ArchatlasError:
+    """What to tell who wants to build a network of such a space."""
+    return ArchatlasError(
+        f"archatlas does not build networks of {space}: the space is known from its table alone, for predictors. "
+        "To train, take a chain space, nas_bench_201 or nas_bench_101."
+    )
+
+
+def chain_graphs(features: NDArray[np.float32], present: NDArray[np.bool_]) -> ArchitectureGraphs:
+    """Chains of the layers that are present, between an input and an output node.
+
+    Args:
+        features: ``[n, layers, f]`` of layers; the first two features are left for "input" and "output"
+        present: bool ``[n, layers]``
+    """
+    count, layers, width = features.shape
+    mask = np.pad(present, ((0, 0), (1, 1)), constant_values=True)
+    full = np.zeros((count, layers + 2, width), dtype=np.float32)
+    full[:, 1:-1] = np.where(present[:, :, None], features, 0)
+    full[:, 0, 0] = full[:, -1, 1] = 1
+    before = np.maximum.accumulate(np.where(mask, np.arange(layers + 2), 0), axis=1)[:, :-1]
+    adjacency = np.zeros((count, layers + 2, layers + 2), dtype=np.bool_)
+    graph, node = np.nonzero(mask[:, 1:])
+    adjacency[graph, before[graph, node], node + 1] = True
+    return ArchitectureGraphs(full, adjacency, mask)
