@@ -202,6 +202,11 @@ def caused_by(error: BaseException, cause: BaseException) -> BaseException:
     return error
 
 
+def noted(error: BaseException, note: str) -> BaseException:
+    error.add_note(note)
+    return error
+
+
 @pytest.mark.parametrize(
     ("raised", "message"),
     [
@@ -210,18 +215,22 @@ def caused_by(error: BaseException, cause: BaseException) -> BaseException:
         (DatasetError("there is no such file"), "Error: there is no such file\n"),
         (
             caused_by(RuntimeError("in a worker"), OSError(errno.EDQUOT, "Disk quota exceeded", "/some/where")),
-            "/some/where: the disk quota is used up. Free some (`kedro clean",
+            "cannot write /some/where: the disk quota is used up. Free some (`kedro clean",
         ),
         (
             caused_by(
                 DatasetError("Failed while saving data to dataset X(filepath=PurePosixPath('/data/m.safetensors'))."),
                 ValueError("Error while serializing: I/O error: No space left on device (os error 28)"),
             ),
-            "/data/m.safetensors: no space is left on the device.",
+            "cannot write /data/m.safetensors: no space is left on the device.",
         ),
         (
             PermissionError(errno.EACCES, "Permission denied", "/root/x"),
-            "/root/x: permission is denied. Make it writable",
+            "cannot write /root/x: permission is denied. Make it writable",
+        ),
+        (
+            noted(OSError(errno.ENOSPC, "No space left on device"), "while writing /work/part.json"),
+            "cannot write /work/part.json:",
         ),
         (OSError(errno.ENOSPC, "No space left on device"), "cannot write a file: no space is left on the device."),
     ],

@@ -1,10 +1,6 @@
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import time
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +13,8 @@ from archatlas.predictors import tuning as tuning_module
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.predictors.scores import NetworkScores, network_scores
 from archatlas.predictors.tuning import choose, tune
-from archatlas.predictors.tuning_owner import discard_abandoned, process_id
 from archatlas.predictors.tuning_space import contender_of, defaults
+from archatlas.predictors.tuning_trials import describe_trial, read_trial
 from archatlas.storage.work_store import WorkStore
 
 TUNING = TuningParameters(trials=12, families=("ridge", "lightgbm"), inner_folds=2)
@@ -72,31 +68,42 @@ def test_a_resumed_study_equals_an_uninterrupted_one(
     assert other.summary["trials"] == 3  # other parameters, another study
 
 
-def test_trials_of_dead_processes_are_discarded(tmp_path: Path) -> None:
-    storage = optuna.storages.JournalStorage(optuna.storages.journal.JournalFileBackend(str(tmp_path / "journal")))
-    study = optuna.create_study(storage=storage, study_name="s")
-    owner = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
-    try:
-        alive = study.ask()
-        alive.set_user_attr("process", process_id().replace(str(os.getpid()), str(owner.pid)))
-        mine = study.ask()
-        mine.set_user_attr("process", process_id())
-        elsewhere = study.ask()
-        elsewhere.set_user_attr("process", '{"host": "another machine", "pid": 1, "started": ""}')
-        study.ask()  # just born, and says not yet whose it is
-        started = Path(f"/proc/{owner.pid}/stat")
-        if started.exists():
-            own = started.read_text().rpartition(")")[2].split()[19]
-            words = f'{{"host": "{os.uname().nodename}", "pid": {owner.pid}, "started": "{own}"}}'
-            alive.set_user_attr("process", words)
-        assert discard_abandoned(study) == 1  # mine: this process has begun no trial since
-        states = [trial.state.name for trial in study.trials]
-        assert states == ["RUNNING", "FAIL", "RUNNING", "RUNNING"]
-    finally:
-        owner.send_signal(signal.SIGKILL)
-        owner.wait()
-    time.sleep(0.05)
-    assert discard_abandoned(study) == 1
+def test_a_damaged_trial_is_made_anew_and_the_others_are_not(
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    quick: PredictorParameters,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tuning = TUNING.model_copy(update={"trials": 7})
+    first = tune(batch, scores, quick, tuning, seed=0, work=WorkStore(tmp_path))
+    (part,) = tmp_path.glob("*/trial_000004.json")
+    whole = part.read_bytes()
+    part.write_bytes(whole[:100] + bytes([whole[100] ^ 1]) + whole[101:])
+    objective, made = tuning_module._objective, []
+    monkeypatch.setattr(tuning_module, "_objective", lambda *given: (made.append(1), objective(*given))[1])
+    again = tune(batch, scores, quick, tuning, seed=0, work=WorkStore(tmp_path))
+    assert len(made) == 1
+    assert part.read_bytes() == whole
+    pd.testing.assert_frame_equal(again.trials, first.trials)
+    assert again.summary == first.summary
+
+
+def test_a_trial_comes_back_as_it_was() -> None:
+    study = optuna.create_study(direction="maximize")
+    study.enqueue_trial({"family": "a"}, user_attrs={"default": "a"})
+    for value in (0.1 + 0.2, None):
+        trial = study.ask()
+        trial.suggest_categorical("family", ["a", "b"])
+        trial.suggest_float("rate", 1e-5, 1e-1, log=True)
+        trial.suggest_int("depth", 1, 9, step=2)
+        trial.set_user_attr("taus", [1 / 3, 0.7])
+        trial.report(2 / 3, 0)
+        study.tell(trial, value, state=optuna.trial.TrialState.PRUNED if value is None else None)
+    for trial in study.trials:
+        back = read_trial(json.loads(json.dumps(describe_trial(trial))))
+        for field in ("state", "value", "params", "distributions", "intermediate_values", "user_attrs"):
+            assert getattr(back, field) == getattr(trial, field), field
 
 
 def _study(trials: list[tuple[str | None, list[float]]]) -> optuna.Study:

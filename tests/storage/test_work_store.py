@@ -176,6 +176,13 @@ def test_a_part_that_cannot_be_read_is_not_done(tmp_path: Path, caplog: pytest.L
     assert "part.json is damaged (" in caplog.text
 
 
+def test_a_part_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("no folder")
+    with pytest.raises(OSError) as failed:  # noqa: PT011 (which one depends on the system)
+        WorkStore(tmp_path / "file").save_json("part", 1)
+    assert failed.value.__notes__ == [f"while writing {tmp_path}/file/part.json"]
+
+
 WRITE = """
 import sys
 from pathlib import Path

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import errno
-import os
 import re
 from collections.abc import Iterator
+from pathlib import Path
+
+from archatlas.kedro_ext.versions import relative
 
 _FULL = "Free some (`kedro clean --dry-run` shows what old versions take)"
 _CLOSED = "Make it writable for this user, or move the project to where it is"
@@ -18,8 +20,8 @@ _KINDS = {
 }
 # Rust (safetensors, Polars) raises errors of its own, which say so in their text.
 _NUMBER = re.compile(r"\(os error (\d+)\)")
-# Few errors of a full disk name the file; data sets do, each in its way.
-_FILE = re.compile(r"(?P<file>/\S+) was not written \(|filepath=(?:\w+\()?'(?P<described>[^']+)'")
+# Few errors of a full disk name the file. Data sets do, each in its way; so may a note that was added to the error.
+_FILE = re.compile(r"while writing (?P<noted>.+)|(?P<file>/\S+) was not written \(|filepath=(?:\w+\()?'(?P<set>[^']+)'")
 
 
 def disk_trouble(error: BaseException) -> str | None:
@@ -53,6 +55,7 @@ def _number(error: BaseException) -> int:
 
 
 def _file(chain: list[BaseException]) -> str:
-    described = [match["file"] or match["described"] for one in chain if (match := _FILE.search(str(one)))]
+    texts = [text for one in chain for text in (*getattr(one, "__notes__", ()), str(one))]
+    told = [match["noted"] or match["file"] or match["set"] for text in texts if (match := _FILE.search(text))]
     named = [one.filename for one in chain if isinstance(one, OSError) and isinstance(one.filename, str)]
-    return os.path.relpath([*described, *named][0]) if described or named else "a file"
+    return relative(Path([*told, *named][0])) if told or named else "a file"

@@ -6,7 +6,6 @@ import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,16 +17,17 @@ from archatlas.predictors.fitting import Contender, compared, fold_of, predicted
 from archatlas.predictors.metrics import kendall_tau, paired_bootstrap_interval
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.predictors.scores import NetworkScores
-from archatlas.predictors.tuning_owner import discard_abandoned, process_id
 from archatlas.predictors.tuning_space import contender_of, defaults, suggest
+from archatlas.predictors.tuning_trials import describe_trial, read_trial
 from archatlas.storage.work_store import WorkStore
 
 if TYPE_CHECKING:
     import optuna
 
-_STUDY = "predictors"
 _STARTUP_TRIALS = 8
 _OUTER_SAMPLES = 500
+_SAMPLING = 0
+"""Which of the streams of random numbers that depend on the seed and the number of a trial."""
 _MOST_REPEATED = 10
 """Suggestions in a row that are thrown away because the study knows their value."""
 
@@ -53,9 +53,8 @@ def tune(
     """Search on a part of the networks, choose, and score the choice on the rest, which the study has not seen.
 
     The objective of a trial is the mean Kendall tau-b over inner folds and pairings
-    (:mod:`archatlas.predictors.fitting`): fit one super-network, rank against another. The study lies in the work
-    folder under the fingerprint of its parameters and scores, so that a killed run goes on, and several processes may
-    work on it at once.
+    (:mod:`archatlas.predictors.fitting`): fit one super-network, rank against another. Trials lie in the work folder
+    under the fingerprint of the study's parameters and scores, so that a killed run repeats one trial at most.
 
     The summary holds family, settings, inner_kendall_tau, outer_kendall_tau, outer_baselines {name: tau} and
     outer_difference_to {name: {tau, ci}} (tuned less baseline, paired bootstrap of the outer networks), trials,
@@ -66,7 +65,7 @@ def tune(
     outer[held] = True
     seen, seen_scores = batch[~outer], scores[~outer]
     task = work.task("tune_predictor", predictor, tuning, seed, batch.choices, scores.score, scores.image_noise)
-    study = _search(seen, seen_scores, predictor, tuning, seed, task.folder)
+    study = _search(seen, seen_scores, predictor, tuning, seed, task)
     best = choose(study)
     contender = contender_of(best.params, predictor)
     protocol, truth, tuned = _outer_predictions(batch, scores, contender, ~outer, seed)
@@ -100,59 +99,72 @@ def _search(
     predictor: PredictorParameters,
     tuning: TuningParameters,
     seed: int,
-    folder: Path,
+    parts: WorkStore,
 ) -> optuna.Study:
+    """The study, in memory; each finished trial is a part. Trials that were asked for in vain are forgotten."""
     import optuna
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
     from tqdm import tqdm
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    folder.mkdir(parents=True, exist_ok=True)
-    storage = JournalStorage(JournalFileBackend(str(folder / "study.journal")))
     pruner = optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS)
-    study = optuna.create_study(
-        storage=storage, study_name=_STUDY, direction="maximize", load_if_exists=True, pruner=pruner
-    )
-    discard_abandoned(study)
+    study = optuna.create_study(direction="maximize", pruner=pruner)
     first = defaults(predictor, tuning.families)
-    done = min(_done(study), tuning.trials)
-    with tqdm(total=tuning.trials, desc="tuning", unit="trial", initial=done, disable=None) as bar:
-        repeated = 0
-        while (finished := _done(study)) < tuning.trials:
-            _ask_for_a_default(study, first)
-            study.sampler = _sampler(seed, finished, len(_running(study)), repeated)
-            trial = study.ask()
-            trial.set_user_attr("process", process_id())
-            contender = contender_of(suggest(trial, tuning.families), predictor)
-            twin = next((one for one in _finished(study) if one.params == trial.params), None)
-            if twin is not None and repeated < _MOST_REPEATED:
-                study.tell(trial, state=optuna.trial.TrialState.FAIL)
-                repeated += 1
-                continue
-            repeated = 0
-            try:
-                taus = _objective(trial, batch, scores, contender, tuning.inner_folds, seed)
-                trial.set_user_attr("taus", taus)
-                study.tell(trial, float(np.mean(taus)))
-            except optuna.TrialPruned:
-                study.tell(trial, state=optuna.trial.TrialState.PRUNED)
-            except BaseException:
-                study.tell(trial, state=optuna.trial.TrialState.FAIL)
-                raise
+    with tqdm(total=tuning.trials, desc="tuning", unit="trial", disable=None) as bar:
+        for number in range(tuning.trials):
+            # What a trial is depends on those before it alone, so one whose part is lost is made anew as it was.
+            known = parts.load_json(_part(number))
+            if known is not None:
+                study.add_trial(read_trial(known))
+            else:
+                trial = _new_trial(study, batch, scores, predictor, tuning, first, seed)
+                parts.save_json(_part(number), describe_trial(trial))
             bar.update(1)
     return study
 
 
-def _sampler(seed: int, finished: int, running: int, repeated: int) -> optuna.samplers.BaseSampler:
-    """A sampler whose draws depend on what is finished, on how many others work, and on vain attempts alone.
+def _part(number: int) -> str:
+    return f"trial_{number:06d}"
 
-    So a resumed study asks as an uninterrupted one would, and processes side by side do not ask the same. TPE would ask
-    for a good point of a small family again and again; once the study knows a suggestion, it draws at random instead.
+
+def _new_trial(
+    study: optuna.Study,
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    predictor: PredictorParameters,
+    tuning: TuningParameters,
+    first: Mapping[str, dict[str, Any]],
+    seed: int,
+) -> optuna.trial.FrozenTrial:
+    """Ask for a trial that the study does not know yet, and finish it."""
+    import optuna
+
+    repeated = 0
+    while True:
+        _ask_for_a_default(study, first)
+        study.sampler = _sampler(seed, len(_finished(study)), repeated)
+        trial = study.ask()
+        contender = contender_of(suggest(trial, tuning.families), predictor)
+        if repeated < _MOST_REPEATED and any(one.params == trial.params for one in _finished(study)):
+            study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            repeated += 1
+            continue
+        try:
+            taus = _objective(trial, batch, scores, contender, tuning.inner_folds, seed)
+        except optuna.TrialPruned:
+            return study.tell(trial, state=optuna.trial.TrialState.PRUNED)
+        trial.set_user_attr("taus", taus)
+        return study.tell(trial, float(np.mean(taus)))
+
+
+def _sampler(seed: int, finished: int, repeated: int) -> optuna.samplers.BaseSampler:
+    """A sampler whose draws depend on what is finished and on vain attempts alone.
+
+    So a resumed study asks as an uninterrupted one would. TPE would ask for a good point of a small family again and
+    again; once the study knows a suggestion, it draws at random instead.
     """
     import optuna
 
-    drawn = int(np.random.SeedSequence([seed, finished, running, repeated]).generate_state(1)[0])
+    drawn = int(np.random.SeedSequence([seed, finished, _SAMPLING, repeated]).generate_state(1)[0])
     if repeated:
         return optuna.samplers.RandomSampler(seed=drawn)
     with warnings.catch_warnings():
@@ -194,22 +206,9 @@ def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
     return study.get_trials(deepcopy=False, states=(TrialState.COMPLETE, TrialState.PRUNED))
 
 
-def _running(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
-    from optuna.trial import TrialState
-
-    return study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))
-
-
-def _done(study: optuna.Study) -> int:
-    return len(_finished(study))
-
-
 def _ask_for_a_default(study: optuna.Study, first: Mapping[str, dict[str, Any]]) -> None:
-    """Put the next default that nobody has tried or is trying at the head of the queue."""
-    from optuna.trial import TrialState
-
-    trials = study.get_trials(deepcopy=False)
-    taken = {trial.user_attrs.get("default") for trial in trials if trial.state != TrialState.FAIL}
+    """Put the next default that has not been tried at the head of the queue."""
+    taken = {trial.user_attrs.get("default") for trial in _finished(study)}
     for name, asked in first.items():
         if name not in taken:
             study.enqueue_trial(asked, user_attrs={"default": name})

@@ -55,11 +55,12 @@ def _beside(path: Path) -> Iterator[Path]:
         for folder in made:
             _flush(folder.parent)
         yield temporary
-    except BaseException:
+    except BaseException as error:
+        error.add_note(f"while writing {path}")  # A full disk does not say which file there was no space for.
         if temporary.is_dir():
             shutil.rmtree(temporary, ignore_errors=True)
-        else:
-            temporary.unlink(missing_ok=True)
+        with suppress(OSError):  # It was a folder, was not made yet, or could not be; the first error is what counts.
+            temporary.unlink()
         for folder in made:
             with suppress(OSError):  # Somebody else has put something into it.
                 folder.rmdir()
