@@ -7,8 +7,9 @@ BIN := .venv/bin
 run: .venv/installed
 	$(BIN)/kedro run
 
+# A process per core with one thread each; the tests of a file share what they set up.
 test: lint
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
 
 lint: .venv/installed
 	$(BIN)/ruff check src tests benchmarks
