@@ -31,9 +31,25 @@ SPACE = [
 ]
 """Nodes that are given the parameters of the space."""
 
+TABLE = [
+    *("prepare", "measure_latency", "summarise_space", "check_budgets", "train_supernet", "sample_architectures"),
+    *("evaluate_subnets", "map_space", "search", "export"),
+    *(name for name in BUILT if name != "measure_finalists"),
+    "write_report",
+]
+"""Nodes that are told whether a public table stands in the place of training."""
+
+MACRO = {"preset": "nas_bench_macro", "stages": None}
+
 PIPELINES = "pipelines/{}/nodes.py"
 
 TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
+    # A public table in the place of training, which goes with its own space
+    ({"parameters": {"table": {"name": "nas_bench_macro", "label": "test"}, "space": MACRO}}, [*SPACE, *TABLE]),
+    (
+        {"code": "spaces/tables/nas_bench_macro.py"},
+        [name for name in TABLE if name not in ("train_supernet", "export", "choose_winners", "write_report")],
+    ),
     # prepare_images
     ({"parameters": {"images": {"validation_fraction": 0.35}}}, ["prepare", "write_report"]),
     ({"code": PIPELINES.format("prepare_images"), "function": "prepare_images"}, ["prepare"]),

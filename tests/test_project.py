@@ -18,7 +18,7 @@ import pytest
 import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 
 from archatlas.kedro_ext.incremental import IncrementalRunner
 from archatlas.pipeline_registry import STAGES, register_pipelines
@@ -36,8 +36,8 @@ def project(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     return folder
 
 
-def kedro_run(project: Path, *pipelines: str, **parameters: Any) -> None:
-    with KedroSession.create(project_path=project, env="tiny", runtime_params=parameters) as session:
+def kedro_run(project: Path, *pipelines: str, environment: str = "tiny", **parameters: Any) -> None:
+    with KedroSession.create(project_path=project, env=environment, runtime_params=parameters) as session:
         session.run(pipeline_names=list(pipelines), runner=IncrementalRunner())
 
 
@@ -150,18 +150,53 @@ def missing(model: type[BaseModel], values: dict[str, Any], where: str = "") -> 
             yield from missing(field.annotation, values[name], f"{where}{name}.")
 
 
-@pytest.mark.parametrize("environment", ["image_folder", "cifar10"])
+TABLES = ("nas_bench_201", "nas_bench_101", "nas_bench_macro_table")
+
+
+@pytest.mark.parametrize("environment", ["image_folder", "cifar10", *TABLES])
 def test_environments_hold_known_parameters_only(repository: Path, environment: str) -> None:
     values = yaml.safe_load((repository / "conf" / environment / "parameters.yml").read_text())
     for key, part in values.items():
         model = typing.get_type_hints(ProjectParameters)[key]
         if environment == "image_folder" and key == "images":
             part["path"] = "somewhere"
-        model.model_validate(part)
+        TypeAdapter(model).validate_python(part)
 
 
-def command(project: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+@pytest.mark.parametrize("environment", TABLES)
+def test_a_public_table_stands_in_the_place_of_training(project: Path, benchmark_data: Path, environment: str) -> None:
+    quick: dict[str, Any] = {
+        "table": {"path": str(benchmark_data)},
+        "sample": {"architectures": 60},
+        "predictor": {"folds": 2, "gcn": {"epochs": 5, "ensemble": 3}, "lightgbm": {"trees": 10}},
+        "tuning": {"trials": 1, "families": ["ridge"], "inner_folds": 2},
+        "verification": {"random_networks": 5, "audit": {"networks": 200, "bootstrap_samples": 20}},
+    }
+    kedro_run(project, environment=environment, **quick)
+    current = project / "data" / "current" / environment
+    metrics = json.loads((current / "metrics.json").read_text())
+    known = metrics["space"]["networks"]
+    assert metrics["atlas"]["rows"] == known == {"nas_bench_201": 5425, "nas_bench_101": 3258}.get(environment, 3969)
+    assert metrics["audit"]["count"] == 200
+    assert metrics["audit"]["tau_predictor"] > 0.4
+    limits = pd.read_parquet(current / "constraints.parquet").set_index("budget")
+    assert len(metrics["winners"]) == 2
+    for winner in metrics["winners"]:
+        assert winner["status"] == "found"
+        assert 0 <= winner["accuracy_gap"] == pytest.approx(winner["best_accuracy"] - winner["test_accuracy_mean"])
+        assert 1 <= winner["accuracy_rank"] <= winner["networks_in_budget"] <= known
+        assert winner["test_accuracy_mean"] > winner["random_accuracy_mean"]
+        assert (winner["budget"] in limits.index) == (winner["networks_in_budget"] < known)
+    if environment == "nas_bench_201":
+        assert metrics["winners"][0]["latency_ms"] <= limits.loc["fast", "limit"] == 12.0
+    exported = json.loads((current / "export_summary.json").read_text())["budgets"]
+    assert all("nothing was trained" in budget["reason"] for budget in exported.values())
+    assert "Nothing was trained: accuracies come from the public table" in (current / "report.html").read_text()
+
+
+def command(project: Path, *arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"KEDRO_DISABLE_TELEMETRY": "1", "COLUMNS": "200"}
+    environment = {name: value for name, value in (environment | variables).items() if value is not None}
     return subprocess.run(
         [sys.executable, "-m", "kedro", *arguments], cwd=project, env=environment, capture_output=True, text=True
     )
@@ -190,6 +225,18 @@ def test_a_mistake_gets_one_message_and_no_traceback(project: Path, arguments: l
     answer = command(project, "run", *arguments)
     assert answer.returncode == 1
     assert message in answer.stderr
+    assert "Traceback" not in answer.stderr + answer.stdout
+
+
+@pytest.mark.parametrize("folder", [None, "empty"])
+def test_who_lacks_a_table_is_told_where_to_get_it(project: Path, folder: str | None, tmp_path: Path) -> None:
+    variable = None if folder is None else str(tmp_path)
+    answer = command(project, "run", "--env", "nas_bench_201", ARCHATLAS_BENCHMARK_DATA=variable)
+    assert answer.returncode == 1
+    (message,) = [line for line in answer.stderr.splitlines() if line.startswith("Error: ")]
+    where = "neither `table.path` nor ARCHATLAS_BENCHMARK_DATA says where" if folder is None else f"not in {tmp_path}"
+    for said in ("nas_bench_201/nas_bench_201.csv.gz", "https://github.com/D-X-Y/NATS-Bench", where):
+        assert said in message
     assert "Traceback" not in answer.stderr + answer.stdout
 
 

@@ -21,7 +21,7 @@ STAGES = (
 )
 """The main job, in order; each is a folder of ``archatlas.pipelines``."""
 
-EXTRAS = ("latency_kit", "compare_experiments")
+EXTRAS = ("latency_kit", "compare_experiments", "predictor_benchmark")
 """Pipelines beside the main job."""
 
 

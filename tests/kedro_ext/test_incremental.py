@@ -316,6 +316,33 @@ def test_code_edited_while_the_process_runs_gives_results_that_the_next_run_make
     assert project.run().ran[0] == "train"
 
 
+def test_files_that_a_function_finds_count_wherever_they_lie(project: Project, tmp_path: Path) -> None:
+    project.package.write(
+        "nodes",
+        "from pathlib import Path\n"
+        "from archatlas.kedro_ext.dependencies import depends_on\n"
+        "def found(parameters):\n"
+        "    file = Path(parameters['path']) / 'table.csv'\n"
+        "    return [file] if file.exists() else []\n"
+        + NODES.replace("def load", "@depends_on(files=(found,))\ndef load"),
+    )
+    folder = tmp_path / "somewhere"
+    folder.mkdir()
+    project.parameters["path"] = str(folder)
+    project.run()
+    assert project.run().ran == []
+    (folder / "table.csv").write_text("1")
+    assert project.run().reasons["load"] == "table.csv changed"
+    assert project.run().ran == []
+    (folder / "table.csv").write_text("2")
+    assert project.run().ran == ["load"]
+    # In another place with the same content it is the parameter alone that changes.
+    moved = folder.rename(tmp_path / "elsewhere")
+    project.parameters["path"] = str(moved)
+    assert project.run().reasons["load"].startswith("parameter path: ")
+    assert "table.csv" not in project.explain()["load"]
+
+
 def test_files_and_states_that_a_function_declares_count(project: Project) -> None:
     project.package.write(
         "nodes",

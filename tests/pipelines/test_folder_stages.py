@@ -82,6 +82,7 @@ def test_exported_networks_lie_in_folders_named_by_budget(
             "supernets": {"seed_0": supernet.state_dict},
             "params:export": ExportParameters(),
             "params:seed": 0,
+            "params:table": None,
         },
     )
     networks, summary = catalog.load("networks"), catalog.load("export_summary")

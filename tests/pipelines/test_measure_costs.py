@@ -45,6 +45,7 @@ def run_stage(folder, budgets, latency=None):
             "params:costs": MemoryDataset(CostsParameters.model_validate({"latency": latency or QUICK})),
             "params:search": MemoryDataset(SearchParameters.model_validate({"budgets": budgets})),
             "params:seed": MemoryDataset(0),
+            "params:table": MemoryDataset(None),
             **tables,
         }
     )

@@ -61,6 +61,18 @@ def test_the_run_is_described_before_it_starts_in_the_order_of_the_stages(config
     assert [line.split()[0] for line in lines[1:]] == ["map_space", "search", "report"]
 
 
+def test_with_a_public_table_nothing_is_trained(configured: dict[str, Any]) -> None:
+    configured["table"] = {"name": "nas_bench_201"}
+    configured["space"] |= {"preset": "nas_bench_201"}
+    settings = ProjectParameters.model_validate(configured)
+    plans = {plan.stage: plan for plan in plan_stages(settings, STAGES, None)}
+    assert list(plans) == list(STAGES)
+    assert plans["prepare_images"].what == "no images: accuracies are looked up in the public table nas_bench_201"
+    assert plans["evaluate_subnets"].what == "800 networks looked up: validation accuracy"
+    assert plans["train_supernet"].what.startswith("nothing")
+    assert all(plan.seconds is not None and plan.seconds < 120 for plan in plans.values())
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.2, "1 s"), (42.4, "42 s"), (240, "4 min"), (5399, "90 min"), (9000, "2.5 h")]
 )

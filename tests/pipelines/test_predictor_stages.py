@@ -82,6 +82,7 @@ def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
         "params:tuning": TuningParameters(trials=4, inner_folds=2, families=("ridge", "gcn")),
         "params:atlas": AtlasParameters(chunk=16),
         "params:seed": 0,
+        "params:table": None,
         "work_folder": tmp_path / "work",
     }
     catalog = DataCatalog({name: MemoryDataset(data, copy_mode="assign") for name, data in inputs.items()})

@@ -50,7 +50,7 @@ def test_no_image_is_on_two_sides():
 def test_the_test_split_leaves_by_its_own_data_set_alone():
     (only,) = create_pipeline().nodes
     assert only.name == "prepare"
-    assert only.inputs == ["params:images", "params:seed"]
+    assert only.inputs == ["params:images", "params:seed", "params:table"]
     assert only.outputs == ["train_images", "validation_images", "test_images", "image_description", "class_counts"]
     assert get_type_hints(prepare_images)["images"] is ImagesParameters
 

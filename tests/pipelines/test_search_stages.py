@@ -105,6 +105,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "params:verification": VERIFICATION,
         "params:device": DEVICE,
         "params:seed": 0,
+        "params:table": None,
         "work_folder": tmp_path_factory.mktemp("work"),
     }
 

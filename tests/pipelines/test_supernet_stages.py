@@ -47,6 +47,7 @@ def run_stages(work: Path) -> dict[str, Any]:
         "params:evaluation": EvaluationParameters(calibration_images=20, calibration_batch=20, part_size=4),
         "params:device": DeviceParameters(accelerator="cpu"),
         "params:seed": 5,
+        "params:table": None,
         "work_folder": work,
     }
     catalog = DataCatalog({name: MemoryDataset(value, copy_mode="assign") for name, value in inputs.items()})

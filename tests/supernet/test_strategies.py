@@ -67,6 +67,11 @@ def test_sandwich_is_largest_smallest_and_random_by_macs() -> None:
     assert len(random) == 8
 
 
+def test_sandwich_needs_a_chain() -> None:
+    with pytest.raises(ArchatlasError, match=r"nas_bench_201 is no chain: take uniform or fair"):
+        make_strategy("sandwich", preset("nas_bench_201", (3, 32, 32), 10))
+
+
 def test_names(space: ChainSpace) -> None:
     assert sorted(STRATEGIES) == ["fair", "sandwich", "uniform"]
     assert make_strategy("fair", space) == FairPaths((3, 3, 2, 3))

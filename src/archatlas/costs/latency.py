@@ -164,6 +164,8 @@ def latency_tables(space: SearchSpace, parameters: LatencyParameters, seed: int)
         return no_latency(), no_check()
     if parameters.source == "imported":
         return import_table(Path(str(parameters.table)), space), no_check()
+    if parameters.source == "table":
+        raise ArchatlasError("`costs.latency.source` is `table`, but no public table is named by `table`")
     count = min(parameters.check_networks, space.networks)
     return _measure(space, space.sample(count, np.random.default_rng(seed)), parameters)
 
@@ -171,7 +173,8 @@ def latency_tables(space: SearchSpace, parameters: LatencyParameters, seed: int)
 def _measure(space: SearchSpace, choices: Choices, parameters: LatencyParameters) -> tuple[pd.DataFrame, pd.DataFrame]:
     if not isinstance(space, PrefixShared):
         raise ArchatlasError(
-            f"{space.name} is not a chain of parts, so no latency can be predicted: set `costs.latency.source` to none"
+            f"{space.name} is not a chain of parts, so no latency can be predicted: set `costs.latency.source` to "
+            "`none`, or to `table` where a public table has latencies"
         )
     parts = parts_of(space)
     distinct, index = distinct_parts(parts)

@@ -5,13 +5,19 @@ from __future__ import annotations
 import pandas as pd
 
 LATENCY = "predicted_latency_ms"
-"""Column of a network's latency as the sum of its parts'; never one that was measured whole."""
+"""Column of the latency that a network is searched by: the sum of its parts', not one that was measured whole here.
+
+Where a public table has each network's latency (``NETWORK_LATENCY_TYPES``), it is that, and exact.
+"""
 
 LATENCY_TYPES = {
     "device": "str", "batch_size": "int64", "threads": "int64", "part": "str", "position": "int64", "choice": "int64",
     "operation": "str", "latency_ms": "float64", "latency_lower_quartile_ms": "float64",
     "latency_upper_quartile_ms": "float64", "source": "str",
 }  # fmt: skip
+
+NETWORK_LATENCY_TYPES = {"device": "str", "network": "str", "latency_ms": "float64", "source": "str"}
+"""Columns of the other kind of latency table: a row per network, by canonical name."""
 
 CHECK_TYPES = {
     "architecture": "str", LATENCY: "float64", "measured_latency_ms": "float64",

@@ -12,12 +12,18 @@ class LatencyParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    source: Literal["measured", "imported", "none"] = Field(
-        "measured", description="measured here on the CPU, imported from another device's table, or no latency at all"
+    source: Literal["measured", "imported", "table", "none"] = Field(
+        "measured",
+        description="measured here on the CPU, imported from another device's table of parts, what a public table of "
+        "accuracies says of each network, or no latency at all",
     )
     table: str | None = Field(
         None,
         description="CSV or Parquet table to import (source `imported`); `kedro run --pipelines latency_kit` makes one",
+    )
+    column: str | None = Field(
+        None,
+        description="column of the public table (source `table`), in ms: help_pixel3, hw_cifar10_raspi4_latency, ...",
     )
     batch_size: int = Field(1, ge=1, le=65536, description="images per forward pass")
     threads: int = Field(1, ge=1, le=1024, description="CPU threads while measuring; set back afterwards")
@@ -33,12 +39,21 @@ class LatencyParameters(BaseModel):
     )
 
     @model_validator(mode="after")
-    def _imported_from_a_table(self) -> LatencyParameters:
+    def _read_from_what_is_named(self) -> LatencyParameters:
         if self.source == "imported" and not self.table:
             raise ValueError("`costs.latency.source` is `imported`: set `costs.latency.table` to the table's path")
         if self.source != "imported" and self.table:
             raise ValueError(
                 f"`costs.latency.table` is set, but `costs.latency.source` is `{self.source}`: set it to `imported`"
+            )
+        if self.source == "table" and not self.column:
+            raise ValueError(
+                "`costs.latency.source` is `table`: set `costs.latency.column` to a latency of the public table, such "
+                "as help_pixel3"
+            )
+        if self.source != "table" and self.column:
+            raise ValueError(
+                f"`costs.latency.column` is set, but `costs.latency.source` is `{self.source}`: set it to `table`"
             )
         return self
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from archatlas.costs.constraints import COST_COLUMNS
 from archatlas.costs.counting import count_parts
+from archatlas.costs.network_latency import is_of_networks
 from archatlas.costs.table import costs_of, part_costs
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import CountedInBulk, Enumerable, PrefixShared, SearchSpace
+from archatlas.spaces.restricted import Restricted
 
 MOST_COUNTED = 20_000
 """Networks of a space that is not a chain are built one by one, so only this many are."""
@@ -16,7 +19,7 @@ MOST_COUNTED = 20_000
 def least_and_most(
     space: SearchSpace, cost_table: pd.DataFrame | None = None, latency_table: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Exact extremes of each cost; in a chain without enumerating it, since positions choose freely.
+    """Exact extremes of each cost; in a whole chain without enumerating it, since positions choose freely.
 
     Returns:
         Columns cost (macs, params and, if there is a latency table, latency_ms), least, most (float64).
@@ -24,7 +27,9 @@ def least_and_most(
     Raises:
         ArchatlasError: the space is neither a chain nor small enough to be enumerated.
     """
-    extremes = _of_parts if isinstance(space, PrefixShared) else _of_networks
+    free = isinstance(space, PrefixShared) and not isinstance(space, Restricted)
+    summed = latency_table is None or not is_of_networks(latency_table)
+    extremes = _of_parts if free and summed else _of_networks
     rows = extremes(space, cost_table, latency_table)
     return pd.DataFrame(rows, columns=["cost", "least", "most"]).astype(
         {"cost": "str", "least": "float64", "most": "float64"}
@@ -58,4 +63,5 @@ def _of_networks(space: SearchSpace, cost_table: pd.DataFrame | None, latency_ta
             f"largest cannot be told (at most {MOST_COUNTED:,} networks are counted one by one)"
         )
     costs = costs_of(space, space.enumerate_networks(0, space.networks), cost_table, latency_table)
-    return [(str(cost), float(costs[cost].min()), float(costs[cost].max())) for cost in costs.columns]
+    known = [(cost, costs[column]) for cost, column in COST_COLUMNS.items() if column in costs]
+    return [(cost, float(values.min()), float(values.max())) for cost, values in known]

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from archatlas.costs.counting import count_parts
 from archatlas.costs.latency_columns import LATENCY
+from archatlas.costs.network_latency import is_of_networks, latency_of
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import Choices, CountedInBulk, PrefixShared, SearchSpace
 
@@ -31,7 +32,7 @@ def costs_of(
         space: what the rows are choices of.
         choices: one architecture a row.
         cost_table: from ``count_parts``; counted here if None.
-        latency_table: from ``measure_parts`` or ``import_table``; None or empty: no latency.
+        latency_table: from ``measure_parts``, ``import_table`` or ``network_latency_table``; None or empty: no latency.
 
     Returns:
         int64 columns macs (per image), params and, if there is a latency table, float64 ``predicted_latency_ms`` (of
@@ -40,23 +41,26 @@ def costs_of(
     Raises:
         ArchatlasError: a table lacks a part of the space.
     """
-    timed = latency_table is not None and not latency_table.empty
+    costs = _counted(space, choices, cost_table)
+    if latency_table is None or latency_table.empty:
+        return costs
+    if is_of_networks(latency_table):
+        return costs.assign(**{LATENCY: latency_of(space, choices, latency_table)})
     if not isinstance(space, PrefixShared):
-        if timed:
-            raise ArchatlasError(
-                f"{space.name} is not a chain of parts, so no latency can be predicted: set `costs.latency.source` to "
-                "`none`"
-            )
-        if isinstance(space, CountedInBulk):
-            return pd.DataFrame(space.counted_costs(choices))
-        return _count_one_by_one(space, choices)
-    table = count_parts(space) if cost_table is None else cost_table
-    columns: dict[str, NDArray[Any]] = {
-        cost: part_costs(table, cost, space).sum(choices) for cost in ("macs", "params")
-    }
-    if timed and latency_table is not None:
-        columns[LATENCY] = part_costs(latency_table, "latency_ms", space).sum(choices)
-    return pd.DataFrame(columns)
+        raise ArchatlasError(
+            f"{space.name} is not a chain of parts, so no latency can be predicted: set `costs.latency.source` to "
+            "`none`, or to `table` where a public table has latencies"
+        )
+    return costs.assign(**{LATENCY: part_costs(latency_table, "latency_ms", space).sum(choices)})
+
+
+def _counted(space: SearchSpace, choices: Choices, cost_table: pd.DataFrame | None) -> pd.DataFrame:
+    if isinstance(space, PrefixShared):
+        table = count_parts(space) if cost_table is None else cost_table
+        return pd.DataFrame({cost: part_costs(table, cost, space).sum(choices) for cost in ("macs", "params")})
+    if isinstance(space, CountedInBulk):
+        return pd.DataFrame(space.counted_costs(choices))
+    return _count_one_by_one(space, choices)
 
 
 def _count_one_by_one(space: SearchSpace, choices: Choices) -> pd.DataFrame:

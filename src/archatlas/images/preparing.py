@@ -85,6 +85,14 @@ def prepare(parameters: ImagesParameters, seed: int) -> PreparedImages:
     return PreparedImages(*splits, description, counts)
 
 
+def no_images(description: ImageDescription) -> PreparedImages:
+    """Splits without any image: for a run that looks up in a table what training on such images has given."""
+    height, width = description.input_shape[1:]
+    pixels = torch.empty((0, description.channels, height, width), dtype=torch.uint8)
+    splits = (ImageSplit(pixels, torch.empty(0, dtype=torch.int64)),) * 3
+    return PreparedImages(*splits, description, count_classes(splits, description.class_names).iloc[:0])
+
+
 def channel_statistics(images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Mean and standard deviation of each channel of uint8 [n, c, h, w], pixel values in 0..1.
 

@@ -13,6 +13,7 @@ from kedro.framework.cli.project import run as kedro_run
 from kedro.io import DatasetError
 from kedro.validation.exceptions import ParameterValidationError
 
+from archatlas.kedro_ext.default_pipelines import with_default_pipelines
 from archatlas.kedro_ext.disk_trouble import disk_trouble
 from archatlas.kedro_ext.stop import RunStopped, stoppable
 
@@ -33,9 +34,13 @@ def run_with_plain_errors(*expected: type[Exception]) -> click.Command:
 
 
 def incremental_run(*expected: type[Exception]) -> click.Command:
-    """:func:`run_with_plain_errors` with the incremental runner as its default, and with ``--explain``."""
+    """:func:`run_with_plain_errors` with the incremental runner as its default, and with ``--explain``.
+
+    Where no pipelines are given, those of the environment run (:mod:`archatlas.kedro_ext.default_pipelines`).
+    """
 
     def run(*, explain: bool, **options: Any) -> Any:
+        options = with_default_pipelines(options)
         if not explain:
             assert kedro_run.callback is not None
             return kedro_run.callback(**options)

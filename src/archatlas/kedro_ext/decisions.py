@@ -18,7 +18,7 @@ from kedro.io import DatasetError
 from kedro.io.core import VersionNotFoundError, is_parameter
 
 from archatlas.kedro_ext import versions
-from archatlas.kedro_ext.dependencies import dependencies_of, named_path
+from archatlas.kedro_ext.dependencies import dependencies_of, files_read
 from archatlas.kedro_ext.digests import FileDigests
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, RecordStore, fingerprint
 from archatlas.kedro_ext.source_code import Reach, SourceCode
@@ -129,14 +129,13 @@ class Decider:
             name: plain(versions.dataset(self._catalog, name).load()) for name in node.inputs if is_parameter(name)
         }
         declared = dependencies_of(node.func)
-        named = {name: named_path(parameters, name) for name in declared.files}
         return {
             "node": [node.name, plain(node._inputs), list(node.outputs)],
             "code": reach.code,
             "libraries": {**reach.libraries, "python": platform.python_version().rpartition(".")[0]},
             "parameters": parameters,
             "inputs": {name: self._input_digest(name) for name in self._inputs(node)},
-            "files": {name: self._file_digest(path) for name, path in named.items() if path is not None},
+            "files": {name: self._file_digest(path) for name, path in files_read(declared, parameters)},
             "states": [state() for state in declared.states],
         }
 
@@ -187,7 +186,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], ignore: Seque
         if name not in ignore:
             yield f"its input {name} has other content" if old is not None else f"it has a new input, {name}"
     for name, *_ in _changes(before.get("files", {}), now["files"]):
-        yield f"files under the parameter {name} changed"
+        yield f"{name} changed"
     if before.get("states") != now["states"]:
         yield f"the machine is another: {_short(before.get('states'))} -> {_short(now['states'])}"
     if before.get("node") != now["node"]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,21 +13,27 @@ _Function = TypeVar("_Function", bound=Callable[..., Any])
 _NAME = "__depends_on__"
 
 
+FilesOf = Callable[[Mapping[str, Any]], Iterable[Path]]
+"""From a node's parameters (by their names, as plain data) to files or folders that its function reads."""
+
+
 @dataclass(frozen=True)
 class Dependencies:
-    """Dotted parameters that name files or folders which the function reads, and functions that tell of a state."""
+    """What says which files or folders the function reads, and functions that tell of a state."""
 
-    files: tuple[str, ...] = ()
+    files: tuple[str | FilesOf, ...] = ()
     states: tuple[Callable[[], Any], ...] = ()
 
 
 def depends_on(
-    *, files: tuple[str, ...] = (), states: tuple[Callable[[], Any], ...] = ()
+    *, files: tuple[str | FilesOf, ...] = (), states: tuple[Callable[[], Any], ...] = ()
 ) -> Callable[[_Function], _Function]:
     """Declare that a node's function reads files that parameters name, or depends on the state of the machine.
 
-    ``files`` are dotted names such as ``"images.path"`` (the field ``path`` of the node's input ``params:images``); a
-    parameter that is None names no file. ``states`` are functions without arguments whose results, plain data, count.
+    ``files`` are dotted names such as ``"images.path"`` (the field ``path`` of the node's input ``params:images``; a
+    parameter that is None names no file), or functions for files whose place is no parameter. Such a function leaves
+    out what is not there: the node says what it misses. ``states`` are functions without arguments whose results, plain
+    data, count.
     """
 
     def declare(function: _Function) -> _Function:
@@ -51,6 +57,22 @@ def dependencies_of(function: Callable[..., Any]) -> Dependencies:
     """What the function declared."""
     declared: Dependencies = getattr(function, _NAME, Dependencies())
     return declared
+
+
+def files_read(declared: Dependencies, parameters: Mapping[str, Any]) -> Iterator[tuple[str, Path]]:
+    """The declared files, each with what it is called where it is told that it changed.
+
+    ``parameters`` are the node's inputs ``params:...``, as plain data. Files that a function finds are called by their
+    own names, so that it does not count where they lie.
+    """
+    for one in declared.files:
+        if isinstance(one, str):
+            path = named_path(parameters, one)
+            if path is not None:
+                yield f"files under the parameter {one}", path
+        else:
+            given = {name.removeprefix("params:"): value for name, value in parameters.items()}
+            yield from ((path.name, path) for path in one(given))
 
 
 def named_path(parameters: Mapping[str, Any], dotted: str) -> Path | None:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from collections.abc import Iterator
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from archatlas.costs.parameters import CostsParameters
 from archatlas.images.parameters import ImagesParameters
+from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
 from archatlas.predictors.parameters import AtlasParameters, PredictorParameters, TuningParameters
 from archatlas.reporting.parameters import CompareParameters, ReportParameters
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.export_parameters import ExportParameters
@@ -35,6 +39,47 @@ class ProjectParameters(BaseModel):
     atlas: AtlasParameters
     search: SearchParameters
     verification: VerificationParameters
+    table: TableParameters | None = Field(
+        description="a public table of accuracies that stands in the place of images and training; null: none"
+    )
     export: ExportParameters
     report: ReportParameters
     compare: CompareParameters
+    predictor_benchmark: PredictorBenchmarkParameters
+
+    @field_validator("table")
+    @classmethod
+    def _others_fit_the_table(cls, table: TableParameters | None, info: ValidationInfo) -> TableParameters | None:
+        """The fields above ``table`` are checked before it; one that is wrong itself is missing here."""
+        for problem in _misfits(table, **{name: info.data.get(name) for name in _BESIDE_TABLES}):
+            raise ValueError(problem)
+        return table
+
+
+_BESIDE_TABLES = ("space", "costs", "predictor", "verification")
+_SEARCHED = ("nas_bench_101", "nas_bench_201", "nas_bench_macro")
+
+
+def _misfits(
+    table: TableParameters | None,
+    space: SpaceParameters | None,
+    costs: CostsParameters | None,
+    predictor: PredictorParameters | None,
+    verification: VerificationParameters | None,
+) -> Iterator[str]:
+    if table is None:
+        if costs and costs.latency.source == "table":
+            yield "`costs.latency.source` is `table`: name a public table here, or take another source"
+        return
+    if table.name not in _SEARCHED:
+        yield f"only networks of {', '.join(_SEARCHED)} can be searched; others serve the comparison of predictors"
+    changed = [] if space is None else sorted(space.model_dump(exclude={"preset"}, exclude_none=True))
+    if space and (space.preset != table.name or changed):
+        yield (
+            f"its accuracies are those of its own networks: set `space.preset` to {table.name} and all other fields of "
+            f"`space` to null (`space.preset` is {space.preset}{', and set are ' * bool(changed)}{', '.join(changed)})"
+        )
+    if predictor and predictor.target != "accuracy":
+        yield f"it holds accuracies alone: set `predictor.target` to accuracy, not {predictor.target}"
+    if verification and verification.audit.truth != "accuracy":
+        yield "it holds accuracies alone: set `verification.audit.truth` to accuracy"

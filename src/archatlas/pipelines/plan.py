@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any
 from archatlas.images.description import ImageDescription
 from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.parameters import ProjectParameters
+from archatlas.predictors.benchmark_plan import describe_benchmark
 
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
     from kedro.pipeline import Pipeline
 
     from archatlas.spaces.protocol import SearchSpace
+    from archatlas.spaces.tables.parameters import TableParameters
 
 _LIBRARIES_MIB = 900  # Resident memory of the main process once torch, pandas and scikit-learn are loaded.
 _WORKER_MIB = 420  # The same of a process that trains one network.
@@ -69,10 +71,18 @@ def describe_results(
     parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
 ) -> list[str]:
     """Lines that say where the results lie."""
-    if "report_html" not in pipeline.outputs():
+    pages = [
+        file
+        for dataset, file in (
+            ("report_html", "report.html"),
+            ("predictor_benchmark_html", "predictor_benchmark.html"),
+        )
+        if dataset in pipeline.outputs()
+    ]
+    if not pages:
         return []
     current: Path = catalog["current_results"].load()
-    return [f"Done. The report: {os.path.relpath(current / 'report.html')} (open it in a browser)"]
+    return [f"Done. The report: {os.path.relpath(current / page)} (open it in a browser)" for page in pages]
 
 
 def plan_stages(
@@ -80,6 +90,12 @@ def plan_stages(
 ) -> Iterator[StagePlan]:
     """Plans of the known ``stages`` in their order; ``description`` is None where the images are not known yet."""
     stages = list(stages)
+    if "predictor_benchmark" in stages:
+        yield StagePlan("predictor_benchmark", *describe_benchmark(settings.predictor_benchmark))
+        stages.remove("predictor_benchmark")
+    if settings.table is not None:
+        yield from (StagePlan(stage, *_plan_lookup(stage, settings, settings.table)) for stage in stages)
+        return
     side = settings.images.image_size
     shape = description.input_shape if description else (settings.images.channels or 3, side, side)
     from archatlas.spaces.presets import make_space
@@ -121,10 +137,8 @@ def _plan(
             images = settings.evaluation.calibration_images + validation
             twins = settings.sample.twins_per_network
             return what, settings.supernet.seeds * sample * twins * images * pace.image * _SHARED_PREFIXES
-        case "fit_predictor":
-            return "every predictor, scored across super-network seeds", _FIT_SECONDS * sample / 100
-        case "tune_predictor":
-            return f"{settings.tuning.trials} trials", _TRIAL_SECONDS * settings.tuning.trials * sample / 100
+        case "fit_predictor" | "tune_predictor":
+            return _plan_predictors(stage, settings)
         case "map_space":
             rows = min(space.networks, 10**6)
             return f"{rows:,} networks", 3 + rows / _ATLAS_PER_SECOND
@@ -132,6 +146,41 @@ def _plan(
             return _plan_verification(settings, train, pace)
         case _:
             return _WORDS.get(stage, ""), 5.0
+
+
+def _plan_lookup(stage: str, settings: ProjectParameters, table: TableParameters) -> tuple[str, float | None]:
+    """The same where a public table stands in the place of training."""
+    sample, verification = settings.sample.architectures, settings.verification
+    match stage:
+        case "prepare_images":
+            return f"no images: accuracies are looked up in the public table {table.name}", 1.0
+        case "measure_costs":
+            latency = settings.costs.latency
+            return f"{settings.space.preset}; latency {latency.column or latency.source}", 5.0
+        case "train_supernet":
+            return "nothing: the table's networks are trained", 1.0
+        case "sample_architectures":
+            return "networks drawn uniformly from those that the table knows", 1.0
+        case "evaluate_subnets":
+            return f"{sample:,} networks looked up: {table.label} accuracy", 1.0
+        case "fit_predictor" | "tune_predictor":
+            return _plan_predictors(stage, settings)
+        case "map_space":
+            return "every network that the table knows", 3.0
+        case "verify_candidates":
+            beside = verification.top_k + verification.random_networks
+            return f"{beside} networks looked up for each of {len(settings.search.budgets)} budgets; the audit", 15.0
+        case "export":
+            return "nothing: nothing was trained", 1.0
+        case _:
+            return _WORDS.get(stage, ""), 5.0
+
+
+def _plan_predictors(stage: str, settings: ProjectParameters) -> tuple[str, float]:
+    hundreds = settings.sample.architectures / 100
+    if stage == "fit_predictor":
+        return "every predictor, scored on what it has not seen", _FIT_SECONDS * hundreds
+    return f"{settings.tuning.trials} trials", _TRIAL_SECONDS * settings.tuning.trials * hundreds
 
 
 _WORDS = {
@@ -204,7 +253,8 @@ def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description:
     images = sum(description.splits.values()) if description else 0
     megabytes = images * (settings.images.image_size**2) * 3 / 2**20
     workers = settings.verification.workers or os.cpu_count() or 1
-    alone = workers * (_WORKER_MIB + megabytes) if "verify_candidates" in stages else 0
+    trained = settings.table is None and "verify_candidates" in stages
+    alone = workers * (_WORKER_MIB + megabytes) if trained else 0
     return _LIBRARIES_MIB + 2 * megabytes + alone
 
 
@@ -212,7 +262,7 @@ def _known_images(settings: ProjectParameters, catalog: CatalogProtocol[Any, Any
     """The images as an earlier run of the experiment found them, or as scikit-learn ships them."""
     if catalog.exists("image_description"):
         return ImageDescription.model_validate(catalog.load("image_description"))
-    if settings.images.source != "digits":
+    if settings.table is not None or settings.images.source != "digits":
         return None
     total = min(settings.images.max_images or 1797, 1797)
     splits = {

@@ -29,8 +29,11 @@ def map_space(
     parameters: AtlasParameters,
     target: str,
     seed: int,
+    alone: bool = False,
 ) -> Iterator[pd.DataFrame]:
     """Chunks of the atlas: network, predicted_supernet_<target>, predicted_std, macs, params, predicted_latency_ms.
+
+    The prediction is called predicted_<target> if the predictor was fitted to scores of networks trained ``alone``.
 
     An enumerable space of at most ``parameters.max_networks`` networks is written out in its own order. Of a larger one
     ``parameters.sample`` networks drawn uniformly from ``seed`` are; the search goes on from there. A predicted log
@@ -44,7 +47,9 @@ def map_space(
         prediction = predictor.predict(ArchitectureBatch(space, choices, cost_table=cost_table))
         columns = {
             "network": space.names(choices),
-            f"predicted_supernet_{target}": -prediction.mean if target == "log_loss" else prediction.mean,
+            f"predicted_{'' if alone else 'supernet_'}{target}": (
+                -prediction.mean if target == "log_loss" else prediction.mean
+            ),
             "predicted_std": prediction.std,
         }
         yield pd.concat([pd.DataFrame(columns), costs_of(space, choices, cost_table, latency)], axis=1)

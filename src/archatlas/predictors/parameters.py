@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Family = Literal["constant", "gcn", "gp", "lightgbm", "macs", "params", "ridge"]
+Family = Literal["constant", "gcn", "gp", "lightgbm", "macs", "params", "random_forest", "ridge"]
 TargetTransformName = Literal["raw", "quantile"]
 
 _TRANSFORM = "what is learned: the standardised score (raw), or the normal quantile of its rank (quantile)"
@@ -42,6 +42,17 @@ class LightGBMSettings(_Settings):
     min_leaf: int = Field(default=8, ge=1, le=1000, description="architectures in a leaf, at least")
     l2: float = Field(default=1.0, ge=0, description="L2 regularisation of leaf values")
     ensemble: int = Field(default=4, ge=3, le=16, description="members; each leaves out its share of the architectures")
+    transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
+
+
+class RandomForestSettings(_Settings):
+    """A random forest on one-hot choices and counts of node kinds: the baseline that most papers print."""
+
+    trees: int = Field(default=200, ge=2, le=5000, description="trees, each on a bootstrap sample")
+    max_features: float = Field(
+        default=1 / 3, gt=0, le=1, description="share of the columns that is looked at for each split"
+    )
+    min_leaf: int = Field(default=1, ge=1, le=1000, description="architectures in a leaf, at least")
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 
 

@@ -16,6 +16,7 @@ from archatlas.predictors.parameters import (
     GaussianProcessSettings,
     GCNSettings,
     LightGBMSettings,
+    RandomForestSettings,
     RidgeSettings,
 )
 from archatlas.predictors.protocol import Predictor, State
@@ -27,6 +28,7 @@ _FAMILIES: dict[str, tuple[str, type[BaseModel]]] = {
     "lightgbm": ("archatlas.predictors.gradient_boosting:LightGBMPredictor", LightGBMSettings),
     "macs": ("archatlas.predictors.simple:MacsPredictor", CostSettings),
     "params": ("archatlas.predictors.simple:ParamsPredictor", CostSettings),
+    "random_forest": ("archatlas.predictors.random_forest:RandomForestPredictor", RandomForestSettings),
     "ridge": ("archatlas.predictors.ridge:RidgePredictor", RidgeSettings),
 }
 """Family to class, imported when it is made, and model of its settings. A new predictor is a file and a line here."""
@@ -39,23 +41,31 @@ def make_predictor(name: str, settings: Mapping[str, Any] | None, seed: int) -> 
 
     Raises ArchatlasError for an unknown family or setting, with the nearest known name.
     """
+    validated = predictor_settings(name, settings)
+    module, class_name = _FAMILIES[name][0].split(":")
+    predictor: Predictor = getattr(import_module(module), class_name)(validated, seed)
+    return predictor
+
+
+def predictor_settings(name: str, settings: Mapping[str, Any] | None) -> BaseModel:
+    """All settings of the family ``name``, with ``settings`` in the place of its defaults.
+
+    Raises ArchatlasError for an unknown family or setting, with the nearest known name.
+    """
     if name not in _FAMILIES:
         raise ArchatlasError(f"`predictor.name`: there is no predictor {name!r}{nearest(name, PREDICTORS)}")
-    path, model = _FAMILIES[name]
+    model = _FAMILIES[name][1]
     unknown = sorted(set(settings or {}) - set(model.model_fields))
     if unknown:
         hint = nearest(unknown[0], model.model_fields)
         raise ArchatlasError(f"`predictor.{name}`: there is no setting {unknown[0]!r}{hint}")
     try:
-        validated = model.model_validate(dict(settings or {}))
+        return model.model_validate(dict(settings or {}))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         message = f"`predictor.{name}.{place}`: {first['msg']}, but got {first['input']!r}"
         raise ArchatlasError(message) from error
-    module, class_name = path.split(":")
-    predictor: Predictor = getattr(import_module(module), class_name)(validated, seed)
-    return predictor
 
 
 def describe_predictor(family: str, settings: Mapping[str, Any], seed: int, target: str) -> dict[str, Any]:

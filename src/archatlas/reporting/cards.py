@@ -9,6 +9,9 @@ from typing import Any
 from archatlas.reporting import numbers
 from archatlas.reporting.run import Run, verified_row
 
+Fact = tuple[str, str]
+"""What a figure is called, and the figure."""
+
 
 def latency_quartiles(row: Mapping[Any, Any]) -> str:
     """Lower and upper quartile of a measured latency; a dash if it was not measured."""
@@ -63,35 +66,67 @@ def limits_of(run: Run, budget: str) -> tuple[str, ...]:
 def _found_card(run: Run, winner: Mapping[str, Any]) -> Card:
     budget, network = str(winner["budget"]), str(winner["architecture"])
     verified = verified_row(run.verified_candidates, budget, network)
-    predicted_name = "predicted accuracy" if run.target == "accuracy" else "predicted score"
-    facts: tuple[tuple[str, str], ...] = (
-        (predicted_name, numbers.score(winner.get("predicted"), run.target)),
-        ("super-network's accuracy", numbers.percent(winner.get("supernet_accuracy"))),
-        (
-            "validation accuracy, alone",
-            numbers.percent_with_std(winner.get("validation_accuracy_mean"), verified.get("validation_accuracy_std")),
-        ),
-        ("MACs", numbers.short(winner.get("macs"))),
-        ("params", numbers.short(winner.get("params"))),
-        ("latency, median", numbers.milliseconds(winner.get("latency_ms"))),
-        ("latency, quartiles", latency_quartiles({**verified, **_given(winner)})),
-    )
-    if not numbers.is_missing(winner.get("mobilenet_macs")):
-        facts += (("MACs of the MobileNet", numbers.short(winner["mobilenet_macs"])),)
+    facts = _facts_of_training(run, winner, verified) if run.table is None else _facts_of_table(run, winner)
     return Card(
         budget=budget,
         limits=limits_of(run, budget),
         found=True,
         architecture=network,
         accuracy=numbers.percent_with_std(
-            numbers.known(winner.get("test_accuracy_mean")), winner.get("test_accuracy_std")
+            numbers.known(winner.get("test_accuracy_mean")), winner.get("test_accuracy_std"), _digits(run)
         ),
         gain=_gain(winner),
-        marks=_marks(winner),
+        marks=_marks(winner, _digits(run)),
         facts=facts,
         reason="",
         nearest_misses=(),
     )
+
+
+def _facts_of_training(run: Run, winner: Mapping[str, Any], verified: Mapping[str, Any]) -> tuple[Fact, ...]:
+    facts: tuple[Fact, ...] = (
+        _predicted(run, winner),
+        ("super-network's accuracy", numbers.percent(winner.get("supernet_accuracy"))),
+        (
+            "validation accuracy, alone",
+            numbers.percent_with_std(winner.get("validation_accuracy_mean"), verified.get("validation_accuracy_std")),
+        ),
+        *_counted(winner),
+        ("latency, median", numbers.milliseconds(winner.get("latency_ms"))),
+        ("latency, quartiles", latency_quartiles({**verified, **_given(winner)})),
+    )
+    if not numbers.is_missing(winner.get("mobilenet_macs")):
+        facts += (("MACs of the MobileNet", numbers.short(winner["mobilenet_macs"])),)
+    return facts
+
+
+def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """Beside the winner stands what a perfect search would have found in the table."""
+    label, truth = run.table_parameter("label"), run.table_parameter("truth")
+    within = f"{numbers.whole(winner.get('accuracy_rank'))} of {numbers.whole(winner.get('networks_in_budget'))}"
+    return (
+        _predicted(run, winner),
+        (f"{label} accuracy", numbers.percent(winner.get("validation_accuracy_mean"), 2)),
+        *_counted(winner),
+        ("latency", numbers.milliseconds(winner.get("latency_ms"))),
+        (f"rank by {truth} accuracy in the budget", within),
+        ("behind the best possible", numbers.points(winner.get("accuracy_gap"), 2).removeprefix("+")),
+        ("latency of the best possible", numbers.milliseconds(winner.get("best_latency_ms"))),
+    )
+
+
+def _predicted(run: Run, winner: Mapping[str, Any]) -> Fact:
+    name = "predicted accuracy" if run.target == "accuracy" else "predicted score"
+    return name, numbers.score(winner.get("predicted"), run.target)
+
+
+def _counted(winner: Mapping[str, Any]) -> tuple[Fact, Fact]:
+    return ("MACs", numbers.short(winner.get("macs"))), ("params", numbers.short(winner.get("params")))
+
+
+def _digits(run: Run) -> int:
+    """Of accuracies: networks of a table often differ in the second decimal of a percentage."""
+    return 1 if run.table is None else 2
 
 
 def _given(winner: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,7 +142,7 @@ def _gain(winner: Mapping[str, Any]) -> str:
     return f"{numbers.points(mean - random)} against {networks} of the same budget"
 
 
-def _marks(winner: Mapping[str, Any]) -> tuple[Mark, ...]:
+def _marks(winner: Mapping[str, Any], digits: int) -> tuple[Mark, ...]:
     """Test accuracies as dots on one scale, which starts a little below the least and ends a little above the best."""
     entries = [
         ("winner", numbers.known(winner.get("test_accuracy_mean")), winner.get("test_accuracy_std"), "winner"),
@@ -118,6 +153,7 @@ def _marks(winner: Mapping[str, Any]) -> tuple[Mark, ...]:
             "random",
         ),
         ("scaled MobileNet", numbers.known(winner.get("mobilenet_accuracy_mean")), None, "mobilenet"),
+        ("best possible", numbers.known(winner.get("best_accuracy")), None, "best"),
     ]
     means = [mean for _, mean, _, _ in entries if mean is not None]
     if not means:
@@ -125,7 +161,7 @@ def _marks(winner: Mapping[str, Any]) -> tuple[Mark, ...]:
     margin = max(0.005, 0.15 * (max(means) - min(means)))
     left, right = min(means) - margin, max(means) + margin
     return tuple(
-        Mark(label, numbers.percent_with_std(mean, std), (mean - left) / (right - left), role)
+        Mark(label, numbers.percent_with_std(mean, std, digits), (mean - left) / (right - left), role)
         for label, mean, std, role in entries
         if mean is not None
     )

@@ -25,11 +25,17 @@ _WINNER = (
     "params",
     "latency_ms",
     "latency_upper_quartile_ms",
+    "best_accuracy",
+    "accuracy_gap",
+    "accuracy_rank",
+    "networks_in_budget",
 )
 _AUDIT = (
     "count",
     "tau_supernet",
     "tau_supernet_ci",
+    "tau_table",
+    "tau_table_ci",
     "tau_predictor",
     "tau_predictor_ci",
     "tau_difference",

@@ -7,6 +7,7 @@ from archatlas.reporting.html import Tile, render_html
 from archatlas.reporting.manifest import stages_table
 from archatlas.reporting.run import Run
 from archatlas.reporting.sections import make_sections
+from archatlas.reporting.words import words_of
 
 
 def render_page(run: Run) -> str:
@@ -15,7 +16,7 @@ def render_page(run: Run) -> str:
     return render_html(
         eyebrow="archatlas report",
         title=headline(run),
-        summary=summary(run),
+        summary=words_of(run).summary,
         tiles=tiles(run),
         sections=make_sections(run),
         footer=f"Experiment {run.experiment}{', run of ' + made if made else ''}.",
@@ -28,19 +29,6 @@ def headline(run: Run) -> str:
         return run.report.title
     budgets = len(run.winners)
     return f"{run.experiment}: a network for {'each of ' + str(budgets) + ' budgets' if budgets != 1 else 'one budget'}"
-
-
-def summary(run: Run) -> str:
-    """What was done, in one sentence."""
-    seeds = run.supernet_curves["seed"].nunique() if len(run.supernet_curves) else 0
-    sampled = run.evaluations["network"].nunique() if len(run.evaluations) else 0
-    trained = f"{seeds} super-networks were" if seeds != 1 else "One super-network was"
-    return (
-        f"{trained} trained on {run.image_description.get('source', 'the images')}, {numbers.whole(sampled)} of the "
-        f"networks inside were scored, a predictor ({run.tuned_predictor.get('family', 'none')}) was fitted to the "
-        f"scores, {numbers.whole(len(run.atlas))} networks were predicted, and the best for each budget were trained "
-        "alone."
-    )
 
 
 def tiles(run: Run) -> list[Tile]:

@@ -17,6 +17,10 @@ from archatlas.reporting.run import Run
 def use_section(run: Run) -> Section:
     """How to load a winner, and how exactly the exported files agree."""
     title = "Use the winner"
+    if run.table is not None:
+        skipped = [entry.get("reason") for entry in (run.export_summary.get("budgets") or {}).values()]
+        reason = str(next(filter(None, skipped), "nothing was trained"))
+        return Section("use", title, f"There is nothing to load: {reason}.", [])
     if not run.found:
         return Section("use", title, "There is no winner to load.", [])
     budget = str(run.found[0]["budget"])

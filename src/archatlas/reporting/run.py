@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.reporting.parameters import ReportParameters
-from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.protocol import SearchSpace
 
 Json = Mapping[str, Any]
 
@@ -27,7 +28,7 @@ class Run:
     parameters: Json
     experiment: str
     seed: int
-    space: ChainSpace
+    space: SearchSpace
     report: ReportParameters
 
     image_description: Json
@@ -62,18 +63,33 @@ class Run:
         return str(self.tuned_predictor.get("target") or "accuracy")
 
     @property
+    def table(self) -> str | None:
+        """The public table that stood in the place of training, by its name; None: networks were trained."""
+        return self.table_parameter("name")
+
+    def table_parameter(self, name: str) -> str | None:
+        """A parameter of the public table; None if there is none."""
+        table = self.parameters.get("table")
+        value = table.get(name) if isinstance(table, Mapping) else getattr(table, name, None)
+        return None if value is None else str(value)
+
+    @property
     def found(self) -> list[Json]:
         """Winners of the budgets that have one."""
         return [winner for winner in self.winners if winner.get("status") == "found"]
 
 
+_SCORE = re.compile("predicted_(supernet_)?(accuracy|log_loss)")
+
+
 def score_column(atlas: pd.DataFrame) -> str:
-    """The atlas's column of predictions, ``predicted_supernet_accuracy`` or ``predicted_supernet_log_loss``."""
+    """The atlas's column of predictions: of accuracy or log loss, inside a super-network or trained alone."""
     for column in atlas.columns:
-        if str(column).startswith("predicted_supernet_"):
+        if _SCORE.fullmatch(str(column)):
             return str(column)
     raise ArchatlasError(
-        f"the atlas has no column `predicted_supernet_...`, but only {list(atlas.columns)}; run map_space again"
+        "the atlas has no column `predicted_supernet_accuracy` or the like, but only "
+        f"{list(atlas.columns)}; run map_space again"
     )
 
 

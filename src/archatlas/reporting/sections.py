@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from archatlas.costs.network_latency import is_of_networks
 from archatlas.reporting import numbers, sentences, tables
 from archatlas.reporting.architecture_drawing import draw_chain
 from archatlas.reporting.blocks import Cards, Chart, Drawing, Facts, Grid, Section, TableBlock, Text
 from archatlas.reporting.cards import budget_cards
 from archatlas.reporting.cell_drawing import draw_cell
 from archatlas.reporting.figures.atlas import figure_atlas
-from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance
+from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance, position_title
 from archatlas.reporting.figures.ranking import (
     figure_accuracy_histogram,
     figure_predicted_against_measured,
@@ -26,11 +27,12 @@ from archatlas.reporting.figures.results import (
 from archatlas.reporting.figures.training import figure_learning_curves, figure_tuning
 from archatlas.reporting.provenance import provenance_section, time_section, use_section
 from archatlas.reporting.run import Run, costs_in
+from archatlas.reporting.words import words_of
 from archatlas.spaces.chain import ChainSpace
 
 
 def make_sections(run: Run) -> list[Section]:
-    """All sections of the page."""
+    """All sections of the page; what only training gives is left out where nothing was trained."""
     return [
         found_section(run),
         asked_section(run),
@@ -40,9 +42,9 @@ def make_sections(run: Run) -> list[Section]:
         measured_section(run),
         choices_section(run),
         predictor_section(run),
-        supernet_section(run),
+        *([supernet_section(run)] if run.table is None else []),
         latency_section(run),
-        classes_section(run),
+        *([classes_section(run)] if run.table is None else []),
         use_section(run),
         time_section(run),
         provenance_section(run),
@@ -62,19 +64,13 @@ def found_section(run: Run) -> Section:
                 "What the search bought",
             )
         )
-        blocks.append(
-            Text(
-                "Each mark above is one training and a short line is a mean. All were trained alike from scratch, "
-                "and the random networks keep the same budget."
-            )
-        )
+        blocks.append(Text(words_of(run).comparison))
     if len(run.verified_candidates):
         blocks.append(TableBlock(tables.candidates_table(run), "All candidates that were verified", folded=True))
     return Section(
         "found",
         "What was found",
-        "One card per budget: the best network that keeps it. The winner is chosen on validation images; the test "
-        "accuracy (mean ± standard deviation over training seeds) was measured once, afterwards.",
+        words_of(run).found,
         blocks,
     )
 
@@ -82,9 +78,8 @@ def found_section(run: Run) -> Section:
 def asked_section(run: Run) -> Section:
     description, space = run.image_description, run.space_summary
     size = description.get("image_size")
-    twins = space.get("size", 0) != space.get("networks", 0)
     facts = (
-        ("images", str(description.get("source", numbers.DASH))),
+        ("images", words_of(run).images),
         ("form", f"{size} × {size} pixels, {'grey' if description.get('channels') == 1 else 'colour'}"),
         ("classes", numbers.whole(len(description.get("class_names", ())))),
         ("search space", f"{space.get('name')}: {len(run.space.num_choices)} positions"),
@@ -93,24 +88,12 @@ def asked_section(run: Run) -> Section:
     )
     blocks: list[Any] = [
         Facts(facts),
-        Text(
-            f"{numbers.whole(space.get('size'))} architectures are {numbers.whole(space.get('networks'))} networks: "
-            "a chain computes the same wherever within a stage a skip stands."
-            if twins
-            else "Every architecture of the space is a network of its own."
-        ),
-        Grid(
-            (
-                TableBlock(tables.splits_table(run), "Images of each split"),
-                Chart(
-                    "class-counts",
-                    figure_class_counts(run.class_counts),
-                    "Images of each class by split",
-                    "Images per class",
-                ),
-            )
-        ),
+        Text(sentences.twins(space, chain=isinstance(run.space, ChainSpace), table=run.table)),
     ]
+    if run.table is None:
+        counts = figure_class_counts(run.class_counts)
+        chart = Chart("class-counts", counts, "Images of each class by split", "Images per class")
+        blocks.append(Grid((TableBlock(tables.splits_table(run), "Images of each split"), chart)))
     balance = sentences.imbalance(run.class_counts)
     if balance:
         blocks.append(Text(balance))
@@ -144,20 +127,26 @@ def drawing_section(run: Run) -> Section:
         "The winners, drawn",
         "Each box is an operation with its widths (channels in \u2192 out) and its MACs; images flow along the "
         "arrows, a row per stage. The colour is the kernel size, an arc above a box says that its input is added to "
-        "its output, and a dashed box is a skip, which computes nothing.",
+        "its output, and a dashed box is a skip, which computes nothing."
+        if isinstance(run.space, ChainSpace)
+        else "The cell, which the network repeats: each box is an operation, images flow along the arrows, and what "
+        "meets is added up, or at the output joined if the space does so. Operations that lead nowhere are left out. "
+        "The colour is the kernel size, and a dashed box is a skip, which computes nothing.",
         blocks or [Text("There is no winner to draw.")],
     )
 
 
 def atlas_section(run: Run) -> Section:
+    exact = is_of_networks(run.latency_table)
+    titles = {**numbers.COST_TITLES, **({"predicted_latency_ms": numbers.COST_TITLES["latency_ms"]} if exact else {})}
+    bins = run.report.atlas_bins
+    results = (run.atlas, run.pareto_front, run.winners, run.verified_candidates)
     charts = tuple(
         Chart(
             f"atlas-{cost.replace('_', '-')}",
-            figure_atlas(
-                run.atlas, run.pareto_front, run.winners, run.verified_candidates, cost=cost, bins=run.report.atlas_bins
-            ),
-            f"Number of networks by {numbers.COST_TITLES[cost]} and predicted score, with Pareto front and winners",
-            f"Predicted score and {numbers.COST_TITLES[cost]}",
+            figure_atlas(*results, cost=cost, bins=bins, cost_title=titles[cost]),
+            f"Number of networks by {titles[cost]} and predicted score, with Pareto front and winners",
+            f"Predicted score and {titles[cost]}",
         )
         for cost in costs_in(run.atlas)
     )
@@ -174,9 +163,9 @@ def atlas_section(run: Run) -> Section:
 
 
 def trust_section(run: Run) -> Section:
-    paired = sentences.predictor_against_supernet(run.audit_summary, sentences.coverage(run.parameters))
+    words = words_of(run)
     counted = sentences.against_params(run.audit_summary)
-    blocks: list[Any] = [Text(paired)]
+    blocks: list[Any] = [Text(words.audit)]
     if run.audit_summary.get("count"):
         blocks.append(
             Chart(
@@ -192,8 +181,8 @@ def trust_section(run: Run) -> Section:
         blocks.append(
             Chart(
                 "accuracy-histogram",
-                figure_accuracy_histogram(run.audit),
-                "Histogram of validation accuracies of the audit networks",
+                figure_accuracy_histogram(run.audit, words.truth_title),
+                "Histogram of the accuracies of the audit networks",
                 "How far apart the networks are",
             )
         )
@@ -203,44 +192,46 @@ def trust_section(run: Run) -> Section:
     return Section(
         "trust",
         "How true the scores are",
-        "For the audit, networks were drawn uniformly and trained alone; they are never used to fit or to choose. "
-        "Kendall tau-b is 1 if a score ranks them as the truth does and 0 if it ranks them at random. Whiskers are "
-        f"{sentences.coverage(run.parameters)} bootstrap intervals, and the dashed line is how well two trainings of "
-        "the same networks agree.",
+        words.trust,
         blocks,
     )
 
 
 def measured_section(run: Run) -> Section:
+    words = words_of(run)
+    titles = (words.truth_title, words.choice_title)
+    results = (run.audit, run.verified_candidates, run.winners)
     blocks: list[Any] = [
         Chart(
             "predicted-measured",
-            figure_predicted_against_measured(run.audit, run.verified_candidates, run.winners, target=run.target),
-            "Scores against validation accuracies of the same networks trained alone",
+            figure_predicted_against_measured(*results, target=run.target, titles=titles),
+            "Scores against accuracies of the same networks trained alone",
         )
     ]
     return Section(
         "measured",
         "Predicted against measured",
-        "Each dot is a network: its score to the right, its accuracy when trained alone upwards. Only the order "
-        "matters, since a score is an estimate of the super-network's accuracy: the closer the dots are to one "
-        "rising line, the better.",
+        words.measured,
         blocks,
     )
 
 
 def choices_section(run: Run) -> Section:
     importance = choice_importance(run.atlas, run.space)
+    canonical = (
+        "Skips are written last in a stage, so a skip there means that the stage has at least one."
+        if isinstance(run.space, ChainSpace)
+        else "Each network counts once, written as its canonical cell."
+    )
     return Section(
         "choices",
         "Which choices matter",
         "For each position and operation: the mean predicted score of all networks that have it, minus the mean of "
-        "all networks. Blue helps, orange hurts. Skips are written last in a stage, so a skip there means that the "
-        "stage has at least one.",
+        f"all networks. Blue helps, orange hurts. {canonical}",
         [
             Chart(
                 "choice-importance",
-                figure_choice_importance(importance, target=run.target),
+                figure_choice_importance(importance, target=run.target, positions=position_title(run.space)),
                 "Heat map of the difference in predicted score by position and operation",
             )
         ],
@@ -267,9 +258,7 @@ def predictor_section(run: Run) -> Section:
     return Section(
         "predictor",
         "The predictor and its baselines",
-        "Cross-seed scores count: the predictor is judged on another super-network seed and on other validation "
-        "images than it was fitted to. Same-seed scores reward learning one super-network's bias and are only a "
-        "diagnostic.",
+        words_of(run).predictor,
         blocks,
     )
 
@@ -290,6 +279,17 @@ def supernet_section(run: Run) -> Section:
 
 
 def latency_section(run: Run) -> Section:
+    if is_of_networks(run.latency_table):
+        device = str(run.latency_table["device"].iloc[0])
+        unknown = int(run.latency_table["latency_ms"].isna().sum())
+        lacks = f" {numbers.whole(unknown)} networks have none, and keep no bound on it." if unknown else ""
+        return Section(
+            "latency",
+            "Latency",
+            "Others have measured the latency of each network as a whole, so that nothing is predicted: a budget is "
+            "kept exactly.",
+            [Text(f"Latency is the column {device} of the public table {run.table}.{lacks}")],
+        )
     blocks: list[Any] = []
     if len(run.latency_check):
         blocks = [

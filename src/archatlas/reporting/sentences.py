@@ -53,6 +53,21 @@ def predictor_against_supernet(audit_summary: Mapping[str, Any], covered: str = 
     )
 
 
+def predictor_against_table(audit_summary: Mapping[str, Any], label: str, truth: str) -> str:
+    """How well the predictor ranks networks by a table's ``truth``, and how well its ``label`` itself does."""
+    count, tau = audit_summary.get("count"), audit_summary.get("tau_predictor")
+    if not count or numbers.is_missing(tau):
+        return "There was no audit, so this run cannot say how well the predictor ranks."
+    text = (
+        f"The predictor ranks {numbers.whole(count)} networks that it was not fitted to by their {truth} with tau "
+        f"{numbers.tau(tau)} ({numbers.interval(audit_summary.get('tau_predictor_ci'))})."
+    )
+    own = audit_summary.get("tau_table")
+    if numbers.is_missing(own):
+        return text
+    return f"{text} Looking up the {label} of every one of them, which it learned from, would give {numbers.tau(own)}."
+
+
 def _signed(value: Any) -> str:
     return numbers.DASH if numbers.is_missing(value) else f"{float(value):+.2f}"
 
@@ -82,10 +97,10 @@ def against_params(audit_summary: Mapping[str, Any]) -> str:
 
 
 def gcn_against(predictor_scores: pd.DataFrame, other: str = "ridge") -> str:
-    """Whether the GCN beats another predictor cross-seed, paired over the same folds and seeds."""
+    """Whether the GCN beats another predictor on what they have not seen, paired over the same folds and seeds."""
     if predictor_scores.empty:
         return ""
-    scores = predictor_scores[predictor_scores["protocol"] == "cross_seed"]
+    scores = predictor_scores[predictor_scores["protocol"] != "same_seed"]
     paired = scores.pivot_table(index=["fold", "fit_seed", "score_seed"], columns="predictor", values="kendall_tau")
     if not {"gcn", other} <= set(paired.columns):
         return ""
@@ -126,6 +141,21 @@ def tuned_sentence(tuning_summary: Mapping[str, Any]) -> str:
             "" if beaten else " At least one baseline does as well or better there."
         )
     return text
+
+
+def twins(space: Mapping[str, Any], *, chain: bool, table: str | None) -> str:
+    """How many networks the architectures of the space are, and why."""
+    size, networks = space.get("size", 0), space.get("networks", 0)
+    why = (
+        "a chain computes the same wherever within a stage a skip stands"
+        if chain
+        else "cells compute the same if they differ in what leads nowhere, or in the order of their nodes alone"
+    )
+    text = f"{numbers.whole(size)} architectures are {numbers.whole(networks)} networks: {why}."
+    if table is None:
+        return text if size != networks else "Every architecture of the space is a network of its own."
+    known = f"Searched are the {numbers.whole(networks)} networks that the public table {table} knows, each by its "
+    return f"{f'{text} ' if size != networks else ''}{known}canonical architecture."
 
 
 def imbalance(class_counts: pd.DataFrame) -> str:

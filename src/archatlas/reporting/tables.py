@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,7 +17,8 @@ from archatlas.reporting.run import Run
 class Cell:
     """One entry: text, and if asked a bar of ``bar`` (0 to 1) of the column's width, a note, a detail below.
 
-    ``tone`` is ``best`` for the best of its row, ``muted`` for what is nothing special there.
+    ``tone`` is ``best`` for the best of its row, ``near`` for what is within noise of it, ``muted`` for what is nothing
+    special there.
     """
 
     text: str
@@ -26,7 +27,7 @@ class Cell:
     code: bool = False
     wrap: bool = False
     detail: str = ""
-    tone: Literal["", "best", "muted"] = ""
+    tone: Literal["", "best", "near", "muted"] = ""
 
 
 @dataclass(frozen=True)
@@ -88,24 +89,37 @@ def budgets_table(feasibility: pd.DataFrame) -> Table:
 
 
 def predictor_summary(predictor_scores: pd.DataFrame) -> pd.DataFrame:
-    """Mean and standard deviation over folds and seeds: a row per protocol and predictor, cross-seed and best first."""
+    """Mean and standard deviation over folds and seeds: a row for each protocol and predictor, same-seed last."""
     if predictor_scores.empty:
         return pd.DataFrame(columns=["protocol", "predictor", "kendall_tau", "kendall_tau_std"])
     metrics = ["kendall_tau", "spearman", "kendall_tau_top_half", "rmse"]
     grouped = predictor_scores.groupby(["protocol", "predictor"], sort=True)[metrics]
     summary = grouped.mean().join(grouped.std().add_suffix("_std")).reset_index()
-    order = np.lexsort((-summary["kendall_tau"].fillna(-2), summary["protocol"] != "cross_seed"))
+    order = np.lexsort((-summary["kendall_tau"].fillna(-2), summary["protocol"] == "same_seed"))
     return summary.iloc[order].reset_index(drop=True)
 
 
+_PROTOCOLS = {
+    "cross_seed": "cross-seed",
+    "cross_half": "cross-half",
+    "held_out": "held-out networks",
+    "same_seed": "same-seed",
+}
+
+
 def predictors_table(predictor_scores: pd.DataFrame) -> Table:
-    """The scores of all predictors; the same-seed protocol is marked as a diagnostic."""
+    """The scores of all predictors; the same-seed protocol is marked as a diagnostic.
+
+    Where each network has one score (``held_out``), same-seed would be that same score again, and is left out.
+    """
     summary = predictor_summary(predictor_scores)
+    if "held_out" in set(summary["protocol"]):
+        summary = summary[summary["protocol"] != "same_seed"]
     rows, muted, emphasised = [], set(), set()
     best: set[str] = set()
     for index, row in enumerate(summary.to_dict("records")):
         protocol = str(row["protocol"])
-        if protocol != "cross_seed":
+        if protocol == "same_seed":
             muted.add(index)
         elif protocol not in best:
             best.add(protocol)
@@ -113,7 +127,7 @@ def predictors_table(predictor_scores: pd.DataFrame) -> Table:
         rows.append(
             cells(
                 str(row["predictor"]),
-                Cell(protocol.replace("_", " ").replace(" seed", "-seed"), note="diagnostic" if index in muted else ""),
+                Cell(_PROTOCOLS.get(protocol, protocol), note="diagnostic" if index in muted else ""),
                 Cell(_mean_std(row, "kendall_tau"), bar=_fraction(row["kendall_tau"])),
                 _mean_std(row, "spearman"),
                 _mean_std(row, "kendall_tau_top_half"),
@@ -146,6 +160,7 @@ def candidates_table(run: Run) -> Table:
     if verified.empty:
         return Table((("candidate", "left"),), ())
     won = {(str(winner["budget"]), str(winner["architecture"])) for winner in run.found}
+    shown = _candidate_columns(run)
     rows: list[tuple[Cell, ...]] = []
     emphasised: set[int] = set()
     for _, of_budget in verified.groupby("budget", sort=False):
@@ -155,30 +170,29 @@ def candidates_table(run: Run) -> Table:
                 continue
             if winner:
                 emphasised.add(len(rows))
-            rows.append(
-                cells(
-                    str(row["budget"]),
-                    numbers.whole(row["rank"]),
-                    Cell(str(row["network"]), code=True),
-                    numbers.score(row["predicted_score"], run.target),
-                    numbers.percent(row["supernet_accuracy"]),
-                    numbers.percent_with_std(row["validation_accuracy_mean"], row["validation_accuracy_std"]),
-                    numbers.short(row["macs"]),
-                    numbers.short(row["params"]),
-                    numbers.milliseconds(row["latency_ms"]),
-                    Cell(str(row["verdict"]), wrap=True),
-                )
-            )
-    columns = (
-        ("budget", "left"),
-        ("rank", "right"),
-        ("network", "left"),
-        ("predicted", "right"),
-        ("super-network", "right"),
-        ("alone (validation)", "right"),
-        ("MACs", "right"),
-        ("params", "right"),
-        ("latency", "right"),
-        ("verdict", "left"),
-    )
+            rows.append(cells(*(show(row) for show in shown.values())))
+    columns = tuple((title, "left" if title in _LEFT else "right") for title in shown)
     return Table(columns, tuple(rows), frozenset(emphasised))
+
+
+_LEFT = ("budget", "network", "verdict")
+
+
+def _candidate_columns(run: Run) -> dict[str, Callable[[Mapping[Any, Any]], str | Cell]]:
+    """Titles of the candidates' columns, and what each shows of a row."""
+    supernet: dict[str, Callable[[Mapping[Any, Any]], str | Cell]] = {
+        "super-network": lambda row: numbers.percent(row["supernet_accuracy"])
+    }
+    alone = "alone (validation)" if run.table is None else f"{run.table_parameter('label')} accuracy"
+    return {
+        "budget": lambda row: str(row["budget"]),
+        "rank": lambda row: numbers.whole(row["rank"]),
+        "network": lambda row: Cell(str(row["network"]), code=True),
+        "predicted": lambda row: numbers.score(row["predicted_score"], run.target),
+        **(supernet if run.table is None else {}),
+        alone: lambda row: numbers.percent_with_std(row["validation_accuracy_mean"], row["validation_accuracy_std"]),
+        "MACs": lambda row: numbers.short(row["macs"]),
+        "params": lambda row: numbers.short(row["params"]),
+        "latency": lambda row: numbers.milliseconds(row["latency_ms"]),
+        "verdict": lambda row: Cell(str(row["verdict"]), wrap=True),
+    }

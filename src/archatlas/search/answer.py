@@ -11,11 +11,13 @@ from numpy.typing import NDArray
 from archatlas.costs.constraints import Constraint, CostName
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.errors import ArchatlasError
 from archatlas.predictors.protocol import Predictor
 from archatlas.search.enumeration import SCORED_COLUMNS, candidates_of, rank_score, top_candidates
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.pareto import pareto_fronts
 from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.spaces.restricted import Restricted
 from archatlas.training.seeds import mixed_seed
 
 _BUDGETS, _FRONTS = range(2)
@@ -87,8 +89,17 @@ def evolved(
         cost_table: counted parts.
         latency_table: latency of parts; may be empty.
         seed: of every random choice.
+
+    Raises:
+        ArchatlasError: only some networks of the space are known, so that what an evolution proposes may not be.
     """
     from archatlas.search.evolution import evolve
+
+    if isinstance(space, Restricted):
+        raise ArchatlasError(
+            f"`search.method`: an evolution proposes any network of {space.name}, but only {space.networks:,} are "
+            "known: take auto or enumerate, and let `atlas.max_networks` be at least that many"
+        )
 
     def predict(choices: Choices) -> pd.DataFrame:
         return predicted(predictor, space, choices, cost_table, latency_table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from archatlas.spaces.protocol import SearchSpace
 
 SCORED_COLUMNS = ["network", "predicted_score", "predicted_std", "macs", "params", "predicted_latency_ms"]
-_PREDICTION = "predicted_supernet_"
+_PREDICTION = re.compile("predicted_(?:supernet_)?(accuracy|log_loss)")
 
 
 def scored(atlas: pd.DataFrame) -> pd.DataFrame:
@@ -25,11 +26,14 @@ def scored(atlas: pd.DataFrame) -> pd.DataFrame:
 
     A log loss is negated, an accuracy is taken as it is.
     """
-    named = [column for column in atlas.columns if column.startswith(_PREDICTION)]
+    named = [match for column in atlas.columns if (match := _PREDICTION.fullmatch(column))]
     if len(named) != 1:
-        raise ArchatlasError(f"the atlas must have one column `{_PREDICTION}<target>`, but has {named}; make it again")
-    target = named[0].removeprefix(_PREDICTION)
-    mean = atlas[named[0]].to_numpy(dtype=np.float64)
+        raise ArchatlasError(
+            "the atlas must have one column `predicted_supernet_<target>` or `predicted_<target>`, but has "
+            f"{[match.string for match in named]}; make it again"
+        )
+    target = named[0].group(1)
+    mean = atlas[named[0].string].to_numpy(dtype=np.float64)
     unknown = np.full(len(atlas), np.nan)
     return pd.DataFrame(
         {

@@ -14,8 +14,17 @@ from archatlas.predictors.metrics import bootstrap_interval, kendall_tau, paired
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.verification.parameters import AuditParameters
 
-SCORERS = {"supernet": "supernet_score", "predictor": "predicted_score", "params": "params", "macs": "macs"}
-"""Names in the summary, and the columns of the audit table that hold their scores."""
+SCORERS = {
+    "supernet": "supernet_score",
+    "table": "table_score",
+    "predictor": "predicted_score",
+    "params": "params",
+    "macs": "macs",
+}
+"""Names in the summary, and the columns of the audit table that hold their scores, where it has them.
+
+``table`` is the accuracy that a public table gave in the place of evaluations (see ``verification/lookup.py``).
+"""
 
 FEWEST = 3
 """Of fewer networks no rank correlation is told."""
@@ -56,14 +65,15 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
     """Kendall tau-b of every scorer with the truth, with intervals from resampling the networks.
 
     Args:
-        audit: supernet_score, predicted_score, macs, params, truth, truth_seed_<i>, validation_accuracy_mean.
+        audit: the columns of ``SCORERS``, truth, truth_seed_<i> and, where truth is not an accuracy,
+            validation_accuracy_mean.
         parameters: number of resamples and coverage.
         seed: of the resampling.
 
     Returns:
-        count; tau_<scorer> and tau_<scorer>_ci for supernet, predictor, params, macs; tau_difference and its paired
-        interval (predictor less super-network, the same resamples for both); tau_ceiling, the mean tau between the
-        truths of two seeds; spread_p10 and spread_p90 of the mean validation accuracy. None where it cannot be told.
+        count; tau_<scorer> and tau_<scorer>_ci for each of ``SCORERS``; tau_difference and its paired interval
+        (predictor less super-network, the same resamples for both); tau_ceiling, the mean tau between the truths of two
+        seeds; spread_p10 and spread_p90 of the networks' accuracies. None where it cannot be told.
     """
     names = [f"tau_{name}" for name in (*SCORERS, "difference")]
     summary: dict[str, Any] = {"count": len(audit), "truth": parameters.truth}
@@ -74,6 +84,8 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
     truth = _values(audit, "truth")
     again: dict[str, Any] = {"samples": parameters.bootstrap_samples, "confidence": parameters.confidence, "seed": seed}
     for name, column in SCORERS.items():
+        if column not in audit:
+            continue
         summary[f"tau_{name}"] = _known(kendall_tau(truth, _values(audit, column)))
         summary[f"tau_{name}_ci"] = _interval(bootstrap_interval(truth, _values(audit, column), **again))
     if summary["tau_predictor"] is not None and summary["tau_supernet"] is not None:
@@ -85,7 +97,8 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
     seeds = [column for column in audit.columns if column.startswith("truth_seed_")]
     pairs = [kendall_tau(_values(audit, one), _values(audit, other)) for one, other in combinations(seeds, 2)]
     summary["tau_ceiling"] = _known(float(np.mean(pairs))) if pairs else None
-    spread = np.percentile(_values(audit, "validation_accuracy_mean"), [10, 90])
+    accuracies = "validation_accuracy_mean" if "validation_accuracy_mean" in audit else "truth"
+    spread = np.percentile(_values(audit, accuracies), [10, 90])
     summary["spread_p10"], summary["spread_p90"] = float(spread[0]), float(spread[1])
     return summary
 

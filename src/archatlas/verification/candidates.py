@@ -128,3 +128,14 @@ def finalists(
             found += meets
     seen = candidates[["budget", "rank", "network"]].iloc[: len(rows)].reset_index(drop=True)
     return seen.join(pd.DataFrame(rows, columns=[*_LATENCIES, "finalist"]))
+
+
+def finalists_by_table(candidates: pd.DataFrame, top_k: int) -> pd.DataFrame:
+    """As ``finalists``, where a public table has the latency that the search went by: it is exact, so all keep it.
+
+    ``candidates`` are those of all budgets. The table knows no quartiles.
+    """
+    first = candidates[candidates["rank"] <= top_k].reset_index(drop=True)
+    latency = first["predicted_latency_ms"].astype("float64")
+    timed = first[["budget", "rank", "network"]].assign(latency_ms=latency)
+    return timed.assign(latency_lower_quartile_ms=np.nan, latency_upper_quartile_ms=np.nan, finalist=True)

@@ -28,15 +28,11 @@ from archatlas.verification.candidates import evaluate_on_supernets, supernet_sc
 from archatlas.verification.comparisons import random_networks
 from archatlas.verification.mobilenet import mobilenet, scaled_mobilenet
 from archatlas.verification.parameters import AuditParameters, VerificationParameters
+from archatlas.verification.roles import DRAW_AUDIT, DRAW_RANDOM, RESAMPLE, ROLE_COLUMNS, ROLE_TYPES, TRAIN
 from archatlas.verification.trainings import TrainingJob, Trainings
 from archatlas.verification.winners import with_test_figures
 
-ROLE_COLUMNS = [
-    "role", "budget", "network", "seed", "validation_accuracy", "validation_log_loss", "test_accuracy", "macs",
-    "params",
-]  # fmt: skip
 _MOBILENET = "mobilenet_x"
-_DRAW_AUDIT, _DRAW_RANDOM, _RESAMPLE, _TRAIN = range(4)
 
 
 def alone(
@@ -65,7 +61,7 @@ def alone(
 
 def training_seeds(seed: int, count: int) -> list[int]:
     """The seeds of the trainings of one network: different for every ``seed`` of the project."""
-    return [mixed_seed(seed, _TRAIN, number) >> 32 for number in range(count)]
+    return [mixed_seed(seed, TRAIN, number) >> 32 for number in range(count)]
 
 
 def job_of(space: SpaceParameters, description: ImageDescription, network: str, seed: int) -> TrainingJob:
@@ -91,7 +87,7 @@ def train_roles(
     done = trainings.run(jobs, progress)
     rows["validation_accuracy"], rows["validation_log_loss"] = done["validation_accuracy"], done["validation_log_loss"]
     rows["test_accuracy"] = np.nan
-    return rows[ROLE_COLUMNS].astype({"role": "str", "budget": "str", "network": "str", "seed": "int64"})
+    return rows[ROLE_COLUMNS].astype(ROLE_TYPES)
 
 
 def comparisons(
@@ -109,7 +105,7 @@ def comparisons(
     A bound on latency is kept by random networks as predicted, by a MobileNet as measured, where it is measured here.
     """
     made = make_space(space, description.input_shape, description.num_classes)
-    generator = np.random.default_rng(mixed_seed(seed, _DRAW_RANDOM))
+    generator = np.random.default_rng(mixed_seed(seed, DRAW_RANDOM))
     drawn = random_networks(made, budgets, parameters.random_networks, generator, cost_table, latency_table)
     rows = [drawn.assign(role="random")]
 
@@ -153,7 +149,7 @@ def audited(
     """
     description = trainings.description
     made = make_space(space, description.input_shape, description.num_classes)
-    choices = draw_audit(made, parameters.networks, fitted, np.random.default_rng(mixed_seed(seed, _DRAW_AUDIT)))
+    choices = draw_audit(made, parameters.networks, fitted, np.random.default_rng(mixed_seed(seed, DRAW_AUDIT)))
     names = made.names(choices).tolist()
     costs = costs_of(made, choices, cost_table)
     networks = pd.DataFrame({"role": "audit", "budget": "", "network": pd.Series(names, dtype="str")}).join(costs)
@@ -181,7 +177,7 @@ def audited(
     else:
         columns = ["supernet_score", "predicted_score", "truth", "validation_accuracy_mean"]
         table = table.assign(**{column: pd.Series(dtype="float64") for column in columns})
-    return table, summarise(table, parameters, mixed_seed(seed, _RESAMPLE)), done
+    return table, summarise(table, parameters, mixed_seed(seed, RESAMPLE)), done
 
 
 def judge_on_test_images(

@@ -48,6 +48,7 @@ def choose_winners(
     *,
     measured_here: bool,
     misses: int,
+    chosen_by: str = "validation accuracy",
 ) -> tuple[pd.DataFrame, list[Json]]:
     """The table of verified candidates, and one document per budget: its winner, or why there is none.
 
@@ -59,6 +60,7 @@ def choose_winners(
         constraints: bounds by budget, in the order in which winners are given.
         measured_here: whether latency was measured on the device that the budgets are about.
         misses: how many networks to name where there is no winner.
+        chosen_by: what ``validation_accuracy`` is, where a public table has another in its place.
     """
     table = candidates.merge(latency, on=["budget", "rank", "network"], how="left", validate="one_to_one")
     table = table.merge(mean_and_std(trainings), on=["budget", "network"], how="left", validate="many_to_one")
@@ -72,7 +74,7 @@ def choose_winners(
         timed = any(bound.cost == "latency_ms" for bound in bounds)
         part["meets_budget"] = part["finalist"] if timed else True
         part["verdict"] = [
-            _verdict(row, index == winner, bounds, timed, measured_here)
+            _verdict(row, index == winner, bounds, timed, measured_here, chosen_by)
             for index, row in enumerate(part.to_dict("records"))
         ]
         parts.append(part[VERIFIED_COLUMNS])
@@ -83,12 +85,14 @@ def choose_winners(
     return pd.concat(parts, ignore_index=True), documents
 
 
-def _verdict(row: Mapping[Any, Any], won: bool, bounds: Sequence[Constraint], timed: bool, measured_here: bool) -> str:
+def _verdict(
+    row: Mapping[Any, Any], won: bool, bounds: Sequence[Constraint], timed: bool, measured_here: bool, chosen_by: str
+) -> str:
     unmeasured = "" if not timed or measured_here else "; latency as the imported table predicts it, not measured here"
     if won:
-        return f"winner: best mean validation accuracy of the finalists{unmeasured}"
+        return f"winner: best mean {chosen_by} of the finalists{unmeasured}"
     if row["finalist"]:
-        return f"finalist: keeps the budget, but is not the best on the validation images{unmeasured}"
+        return f"finalist: keeps the budget, but its mean {chosen_by} is not the best{unmeasured}"
     if row["tried"]:
         broken = ", ".join(str(bound) for bound in bounds if bound.cost == "latency_ms")
         return (

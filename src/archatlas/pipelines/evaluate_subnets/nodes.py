@@ -7,12 +7,16 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.pipelines.space import public_table
 from archatlas.pipelines.work import work_store
 from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
 
 
+@depends_on(files=(public_table,))
 def evaluate(
     supernets: dict[str, Callable[[], dict[str, Any]]],
     sampled_architectures: pd.DataFrame,
@@ -24,8 +28,16 @@ def evaluate(
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
+    table: TableParameters | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
-    """The table of evaluations, super-network by super-network in the sample's order; and how fast it was made."""
+    """The table of evaluations, super-network by super-network in the sample's order; and how fast it was made.
+
+    Of a public table, what it says of the sample, a row for each training that it has.
+    """
+    if table is not None:
+        from archatlas.spaces.tables.known import known_networks
+
+        return known_networks(table).timed_evaluations(sampled_architectures["network"].drop_duplicates().tolist())
     from archatlas.images.dataset import ImageSplit
     from archatlas.spaces.presets import make_space
     from archatlas.supernet.evaluate import timed_evaluation

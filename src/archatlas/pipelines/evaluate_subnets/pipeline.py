@@ -24,6 +24,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "device": "params:device",
                     "seed": "params:seed",
                     "work_folder": "work_folder",
+                    "table": "params:table",
                 },
                 outputs=["evaluations", "evaluation_speed"],
                 name="evaluate_subnets",

@@ -6,6 +6,7 @@ from typing import Any
 
 from archatlas.images.description import ImageDescription
 from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.verification.export_parameters import ExportParameters
 
 
@@ -18,15 +19,19 @@ def export(
     export: ExportParameters,
     work_folder: Path,
     seed: int,
+    table: TableParameters | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """A folder with each winner as safetensors, JSON and ONNX, and how exactly these and the super-networks agree."""
+    folder = work_folder / "export"
+    if folder.exists():  # A killed run left it.
+        shutil.rmtree(folder)
+    if table is not None:
+        folder.mkdir(parents=True)
+        return folder, _nothing_exported(winners, table)
     from archatlas.spaces.presets import make_space
     from archatlas.verification.export import export_winners
 
     description = ImageDescription.model_validate(image_description)
-    folder = work_folder / "export"
-    if folder.exists():  # A killed run left it.
-        shutil.rmtree(folder)
     return folder, export_winners(
         winners,
         winner_weights,
@@ -37,3 +42,11 @@ def export(
         folder=folder,
         seed=seed,
     )
+
+
+def _nothing_exported(winners: list[dict[str, Any]], table: TableParameters) -> dict[str, Any]:
+    reason = (
+        f"accuracies were looked up in the public table {table.name}, so nothing was trained that could be exported"
+    )
+    budgets = {str(winner["budget"]): {"status": "skipped", "reason": reason} for winner in winners}
+    return {"max_abs_difference": None, "budgets": budgets}

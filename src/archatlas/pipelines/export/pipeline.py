@@ -22,6 +22,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "export": "params:export",
                     "work_folder": "work_folder",
                     "seed": "params:seed",
+                    "table": "params:table",
                 },
                 outputs=["networks", "export_summary"],
                 name="export",

@@ -5,11 +5,14 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.pipelines.space import public_table, searched_space
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.tables.parameters import TableParameters
 
 
+@depends_on(files=(public_table,))
 def map_networks(
     tuned_predictor: dict[str, Any],
     tuned_predictor_state: dict[str, Any],
@@ -20,6 +23,7 @@ def map_networks(
     atlas: AtlasParameters,
     seed: int,
     work_folder: Path,
+    table: TableParameters | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """The atlas in chunks, for a data set that streams; and how fast it was made.
 
@@ -27,11 +31,16 @@ def map_networks(
     """
     from archatlas.predictors.atlas import atlas_rows, map_space, write_atlas
     from archatlas.predictors.registry import load_predictor
-    from archatlas.spaces.presets import make_space
 
-    description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
-    predictor = load_predictor(tuned_predictor, tuned_predictor_state)
-    target = tuned_predictor["target"]
-    chunks = map_space(predictor, made, cost_table, latency_table, parameters=atlas, target=target, seed=seed)
+    made = searched_space(image_description, space, table)
+    chunks = map_space(
+        load_predictor(tuned_predictor, tuned_predictor_state),
+        made,
+        cost_table,
+        latency_table,
+        parameters=atlas,
+        target=tuned_predictor["target"],
+        seed=seed,
+        alone=table is not None,
+    )
     return write_atlas(chunks, work_folder / "map_space" / "atlas.parquet", atlas_rows(made, atlas))

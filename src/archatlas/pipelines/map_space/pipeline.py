@@ -23,6 +23,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "atlas": "params:atlas",
                     "seed": "params:seed",
                     "work_folder": "work_folder",
+                    "table": "params:table",
                 },
                 outputs=["atlas", "atlas_speed"],
                 name="map_space",

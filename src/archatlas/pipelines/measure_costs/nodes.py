@@ -5,18 +5,21 @@ from typing import Any
 import pandas as pd
 
 from archatlas.costs.parameters import CostsParameters
-from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on, machine
+from archatlas.pipelines.space import public_table, searched_space
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.tables.parameters import TableParameters
 
 
-def summarise_space(image_description: dict[str, Any], space: SpaceParameters, seed: int) -> dict[str, Any]:
+@depends_on(files=(public_table,))
+def summarise_space(
+    image_description: dict[str, Any], space: SpaceParameters, seed: int, table: TableParameters | None = None
+) -> dict[str, Any]:
     """What there is to search: name, size, networks, positions, num_choices, input_shape, num_classes, an example."""
     import numpy as np
 
-    made = _space(image_description, space)
+    made = searched_space(image_description, space, table)
     example = made.names(made.sample(1, np.random.default_rng(seed)))[0]
     return {
         "name": made.name,
@@ -33,41 +36,53 @@ def summarise_space(image_description: dict[str, Any], space: SpaceParameters, s
 def count_costs(image_description: dict[str, Any], space: SpaceParameters) -> pd.DataFrame:
     """MACs and parameters of every part of the space; empty for a space that is not made of parts."""
     from archatlas.costs.counting import count_parts
+    from archatlas.images.description import ImageDescription
+    from archatlas.spaces.presets import make_space
 
-    return count_parts(_space(image_description, space))
+    description = ImageDescription.model_validate(image_description)
+    return count_parts(make_space(space, description.input_shape, description.num_classes))
 
 
-@depends_on(files=("costs.latency.table",), states=(machine,))
+@depends_on(files=("costs.latency.table", public_table), states=(machine,))
 def measure_latency(
-    image_description: dict[str, Any], space: SpaceParameters, costs: CostsParameters, seed: int
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    costs: CostsParameters,
+    seed: int,
+    table: TableParameters | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Latency of every part, measured here or imported, and predicted against measured latency of whole networks."""
+    """Latency of every part, measured here or imported, and predicted against measured latency of whole networks.
+
+    Or the latency of every network, as a public table has it.
+    """
+    if table is not None and costs.latency.source == "table":
+        from archatlas.costs.latency_columns import no_check
+        from archatlas.costs.network_latency import network_latency_table
+        from archatlas.spaces.tables.known import known_networks
+
+        column = str(costs.latency.column)
+        return network_latency_table(known_networks(table).latency(column), column), no_check()
     from archatlas.costs.latency import latency_tables
 
-    return latency_tables(_space(image_description, space), costs.latency, seed)
+    return latency_tables(searched_space(image_description, space, table), costs.latency, seed)
 
 
+@depends_on(files=(public_table,))
 def check_budgets(
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
     image_description: dict[str, Any],
     space: SpaceParameters,
     search: SearchParameters,
+    table: TableParameters | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The least and largest cost beside every bound; stops the run if no network can keep a budget."""
     from archatlas.costs.ranges import least_and_most
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible, require_jointly_feasible
     from archatlas.search.enumeration import jointly_feasible
 
-    made = _space(image_description, space)
-    table = feasibility(search.budgets, least_and_most(made, cost_table, latency_table))
-    require_feasible(table)
-    require_jointly_feasible(table, jointly_feasible(made, constraints_of(table), cost_table, latency_table))
-    return table, {"feasible": True}
-
-
-def _space(image_description: dict[str, Any], space: SpaceParameters) -> SearchSpace:
-    from archatlas.spaces.presets import make_space
-
-    description = ImageDescription.model_validate(image_description)
-    return make_space(space, description.input_shape, description.num_classes)
+    made = searched_space(image_description, space, table)
+    bounds = feasibility(search.budgets, least_and_most(made, cost_table, latency_table))
+    require_feasible(bounds)
+    require_jointly_feasible(bounds, jointly_feasible(made, constraints_of(bounds), cost_table, latency_table))
+    return bounds, {"feasible": True}

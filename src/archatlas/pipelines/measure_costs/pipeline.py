@@ -13,7 +13,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 summarise_space,
-                inputs=["image_description", "params:space", "params:seed"],
+                inputs=["image_description", "params:space", "params:seed", "params:table"],
                 outputs="space_summary",
                 name="summarise_space",
             ),
@@ -25,13 +25,20 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 measure_latency,
-                inputs=["image_description", "params:space", "params:costs", "params:seed"],
+                inputs=["image_description", "params:space", "params:costs", "params:seed", "params:table"],
                 outputs=["latency_table", "latency_check"],
                 name="measure_latency",
             ),
             node(
                 check_budgets,
-                inputs=["cost_table", "latency_table", "image_description", "params:space", "params:search"],
+                inputs={
+                    "cost_table": "cost_table",
+                    "latency_table": "latency_table",
+                    "image_description": "image_description",
+                    "space": "params:space",
+                    "search": "params:search",
+                    "table": "params:table",
+                },
                 outputs=["feasibility", "budgets_checked"],
                 name="check_budgets",
             ),

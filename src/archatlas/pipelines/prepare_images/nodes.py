@@ -8,19 +8,28 @@ import pandas as pd
 
 from archatlas.images.parameters import ImagesParameters
 from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.spaces.tables.parameters import TableParameters
 
 
 @depends_on(files=("images.path",))
 def prepare_images(
-    images: ImagesParameters, seed: int
+    images: ImagesParameters, seed: int, table: TableParameters | None = None
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], pd.DataFrame]:
     """Training, validation and test images, their description, and the images of each class.
 
-    The test images leave by their own data set alone; the description counts them and no more.
+    The test images leave by their own data set alone; the description counts them and no more. With a public table
+    there are no images, but only what the table's networks were trained on.
     """
-    from archatlas.images.preparing import prepare
+    from archatlas.images.preparing import no_images, prepare
 
-    prepared = prepare(images, seed)
+    if table is None:
+        prepared = prepare(images, seed)
+    else:
+        from archatlas.spaces.tables.known import CIFAR10
+        from archatlas.spaces.tables.registry import table_file
+
+        table_file(table)  # Who lacks the file is told so by the first node.
+        prepared = no_images(CIFAR10)
     return (
         prepared.train.to_tensors(),
         prepared.validation.to_tensors(),

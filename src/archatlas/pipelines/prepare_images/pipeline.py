@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 prepare_images,
-                inputs=["params:images", "params:seed"],
+                inputs=["params:images", "params:seed", "params:table"],
                 outputs=["train_images", "validation_images", "test_images", "image_description", "class_counts"],
                 name="prepare",
             )

@@ -70,10 +70,11 @@ def draw_choice_importance(
     atlas: pd.DataFrame, image_description: dict[str, Any], tuned_predictor: dict[str, Any], space: SpaceParameters
 ) -> Any:
     """Which choice matters at which position, as a plotly figure."""
-    from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance
+    from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance, position_title
 
-    importance = choice_importance(atlas, _space(space, image_description))
-    return figure_choice_importance(importance, target=tuned_predictor.get("target", "accuracy"))
+    made = _space(space, image_description)
+    target = tuned_predictor.get("target", "accuracy")
+    return figure_choice_importance(choice_importance(atlas, made), target=target, positions=position_title(made))
 
 
 def write_metrics(

@@ -19,6 +19,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "space": "params:space",
                     "sample": "params:sample",
                     "seed": "params:seed",
+                    "table": "params:table",
                 },
                 outputs="sampled_architectures",
                 name="sample_architectures",

@@ -23,6 +23,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "search": "params:search",
                     "space": "params:space",
                     "seed": "params:seed",
+                    "table": "params:table",
                 },
                 outputs=["candidates", "pareto_front", "constraints"],
                 name="search",

@@ -8,6 +8,7 @@ import pandas as pd
 from archatlas.images.description import ImageDescription
 from archatlas.pipelines.work import work_store
 from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.training.parameters import DeviceParameters
 
@@ -21,15 +22,20 @@ def train_supernet(
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
+    table: TableParameters | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Super-networks by seed (state dicts ``seed_0``, ...) and their learning curves.
 
     ``budgets_checked`` is not used: asking for it keeps training from starting before the budgets are known to be
-    possible, and its content is the same for all possible ones, so that another budget trains nothing anew.
+    possible, and its content is the same for all possible ones, so that another budget trains nothing anew. With a
+    public table there is nothing to train.
     """
+    from archatlas.supernet.train import CURVE_COLUMNS, train_supernets
+
+    if table is not None:
+        return {}, pd.DataFrame({column: pd.Series(dtype="float64") for column in CURVE_COLUMNS})
     from archatlas.images.dataset import ImageSplit
     from archatlas.spaces.presets import make_space
-    from archatlas.supernet.train import train_supernets
 
     description = ImageDescription.model_validate(image_description)
     return train_supernets(

@@ -22,6 +22,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "device": "params:device",
                     "seed": "params:seed",
                     "work_folder": "work_folder",
+                    "table": "params:table",
                 },
                 outputs=["supernets", "supernet_curves"],
                 name="train_supernet",

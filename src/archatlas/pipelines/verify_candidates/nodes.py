@@ -1,4 +1,7 @@
-"""The nodes that turn candidates into winners. Only the last one is given the test images."""
+"""The nodes that turn candidates into winners. Only the last one is given the test images.
+
+With a public table, what they would train is looked up (``verification/lookup.py``).
+"""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -6,12 +9,15 @@ from typing import Any
 
 import pandas as pd
 
+from archatlas.costs.constraints import Constraint
 from archatlas.costs.parameters import CostsParameters
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on, machine
+from archatlas.pipelines.space import public_table
 from archatlas.pipelines.work import work_store
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
@@ -20,6 +26,7 @@ from archatlas.verification.parameters import VerificationParameters
 Supernets = dict[str, Callable[[], dict[str, Any]]]
 
 
+@depends_on(files=(public_table,))
 def evaluate_candidates(
     candidates: pd.DataFrame,
     supernets: Supernets,
@@ -31,8 +38,13 @@ def evaluate_candidates(
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
+    table: TableParameters | None = None,
 ) -> pd.DataFrame:
-    """Every candidate again on every super-network."""
+    """Every candidate again on every super-network; no row where there is none."""
+    if table is not None:
+        from archatlas.spaces.tables.known import known_networks
+
+        return known_networks(table).evaluations([])
     from archatlas.images.dataset import ImageSplit
     from archatlas.spaces.presets import make_space
     from archatlas.verification.candidates import evaluate_on_supernets
@@ -63,24 +75,25 @@ def measure_latency(
     costs: CostsParameters,
     verification: VerificationParameters,
 ) -> pd.DataFrame:
-    """The finalists of every budget with their latency, where it can be measured here."""
-    from archatlas.search.budgets import constraints_of
+    """The finalists of every budget with their latency, where it can be measured here or stands in a table."""
     from archatlas.spaces.presets import make_space
-    from archatlas.verification.candidates import finalists, measurer
+    from archatlas.verification.candidates import finalists, finalists_by_table, measurer
 
+    if costs.latency.source == "table":
+        return finalists_by_table(candidates, verification.top_k)
     description = ImageDescription.model_validate(image_description)
     made = make_space(space, description.input_shape, description.num_classes)
     measure = measurer(made, costs.latency) if costs.latency.source == "measured" else None
-    bounds = constraints_of(constraints)
     return pd.concat(
         [
-            finalists(candidates[candidates["budget"] == budget], bounds.get(budget, []), verification.top_k, measure)
-            for budget in search.budgets
+            finalists(candidates[candidates["budget"] == budget], bounds, verification.top_k, measure)
+            for budget, bounds in _bounds(constraints, search).items()
         ],
         ignore_index=True,
     )
 
 
+@depends_on(files=(public_table,))
 def train_candidates(
     candidate_latency: pd.DataFrame,
     candidates: pd.DataFrame,
@@ -92,16 +105,22 @@ def train_candidates(
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
+    table: TableParameters | None = None,
 ) -> pd.DataFrame:
     """Train the finalists alone."""
+    chosen = candidate_latency.loc[candidate_latency["finalist"], ["budget", "rank", "network"]]
+    finalists = chosen.merge(candidates[["budget", "rank", "macs", "params"]], on=["budget", "rank"])
+    finalists["role"] = "candidate"
+    if table is not None:
+        from archatlas.spaces.tables.known import known_networks
+        from archatlas.verification.lookup import looked_up
+
+        return looked_up(known_networks(table), finalists)
     from archatlas.verification.stage import alone, train_roles
 
     trainings = alone(
         train_images, validation_images, image_description, verification, device, _trainings_in(work_folder)
     )
-    chosen = candidate_latency.loc[candidate_latency["finalist"], ["budget", "rank", "network"]]
-    finalists = chosen.merge(candidates[["budget", "rank", "macs", "params"]], on=["budget", "rank"])
-    finalists["role"] = "candidate"
     return train_roles(trainings, finalists, space, verification.seeds, seed, "finalists")
 
 
@@ -114,25 +133,25 @@ def choose_winners(
     search: SearchParameters,
     costs: CostsParameters,
     verification: VerificationParameters,
+    table: TableParameters | None = None,
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The winner of each budget by the validation images, and what became of every candidate."""
-    from archatlas.search.budgets import constraints_of
     from archatlas.verification.candidates import supernet_scores
     from archatlas.verification.winners import choose_winners
 
-    bounds = constraints_of(constraints)
     return choose_winners(
         candidates,
         supernet_scores(candidate_evaluations)["accuracy"].to_dict(),
         candidate_latency,
         candidate_trainings,
-        {budget: bounds.get(budget, []) for budget in search.budgets},
-        measured_here=costs.latency.source == "measured",
+        _bounds(constraints, search),
+        measured_here=costs.latency.source != "imported",
         misses=verification.nearest_misses,
+        chosen_by=f"{'validation' if table is None else table.label} accuracy",
     )
 
 
-@depends_on(states=(machine,))
+@depends_on(files=(public_table,), states=(machine,))
 def train_comparisons(
     constraints: pd.DataFrame,
     cost_table: pd.DataFrame,
@@ -147,17 +166,23 @@ def train_comparisons(
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
+    table: TableParameters | None = None,
 ) -> pd.DataFrame:
     """Train alike what stands beside each winner: random networks and a MobileNet within the same budget."""
-    from archatlas.search.budgets import constraints_of
+    budgets = _bounds(constraints, search)
+    if table is not None:
+        from archatlas.spaces.tables.known import known_networks
+        from archatlas.verification.lookup import random_within
+
+        known, count = known_networks(table), verification.random_networks
+        return random_within(known, budgets, count, seed, cost_table, latency_table)
     from archatlas.verification.stage import alone, comparisons, train_roles
 
     trainings = alone(
         train_images, validation_images, image_description, verification, device, _trainings_in(work_folder)
     )
-    bounds = constraints_of(constraints)
     beside = comparisons(
-        {budget: bounds.get(budget, []) for budget in search.budgets},
+        budgets,
         trainings.description,
         space,
         costs.latency,
@@ -169,6 +194,7 @@ def train_comparisons(
     return train_roles(trainings, beside, space, verification.seeds, seed, "random networks and MobileNets")
 
 
+@depends_on(files=(public_table,))
 def audit(
     sampled_architectures: pd.DataFrame,
     supernets: Supernets,
@@ -184,9 +210,18 @@ def audit(
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
+    table: TableParameters | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Networks drawn uniformly and trained alone: their scores beside the truth, rank correlations, the trainings."""
     from archatlas.predictors.registry import load_predictor
+
+    predictor = load_predictor(tuned_predictor, tuned_predictor_state)
+    fitted = sampled_architectures["network"].tolist()
+    if table is not None:
+        from archatlas.spaces.tables.known import known_networks
+        from archatlas.verification import lookup
+
+        return lookup.audited(known_networks(table), predictor, fitted, verification.audit, seed, cost_table)
     from archatlas.verification.stage import alone, audited
 
     schedule = verification.model_copy(update={"training": verification.audit.training})
@@ -202,8 +237,8 @@ def audit(
     return audited(
         trainings,
         supernets,
-        load_predictor(tuned_predictor, tuned_predictor_state),
-        sampled_architectures["network"].tolist(),
+        predictor,
+        fitted,
         space,
         evaluation,
         verification.audit,
@@ -213,6 +248,7 @@ def audit(
     )
 
 
+@depends_on(files=(public_table,))
 def test_winners(
     chosen_winners: list[dict[str, Any]],
     candidate_trainings: pd.DataFrame,
@@ -221,26 +257,43 @@ def test_winners(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     test_images: dict[str, Any],
+    constraints: pd.DataFrame,
+    cost_table: pd.DataFrame,
+    latency_table: pd.DataFrame,
     image_description: dict[str, Any],
     space: SpaceParameters,
     verification: VerificationParameters,
     device: DeviceParameters,
     work_folder: Path,
+    table: TableParameters | None,
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], pd.DataFrame]:
-    """Read the test images, once: the winners, what stands beside them, the winners' weights, and all trainings."""
+    """Read the test images, once: the winners, what stands beside them, the winners' weights, and all trainings.
+
+    Bounds and costs serve a public table, which tells what a perfect search would have found.
+    """
+    done = pd.concat([candidate_trainings, comparison_trainings, audit_trainings], ignore_index=True)
+    if table is not None:
+        from archatlas.search.budgets import constraints_of
+        from archatlas.spaces.tables.known import known_networks
+        from archatlas.verification.lookup import judged
+
+        budgets = constraints_of(constraints)
+        documents, trainings = judged(known_networks(table), chosen_winners, done, budgets, cost_table, latency_table)
+        return documents, {}, trainings
     from archatlas.images.dataset import ImageSplit
     from archatlas.verification.stage import alone, judge_on_test_images
 
-    trainings = alone(
-        train_images, validation_images, image_description, verification, device, _trainings_in(work_folder)
-    )
-    return judge_on_test_images(
-        trainings,
-        chosen_winners,
-        pd.concat([candidate_trainings, comparison_trainings, audit_trainings], ignore_index=True),
-        ImageSplit.from_tensors(test_images),
-        space,
-    )
+    work = _trainings_in(work_folder)
+    alike = alone(train_images, validation_images, image_description, verification, device, work)
+    return judge_on_test_images(alike, chosen_winners, done, ImageSplit.from_tensors(test_images), space)
+
+
+def _bounds(constraints: pd.DataFrame, search: SearchParameters) -> dict[str, list[Constraint]]:
+    """The bounds of every budget, of one without any too."""
+    from archatlas.search.budgets import constraints_of
+
+    bounds = constraints_of(constraints)
+    return {budget: bounds.get(budget, []) for budget in search.budgets}
 
 
 def _trainings_in(work_folder: Path) -> WorkStore:

@@ -13,6 +13,7 @@ _TRAINING = {
     "verification": "params:verification",
     "device": "params:device",
     "work_folder": "work_folder",
+    "table": "params:table",
 }
 _SEED = {"seed": "params:seed"}
 _EVALUATION = {"supernets": "supernets", "evaluation": "params:evaluation"}
@@ -33,6 +34,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "device": "params:device",
                     **_SEED,
                     "work_folder": "work_folder",
+                    "table": "params:table",
                 },
                 outputs="candidate_evaluations",
                 name="evaluate_candidates",
@@ -69,6 +71,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "candidate_trainings": "candidate_trainings",
                     **_BUDGETS,
                     "verification": "params:verification",
+                    "table": "params:table",
                 },
                 outputs=["verified_candidates", "chosen_winners"],
                 name="choose_winners",
@@ -107,6 +110,9 @@ def create_pipeline(**_: object) -> Pipeline:
                     "comparison_trainings": "comparison_trainings",
                     "audit_trainings": "audit_trainings",
                     "test_images": "test_images",
+                    "constraints": "constraints",
+                    "cost_table": "cost_table",
+                    "latency_table": "latency_table",
                     **_TRAINING,
                 },
                 outputs=["winners", "winner_weights", "trainings"],

@@ -57,10 +57,12 @@ def figure_atlas(
     *,
     cost: str = "macs",
     bins: int = 72,
+    cost_title: str | None = None,
 ) -> go.Figure:
     """Density of all networks over ``cost`` and predicted score, with the Pareto front and the winners.
 
-    ``cost`` is a cost column of the atlas. Only counts enter the figure, so its size does not grow with the atlas.
+    ``cost`` is a cost column of the atlas, called ``cost_title`` where its usual name would be wrong. Only counts enter
+    the figure, so its size does not grow with the atlas.
     """
     here = atlas[cost].notna()
     costs = atlas.loc[here, cost].to_numpy(np.float64)
@@ -72,13 +74,19 @@ def figure_atlas(
     figure.add_trace(_front_trace(pareto_front, cost))
     for trace in _winner_traces(winners_table(winners, verified_candidates), cost):
         figure.add_trace(trace)
-    percent = score_column(atlas).endswith("accuracy")
+    column = score_column(atlas)
+    percent = column.endswith("accuracy")
+    unit = f" ({'super-network ' * ('supernet' in column)}accuracy)" if percent else " (minus log loss)"
     return themed(
         figure,
         height=430,
-        xaxis={"title": {"text": COST_TITLES[cost]}, "type": "log" if is_wide(costs) else "linear", "showgrid": False},
+        xaxis={
+            "title": {"text": cost_title or COST_TITLES[cost]},
+            "type": "log" if is_wide(costs) else "linear",
+            "showgrid": False,
+        },
         yaxis={
-            "title": {"text": "predicted score" + (" (super-network accuracy)" if percent else " (minus log loss)")},
+            "title": {"text": "predicted score" + unit},
             "tickformat": ".2~%" if percent else None,
             "showgrid": False,
         },

@@ -8,6 +8,7 @@ import plotly.graph_objects as go
 
 from archatlas.reporting.figures.theme import empty, themed
 from archatlas.reporting.run import atlas_scores
+from archatlas.spaces.cells import CellSpace
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.protocol import SearchSpace
 
@@ -15,10 +16,10 @@ _PART = 100_000
 """Networks parsed at a time: names take 4 bytes a character while they are parsed."""
 
 
-def choice_importance(atlas: pd.DataFrame, space: ChainSpace) -> pd.DataFrame:
+def choice_importance(atlas: pd.DataFrame, space: SearchSpace) -> pd.DataFrame:
     """Mean predicted score of the networks that have a choice at a position, minus the mean of all networks.
 
-    Returns a row per (position, choice): position, label (stage.place, counted from 1), choice, operation, networks,
+    Returns a row per (position, choice): position, label (``position_label``), choice, operation, networks,
     difference (in the score's unit; NaN if no network has it). Networks are in canonical form.
     """
     scores = atlas_scores(atlas)
@@ -42,7 +43,7 @@ def choice_importance(atlas: pd.DataFrame, space: ChainSpace) -> pd.DataFrame:
                     "position": position,
                     "label": position_label(space, position),
                     "choice": choice,
-                    "operation": str(space.operation(position, choice)),
+                    "operation": str(space.operation(position, choice)),  # type: ignore[attr-defined]
                     "networks": int(count),
                     "difference": sums[position, choice] / count - mean if count else np.nan,
                 }
@@ -59,8 +60,17 @@ def position_label(space: SearchSpace, position: int) -> str:
     return f"{stage + 1}.{position - first + 1}"
 
 
-def figure_choice_importance(importance: pd.DataFrame, *, target: str = "accuracy") -> go.Figure:
-    """Heat map of ``choice_importance``: positions along the chain, operations up; blue helps, orange hurts."""
+def position_title(space: SearchSpace) -> str:
+    """What the positions of a space are, as a title of their axis."""
+    if isinstance(space, ChainSpace):
+        return "position (stage.place)"
+    return "edge of the cell (from-to)" + ("" if isinstance(space, CellSpace) else " or vertex")
+
+
+def figure_choice_importance(
+    importance: pd.DataFrame, *, target: str = "accuracy", positions: str = "position (stage.place)"
+) -> go.Figure:
+    """Heat map of ``choice_importance``: ``positions`` from left to right, operations up; blue helps, orange hurts."""
     if importance.empty or importance["networks"].sum() == 0:
         return empty("The atlas is empty.")
     scale, unit = (100.0, " points") if target == "accuracy" else (1.0, "")
@@ -96,7 +106,7 @@ def figure_choice_importance(importance: pd.DataFrame, *, target: str = "accurac
     return themed(
         figure,
         height=110 + 44 * len(operations),
-        xaxis={"title": {"text": "position (stage.place)"}, "type": "category", "showgrid": False, "side": "bottom"},
+        xaxis={"title": {"text": positions}, "type": "category", "showgrid": False, "side": "bottom"},
         yaxis={"autorange": "reversed", "type": "category", "showgrid": False, "ticks": ""},
         margin={"t": 16},
     )

@@ -26,10 +26,15 @@ from archatlas.reporting.run import winners_table
 SCORERS = (
     ("predictor", "predictor", PREDICTOR),
     ("supernet", "super-network", SUPERNET),
+    ("table", "accuracy it learned from", SUPERNET),
     ("params", "params alone", COUNTED),
     ("macs", "MACs alone", COUNTED),
 )
 """Scorers of the audit: key in the summary (``tau_<key>``), label, colour."""
+
+
+ALONE = "validation accuracy, trained alone"
+MOST_DRAWN = 1000
 
 
 def figure_rank_correlation(audit_summary: Mapping[str, Any]) -> go.Figure:
@@ -99,15 +104,23 @@ def figure_predicted_against_measured(
     winners: Sequence[Mapping[str, Any]],
     *,
     target: str = "accuracy",
+    titles: tuple[str, str] = (ALONE, ALONE),
 ) -> go.Figure:
-    """Scores against the accuracy of the same networks trained alone: audit by both scorers, then the candidates."""
+    """Scores against the accuracy of the same networks trained alone: audit by its scorers, then the candidates.
+
+    Of a larger audit its first ``MOST_DRAWN`` networks are drawn, which are a sample of it. ``titles`` name the
+    accuracies of the audit and of the candidates.
+    """
     panels: list[tuple[str, pd.Series, pd.Series, pd.Series, str]] = []
     if len(audit):
+        drawn = audit.head(MOST_DRAWN)
         for scorer, title, colour in (
             ("supernet_score", "audit: super-network's score", SUPERNET),
+            ("table_score", "audit: accuracy it learned from", SUPERNET),
             ("predicted_score", "audit: predicted score", PREDICTOR),
         ):
-            panels.append((title, audit[scorer], alone(audit), audit["network"], colour))
+            if scorer in drawn:
+                panels.append((title, drawn[scorer], alone(drawn), drawn["network"], colour))
     trained = verified_candidates
     if len(trained):
         trained = trained[trained["validation_accuracy_mean"].notna()]
@@ -144,14 +157,16 @@ def figure_predicted_against_measured(
     form = ".2~%" if target == "accuracy" else None
     figure.update_xaxes(tickformat=form, title={"text": "score"}, nticks=6)
     figure.update_yaxes(tickformat=".1%", nticks=7)
-    figure.update_yaxes(title={"text": "validation accuracy, trained alone"}, col=1)
+    figure.update_yaxes(title={"text": titles[0] if len(audit) else titles[1]}, col=1)
+    if titles[0] != titles[1] and len(audit):
+        figure.update_yaxes(title={"text": titles[1]}, col=len(panels))
     figure.update_annotations(font={"size": 13})
     below = {"x": 1, "xanchor": "right", "y": -0.2, "yanchor": "top"}
     return themed(figure, height=390, margin={"t": 40, "b": 84}, legend=below)
 
 
 def alone(audit: pd.DataFrame) -> pd.Series:
-    """Validation accuracies ``[n]`` of the audit networks trained alone; the truth may be a log loss instead."""
+    """Accuracies ``[n]`` of the audit networks trained alone; the truth may be a log loss instead."""
     return audit["validation_accuracy_mean" if "validation_accuracy_mean" in audit else "truth"]
 
 
@@ -169,8 +184,8 @@ def _winners_trace(trained: pd.DataFrame, winners: Sequence[Mapping[str, Any]]) 
     )
 
 
-def figure_accuracy_histogram(audit: pd.DataFrame) -> go.Figure:
-    """Histogram of the audit networks' validation accuracies when trained alone; 10th and 90th percentile marked."""
+def figure_accuracy_histogram(audit: pd.DataFrame, title: str = ALONE) -> go.Figure:
+    """Histogram of the audit networks' accuracies, called ``title``; 10th and 90th percentile marked."""
     if audit.empty:
         return empty("No audit: no networks were drawn and trained alone.")
     truth = alone(audit).to_numpy(np.float64)
@@ -195,7 +210,7 @@ def figure_accuracy_histogram(audit: pd.DataFrame) -> go.Figure:
     return themed(
         figure,
         height=300,
-        xaxis={"title": {"text": "validation accuracy, trained alone"}, "tickformat": ".0%"},
+        xaxis={"title": {"text": title}, "tickformat": ".0%"},
         yaxis={"title": {"text": "networks"}},
         bargap=0,
     )

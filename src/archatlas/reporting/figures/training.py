@@ -71,7 +71,7 @@ def figure_tuning(tuning_trials: pd.DataFrame) -> go.Figure:
         figure,
         height=340,
         xaxis={"title": {"text": "trial"}},
-        yaxis={"title": {"text": "cross-seed tau (inner)"}},
+        yaxis={"title": {"text": "tau on unseen networks (inner)"}},
     )
 
 

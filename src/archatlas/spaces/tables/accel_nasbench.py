@@ -8,6 +8,7 @@ on ImageNet, Apache-2.0.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -71,6 +72,11 @@ class AccelNasBench(UnbuiltChain):
         return chain_graphs(features, layer <= rows[:, block, 2])
 
 
+def find(path: str | None) -> Path:
+    """The table's file; ArchatlasError says where to get it if it is not there."""
+    return find_file(path, [FILE], PAGE)
+
+
 def load(path: str | None = None) -> BenchmarkTable:
     """5,138 trainings of 5,125 networks.
 
@@ -78,7 +84,7 @@ def load(path: str | None = None) -> BenchmarkTable:
     table_params, table_macs, and as measured on each accelerator ``latency_<device>`` (ms) and ``throughput_<device>``
     (images per second).
     """
-    file = find_file(path, [FILE], PAGE)
+    file = find(path)
     space = AccelNasBench()
     positions = {
         f"block{block}_{what}": values

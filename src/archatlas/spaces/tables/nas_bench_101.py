@@ -22,13 +22,18 @@ PAGE = f"https://github.com/google-research/nasbench (the README links to {OFFIC
 TRAININGS = 3
 
 
+def find(path: str | None) -> Path:
+    """The table's file; ArchatlasError says where to get it if it is not there."""
+    return find_file(path, [OFFICIAL, FILE], PAGE)
+
+
 def load(path: str | None = None) -> BenchmarkTable:
     """Cells with validation and test accuracy, training by training; from the benchmark's file also ``table_params``.
 
     Where both files are there, the benchmark's own is taken. It takes a minute at the first time and is then kept as
     Parquet beside it.
     """
-    file = find_file(path, [OFFICIAL, FILE], PAGE)
+    file = find(path)
     space = NasBench101("nas_bench_101", (3, 32, 32), 10)
     rows = _official(file) if file.name == OFFICIAL else _copy(file, space)
     labels = tuple(Label(name, 10_000, _trainings(name)) for name in ("validation", "test"))

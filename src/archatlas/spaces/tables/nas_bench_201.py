@@ -25,6 +25,11 @@ _HARDWARE = ("hw_", "help_")
 _COLUMNS = ("arch", "c10_test_mean", "c10_test_seeds", "c10_val", "in16_val_9445", "params_M", "flops_M")
 
 
+def find(path: str | None) -> Path:
+    """The table's file, or the benchmark's own folder; ArchatlasError says where to get it if it is not there."""
+    return find_file(path, [FILE, OFFICIAL], PAGE)
+
+
 def load(path: str | None = None) -> BenchmarkTable:
     """All 15,625 cells: accuracies, table_params and table_macs (with dead operations), hardware, proxies.
 
@@ -32,7 +37,7 @@ def load(path: str | None = None) -> BenchmarkTable:
     ``validation_accuracy`` the mean of two on half of them; ``imagenet16_validation_accuracy`` is known for the 9,445
     pruned cells. From the benchmark's own file: every data set, training by training.
     """
-    file = find_file(path, [FILE, OFFICIAL], PAGE)
+    file = find(path)
     return _official(file) if file.name == OFFICIAL else _copy(file)
 
 
@@ -59,7 +64,8 @@ def _copy(file: Path) -> BenchmarkTable:
     proxies = _proxies(file.with_name(PROXIES), rows["architecture"])
     labels = (Label("test", 10_000), Label("validation", 25_000), Label("imagenet16_validation", 3_000))
     rows = pd.concat([rows, proxies], axis=1)
-    return BenchmarkTable("nas_bench_201", space, rows, labels, tuple(hardware), tuple(proxies.columns))
+    latencies = tuple(name for name in hardware if name.startswith("help_") or name.endswith("_latency"))
+    return BenchmarkTable("nas_bench_201", space, rows, labels, tuple(hardware), tuple(proxies.columns), latencies)
 
 
 def _proxies(file: Path, architectures: pd.Series) -> pd.DataFrame:

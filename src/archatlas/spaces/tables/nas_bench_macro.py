@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,12 +18,17 @@ PAGE = "https://github.com/xiusu/NAS-Bench-Macro (data/nas-bench-macro_cifar10.j
 TRAININGS = 3
 
 
+def find(path: str | None) -> Path:
+    """The table's file; ArchatlasError says where to get it if it is not there."""
+    return find_file(path, [FILE], PAGE)
+
+
 def load(path: str | None = None) -> BenchmarkTable:
     """6,561 chains (3,969 networks) trained alone on CIFAR-10, three seeds each: test accuracy, params, MACs.
 
     Twins are copies: they were trained once and have the same accuracies to the last digit.
     """
-    file = find_file(path, [FILE], PAGE)
+    file = find(path)
     try:
         entries = json.loads(file.read_text(encoding="utf-8"))
         accuracies = np.array([entry["test_acc"] for entry in entries.values()], dtype=np.float64) / 100

@@ -84,12 +84,17 @@ class OnceForAllMobileNetV3(UnbuiltChain):
         return chain_graphs(layers[np.arange(UNITS * LAYERS), rows], rows != _ABSENT)
 
 
+def find(path: str | None) -> Path:
+    """The table's folder; ArchatlasError says where to get it if it is not there."""
+    return find_file(path, [FOLDER], PAGE)
+
+
 def load(path: str | None = None) -> BenchmarkTable:
     """2,373 rows of five runs, repeats within a run removed.
 
     Columns: architecture, network, run, validation_accuracy (ImageNet, 50,000 images), table_params, table_macs.
     """
-    folder = find_file(path, [FOLDER], PAGE)
+    folder = find(path)
     files = sorted(folder.glob("*.csv"))
     if not files:
         raise ArchatlasError(f"{folder} holds no tables (*.csv): get them from {PAGE}")

@@ -17,7 +17,7 @@ TableName = Literal[
 
 
 class TableParameters(BaseModel):
-    """A public table of accuracies, and where its files lie."""
+    """A public table of accuracies, where its files lie, and what the main job reads in it."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -26,4 +26,13 @@ class TableParameters(BaseModel):
         None,
         description="folder that holds the table's files, or the benchmark's own file; null: the folder that the "
         "environment variable ARCHATLAS_BENCHMARK_DATA names",
+    )
+    label: str = Field(
+        "validation",
+        description="kind of accuracy that is looked up in the place of evaluations, and that winners are chosen by",
+    )
+    truth: str = Field(
+        "test",
+        description="kind of accuracy that winners, what stands beside them and the audit are judged by, and nothing "
+        "is chosen by",
     )

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from importlib import import_module
+from pathlib import Path
+from types import ModuleType
 from typing import cast
 
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.table import BenchmarkTable
 
 _MODULES = {
-    "nas_bench_201": "nas_bench_201",
-    "nas_bench_101": "nas_bench_101",
-    "nas_bench_macro": "nas_bench_macro",
-    "transnas_bench_101_micro": "transnas_bench_101_micro",
-    "once_for_all_mobilenet_v3": "once_for_all",
-    "accel_nasbench": "accel_nasbench",
+    "nas_bench_201": "archatlas.spaces.tables.nas_bench_201",
+    "nas_bench_101": "archatlas.spaces.tables.nas_bench_101",
+    "nas_bench_macro": "archatlas.spaces.tables.nas_bench_macro",
+    "transnas_bench_101_micro": "archatlas.spaces.tables.transnas_bench_101_micro",
+    "once_for_all_mobilenet_v3": "archatlas.spaces.tables.once_for_all",
+    "accel_nasbench": "archatlas.spaces.tables.accel_nasbench",
 }
+"""Modules by their full names: so that what reads a table is seen to depend on them."""
+
+
+def table_file(parameters: TableParameters) -> Path:
+    """The file (or folder) that holds the accuracies of the table that the parameters name.
+
+    Raises:
+        ArchatlasError: it is missing; says which, and where it is to be had.
+    """
+    return cast(Path, _module(parameters.name).find(parameters.path))
 
 
 def load_table(parameters: TableParameters) -> BenchmarkTable:
@@ -24,5 +36,8 @@ def load_table(parameters: TableParameters) -> BenchmarkTable:
     Raises:
         ArchatlasError: its file is missing (says which, and where it is to be had) or damaged.
     """
-    module = import_module(f"archatlas.spaces.tables.{_MODULES[parameters.name]}")
-    return cast(BenchmarkTable, module.load(parameters.path))
+    return cast(BenchmarkTable, _module(parameters.name).load(parameters.path))
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(_MODULES[name])

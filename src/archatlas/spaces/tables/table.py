@@ -61,6 +61,7 @@ class BenchmarkTable:
         labels: the kinds of accuracy
         hardware: columns of measured latency, energy or throughput; NaN where there is no valid measurement
         proxies: columns of zero-cost proxies
+        latencies: those of ``hardware`` that are a latency in ms
     """
 
     name: str
@@ -69,6 +70,7 @@ class BenchmarkTable:
     labels: tuple[Label, ...]
     hardware: tuple[str, ...] = field(default=())
     proxies: tuple[str, ...] = field(default=())
+    latencies: tuple[str, ...] = field(default=())
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -102,6 +104,8 @@ class BenchmarkTable:
             ArchatlasError: the table has neither an architecture nor a twin of it.
         """
         names = np.asarray(list(architectures), dtype=np.str_)
+        if not len(names):
+            return self.rows.iloc[:0]
         places = _places(self.rows["architecture"], names)
         other = np.flatnonzero(places < 0)
         canonical = self.space.names(self.space.canonicalise(self.space.parse(names[other])))

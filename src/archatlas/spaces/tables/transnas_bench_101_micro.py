@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
@@ -46,13 +47,18 @@ class TransNasBench101Micro(CellSpace):
         raise not_built(self.name)
 
 
+def find(path: str | None) -> Path:
+    """The table's file; ArchatlasError says where to get it if it is not there."""
+    return find_file(path, [FILE, FILE.removesuffix(".gz")], PAGE)
+
+
 def load(path: str | None = None) -> BenchmarkTable:
     """2,128 pruned cells: validation_accuracy on one task, table_params, table_macs, proxies.
 
     The copy does not name the task; its best, 54.94%, is the paper's for scene classification (47 classes). Accuracies
     are multiples of 1 / 20,096.
     """
-    file = find_file(path, [FILE, FILE.removesuffix(".gz")], PAGE)
+    file = find(path)
     raw = read_csv(file, ["net", "val_accs", "params", "flops"], PAGE)
     space = TransNasBench101Micro("transnas_bench_101_micro", (3, 256, 256), 47)
     choices = space.validate(np.array([json.loads(f"[{text.strip('()')}]") for text in raw["net"]]))

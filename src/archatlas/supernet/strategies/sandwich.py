@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import PrefixShared, SearchSpace
 from archatlas.supernet.strategies.uniform import draw_path
 
@@ -30,8 +31,15 @@ class SandwichPaths:
 
         Ties go to more (fewer) parameters, then to the first. Since a chain's MACs are a sum over its positions, these
         are the largest and the smallest architecture by MACs.
+
+        Raises:
+            ArchatlasError: the space is no chain.
         """
-        assert isinstance(space, PrefixShared)
+        if not isinstance(space, PrefixShared):
+            raise ArchatlasError(
+                f"`supernet.strategy` sandwich trains the largest and the smallest path of a chain of blocks, but "
+                f"{space.name} is no chain: take uniform or fair"
+            )
         costs = [
             [_cost(space, position, choice) for choice in range(count)]
             for position, count in enumerate(space.num_choices)

@@ -1,0 +1,195 @@
+"""The predictor benchmark: a row per space, kind of accuracy, predictor, number of labels and repetition.
+
+All predictors of a repetition learn from the same labels, so that their differences are paired. Every row is a part of
+the work store of its own: a killed run goes on after the last one.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from archatlas.predictors.benchmark_data import BenchmarkData, ceilings
+from archatlas.predictors.benchmark_parameters import BenchmarkedPredictor, PredictorBenchmarkParameters
+from archatlas.predictors.benchmark_row import MEASURED, measure
+from archatlas.predictors.protocol import Predictor
+from archatlas.predictors.registry import make_predictor, predictor_settings
+from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.spaces.tables.registry import load_table
+from archatlas.spaces.tables.table import BenchmarkTable
+from archatlas.storage.work_store import WorkStore
+
+_log = logging.getLogger(__name__)
+
+StoreOf = Callable[..., WorkStore]
+"""From names of modules to the store for what their code makes."""
+
+COLUMNS = (
+    "space",
+    "learned",
+    "judged",
+    "split",
+    "predictor",
+    "family",
+    "uses_costs",
+    "uses_proxies",
+    "labels",
+    "seed",
+    "status",
+    *MEASURED,
+)
+"""Of the table of rows. ``status``: done, too slow (a fit to fewer labels took too long) or no costs (the predictor
+needs what the space has not)."""
+
+ROW_MODULE = "archatlas.predictors.benchmark_row"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """A predictor of the benchmark: its family, all of its settings, where its code is, and what it knows."""
+
+    name: str
+    family: str
+    settings: Mapping[str, Any]
+    module: str
+    uses_costs: bool
+    uses_proxies: bool
+
+    @classmethod
+    def of(cls, name: str, asked: BenchmarkedPredictor) -> Contender:
+        """Raises ArchatlasError for settings that the family does not have."""
+        settings = predictor_settings(asked.family, asked.settings).model_dump()
+        module = type(make_predictor(asked.family, settings, seed=0)).__module__
+        needs_costs = asked.family in ("macs", "params")
+        costs = needs_costs or _is_asked(settings, "costs")
+        return cls(name, asked.family, settings, module, costs, _is_asked(settings, "proxies"))
+
+    @property
+    def needs_costs(self) -> bool:
+        """Whether it knows nothing else."""
+        return self.family in ("macs", "params")
+
+    def make(self, seed: int) -> Predictor:
+        return make_predictor(self.family, self.settings, seed)
+
+
+def contenders(parameters: PredictorBenchmarkParameters) -> list[Contender]:
+    """The predictors that are compared, in their order."""
+    return [Contender.of(name, asked) for name, asked in parameters.chosen_predictors.items()]
+
+
+def benchmark(parameters: PredictorBenchmarkParameters, seed: int, store_of: StoreOf) -> pd.DataFrame:
+    """All rows (``COLUMNS``); those that lie in the store are not made again.
+
+    Args:
+        parameters: what is compared
+        seed: of the first repetition; the others follow
+        store_of: gives the store of what some modules make
+    """
+    from tqdm import tqdm
+
+    compared = contenders(parameters)
+    made: list[dict[str, Any]] = []
+    with tqdm(total=count_rows(parameters), desc="predictor benchmark", unit="row", disable=None) as bar:
+        for data, labels in _all_data(parameters):
+            for contender in compared:
+                bar.set_postfix_str(f"{data.table.name}, {data.learned}, {contender.name}")
+                for row in _rows(contender, data, labels, parameters, seed, store_of):
+                    made.append(row)
+                    bar.update(1)
+    return pd.DataFrame(made, columns=list(COLUMNS))
+
+
+def count_rows(parameters: PredictorBenchmarkParameters) -> int:
+    """How many rows the benchmark has."""
+    sets = sum(len(space.learned) * len(space.labels) for space in parameters.chosen_spaces.values())
+    return sets * len(parameters.chosen_predictors) * parameters.seeds
+
+
+def ceilings_table(parameters: PredictorBenchmarkParameters) -> pd.DataFrame:
+    """What no predictor can beat: columns space, learned, judged, ceiling, kendall_tau (see ``ceilings``)."""
+    rows = [
+        (name, learned, wanted.judged, what, tau)
+        for name, wanted in parameters.chosen_spaces.items()
+        for learned in wanted.learned
+        for what, tau in ceilings(load(parameters, name), learned, wanted.judged)
+    ]
+    return pd.DataFrame(rows, columns=["space", "learned", "judged", "ceiling", "kendall_tau"])
+
+
+def load(parameters: PredictorBenchmarkParameters, name: str) -> BenchmarkTable:
+    """The table ``name``."""
+    return load_table(TableParameters.model_validate({"name": name, "path": parameters.path}))
+
+
+def _all_data(parameters: PredictorBenchmarkParameters) -> Iterator[tuple[BenchmarkData, tuple[int, ...]]]:
+    for name, wanted in parameters.chosen_spaces.items():
+        table = load(parameters, name)
+        for learned in wanted.learned:
+            yield BenchmarkData.of(table, learned, wanted.judged, wanted.split), wanted.labels
+
+
+def _rows(
+    contender: Contender,
+    data: BenchmarkData,
+    labels: tuple[int, ...],
+    parameters: PredictorBenchmarkParameters,
+    seed: int,
+    store_of: StoreOf,
+) -> Iterator[dict[str, Any]]:
+    task = store_of(contender.module, ROW_MODULE, type(data.table.space).__module__).task(
+        f"{data.table.name}-{contender.family}", contender.family, contender.settings, *data.content
+    )
+    status = "no costs" if contender.needs_costs and not data.has_costs else "done"
+    warm = False
+    for count in labels:
+        fits = []
+        for repetition in range(seed, seed + parameters.seeds):
+            row: dict[str, Any] = {
+                "space": data.table.name,
+                "learned": data.learned,
+                "judged": data.judged,
+                "split": data.split,
+                "predictor": contender.name,
+                "family": contender.family,
+                "uses_costs": contender.uses_costs and data.has_costs,
+                "uses_proxies": contender.uses_proxies,
+                "labels": count,
+                "seed": repetition,
+                "status": status,
+            }
+            if status == "done":
+                part = f"{count}-{repetition}"
+                measured = task.load_json(part)
+                if measured is None:
+                    sets = data.sets(count, repetition)
+                    if not warm:  # The first fit of a process loads libraries, which is not its time.
+                        warm = True
+                        measure(contender.make(repetition), data, data.sets(labels[0], repetition))
+                    measured = measure(contender.make(repetition), data, sets)
+                    task.save_json(part, measured)
+                fits.append(measured["fit_process_seconds"])
+                row |= measured
+            yield row
+        if fits and parameters.longest_fit_s is not None and np.median(fits) > parameters.longest_fit_s:
+            status = "too slow"
+            _log.warning(
+                "%s took %.0f s to fit %d labels of %s: it gets no larger sets (`predictor_benchmark.longest_fit_s`)",
+                contender.name,
+                np.median(fits),
+                count,
+                data.table.name,
+            )
+
+
+def _is_asked(settings: Mapping[str, Any], what: str) -> bool:
+    """Whether a setting of this name is on, at any depth: a stack holds its members' settings."""
+    return any(
+        (name == what and bool(value)) or (isinstance(value, Mapping) and _is_asked(value, what))
+        for name, value in settings.items()
+    )

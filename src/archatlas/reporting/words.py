@@ -1,0 +1,106 @@
+"""What the page says otherwise where networks were looked up in a public table, and not trained."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from archatlas.reporting import numbers, sentences
+from archatlas.reporting.figures.ranking import ALONE
+from archatlas.reporting.run import Run
+
+
+@dataclass(frozen=True)
+class Words:
+    """Sentences and titles by where they stand on the page."""
+
+    summary: str
+    found: str
+    comparison: str
+    images: str
+    trust: str
+    audit: str
+    measured: str
+    truth_title: str
+    choice_title: str
+    predictor: str
+
+
+def words_of(run: Run) -> Words:
+    """The words that are true of a run."""
+    return _trained(run) if run.table is None else _looked_up(run, run.table)
+
+
+def _trained(run: Run) -> Words:
+    seeds = run.supernet_curves["seed"].nunique() if len(run.supernet_curves) else 0
+    supernets = f"{seeds} super-networks were" if seeds != 1 else "One super-network was"
+    return Words(
+        summary=f"{supernets} trained on {run.image_description.get('source', 'the images')}, {_sampled(run)} of the "
+        f"networks inside were scored, {_fitted_and_mapped(run)} were trained alone.",
+        found="One card per budget: the best network that keeps it. The winner is chosen on validation images; the "
+        "test accuracy (mean ± standard deviation over training seeds) was measured once, afterwards.",
+        comparison="Each mark above is one training and a short line is a mean. All were trained alike from scratch, "
+        "and the random networks keep the same budget.",
+        images=str(run.image_description.get("source", numbers.DASH)),
+        trust="For the audit, networks were drawn uniformly and trained alone; they are never used to fit or to "
+        f"choose. {_tau(run)}, and the dashed line is how well two trainings of the same networks agree.",
+        audit=sentences.predictor_against_supernet(run.audit_summary, sentences.coverage(run.parameters)),
+        measured="Each dot is a network: its score to the right, its accuracy when trained alone upwards. Only the "
+        "order matters, since a score is an estimate of the super-network's accuracy: the closer the dots are to one "
+        "rising line, the better.",
+        truth_title=ALONE,
+        choice_title=ALONE,
+        predictor="Cross-seed scores count: the predictor is judged on another super-network seed and on other "
+        "validation images than it was fitted to. Same-seed scores reward learning one super-network's bias and are "
+        "only a diagnostic.",
+    )
+
+
+def _looked_up(run: Run, table: str) -> Words:
+    label, truth = run.table_parameter("label"), run.table_parameter("truth")
+    same = label == truth
+    blind = (
+        f"the table has nothing else, so that the same {truth} accuracy is reported"
+        if same
+        else f"its {truth} accuracy was read afterwards"
+    )
+    candidates = run.trainings.loc[run.trainings["role"] == "candidate", "network"].nunique()
+    ceiling = ", and the dashed line is how well two trainings of the same networks agree"
+    return Words(
+        summary=f"Nothing was trained: accuracies come from the public table {table}. {_sampled(run)} of its networks "
+        f"were looked up, {_fitted_and_mapped(run)}, {candidates} more at most, were looked up as well.",
+        found=f"One card per budget: the best network that keeps it. The winner is chosen by the {label} accuracy of "
+        f"the table, and {blind}. Beside it stands the best that the table holds within the same budget.",
+        comparison="Each mark above is one training, or the mean of several where the table has no more, and a short "
+        "line is a mean. The random networks keep the same budget.",
+        images=f"{run.image_description.get('source', numbers.DASH)} (not here: looked up in the table {table})",
+        trust=f"For the audit, networks were drawn uniformly from those that the predictor was not fitted to; their "
+        f"{truth} accuracy in the table is the truth. {_tau(run)}"
+        f"{'' if numbers.is_missing(run.audit_summary.get('tau_ceiling')) else ceiling}.",
+        audit=sentences.predictor_against_table(run.audit_summary, f"{label} accuracy", f"{truth} accuracy"),
+        measured=f"Each dot is a network: its score to the right, its accuracy in the table upwards, {truth} accuracy "
+        f"for the audit and {label} accuracy for the candidates. The closer the dots are to one rising line, the "
+        "better.",
+        truth_title=f"{truth} accuracy in the table",
+        choice_title=f"{label} accuracy in the table",
+        predictor="Predictors are scored on networks that were held out of their fit; where the table has several "
+        "trainings of each, also against another training than they were fitted to.",
+    )
+
+
+def _sampled(run: Run) -> str:
+    return numbers.whole(run.evaluations["network"].nunique() if len(run.evaluations) else 0)
+
+
+def _fitted_and_mapped(run: Run) -> str:
+    family = run.tuned_predictor.get("family", "none")
+    return (
+        f"a predictor ({family}) was fitted to the scores, {numbers.whole(len(run.atlas))} networks were predicted, "
+        "and the best for each budget"
+    )
+
+
+def _tau(run: Run) -> str:
+    return (
+        "Kendall tau-b is 1 if a score ranks them as the truth does and 0 if it ranks them at random. Whiskers are "
+        f"{sentences.coverage(run.parameters)} bootstrap intervals"
+    )

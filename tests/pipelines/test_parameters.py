@@ -1,0 +1,67 @@
+"""What the parameters of one part ask of another's."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from kedro.validation.exceptions import ParameterValidationError
+
+from archatlas.kedro_ext.parameter_check import check_parameters
+from archatlas.pipelines.parameters import ProjectParameters
+
+TABLE = {"name": "nas_bench_201"}
+
+
+@pytest.fixture
+def configured(repository: Path) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for file in sorted((repository / "conf" / "base").glob("parameters*.yml")):
+        values |= yaml.safe_load(file.read_text().replace("${globals:experiment}", "digits")) or {}
+    return values
+
+
+def test_a_table_goes_with_its_own_space(configured: dict[str, Any]) -> None:
+    configured["table"] = TABLE
+    configured["space"] |= {"preset": "nas_bench_201"}
+    settings = check_parameters(ProjectParameters, configured)
+    assert isinstance(settings, ProjectParameters)
+    assert settings.table is not None
+    assert (settings.table.label, settings.table.truth) == ("validation", "test")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"table": TABLE},
+            "set `space.preset` to nas_bench_201 and all other fields of `space` to null (`space.preset`",
+        ),
+        (
+            {"table": TABLE, "space": {"preset": "nas_bench_201", "stem_width": 8}},
+            "nas_bench_201, and set are stem_width)",
+        ),
+        (
+            {"table": {"name": "accel_nasbench"}},
+            "only networks of nas_bench_101, nas_bench_201, nas_bench_macro can be",
+        ),
+        ({"costs": {"latency": {"source": "table", "column": "help_pixel3"}}}, "name a public table here"),
+        ({"table": {"name": "nas_bench_21"}}, "`table.name`: input should be 'nas_bench_201'"),
+        (
+            {"table": TABLE, "space": {"preset": "nas_bench_201"}, "predictor": {"target": "log_loss"}},
+            "set `predictor.target` to accuracy, not log_loss",
+        ),
+        (
+            {"table": TABLE, "space": {"preset": "nas_bench_201"}, "verification": {"audit": {"truth": "log_loss"}}},
+            "set `verification.audit.truth` to accuracy",
+        ),
+    ],
+)
+def test_what_does_not_go_together_is_said_before_the_run(
+    configured: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ParameterValidationError) as refused:
+        check_parameters(ProjectParameters, {**configured, **changes})
+    assert message in str(refused.value)
