@@ -170,7 +170,7 @@ def test_what_is_used_can_be_narrowed_and_unknown_names_are_refused(
     assert [one.name for one in contenders(some)] == ["ridge", "params"]
     with pytest.raises(ValidationError, match="there is no 'ridges' among ridge, counts, params"):
         asked(use_predictors="ridges")
-    with pytest.raises(ValidationError, match="the loop 'ridge' asks for .*'ridge', which is not among"):
+    with pytest.raises(ValidationError, match=r"the loop 'ridge' asks for .*'ridge', which is not among"):
         asked(predictors={"params": {"family": "params"}, "ridge": None})
     with pytest.raises(ArchatlasError, match="no setting 'feature'; did you mean `features`"):
         Contender.of("mine", BenchmarkedPredictor(family="ridge", settings={"feature": 1}))
