@@ -12,7 +12,7 @@ from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import PREDICTORS, describe_predictor, load_predictor, make_predictor, state_tensors
 
 QUICK = {"gcn": {"epochs": 40}, "lightgbm": {"trees": 60}}
-LEARN = ["gcn", "gp", "lightgbm", "ridge"]
+LEARN = ["gcn", "gp", "lightgbm", "random_forest", "ridge"]
 
 
 @pytest.fixture(scope="module")

@@ -2,16 +2,21 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from archatlas.costs.constraints import Constraint
 from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
+from archatlas.errors import ArchatlasError
+from archatlas.predictors.registry import make_predictor
+from archatlas.search.answer import evolved
 from archatlas.search.evolution import evolve
-from archatlas.search.parameters import EvolutionParameters
+from archatlas.search.parameters import EvolutionParameters, SearchParameters
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.spaces.protocol import Choices
+from archatlas.spaces.restricted import restricted
 
 SPACE = make_space(
     SpaceParameters.model_validate({"stages": [{"width": 8, "depth": 3}, {"width": 12, "depth": 3, "stride": 2}]}),
@@ -103,3 +108,20 @@ def test_a_space_smaller_than_the_evaluations_is_seen_whole() -> None:
     )
     assert table["network"].is_unique
     assert len(table) == small.networks
+
+
+def test_no_evolution_where_only_some_networks_are_known() -> None:
+    few = restricted(SPACE, CHOICES[:50], 50)
+    predictor = make_predictor("constant", None, 0)
+    nothing = pd.DataFrame()
+    with pytest.raises(ArchatlasError, match=r"`search.method`: .* but only 50 are known: take auto or enumerate"):
+        evolved(
+            predictor,
+            few,
+            {},
+            SearchParameters(),
+            sample=nothing,
+            cost_table=COST_TABLE,
+            latency_table=nothing,
+            seed=0,
+        )

@@ -104,7 +104,7 @@ def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
     """Beside the winner stands what a perfect search would have found in the table."""
     label, truth = run.table_parameter("label"), run.table_parameter("truth")
     within = f"{numbers.whole(winner.get('accuracy_rank'))} of {numbers.whole(winner.get('networks_in_budget'))}"
-    return (
+    facts: tuple[Fact, ...] = (
         _predicted(run, winner),
         (f"{label} accuracy", numbers.percent(winner.get("validation_accuracy_mean"), 2)),
         *_counted(winner),
@@ -113,6 +113,7 @@ def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
         ("behind the best possible", numbers.points(winner.get("accuracy_gap"), 2).removeprefix("+")),
         ("latency of the best possible", numbers.milliseconds(winner.get("best_latency_ms"))),
     )
+    return tuple((name, text) for name, text in facts if text != numbers.DASH)
 
 
 def _predicted(run: Run, winner: Mapping[str, Any]) -> Fact:

@@ -90,8 +90,8 @@ def against_params(audit_summary: Mapping[str, Any]) -> str:
         parts.append(f"Counting {best} (tau {numbers.tau(counted[best])}) {verb} the predictor.")
     if not numbers.is_missing(ceiling):
         parts.append(
-            f"Two trainings of the same networks agree to tau {numbers.tau(ceiling)}: no score can be expected to "
-            "reach much beyond that."
+            f"Two trainings of the same networks agree to tau {numbers.tau(ceiling)}: no score that has not seen these "
+            "very trainings can be expected to reach much beyond that."
         )
     return " ".join(parts)
 

@@ -14,6 +14,7 @@ class Words:
     """Sentences and titles by where they stand on the page."""
 
     summary: str
+    networks: str
     found: str
     comparison: str
     images: str
@@ -36,6 +37,7 @@ def _trained(run: Run) -> Words:
     return Words(
         summary=f"{supernets} trained on {run.image_description.get('source', 'the images')}, {_sampled(run)} of the "
         f"networks inside were scored, {_fitted_and_mapped(run)} were trained alone.",
+        networks="distinct networks in the space",
         found="One card per budget: the best network that keeps it. The winner is chosen on validation images; the "
         "test accuracy (mean ± standard deviation over training seeds) was measured once, afterwards.",
         comparison="Each mark above is one training and a short line is a mean. All were trained alike from scratch, "
@@ -68,6 +70,7 @@ def _looked_up(run: Run, table: str) -> Words:
     return Words(
         summary=f"Nothing was trained: accuracies come from the public table {table}. {_sampled(run)} of its networks "
         f"were looked up, {_fitted_and_mapped(run)}, {candidates} more at most, were looked up as well.",
+        networks="distinct networks that the table knows",
         found=f"One card per budget: the best network that keeps it. The winner is chosen by the {label} accuracy of "
         f"the table, and {blind}. Beside it stands the best that the table holds within the same budget.",
         comparison="Each mark above is one training, or the mean of several where the table has no more, and a short "
