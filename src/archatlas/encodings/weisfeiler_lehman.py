@@ -20,7 +20,7 @@ Labels = NDArray[np.int64]
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 
 
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The finaliser of SplitMix64 (Steele et al., OOPSLA 2014): a bijection that spreads every bit."""
     mixed = values + _GOLDEN
     mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
@@ -32,8 +32,8 @@ def node_labels(graphs: ArchitectureGraphs) -> Labels:
     """Labels of round 0, ``[n, v]``: equal where the features are equal, to the last bit. Padding is 0."""
     features = np.ascontiguousarray(graphs.features + np.float32(0))  # -0.0 becomes 0.0
     bits = features.view(np.uint32).astype(np.uint64)
-    factors = _mix(np.arange(features.shape[2], dtype=np.uint64)) | np.uint64(1)
-    labels = _mix(np.einsum("nvf,f->nv", bits, factors))
+    factors = mix(np.arange(features.shape[2], dtype=np.uint64)) | np.uint64(1)
+    labels = mix(np.einsum("nvf,f->nv", bits, factors))
     return np.where(graphs.mask, labels, np.uint64(0)).view(np.int64)
 
 
@@ -43,10 +43,10 @@ def wl_labels(graphs: ArchitectureGraphs, rounds: int) -> Labels:
     edges = graphs.adjacency.astype(np.uint64)
     for _ in range(rounds):
         label = per_round[-1].view(np.uint64)
-        sent = _mix(label)
+        sent = mix(label)
         from_predecessors = np.einsum("nij,ni->nj", edges, sent)
         from_successors = np.einsum("nij,nj->ni", edges, sent)
-        relabelled = _mix(label + np.uint64(3) * _mix(from_predecessors) + np.uint64(5) * _mix(from_successors))
+        relabelled = mix(label + np.uint64(3) * mix(from_predecessors) + np.uint64(5) * mix(from_successors))
         per_round.append(np.where(graphs.mask, relabelled, np.uint64(0)).view(np.int64))
     return np.stack(per_round)
 
