@@ -1,14 +1,17 @@
 from __future__ import annotations
 
+from typing import get_args
+
 import numpy as np
 import pytest
 
 from archatlas.costs.counting import count_parts
 from archatlas.encodings import feature_groups as module
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.encodings.feature_groups import FeatureColumns, distinct_rows, feature_groups, log_costs
+from archatlas.encodings.feature_groups import GROUPS, FeatureColumns, distinct_rows, feature_groups, log_costs
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.predictors.parameters import ReadOutGroup
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.presets import preset
 from archatlas.spaces.protocol import CountedInBulk, SearchSpace
@@ -223,3 +226,14 @@ def test_costs_of_what_cannot_be_built_have_no_columns(space: SearchSpace, count
     batch = batch_of(space, 3)[:count]
     assert log_costs(batch).shape == (count, 0)
     assert feature_groups(batch)["log_costs"].shape == (count, 0)
+
+
+def test_only_what_is_asked_for_is_made() -> None:
+    batch = ArchitectureBatch(CELLS, CELLS.sample(30, np.random.default_rng(2)))
+    columns = FeatureColumns.find(batch)
+    every = columns.groups(batch)
+    assert set(every) == set(GROUPS) == set(get_args(ReadOutGroup))
+    some = columns.groups(batch, ("soft", "wl", "log_costs", "proxies"))
+    assert set(some) == {"soft", "wl", "log_costs"}
+    for name, group in some.items():
+        np.testing.assert_array_equal(group, every[name])

@@ -11,8 +11,14 @@ from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import PREDICTORS, describe_predictor, load_predictor, make_predictor, state_tensors
 
-QUICK = {"gcn": {"epochs": 40}, "lightgbm": {"trees": 60}}
-LEARN = ["gcn", "gp", "lightgbm", "random_forest", "ridge"]
+QUICK = {
+    "flow": {"epochs": 60, "ensemble": 3},
+    "gcn": {"epochs": 40},
+    "lightgbm": {"trees": 60},
+    "multi_fidelity": {"cheap": "ridge"},
+    "stack": {"gp": {"ensemble": 2}, "flow": {"epochs": 20}},
+}
+LEARN = ["flow", "gcn", "gp", "lightgbm", "random_forest", "ridge", "stack"]
 
 
 @pytest.fixture(scope="module")

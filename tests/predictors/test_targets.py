@@ -5,7 +5,7 @@ import pytest
 from scipy.stats import norm
 
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.targets import TargetTransform, leave_out, noise_weights, residual_variance
+from archatlas.predictors.targets import ErrorSpread, TargetTransform, interval_width, leave_out, noise_weights
 
 
 def test_quantiles_of_ranks_with_a_tie() -> None:
@@ -43,6 +43,28 @@ def test_every_row_is_left_out_once_in_equal_shares() -> None:
     assert np.bincount(leave_out(20, 5, seed=0)).tolist() == [4] * 5
 
 
-def test_residual_variance_is_never_negative() -> None:
-    assert residual_variance(np.array([1.0, -1.0]), np.zeros(2), np.zeros(2)) == 1.0
-    assert residual_variance(np.zeros(2), np.zeros(2), np.ones(2)) == 0.0
+def test_errors_beyond_the_spread_of_the_members() -> None:
+    assert ErrorSpread.fit(np.array([1.0, -1.0]), np.zeros(2), np.zeros(2)).left == 1.0
+    assert ErrorSpread.fit(np.zeros(2), np.zeros(2), np.ones(2)).left == 0.0
+    np.testing.assert_allclose(ErrorSpread(left=9.0, width=2.0).std(np.array([4.0, 0.0])), [10.0, 6.0])
+
+
+def test_normal_errors_need_no_other_width() -> None:
+    errors = np.abs(np.random.default_rng(0).normal(size=20_000))
+    assert interval_width(errors) == pytest.approx(1, abs=0.02)
+    assert interval_width(1.7 * errors) == pytest.approx(1.7, abs=0.04)
+
+
+def test_long_tails_are_shared_between_two_intervals() -> None:
+    errors = np.abs(np.random.default_rng(1).standard_t(3, size=50_000))
+    width = interval_width(errors)
+    covered = [(errors <= width * reach).mean() for reach in (1.2816, 1.96)]
+    assert covered[0] > 0.8 > covered[1] - 0.15
+    assert covered[1] < 0.95
+
+
+def test_few_errors_give_the_wider_quantile() -> None:
+    # Of nine errors the 95% quantile is beyond the largest: (1 + 1/9) .95 > 1; the 80% one is the eighth and a bit.
+    errors = np.arange(1.0, 10.0) / 10
+    level = 0.8 * 10 / 9
+    assert interval_width(errors) == pytest.approx((np.quantile(errors, level) / 1.2815516 + 0.9 / 1.959964) / 2)

@@ -16,7 +16,8 @@ class ArchitectureBatch:
     """``n`` architectures of one space: choices, graphs and costs, each made when first asked for.
 
     Choices are canonical, so that twins are one row to every predictor. ``graphs`` may be handed in where a stage has
-    made them already; ``cost_table`` is the table of counted parts where the space has one.
+    made them already; ``cost_table`` is the table of counted parts where the space has one. ``proxies`` are numbers
+    that others have measured without training (``n`` rows, a column each, NaN where there is none), never made here.
     """
 
     def __init__(
@@ -26,10 +27,12 @@ class ArchitectureBatch:
         *,
         cost_table: pd.DataFrame | None = None,
         graphs: ArchitectureGraphs | None = None,
+        proxies: pd.DataFrame | None = None,
     ) -> None:
         self.space = space
         self.choices = space.canonicalise(choices)
         self.cost_table = cost_table
+        self.proxies = proxies
         if graphs is not None:
             self.__dict__["graphs"] = graphs
 
@@ -43,10 +46,17 @@ class ArchitectureBatch:
             self.choices[rows],
             cost_table=self.cost_table,
             graphs=None if graphs is None else graphs[rows],
+            proxies=None if self.proxies is None else self.proxies.iloc[rows],
         )
         if "costs" in self.__dict__:
             part.__dict__["costs"] = self.costs.iloc[rows].reset_index(drop=True)
         return part
+
+    def with_proxies(self, proxies: pd.DataFrame) -> ArchitectureBatch:
+        """The same architectures, with what was made of them already, and these ``proxies``."""
+        other = ArchitectureBatch(self.space, self.choices, cost_table=self.cost_table, proxies=proxies)
+        other.__dict__ |= {name: made for name, made in self.__dict__.items() if name in ("graphs", "costs")}
+        return other
 
     @cached_property
     def graphs(self) -> ArchitectureGraphs:

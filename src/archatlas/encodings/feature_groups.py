@@ -15,8 +15,9 @@ Chains have no statistics of paths either.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.graph_statistics import degrees, depths, edge_labels, node_sums, path_statistics, path_totals
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.paths import path_numbers, paths
+from archatlas.encodings.proxies import proxy_knots, proxy_quantiles
 from archatlas.encodings.weisfeiler_lehman import Labels, label_counts, node_labels, vocabulary, wl_labels
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
@@ -34,6 +36,11 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 State = dict[str, NDArray[np.generic]]
 
+GROUPS = (
+    "one_hot", "nodes", "kinds", "edges", "wl", "depths", "degrees", "path_words", "path_totals",
+    "most", "fewest", "mean", "soft", "within", "apart", "log_costs",
+)  # fmt: skip
+"""All groups but proxies."""
 _OPERATION, _SKIP = "operation_", "skip"
 _CHUNK = 2_048
 """Graphs that are looked at together: what is made on the way stays small beside the columns."""
@@ -50,6 +57,7 @@ class FeatureColumns:
         words: of paths, none where no graph branches
         branches: whether there are graphs with more than one path
         costs: whether costs are among the features
+        proxies: knots of each proxy that is, ``[k, proxies]``; ``[0, 0]``: none
     """
 
     kinds: Labels
@@ -58,9 +66,12 @@ class FeatureColumns:
     words: Labels
     branches: bool
     costs: bool
+    proxies: Floats
 
     @classmethod
-    def find(cls, batch: ArchitectureBatch, *, costs: bool = True, at_least: int = 2) -> FeatureColumns:
+    def find(
+        cls, batch: ArchitectureBatch, *, costs: bool = True, proxies: bool = False, at_least: int = 2
+    ) -> FeatureColumns:
         """The columns of all that occurs in ``batch``, words and neighbourhoods only if ``at_least`` so often."""
         graphs = batch.graphs
         labels = wl_labels(graphs, 1)
@@ -75,48 +86,59 @@ class FeatureColumns:
             words=words[counts >= at_least],
             branches=branches,
             costs=costs,
+            proxies=proxy_knots(batch) if proxies else np.zeros((0, 0)),
         )
 
-    def groups(self, batch: ArchitectureBatch) -> dict[str, Floats]:
-        """Name of a group to float64 ``[n, d]``, of any batch of the same space; equal rows are looked at once."""
+    def groups(self, batch: ArchitectureBatch, only: Collection[str] | None = None) -> dict[str, Floats]:
+        """Name of a group to float64 ``[n, d]``, of any batch of the same space; equal rows are looked at once.
+
+        With ``only`` these groups, of those that there are; no others are made.
+        """
         first, place = distinct_rows(batch.choices)
         groups: dict[str, Floats] = {}
         for chunk in _chunks(len(first)):
             here = np.flatnonzero((place >= chunk.start) & (place < chunk.stop))
-            for name, group in self._groups(batch[first[chunk]]).items():
+            for name, group in self._groups(batch[first[chunk]], only).items():
                 if name not in groups:
                     groups[name] = np.empty((len(batch), group.shape[1]))
                 groups[name][here] = group[place[here] - chunk.start]
-        return groups | ({"log_costs": log_costs(batch)} if self.costs else {})
+        if self.costs and (only is None or "log_costs" in only):
+            groups["log_costs"] = log_costs(batch)
+        if self.proxies.size and (only is None or "proxies" in only):
+            groups["proxies"] = proxy_quantiles(batch, self.proxies)
+        return groups
 
-    def _groups(self, batch: ArchitectureBatch) -> dict[str, Floats]:
-        """All groups but costs."""
+    def _groups(self, batch: ArchitectureBatch, only: Collection[str] | None) -> dict[str, Floats]:
+        """All groups but costs and proxies, or those of ``only``."""
         graphs, names, count = batch.graphs, batch.space.graph_features, len(batch)
         labels = wl_labels(graphs, 1)
-        groups = {
-            "one_hot": one_hot(batch.choices, batch.space.num_choices),
-            "nodes": node_sums(graphs),
-            "kinds": label_counts(labels[0], graphs.mask, self.kinds),
-            "edges": _counts(*edge_labels(graphs, labels[0]), self.edges, count),
-            "wl": label_counts(labels[1], graphs.mask, self.neighbourhoods),
-            "depths": depths(graphs),
-            "degrees": degrees(graphs),
-            "path_words": np.zeros((count, 0)),
+        makers: dict[str, Callable[[], Floats]] = {
+            "one_hot": lambda: one_hot(batch.choices, batch.space.num_choices),
+            "nodes": lambda: node_sums(graphs),
+            "kinds": lambda: label_counts(labels[0], graphs.mask, self.kinds),
+            "edges": lambda: _counts(*edge_labels(graphs, labels[0]), self.edges, count),
+            "wl": lambda: label_counts(labels[1], graphs.mask, self.neighbourhoods),
+            "depths": lambda: depths(graphs),
+            "degrees": lambda: degrees(graphs),
+            "path_words": lambda: np.zeros((count, 0)),
         }
         if self.branches:
             found = paths(graphs)
-            words = found.words(labels[0], _silent(names, graphs))
             letters = [number for number, name in enumerate(names) if name.startswith(_OPERATION)]
-            groups["path_words"] = _counts(found.graph, words, self.words, count)
-            groups["path_totals"] = path_totals(graphs)
-            groups |= path_statistics(found, _letter_of(graphs, letters), len(letters))
-        return groups
+            makers["path_words"] = lambda: _counts(
+                found.graph, found.words(labels[0], _silent(names, graphs)), self.words, count
+            )
+            makers["path_totals"] = lambda: path_totals(graphs)
+            statistics = path_statistics(found, _letter_of(graphs, letters), len(letters))
+            makers |= {name: partial(statistics.__getitem__, name) for name in statistics}
+        return {name: make() for name, make in makers.items() if only is None or name in only}
 
     def state(self) -> State:
         """The columns as arrays."""
         found = {name: getattr(self, name) for name in ("kinds", "edges", "neighbourhoods", "words")}
         return {f"columns.{name}": np.asarray(value) for name, value in found.items()} | {
-            "columns.branches_and_costs": np.array([self.branches, self.costs])
+            "columns.branches_and_costs": np.array([self.branches, self.costs]),
+            "columns.proxies": self.proxies,
         }
 
     @classmethod
@@ -126,7 +148,8 @@ class FeatureColumns:
             np.asarray(state[f"columns.{name}"], np.int64) for name in ("kinds", "edges", "neighbourhoods", "words")
         )
         branches, costs = state["columns.branches_and_costs"]
-        return cls(kinds, edges, neighbourhoods, words, bool(branches), bool(costs))
+        proxies = np.asarray(state["columns.proxies"], np.float64)
+        return cls(kinds, edges, neighbourhoods, words, bool(branches), bool(costs), proxies)
 
 
 def feature_groups(

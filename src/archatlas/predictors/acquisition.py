@@ -90,8 +90,8 @@ def acquire(
 def by_ranks(observed: Evaluations) -> Evaluations:
     """The same evaluations, with the normal quantiles of their ranks as scores and noise in the same unit."""
     transform = TargetTransform.fit(observed.score, "quantile")
-    ends = (transform.forward(observed.score + sign * observed.noise) for sign in (1, -1))
-    return Evaluations(transform.forward(observed.score), np.subtract(*ends) / 2, observed.source)
+    noise = transform.forward_std(observed.score, observed.noise)
+    return Evaluations(transform.forward(observed.score), noise, observed.source)
 
 
 def acquisition(prediction: Prediction, best: float, policy: Policy, generator: np.random.Generator) -> Floats:

@@ -43,8 +43,8 @@ COLUMNS = (
     "status",
     *MEASURED,
 )
-"""Of the table of rows. ``status``: done, too slow (a fit to fewer labels took too long) or no costs (the predictor
-needs what the space has not)."""
+"""Of the table of rows. ``status``: done, too slow (a fit to fewer labels took too long), no costs or no proxies (the
+predictor needs what the space has not)."""
 
 ROW_MODULE = "archatlas.predictors.benchmark_row"
 
@@ -145,7 +145,11 @@ def _rows(
     task = store_of(contender.module, ROW_MODULE, type(data.table.space).__module__).task(
         f"{data.table.name}-{contender.family}", contender.family, contender.settings, *data.content
     )
-    status = "no costs" if contender.needs_costs and not data.has_costs else "done"
+    status = "done"
+    if contender.needs_costs and not data.has_costs:
+        status = "no costs"
+    elif contender.uses_proxies and data.proxies is None:
+        status = "no proxies"
     warm = False
     for count in labels:
         fits = []

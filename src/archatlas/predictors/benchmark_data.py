@@ -101,15 +101,27 @@ class BenchmarkData:
             return False
         return True
 
+    @cached_property
+    def proxies(self) -> pd.DataFrame | None:
+        """Zero-cost proxies, a row each: the mean over those of a network's rows that have one; None without any."""
+        if not self.table.proxies:
+            return None
+        values = self.table.rows[[*self.table.proxies]]
+        return values.groupby(self.networks).transform("mean")
+
     @property
     def content(self) -> tuple[object, ...]:
-        """All that a result depends on: what is learned and judged, architectures, networks, accuracies."""
+        """All that a result depends on: what is learned and judged, architectures, networks, accuracies, proxies."""
         networks = self.table.choices, self.networks
-        return (self.learned, self.judged, self.split, *networks, self.truth, self._accuracy(self.learned))
+        proxies = None if self.proxies is None else self.proxies.to_numpy(np.float64)
+        return (self.learned, self.judged, self.split, *networks, self.truth, self._accuracy(self.learned), proxies)
 
     def batch(self, rows: Rows) -> ArchitectureBatch:
         """A batch that has made nothing yet."""
-        return ArchitectureBatch(self.table.space, self.table.choices[rows], cost_table=self.cost_table)
+        proxies = None if self.proxies is None else self.proxies.iloc[rows]
+        return ArchitectureBatch(
+            self.table.space, self.table.choices[rows], cost_table=self.cost_table, proxies=proxies
+        )
 
     def evaluations(self, rows: Rows) -> Evaluations:
         """What is learned from: accuracies with the binomial standard error of the images that they were measured on.

@@ -7,12 +7,14 @@ from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParamete
 _FIT = {
     "constant": (0.0, 0.0),
     "gcn": (0.4, 0.003),
-    "gp": (0.05, 0.001),
+    "flow": (0.6, 0.014),
+    "gp": (0.1, 0.005),
     "lightgbm": (0.05, 0.0003),
     "macs": (0.0, 0.0),
     "params": (0.0, 0.0),
     "random_forest": (0.2, 0.001),
     "ridge": (0.01, 0.0),
+    "stack": (1.0, 0.02),
 }
 """CPU seconds of a fit by family: at no labels, and for each label."""
 

@@ -1,21 +1,27 @@
-"""The graph convolutional predictor: a small ensemble, fitted at once, that has to earn its place beside ridges."""
+"""Networks on graphs as predictors: a small ensemble, fitted at once, that has to earn its place beside ridges."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.encodings.node_classes import node_classes
+from archatlas.encodings.feature_scaling import FeatureScaling
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.stage_counts import node_kinds, stage_counts
 from archatlas.encodings.weisfeiler_lehman import Labels
-from archatlas.predictors.parameters import GCNSettings
+from archatlas.predictors.mixture import mixture_weights
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.ridge import LinearModel
-from archatlas.predictors.targets import Floats, TargetTransform, leave_out, noise_weights, residual_variance
+from archatlas.predictors.targets import ErrorSpread, Floats, TargetTransform, leave_out, noise_weights
 from archatlas.predictors.threads import single_thread
+
+if TYPE_CHECKING:
+    from archatlas.predictors.ensembles import Rows
+    from archatlas.predictors.parameters import GCNSettings
+    from archatlas.predictors.pretraining import Lesson
 
 _PREDICTED_AT_ONCE = 8192
 
@@ -25,61 +31,85 @@ class _Fitted:
     """All that a prediction needs.
 
     Attributes:
-        network: the GCN ensemble's parameters by name
+        network: the ensemble's parameters by name
+        scaling: of what the read-out is given beside the graph; None: nothing
         slots: nodes of a graph before padding is taken away
         kinds: node kinds that are counted, ``[t]``
         additive: per set of features one ridge per member
         mixture: float64 ``[additive + 2]``, intercept, weights of the additive models, weight of the GCN
         target: the scores' transform
-        residual_variance: squared score units
+        error: of out-of-fold outputs
     """
 
     network: State
+    scaling: FeatureScaling | None
     slots: int
     kinds: Labels
     additive: dict[str, tuple[LinearModel, ...]]
     mixture: Floats
     target: TargetTransform
-    residual_variance: float
+    error: ErrorSpread
 
 
 class GCNPredictor:
-    """Bidirectional GCNs on architecture graphs, with ridges on counts of node kinds and on one-hot choices.
+    """Networks on architecture graphs, with ridges on counts of node kinds and on one-hot choices.
 
     Every member of the ensemble is fitted without its share of the rows. The out-of-fold outputs so obtained give the
-    weights with which the GCN and the additive models enter the prediction (non-negative least squares, which also
-    brings the outputs of a rank loss back to the target's unit, and leaves out a GCN that has learned nothing), and the
-    error that remains. ``std^2 = spread of the members^2 + what out-of-fold errors have beyond it``.
+    weights with which the networks and the additive models enter the prediction (non-negative least squares, which also
+    brings the outputs of a rank loss back to the target's unit, and leaves out networks that have learned nothing), and
+    the error that remains (``ErrorSpread``).
+
+    With few labels the left-out rows are missed. Without ``leave_out`` the same is done to find the weights and the
+    error, and then all members are fitted once more, to all rows. The error found is that of single members on fewer
+    rows, so it is rather too large than too small.
     """
 
     def __init__(self, settings: GCNSettings, seed: int) -> None:
         self._settings = settings
         self._seed = seed
         self._fitted: _Fitted | None = None
+        self._held_out: Prediction | None = None
 
     @single_thread()
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
-        from archatlas.predictors.gcn_training import train_ensemble
+        from archatlas.predictors.pretraining import lesson_of
 
         settings, count = self._settings, len(batch)
         target = TargetTransform.fit(evaluations.score, settings.transform)
         values = target.forward(evaluations.score)
         left_out = leave_out(count, settings.ensemble, self._seed)
-        weights = noise_weights(evaluations)[:, None] * (left_out[:, None] != np.arange(settings.ensemble))
+        everywhere = np.repeat(noise_weights(evaluations)[:, None], settings.ensemble, axis=1)
+        weights = everywhere * (left_out[:, None] != np.arange(settings.ensemble))
+        names, costs = settings.read_out_features, settings.costs
+        scaling = FeatureScaling.find(batch, names, costs=costs) if names else None
+        lesson = lesson_of(batch, settings, self._seed) if settings.pretraining_epochs else None
         kinds = node_kinds(batch.graphs)
-        columns = self._columns(batch, kinds)
+        columns, rows = self._columns(batch, kinds), _rows(batch, scaling)
+        additive, network, parts = self._fit_parts(rows, columns, values, weights, lesson)
+        own = (np.arange(count), left_out)
+        mixture = mixture_weights([part[own] for part in parts], values, weights.sum(axis=1))
+        mixed = _mixed(mixture, parts)
+        error = ErrorSpread.fit(values, mixed[own], mixed.std(axis=1))
+        std = target.inverse_std(mixed[own], error.std(mixed.std(axis=1)))
+        self._held_out = Prediction(target.inverse(mixed[own]), std)
+        slots = batch.graphs.mask.shape[1]
+        self._fitted = _Fitted(network, scaling, slots, kinds, additive, mixture, target, error)
+        if not settings.leave_out:
+            additive, network, _ = self._fit_parts(rows, columns, values, everywhere, lesson)
+            self._fitted = replace(self._fitted, network=network, additive=additive)
+
+    def _fit_parts(
+        self, rows: Rows, columns: dict[str, Floats], values: Floats, weights: Floats, lesson: Lesson | None
+    ) -> tuple[dict[str, tuple[LinearModel, ...]], State, list[Floats]]:
+        """Additive models, networks, and the outputs ``[n, members]`` of each; members see where weights are not 0."""
+        from archatlas.predictors.gcn_training import train_ensemble
+
+        settings = self._settings
         additive = {name: _fit_members(of_name, values, weights) for name, of_name in columns.items()}
         parts = [_member_outputs(models, columns[name]) for name, models in additive.items()]
         offset = np.mean(parts, axis=0) if settings.additive == "residual" else np.zeros_like(weights)
-        network, outputs = train_ensemble(batch.graphs, values, weights, offset, settings, self._seed)
-        parts.append(outputs)
-        own = (np.arange(count), left_out)
-        mixture = _mixture([part[own] for part in parts], values, weights.sum(axis=1))
-        mixed = _mixed(mixture, parts)
-        spread = target.inverse_std(mixed.mean(axis=1), mixed.std(axis=1))
-        variance = residual_variance(evaluations.score, target.inverse(mixed[own]), spread)
-        slots = batch.graphs.mask.shape[1]
-        self._fitted = _Fitted(network, slots, kinds, additive, mixture, target, variance)
+        network, outputs = train_ensemble(rows, values, weights, offset, settings, self._seed, lesson)
+        return additive, network, [*parts, outputs]
 
     def _columns(self, batch: ArchitectureBatch, kinds: Labels) -> dict[str, Floats]:
         """What the additive models read."""
@@ -93,24 +123,29 @@ class GCNPredictor:
         return columns
 
     def predict(self, batch: ArchitectureBatch) -> Prediction:
-        from archatlas.predictors.gcn_training import ensemble_from_state, ensemble_outputs
+        from archatlas.predictors.ensembles import ensemble_from_state, ensemble_outputs
 
         if self._fitted is None:
             raise RuntimeError("predict was called before fit or load_state")
         fitted = self._fitted
-        network = ensemble_from_state(fitted.network, self._settings, fitted.slots)
+        network = ensemble_from_state(fitted.network, self._settings, batch.space.graph_features, fitted.slots)
         means, stds = [np.zeros(0)], [np.zeros(0)]
         for start in range(0, len(batch), _PREDICTED_AT_ONCE):
             rows = batch[start : start + _PREDICTED_AT_ONCE]
             columns = self._columns(rows, fitted.kinds)
             parts = [_member_outputs(models, columns[name]) for name, models in fitted.additive.items()]
-            parts.append(ensemble_outputs(network, node_classes(rows.graphs, self._settings.depth)))
+            parts.append(ensemble_outputs(network, _rows(rows, fitted.scaling), self._settings))
             mixed = _mixed(fitted.mixture, parts)
             value = mixed.mean(axis=1)
-            spread = fitted.target.inverse_std(value, mixed.std(axis=1))
             means.append(fitted.target.inverse(value))
-            stds.append(np.sqrt(spread**2 + fitted.residual_variance))
+            stds.append(fitted.target.inverse_std(value, fitted.error.std(mixed.std(axis=1))))
         return Prediction(np.concatenate(means), np.concatenate(stds))
+
+    def held_out(self) -> Prediction:
+        """Of the rows of the last fit, by the member that was fitted without each."""
+        if self._held_out is None:
+            raise RuntimeError("held_out was called before fit")
+        return self._held_out
 
     def state(self) -> State:
         if self._fitted is None:
@@ -123,15 +158,17 @@ class GCNPredictor:
         return (
             state
             | fitted.target.state()
+            | fitted.error.state()
+            | (fitted.scaling.state() if fitted.scaling else {})
             | {
                 "slots": np.array([fitted.slots]),
                 "kinds": fitted.kinds,
                 "mixture": fitted.mixture,
-                "residual_variance": np.array([fitted.residual_variance]),
             }
         )
 
     def load_state(self, state: State) -> None:
+        names = self._settings.read_out_features
         additive = {
             name: tuple(LinearModel.from_state(state, f"{name}_{member}") for member in range(self._settings.ensemble))
             for name in ("stage_counts", "one_hot")
@@ -139,13 +176,22 @@ class GCNPredictor:
         }
         self._fitted = _Fitted(
             network={name.removeprefix("network."): state[name] for name in state if name.startswith("network.")},
+            scaling=FeatureScaling.from_state(state, names) if names else None,
             slots=int(state["slots"][0]),
             kinds=np.asarray(state["kinds"], np.int64),
             additive=additive,
             mixture=np.asarray(state["mixture"], np.float64),
             target=TargetTransform.from_state(state),
-            residual_variance=float(state["residual_variance"][0]),
+            error=ErrorSpread.from_state(state),
         )
+
+
+def _rows(batch: ArchitectureBatch, scaling: FeatureScaling | None) -> Rows:
+    """What the networks read."""
+    from archatlas.predictors.ensembles import Rows
+
+    features = np.zeros((len(batch), 0), np.float32) if scaling is None else scaling.matrix(batch)
+    return Rows(batch.graphs, batch.space.graph_features, features)
 
 
 def _fit_members(columns: Floats, values: Floats, weights: Floats) -> tuple[LinearModel, ...]:
@@ -158,17 +204,6 @@ def _member_outputs(models: tuple[LinearModel, ...], columns: Floats) -> Floats:
     slopes = np.stack([model.coefficients / model.scale for model in models], axis=1)
     offsets = [model.offset - model.centre @ slope for model, slope in zip(models, slopes.T, strict=True)]
     return np.asarray(columns @ slopes + np.array(offsets), dtype=np.float64)
-
-
-def _mixture(parts: list[Floats], values: Floats, weights: Floats) -> Floats:
-    """Intercept and non-negative weights of the parts ``[n]`` by weighted least squares, ``[parts + 1]``."""
-    from scipy.optimize import nnls
-
-    root = np.sqrt(weights)
-    ones = np.ones_like(values)
-    columns = np.stack([ones, -ones, *parts], axis=1)
-    solution, _ = nnls(columns * root[:, None], values * root)
-    return np.concatenate([[solution[0] - solution[1]], solution[2:]])
 
 
 def _mixed(mixture: Floats, parts: list[Floats]) -> Floats:

@@ -109,12 +109,10 @@ class DirectedConvolution(nn.Module):
         return (torch.relu(here[0] + self.bias[0]) + torch.relu(here[1] + self.bias[1])) / 2
 
 
-class GCNEnsemble(nn.Module):
-    """``members`` GCNs: graphs to one number each.
+class Convolutions(nn.Module):
+    """``members`` stacks of convolutions: graphs to states of their nodes' classes.
 
-    The read-out is linear and starts at zero, and a graph's number is the mean of its nodes' numbers, or their sum
-    (divided by ``slots``, to keep it of order one). So what a member says is a sum of contributions of operations,
-    each coloured by its surroundings, and an untrained member says nothing.
+    Graphs are pooled by the mean of their nodes, or by their sum (divided by ``slots``, to keep it of order one).
     """
 
     def __init__(
@@ -137,19 +135,24 @@ class GCNEnsemble(nn.Module):
         self.layers = nn.ModuleList(
             DirectedConvolution(members, inputs if layer == 0 else width, width, generator) for layer in range(depth)
         )
-        self.read_out = nn.Parameter(torch.zeros(members, width))
-        self.bias = nn.Parameter(torch.zeros(members))
 
-    def forward(self, graphs: GraphTensors) -> Tensor:
-        """Numbers ``[n, members]``."""
+    def states(self, graphs: GraphTensors) -> Tensor:
+        """States of the classes of the last round, ``[u, members, width]``."""
         hidden = graphs.features
         for layer, along, against in zip(self.layers, graphs.along, graphs.against, strict=True):
             hidden = self._drop(layer(hidden, along, against))
-        said = torch.einsum("uew,ew->ue", hidden, self.read_out)
-        total = graphs.members @ said
+        return hidden
+
+    def pooled(self, states: Tensor, graphs: GraphTensors) -> Tensor:
+        """Graphs ``[n, ...]`` from classes ``[u, ...]``."""
+        total = graphs.members @ states
         if self.pooling == "mean":
-            return total / graphs.sizes[:, None] + self.bias
-        return total / self.slots + self.bias
+            return total / graphs.sizes.view(-1, *[1] * (total.ndim - 1))
+        return total / self.slots
+
+    def embed(self, graphs: GraphTensors) -> Tensor:
+        """Embeddings of graphs, ``[n, members, width]``."""
+        return self.pooled(self.states(graphs), graphs)
 
     def _drop(self, hidden: Tensor) -> Tensor:
         """Dropout, drawn from the ensemble's own generator; nodes of one class share the draw."""
@@ -157,3 +160,34 @@ class GCNEnsemble(nn.Module):
             return hidden
         kept = torch.rand(hidden.shape, generator=self.generator) >= self.dropout
         return hidden * kept / (1 - self.dropout)
+
+
+class GCNEnsemble(Convolutions):
+    """``members`` GCNs: graphs to one number each.
+
+    The read-out is linear and starts at zero, and a graph's number is that of its nodes, pooled. So what a member says
+    is a sum of contributions of operations, each coloured by its surroundings, and an untrained member says nothing.
+    """
+
+    def __init__(
+        self,
+        members: int,
+        inputs: int,
+        width: int,
+        depth: int,
+        *,
+        dropout: float,
+        pooling: Literal["sum", "mean"],
+        slots: int,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__(
+            members, inputs, width, depth, dropout=dropout, pooling=pooling, slots=slots, generator=generator
+        )
+        self.read_out = nn.Parameter(torch.zeros(members, width))
+        self.bias = nn.Parameter(torch.zeros(members))
+
+    def forward(self, graphs: GraphTensors, features: Tensor | None = None) -> Tensor:
+        """Numbers ``[n, members]``; ``features`` are what other read-outs read beside the graphs."""
+        said = torch.einsum("uew,ew->ue", self.states(graphs), self.read_out)
+        return self.pooled(said, graphs) + self.bias

@@ -10,18 +10,19 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.stage_counts import node_kinds, stage_counts
 from archatlas.encodings.weisfeiler_lehman import Labels
-from archatlas.predictors.parameters import LightGBMSettings
 from archatlas.predictors.protocol import Evaluations, Prediction, State
-from archatlas.predictors.targets import Floats, TargetTransform, leave_out, noise_weights, residual_variance
+from archatlas.predictors.targets import ErrorSpread, Floats, TargetTransform, leave_out, noise_weights
 
 if TYPE_CHECKING:
     import lightgbm
+
+    from archatlas.predictors.parameters import LightGBMSettings
 
 
 class LightGBMPredictor:
     """An ensemble of boosted trees; each member is fitted without its share of the rows, which measures the error.
 
-    ``std^2 = spread of the members^2 + what out-of-fold errors have beyond it``.
+    The standard deviation is that of ``ErrorSpread``.
     """
 
     def __init__(self, settings: LightGBMSettings, seed: int) -> None:
@@ -30,7 +31,7 @@ class LightGBMPredictor:
         self._kinds: Labels = np.zeros(0, dtype=np.int64)
         self._members: list[lightgbm.Booster] = []
         self._target: TargetTransform | None = None
-        self._residual_variance = 0.0
+        self._error: ErrorSpread | None = None
 
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
         self._kinds = node_kinds(batch.graphs)
@@ -43,9 +44,8 @@ class LightGBMPredictor:
             for member in range(self._settings.ensemble)
         ]
         outputs = self._outputs(columns)
-        out_of_fold = self._target.inverse(outputs[np.arange(len(batch)), left_out])
-        spread = self._target.inverse_std(outputs.mean(axis=1), outputs.std(axis=1))
-        self._residual_variance = residual_variance(evaluations.score, out_of_fold, spread)
+        out_of_fold = outputs[np.arange(len(batch)), left_out]
+        self._error = ErrorSpread.fit(target, out_of_fold, outputs.std(axis=1))
 
     def _boost(self, columns: Floats, target: Floats, weights: Floats, member: int) -> lightgbm.Booster:
         import lightgbm
@@ -69,12 +69,12 @@ class LightGBMPredictor:
         return lightgbm.train(options, data, settings.trees)
 
     def predict(self, batch: ArchitectureBatch) -> Prediction:
-        if self._target is None:
+        if self._target is None or self._error is None:
             raise RuntimeError("predict was called before fit or load_state")
         outputs = self._outputs(self._columns(batch))
         value = outputs.mean(axis=1)
-        spread = self._target.inverse_std(value, outputs.std(axis=1))
-        return Prediction(self._target.inverse(value), np.sqrt(spread**2 + self._residual_variance))
+        std = self._target.inverse_std(value, self._error.std(outputs.std(axis=1)))
+        return Prediction(self._target.inverse(value), std)
 
     def _columns(self, batch: ArchitectureBatch) -> Floats:
         return np.hstack([one_hot(batch.choices, batch.space.num_choices), stage_counts(batch.graphs, self._kinds)])
@@ -83,14 +83,13 @@ class LightGBMPredictor:
         return np.stack([np.asarray(member.predict(columns, num_threads=1)) for member in self._members], axis=1)
 
     def state(self) -> State:
-        if self._target is None:
+        if self._target is None or self._error is None:
             raise RuntimeError("state was called before fit or load_state")
         models = {
             f"member_{index}": np.frombuffer(member.model_to_string().encode(), dtype=np.uint8).copy()
             for index, member in enumerate(self._members)
         }
-        variance = np.array([self._residual_variance])
-        return {"kinds": self._kinds, "residual_variance": variance, **models, **self._target.state()}
+        return {"kinds": self._kinds, **models, **self._error.state(), **self._target.state()}
 
     def load_state(self, state: State) -> None:
         import lightgbm
@@ -101,4 +100,4 @@ class LightGBMPredictor:
             for index in range(self._settings.ensemble)
         ]
         self._target = TargetTransform.from_state(state)
-        self._residual_variance = float(state["residual_variance"][0])
+        self._error = ErrorSpread.from_state(state)

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Family = Literal["constant", "gcn", "gp", "lightgbm", "macs", "params", "random_forest", "ridge"]
+Family = Literal[
+    "constant", "flow", "gcn", "gp", "lightgbm", "macs", "multi_fidelity", "params", "random_forest", "ridge", "stack",
+]  # fmt: skip
 TargetTransformName = Literal["raw", "quantile"]
+ReadOutGroup = Literal[
+    "one_hot", "nodes", "kinds", "edges", "wl", "depths", "degrees", "path_words", "path_totals",
+    "most", "fewest", "mean", "soft", "within", "apart", "log_costs",
+]  # fmt: skip
 
 _TRANSFORM = "what is learned: the standardised score (raw), or the normal quantile of its rank (quantile)"
 
@@ -57,11 +63,20 @@ class RandomForestSettings(_Settings):
 
 
 class GaussianProcessSettings(_Settings):
-    """A Gaussian process on Weisfeiler-Lehman label histograms."""
+    """A few Gaussian processes on groups of features, each with a length-scale per column."""
 
-    rounds: int = Field(default=1, ge=0, le=5, description="rounds of Weisfeiler-Lehman relabelling")
-    components: int = Field(
-        default=48, ge=1, le=512, description="principal components of the histograms that are kept"
+    ensemble: int = Field(
+        default=8, ge=2, le=64, description="members, whose kernels are found from different rows and columns"
+    )
+    spread: float = Field(
+        default=3.0, gt=0, le=10, description="how far the weights of a group's columns may differ (standard deviation)"
+    )
+    column_share: float = Field(default=0.7, gt=0, le=1, description="share of the columns that a member sees")
+    steps: int = Field(default=30, ge=1, le=1000, description="steps of the search for a kernel")
+    rows: int = Field(default=2000, ge=10, le=20_000, description="architectures that are learned, at most")
+    costs: bool = Field(default=True, description="whether log params and log MACs are features")
+    proxies: bool = Field(
+        default=False, description="whether zero-cost proxies are features, where the space comes with a table of them"
     )
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 
@@ -91,6 +106,90 @@ class GCNSettings(_Settings):
         description="of the additive models: counts of node kinds, a column per (position, choice), or a ridge on each",
     )
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
+    encoder: Literal["convolution", "flow", "geometric"] = Field(
+        default="convolution",
+        description="bidirectional convolutions on classes of nodes, a flow of states from end to end, or the "
+        "convolutions of PyTorch Geometric on nodes",
+    )
+    hidden: int = Field(
+        default=48, ge=1, le=512, description="width of the read-out; convolutions without features have a linear one"
+    )
+    read_out_features: tuple[ReadOutGroup, ...] = Field(
+        default=(), description="groups of features that join the graph at the read-out"
+    )
+    costs: bool = Field(default=False, description="whether log_costs may be among the features, or be learned first")
+    redraw: bool = Field(default=False, description="batches are drawn anew for each epoch")
+    leave_out: bool = Field(
+        default=True,
+        description="predict with the members that leave rows out; if not, those give weights and errors alone, and "
+        "an ensemble fitted to all rows predicts",
+    )
+    pretraining_epochs: int = Field(
+        default=0, ge=0, le=5000, description="passes over unlabelled networks, from which the encoder learns first"
+    )
+
+
+_FLOW_GROUPS: tuple[ReadOutGroup, ...] = (
+    "one_hot", "degrees", "path_totals", "most", "fewest", "mean", "soft", "within", "apart", "log_costs",
+)  # fmt: skip
+
+
+class FlowSettings(GCNSettings):
+    """An ensemble of networks that send a state through the graph, with features at the read-out."""
+
+    encoder: Literal["convolution", "flow", "geometric"] = Field(default="flow", description="as of gcn")
+    width: int = Field(default=48, ge=1, le=512, description="channels of a state")
+    weight_decay: float = Field(default=1.0, ge=0, le=100, description="decoupled weight decay (AdamW)")
+    learning_rate: float = Field(default=0.01, gt=0, le=1, description="peak of the one-cycle schedule")
+    batch_size: int = Field(default=256, ge=8, description="architectures per step; fewer architectures are one step")
+    ensemble: int = Field(default=8, ge=3, le=32, description="members; each leaves out its share of the architectures")
+    loss: Literal["mse", "hinge", "listwise"] = Field(
+        default="hinge", description="squared error, pairwise hinge, or the likelihood of the order (ListMLE)"
+    )
+    additive: Literal["none", "beside", "residual"] = Field(default="none", description="as of gcn")
+    read_out_features: tuple[ReadOutGroup, ...] = Field(
+        default=_FLOW_GROUPS,
+        description="groups of features that join the graph at the read-out",
+    )
+    costs: bool = Field(default=True, description="whether log_costs may be among the features, or be learned first")
+    redraw: bool = Field(default=True, description="batches are drawn anew for each epoch")
+
+
+class StackSettings(_Settings):
+    """Several families as one, by weights found out of fold. A member's settings; null: not a member."""
+
+    gp: GaussianProcessSettings | None = Field(default=GaussianProcessSettings(), description="Gaussian processes")
+    flow: FlowSettings | None = Field(default=FlowSettings(), description="flow networks")
+    gcn: GCNSettings | None = Field(default=None, description="graph convolutional networks with ridges")
+    ridge: RidgeSettings | None = Field(default=RidgeSettings(), description="a ridge")
+    lightgbm: LightGBMSettings | None = Field(default=None, description="gradient-boosted trees")
+    folds: int = Field(default=5, ge=2, le=20, description="folds of members whose own fit leaves nothing out")
+    transform: TargetTransformName = Field(
+        default="quantile", description="the scale on which predictions are added: quantiles of ranks, or raw scores"
+    )
+
+    @model_validator(mode="after")
+    def _someone(self) -> StackSettings:
+        if not self.members:
+            raise ValueError("a stack needs a member: give one of its families settings")
+        return self
+
+    @property
+    def members(self) -> dict[str, dict[str, Any]]:
+        """Settings of the members by family."""
+        asked = {name: getattr(self, name) for name in ("gp", "flow", "gcn", "ridge", "lightgbm")}
+        return {name: settings.model_dump() for name, settings in asked.items() if settings is not None}
+
+
+class MultiFidelitySettings(_Settings):
+    """Scores of a super-network with few true accuracies beside them."""
+
+    cheap: Literal["gcn", "gp", "ridge"] = Field(
+        default="gcn", description="the family that predicts the scores of the super-network, with its defaults"
+    )
+    gp: GaussianProcessSettings = Field(
+        default=GaussianProcessSettings(), description="Gaussian processes for what the truth has beyond that"
+    )
 
 
 class PredictorParameters(BaseModel):
@@ -103,10 +202,12 @@ class PredictorParameters(BaseModel):
     )
     name: Family = Field(default="gcn", description="the family that fit_predictor fits on all evaluations")
     folds: int = Field(default=5, ge=2, le=20, description="folds of networks in the comparison of predictors")
+    flow: FlowSettings = Field(default=FlowSettings(), description="settings of flow")
     gcn: GCNSettings = Field(default=GCNSettings(), description="settings of gcn")
     gp: GaussianProcessSettings = Field(default=GaussianProcessSettings(), description="settings of gp")
     lightgbm: LightGBMSettings = Field(default=LightGBMSettings(), description="settings of lightgbm")
     ridge: RidgeSettings = Field(default=RidgeSettings(), description="settings of ridge")
+    stack: StackSettings = Field(default=StackSettings(), description="settings of stack, with its members'")
 
 
 class TuningParameters(BaseModel):

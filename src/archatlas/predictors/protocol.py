@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,12 @@ from archatlas.encodings.batch import ArchitectureBatch
 
 State = dict[str, NDArray[np.generic]]
 """A fitted predictor as named arrays: what safetensors can hold and a later version can read."""
+
+
+def part_of_state(state: State, name: str) -> State:
+    """What a state holds for its part ``name``: arrays named ``<name>/<key>``, by key."""
+    prefix = f"{name}/"
+    return {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
 
 
 @dataclass(frozen=True)
@@ -38,6 +44,14 @@ class Prediction:
 
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
+
+
+@runtime_checkable
+class HeldOut(Protocol):
+    """A predictor whose fit leaves rows out anyway, and so can say what it would have predicted for them."""
+
+    def held_out(self) -> Prediction:
+        """Of the rows of the last fit, in their order; RuntimeError before ``fit``, and after ``load_state`` alone."""
 
 
 class Predictor(Protocol):

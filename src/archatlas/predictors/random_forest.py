@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,12 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.stage_counts import node_kinds, stage_counts
 from archatlas.encodings.weisfeiler_lehman import Labels
-from archatlas.predictors.parameters import RandomForestSettings
 from archatlas.predictors.protocol import Evaluations, Prediction, State
-from archatlas.predictors.targets import Floats, TargetTransform, noise_weights, residual_variance
+from archatlas.predictors.targets import ErrorSpread, Floats, TargetTransform, noise_weights
 from archatlas.predictors.threads import single_thread
+
+if TYPE_CHECKING:
+    from archatlas.predictors.parameters import RandomForestSettings
 
 Integers = NDArray[np.int64]
 _LEAF = -1
@@ -23,8 +25,8 @@ _LEAF = -1
 class RandomForestPredictor:
     """scikit-learn's forest, kept and walked as arrays, so that a later version reads it.
 
-    ``std^2 = spread of the trees^2 + what out-of-bag errors have beyond it``. The state holds the nodes of all trees
-    one after the other: ``feature`` (-1 in a leaf), ``threshold``, ``left`` and ``right`` (numbers of nodes) and
+    The standard deviation is that of ``ErrorSpread`` for out-of-bag errors. The state holds the nodes of all trees one
+    after the other: ``feature`` (-1 in a leaf), ``threshold``, ``left`` and ``right`` (numbers of nodes) and
     ``value``; and ``roots [trees]``.
     """
 
@@ -56,9 +58,8 @@ class RandomForestPredictor:
         out = (drawn == 0).T
         known = out.any(axis=1)
         out_of_bag = (outputs * out).sum(axis=1)[known] / out.sum(axis=1)[known]
-        spread = transform.inverse_std(outputs.mean(axis=1), outputs.std(axis=1))[known]
-        variance = residual_variance(evaluations.score[known], transform.inverse(out_of_bag), spread)
-        self._state = {**state, "residual_variance": np.array([variance])}
+        error = ErrorSpread.fit(target[known], out_of_bag, outputs[known].std(axis=1))
+        self._state = {**state, **error.state()}
 
     @single_thread()
     def predict(self, batch: ArchitectureBatch) -> Prediction:
@@ -67,8 +68,8 @@ class RandomForestPredictor:
         transform = TargetTransform.from_state(self._state)
         outputs = _outputs(self._state, _columns(batch, self._state["kinds"]))
         value = outputs.mean(axis=1)
-        spread = transform.inverse_std(value, outputs.std(axis=1))
-        return Prediction(transform.inverse(value), np.sqrt(spread**2 + float(self._state["residual_variance"][0])))
+        error = ErrorSpread.from_state(self._state)
+        return Prediction(transform.inverse(value), transform.inverse_std(value, error.std(outputs.std(axis=1))))
 
     def state(self) -> State:
         if self._state is None:

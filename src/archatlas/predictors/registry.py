@@ -13,23 +13,29 @@ from archatlas.errors import ArchatlasError, nearest
 from archatlas.predictors.parameters import (
     ConstantSettings,
     CostSettings,
+    FlowSettings,
     GaussianProcessSettings,
     GCNSettings,
     LightGBMSettings,
+    MultiFidelitySettings,
     RandomForestSettings,
     RidgeSettings,
+    StackSettings,
 )
 from archatlas.predictors.protocol import Predictor, State
 
 _FAMILIES: dict[str, tuple[str, type[BaseModel]]] = {
     "constant": ("archatlas.predictors.simple:ConstantPredictor", ConstantSettings),
+    "flow": ("archatlas.predictors.gcn:GCNPredictor", FlowSettings),
     "gcn": ("archatlas.predictors.gcn:GCNPredictor", GCNSettings),
     "gp": ("archatlas.predictors.gaussian_process:GaussianProcessPredictor", GaussianProcessSettings),
     "lightgbm": ("archatlas.predictors.gradient_boosting:LightGBMPredictor", LightGBMSettings),
     "macs": ("archatlas.predictors.simple:MacsPredictor", CostSettings),
+    "multi_fidelity": ("archatlas.predictors.multi_fidelity:MultiFidelityPredictor", MultiFidelitySettings),
     "params": ("archatlas.predictors.simple:ParamsPredictor", CostSettings),
     "random_forest": ("archatlas.predictors.random_forest:RandomForestPredictor", RandomForestSettings),
     "ridge": ("archatlas.predictors.ridge:RidgePredictor", RidgeSettings),
+    "stack": ("archatlas.predictors.stack:StackPredictor", StackSettings),
 }
 """Family to class, imported when it is made, and model of its settings. A new predictor is a file and a line here."""
 

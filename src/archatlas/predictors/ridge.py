@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +12,12 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.stage_counts import node_kinds, stage_counts
 from archatlas.encodings.weisfeiler_lehman import Labels
-from archatlas.predictors.parameters import RidgeSettings
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import Floats, TargetTransform, noise_weights
 from archatlas.predictors.threads import single_thread
+
+if TYPE_CHECKING:
+    from archatlas.predictors.parameters import RidgeSettings
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.parameters import ConstantSettings, CostSettings
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import Floats
+
+if TYPE_CHECKING:
+    from archatlas.predictors.parameters import ConstantSettings, CostSettings
 
 
 class _LinePredictor(ABC):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from archatlas.predictors.parameters import TargetTransformName
 from archatlas.predictors.protocol import Evaluations, State
+
+if TYPE_CHECKING:
+    from archatlas.predictors.parameters import TargetTransformName
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +49,10 @@ class TargetTransform:
 
     def inverse(self, value: Floats) -> Floats:
         return self._map(value, self.values, self.scores, self.slope)
+
+    def forward_std(self, score: Floats, std: Floats) -> Floats:
+        """Standard deviations on the scale of the target: half the width of the image of ``score -+ std``."""
+        return (self.forward(score + std) - self.forward(score - std)) / 2
 
     def inverse_std(self, value: Floats, std: Floats) -> Floats:
         """Standard deviations in score units: half the width of the image of ``value -+ std``."""
@@ -87,6 +94,50 @@ def leave_out(count: int, members: int, seed: int) -> NDArray[np.int64]:
     return np.random.default_rng(seed).permutation(count) % members
 
 
-def residual_variance(score: Floats, predicted: Floats, spread: Floats) -> float:
-    """What errors out of fold have beyond the spread of the ensemble: ``max(mean e^2 - mean s^2, 0)``."""
-    return max(float(np.mean((score - predicted) ** 2) - np.mean(spread**2)), 0.0)
+_COVERED = {0.8: 1.2815515655446004, 0.95: 1.959963984540054}
+"""Central normal intervals, and how many standard deviations they reach to both sides."""
+_WIDTH_BOUNDS = (0.5, 3.0)
+
+
+@dataclass(frozen=True)
+class ErrorSpread:
+    """From how far an ensemble's members lie apart to a standard deviation: ``width * sqrt(spread^2 + left)``.
+
+    Attributes:
+        left: variance that errors out of fold have beyond the spread of the members
+        width: see :func:`interval_width`
+    """
+
+    left: float
+    width: float
+
+    @classmethod
+    def fit(cls, values: Floats, predicted: Floats, spread: Floats) -> ErrorSpread:
+        """``values`` against predictions out of fold, with the members' standard deviation ``spread``; all ``[n]``."""
+        errors = np.abs(values - predicted)
+        left = max(float(np.mean(errors**2) - np.mean(spread**2)), 0.0)
+        return cls(left, interval_width(errors / np.maximum(np.sqrt(spread**2 + left), 1e-12)))
+
+    def std(self, spread: Floats) -> Floats:
+        """Standard deviations ``[n]``, on the scale of the values."""
+        return np.asarray(self.width * np.sqrt(spread**2 + self.left), dtype=np.float64)
+
+    def state(self) -> State:
+        return {"error.left_and_width": np.array([self.left, self.width])}
+
+    @classmethod
+    def from_state(cls, state: State) -> ErrorSpread:
+        left, width = (float(value) for value in state["error.left_and_width"])
+        return cls(left, width)
+
+
+def interval_width(errors: Floats) -> float:
+    """The factor by which standard deviations become honest, of errors ``[n]`` divided by them, without sign.
+
+    The mean over 80% and 95% intervals of how much wider they must be: errors have longer tails than the normal
+    distribution, so that their standard deviation would make the narrower interval too wide. Quantiles are those of
+    split conformal prediction, ``(1 + 1/n) q`` (Lei et al., JASA 2018, section 2.2).
+    """
+    levels = np.minimum(np.array(list(_COVERED)) * (1 + 1 / len(errors)), 1)
+    needed = np.quantile(errors, levels) / np.array(list(_COVERED.values()))
+    return float(np.clip(needed.mean(), *_WIDTH_BOUNDS))

@@ -36,7 +36,7 @@ _SPACES: dict[str, dict[str, tuple[Any, ...] | list[Any]]] = {
         "min_leaf": (3, 40, True),
         "transform": _TRANSFORMS,
     },
-    "gp": {"rounds": (0, 3, False), "components": [16, 48, 128], "transform": _TRANSFORMS},
+    "gp": {"spread": [0.5, 1.0, 3.0], "costs": [True, False], "transform": _TRANSFORMS},
 }
 
 

@@ -1,0 +1,116 @@
+"""Many noisy scores of a super-network and few true accuracies, in one prediction."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.gaussian_process import GaussianProcessPredictor
+from archatlas.predictors.protocol import Evaluations, Prediction, Predictor, State, part_of_state
+from archatlas.predictors.registry import make_predictor
+from archatlas.predictors.targets import Floats, TargetTransform
+
+if TYPE_CHECKING:
+    from archatlas.predictors.parameters import MultiFidelitySettings
+
+CHEAP = "supernet"
+"""The source of scores that are many and biased; every other source counts as the truth."""
+
+
+class MultiFidelityPredictor:
+    """A predictor of cheap scores, and what the truth has beyond it.
+
+    ``truth(x) = a + b cheap(x) + d(x)``, all on the scale of the target: the autoregression of Kennedy and O'Hagan
+    (Biometrika 87(1), 2000, equation 1) with the prediction of a family of choice in the place of a process for the
+    cheap scores. ``a`` and ``b >= 0`` are found by least squares; ``d`` is the Gaussian process of
+    ``gaussian_process.py``, which reads the predicted cheap score beside its own features, as the relation need not be
+    linear (Perdikaris et al., Proc. R. Soc. A 473, 2017). Predictions are in the unit of the truth. Fitted to cheap
+    scores alone it is their predictor, fitted to true ones alone a Gaussian process.
+    """
+
+    def __init__(self, settings: MultiFidelitySettings, seed: int) -> None:
+        self._settings = settings
+        self._seed = seed
+        self._cheap: Predictor | None = None
+        self._beyond: GaussianProcessPredictor | None = None
+        self._scale = self._target = TargetTransform(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 1.0)
+        self._line = np.zeros(2)
+
+    def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        transform = self._settings.gp.transform
+        cheap = evaluations.source == CHEAP
+        self._cheap = self._new_cheap() if cheap.any() else None
+        self._beyond = None if cheap.all() else self._new_beyond()
+        if self._cheap is not None:
+            self._cheap.fit(batch[cheap], evaluations[cheap])
+        if self._beyond is None:
+            return
+        known, truth = batch[~cheap], evaluations[~cheap]
+        said = self._said(known)
+        self._scale = TargetTransform.fit(said, transform)
+        self._target = TargetTransform.fit(truth.score, transform)
+        level, values = self._scale.forward(said), self._target.forward(truth.score)
+        slope = max(float((level - level.mean()) @ values) / max(float(level.var()) * len(level), 1e-12), 0.0)
+        self._line = np.array([values.mean() - slope * level.mean(), slope])
+        left = Evaluations(
+            values - self._on_line(level), self._target.forward_std(truth.score, truth.noise), truth.source
+        )
+        self._beyond.fit(self._informed(known, level), left)
+
+    def predict(self, batch: ArchitectureBatch) -> Prediction:
+        if self._beyond is None:
+            if self._cheap is None:
+                raise RuntimeError("predict was called before fit or load_state")
+            return self._cheap.predict(batch)
+        level = self._scale.forward(self._said(batch))
+        beyond = self._beyond.predict(self._informed(batch, level))
+        value = self._on_line(level) + beyond.mean
+        return Prediction(self._target.inverse(value), self._target.inverse_std(value, beyond.std))
+
+    def _new_cheap(self) -> Predictor:
+        return make_predictor(self._settings.cheap, None, self._seed)
+
+    def _new_beyond(self) -> GaussianProcessPredictor:
+        asked = self._settings.gp
+        informed = asked.proxies or self._cheap is not None
+        return GaussianProcessPredictor(asked.model_copy(update={"proxies": informed, "transform": "raw"}), self._seed)
+
+    def _said(self, batch: ArchitectureBatch) -> Floats:
+        """Predicted cheap scores, ``[n]``; zeros where there are none."""
+        return np.zeros(len(batch)) if self._cheap is None else self._cheap.predict(batch).mean
+
+    def _on_line(self, level: Floats) -> Floats:
+        return np.asarray(self._line[0] + self._line[1] * level, dtype=np.float64)
+
+    def _informed(self, batch: ArchitectureBatch, level: Floats) -> ArchitectureBatch:
+        """The batch with what was said of it as a proxy."""
+        if self._cheap is None:
+            return batch
+        proxies = pd.DataFrame({"cheap": level})
+        if self._settings.gp.proxies and batch.proxies is not None:
+            proxies = pd.concat([batch.proxies.reset_index(drop=True), proxies], axis=1)
+        return batch.with_proxies(proxies)
+
+    def state(self) -> State:
+        if self._cheap is None and self._beyond is None:
+            raise RuntimeError("state was called before fit or load_state")
+        state: State = {"line": self._line}
+        parts = {"cheap": self._cheap, "beyond": self._beyond, "scale": self._scale, "target": self._target}
+        for name, part in parts.items():
+            if part is not None:
+                state |= {f"{name}/{key}": value for key, value in part.state().items()}
+        return state
+
+    def load_state(self, state: State) -> None:
+        cheap, beyond, scale, target = (part_of_state(state, name) for name in ("cheap", "beyond", "scale", "target"))
+        self._line = np.asarray(state["line"], np.float64)
+        self._scale, self._target = TargetTransform.from_state(scale), TargetTransform.from_state(target)
+        self._cheap = self._new_cheap() if cheap else None
+        self._beyond = self._new_beyond() if beyond else None
+        if self._cheap is not None:
+            self._cheap.load_state(cheap)
+        if self._beyond is not None:
+            self._beyond.load_state(beyond)
