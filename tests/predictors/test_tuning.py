@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import optuna
@@ -11,12 +12,14 @@ import pytest
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors import tuning as tuning_module
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
+from archatlas.predictors.registry import make_predictor
 from archatlas.predictors.scores import NetworkScores, network_scores
 from archatlas.predictors.tuning import choose, tune
-from archatlas.predictors.tuning_space import contender_of, defaults
+from archatlas.predictors.tuning_space import contender_of, defaults, suggest
 from archatlas.predictors.tuning_trials import describe_trial, read_trial
 from archatlas.storage.work_store import WorkStore
 
+FAMILIES = get_args(get_args(TuningParameters.model_fields["families"].annotation)[0])
 TUNING = TuningParameters(trials=12, families=("ridge", "lightgbm"), inner_folds=2)
 
 
@@ -129,3 +132,17 @@ def test_defaults_are_what_is_configured() -> None:
     assert list(asked) == ["gcn", "gcn_alone", "ridge", "ridge_stage_counts"]
     assert contender_of(asked["gcn"], parameters) == ("gcn", parameters.gcn.model_dump())
     assert contender_of(asked["gcn_alone"], parameters)[1]["additive"] == "none"
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_a_study_may_suggest_can_be_made(family: str) -> None:
+    parameters = PredictorParameters()
+    study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
+    for asked in defaults(parameters, (family,)).values():
+        make_predictor(*contender_of(asked, parameters), seed=0)
+    for _ in range(20):
+        trial = study.ask()
+        chosen, settings = contender_of(suggest(trial, (family,)), parameters)
+        assert chosen == family
+        make_predictor(chosen, settings, seed=0)
+        study.tell(trial, 0.0)

@@ -55,9 +55,9 @@ def pairings(scores: NetworkScores, half: int) -> list[Pairing]:
 
 
 def compared(parameters: PredictorParameters) -> dict[str, Contender]:
-    """The predictors of the comparison, by the name that they have in its table."""
+    """The predictors of the comparison by name, the configured family among them."""
     ridge = parameters.ridge.model_dump()
-    return {
+    contenders: dict[str, Contender] = {
         "gcn": ("gcn", parameters.gcn.model_dump()),
         "ridge": ("ridge", {**ridge, "features": "one_hot"}),
         "ridge_stage_counts": ("ridge", {**ridge, "features": "stage_counts"}),
@@ -67,6 +67,9 @@ def compared(parameters: PredictorParameters) -> dict[str, Contender]:
         "params": ("params", {}),
         "constant": ("constant", {}),
     }
+    if parameters.name not in contenders:
+        contenders[parameters.name] = default_contender(parameters)
+    return contenders
 
 
 def default_contender(parameters: PredictorParameters) -> Contender:

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 CHEAP = "supernet"
 """The source of scores that are many and biased; every other source counts as the truth."""
+_SLOPES = (0.0, 0.5, 1.0)
+"""Parts of the slope of least squares that are tried."""
 
 
 class MultiFidelityPredictor:
@@ -25,10 +27,11 @@ class MultiFidelityPredictor:
 
     ``truth(x) = a + b cheap(x) + d(x)``, all on the scale of the target: the autoregression of Kennedy and O'Hagan
     (Biometrika 87(1), 2000, equation 1) with the prediction of a family of choice in the place of a process for the
-    cheap scores. ``a`` and ``b >= 0`` are found by least squares; ``d`` is the Gaussian process of
-    ``gaussian_process.py``, which reads the predicted cheap score beside its own features, as the relation need not be
-    linear (Perdikaris et al., Proc. R. Soc. A 473, 2017). Predictions are in the unit of the truth. Fitted to cheap
-    scores alone it is their predictor, fitted to true ones alone a Gaussian process.
+    cheap scores. ``d`` is the Gaussian process of ``gaussian_process.py``, which reads the predicted cheap score beside
+    its own features, as the relation need not be linear (Perdikaris et al., Proc. R. Soc. A 473, 2017). ``b`` is
+    nothing, half or all of the slope of least squares (never below zero), whichever leaves the smallest errors out of
+    fold: a slope found from few labels takes more than its part. Predictions are in the unit of the truth. Fitted to
+    cheap scores alone it is their predictor, fitted to true ones alone a Gaussian process.
     """
 
     def __init__(self, settings: MultiFidelitySettings, seed: int) -> None:
@@ -43,22 +46,27 @@ class MultiFidelityPredictor:
         transform = self._settings.gp.transform
         cheap = evaluations.source == CHEAP
         self._cheap = self._new_cheap() if cheap.any() else None
-        self._beyond = None if cheap.all() else self._new_beyond()
+        self._beyond = None
         if self._cheap is not None:
             self._cheap.fit(batch[cheap], evaluations[cheap])
-        if self._beyond is None:
+        if cheap.all():
             return
         known, truth = batch[~cheap], evaluations[~cheap]
         said = self._said(known)
         self._scale = TargetTransform.fit(said, transform)
         self._target = TargetTransform.fit(truth.score, transform)
         level, values = self._scale.forward(said), self._target.forward(truth.score)
+        noise = self._target.forward_std(truth.score, truth.noise)
         slope = max(float((level - level.mean()) @ values) / max(float(level.var()) * len(level), 1e-12), 0.0)
-        self._line = np.array([values.mean() - slope * level.mean(), slope])
-        left = Evaluations(
-            values - self._on_line(level), self._target.forward_std(truth.score, truth.noise), truth.source
-        )
-        self._beyond.fit(self._informed(known, level), left)
+        least = np.inf
+        for part in _SLOPES if slope else (0.0,):
+            line = np.array([values.mean() - part * slope * level.mean(), part * slope])
+            left = values - line[0] - line[1] * level
+            beyond = self._new_beyond()
+            beyond.fit(self._informed(known, level), Evaluations(left, noise, truth.source))
+            error = float(np.mean((left - beyond.held_out().mean) ** 2))
+            if error < least:
+                least, self._line, self._beyond = error, line, beyond
 
     def predict(self, batch: ArchitectureBatch) -> Prediction:
         if self._beyond is None:
@@ -67,7 +75,7 @@ class MultiFidelityPredictor:
             return self._cheap.predict(batch)
         level = self._scale.forward(self._said(batch))
         beyond = self._beyond.predict(self._informed(batch, level))
-        value = self._on_line(level) + beyond.mean
+        value = self._line[0] + self._line[1] * level + beyond.mean
         return Prediction(self._target.inverse(value), self._target.inverse_std(value, beyond.std))
 
     def _new_cheap(self) -> Predictor:
@@ -81,9 +89,6 @@ class MultiFidelityPredictor:
     def _said(self, batch: ArchitectureBatch) -> Floats:
         """Predicted cheap scores, ``[n]``; zeros where there are none."""
         return np.zeros(len(batch)) if self._cheap is None else self._cheap.predict(batch).mean
-
-    def _on_line(self, level: Floats) -> Floats:
-        return np.asarray(self._line[0] + self._line[1] * level, dtype=np.float64)
 
     def _informed(self, batch: ArchitectureBatch, level: Floats) -> ArchitectureBatch:
         """The batch with what was said of it as a proxy."""

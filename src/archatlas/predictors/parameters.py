@@ -161,7 +161,7 @@ class StackSettings(_Settings):
     gp: GaussianProcessSettings | None = Field(default=GaussianProcessSettings(), description="Gaussian processes")
     flow: FlowSettings | None = Field(default=FlowSettings(), description="flow networks")
     gcn: GCNSettings | None = Field(default=None, description="graph convolutional networks with ridges")
-    ridge: RidgeSettings | None = Field(default=RidgeSettings(), description="a ridge")
+    ridge: RidgeSettings | None = Field(default=None, description="a ridge")
     lightgbm: LightGBMSettings | None = Field(default=None, description="gradient-boosted trees")
     folds: int = Field(default=5, ge=2, le=20, description="folds of members whose own fit leaves nothing out")
     transform: TargetTransformName = Field(
@@ -218,7 +218,7 @@ class TuningParameters(BaseModel):
     trials: int = Field(
         default=24, ge=1, le=10_000, description="finished trials of the study, the families' defaults among them"
     )
-    families: tuple[Literal["gcn", "gp", "lightgbm", "ridge"], ...] = Field(
+    families: tuple[Literal["flow", "gcn", "gp", "lightgbm", "ridge", "stack"], ...] = Field(
         default=("gcn", "ridge", "gp", "lightgbm"),
         min_length=1,
         description="predictor families that the study may choose",

@@ -28,6 +28,16 @@ _SPACES: dict[str, dict[str, tuple[Any, ...] | list[Any]]] = {
         "additive_features": ["both", "stage_counts", "one_hot"],
         "transform": _TRANSFORMS,
     },
+    "flow": {
+        "width": [24, 48],
+        "weight_decay": (0.1, 3.0, True),
+        "learning_rate": (3e-3, 3e-2, True),
+        "epochs": [75, 150],
+        "loss": ["hinge", "mse"],
+        "costs": [True, False],
+        "transform": _TRANSFORMS,
+    },
+    "stack": {"transform": _TRANSFORMS},
     "ridge": {"features": ["one_hot", "stage_counts"], "transform": _TRANSFORMS},
     "lightgbm": {
         "trees": [75, 150, 300],
@@ -74,6 +84,8 @@ def defaults(parameters: PredictorParameters, families: Sequence[str]) -> dict[s
         "ridge": ("ridge", {"features": "one_hot"}),
         "ridge_stage_counts": ("ridge", {"features": "stage_counts"}),
         "gp": ("gp", {}),
+        "flow": ("flow", {}),
+        "stack": ("stack", {}),
         "lightgbm": ("lightgbm", {}),
     }
     asked: dict[str, dict[str, Any]] = {}

@@ -47,7 +47,7 @@ PUBLISHED = (
     Record("nas_bench_101", "PINAT", {100: 0.717, 424: 0.812}, "Lu et al., AAAI 2023", note=_WHOLE_101),
     Record("nas_bench_101", "NN-Former", {172: 0.765}, "Xu et al., CVPR 2025", note=_WHOLE_101),
 )
-"""Best published figures, as collected for this project (shared/ANCHORS.md)."""
+"""Best published figures, each to be checked against its paper before it is cited."""
 
 _STUDY = "feasibility study of this project, five seeds"
 KNOWN = (
@@ -63,7 +63,7 @@ KNOWN = (
 )
 """What was known before this benchmark was written."""
 
-_GOAL = "issue 4"
+_GOAL = "target of this project"
 GOALS = (
     Record(NAS_BENCH_201, "to reach", {78: 0.84, 156: 0.88, 469: 0.91, 781: 0.92, 1563: 0.93}, _GOAL, "test"),
     Record(
@@ -86,7 +86,7 @@ class QueryRecord:
 QUERIES: Mapping[str, tuple[QueryRecord, ...]] = {
     NAS_BENCH_201: (
         QueryRecord("WeakNAS", 64, "Wu et al., NeurIPS 2021, arXiv 2102.10490"),
-        QueryRecord("CARL", 80, "as cited in issue 4"),
+        QueryRecord("CARL", 80, "quoted, not confirmed"),
     )
 }
 QUERY_GOALS: Mapping[str, int] = {NAS_BENCH_201: 40}
