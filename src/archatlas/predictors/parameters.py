@@ -219,7 +219,7 @@ class TuningParameters(BaseModel):
         default=24, ge=1, le=10_000, description="finished trials of the study, the families' defaults among them"
     )
     families: tuple[Literal["flow", "gcn", "gp", "lightgbm", "ridge", "stack"], ...] = Field(
-        default=("gcn", "ridge", "gp", "lightgbm"),
+        default=("gcn", "ridge", "lightgbm"),
         min_length=1,
         description="predictor families that the study may choose",
     )
