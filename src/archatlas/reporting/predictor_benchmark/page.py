@@ -75,9 +75,10 @@ def _names(found: Sequence[Comparison]) -> list[str]:
 def _summary(found: Sequence[Comparison], parameters: PredictorBenchmarkParameters) -> str:
     predictors = len(parameters.chosen_predictors)
     seeds = f"{parameters.seeds} repetitions" if parameters.seeds > 1 else "one repetition"
+    tables = "one public table" if len(_names(found)) == 1 else f"{len(_names(found))} public tables"
     return (
-        f"{predictors} predictors learn from a few labelled architectures of {len(_names(found))} public tables and "
-        f"rank the rest, in {seeds}. In each, all of them learn from the same labels, so their differences are paired."
+        f"{predictors} predictors learn from a few labelled architectures of {tables} and rank the rest, in {seeds}. "
+        "In each, all of them learn from the same labels, so their differences are paired."
     )
 
 
