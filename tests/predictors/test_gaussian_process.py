@@ -65,6 +65,16 @@ def test_more_rows_than_asked_for_are_not_learned(batch: ArchitectureBatch, trut
     assert state["0.searched"].shape[0] <= 44
 
 
+def test_rows_that_were_not_learned_are_held_out_too(batch: ArchitectureBatch, truth: np.ndarray) -> None:
+    predictor = _fitted(batch, truth, rows=50)
+    held_out = predictor.held_out()
+    predicted = predictor.predict(batch)
+    assert held_out.mean.shape == held_out.std.shape == (len(batch),)
+    # The rows that were learned are foretold by a part of what predicts them, the 110 others by all of it.
+    assert np.isclose(held_out.mean, predicted.mean, rtol=1e-12).sum() == len(batch) - 50
+    assert kendall_tau(truth, held_out.mean) > 0.5
+
+
 def test_without_costs_none_are_read(batch: ArchitectureBatch, truth: np.ndarray) -> None:
     free = ArchitectureBatch(batch.space, batch.choices, cost_table=pd.DataFrame())
     np.testing.assert_array_equal(

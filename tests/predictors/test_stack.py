@@ -63,6 +63,12 @@ def test_intervals_of_a_stack_cover(batch: ArchitectureBatch, truth: np.ndarray)
     assert (off < 1.96).mean() > 0.85
 
 
+def test_a_member_that_learns_only_some_rows(batch: ArchitectureBatch, truth: np.ndarray) -> None:
+    stack = _stack(ridge={}, gp={"ensemble": 2, "rows": 60})
+    stack.fit(batch[:120], _exact(truth[:120]))
+    assert kendall_tau(truth[120:], stack.predict(batch[120:]).mean) > 0.6
+
+
 def test_a_stack_of_nobody() -> None:
     with pytest.raises(ArchatlasError, match="a stack needs a member"):
         make_predictor("stack", NOBODY, seed=0)

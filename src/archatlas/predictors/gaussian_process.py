@@ -83,10 +83,19 @@ class GaussianProcessPredictor:
 
     @single_thread()
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        if len(batch) <= self._settings.rows:
+            self._held_out = self._learn(batch, evaluations)
+            return
+        order = np.random.default_rng([self._seed, 7]).permutation(len(batch))
+        learned, rest = order[: self._settings.rows], order[self._settings.rows :]
+        parts = [self._learn(batch[learned], evaluations[learned]), self.predict(batch[rest])]
+        place = np.argsort(order)
+        mean, std = (np.concatenate([getattr(part, name) for part in parts])[place] for name in ("mean", "std"))
+        self._held_out = Prediction(mean, std)
+
+    def _learn(self, batch: ArchitectureBatch, evaluations: Evaluations) -> Prediction:
+        """Fit to all rows; what is predicted for each by the members whose kernels were found without it."""
         settings = self._settings
-        if len(batch) > settings.rows:
-            rows = np.random.default_rng([self._seed, 7]).permutation(len(batch))[: settings.rows]
-            batch, evaluations = batch[rows], evaluations[rows]
         target = TargetTransform.fit(evaluations.score, settings.transform)
         values = target.forward(evaluations.score)
         centre = float(values.mean())
@@ -116,8 +125,8 @@ class GaussianProcessPredictor:
         own = (left_out, np.arange(len(batch)))
         foretold, sigma = values - errors[own], np.sqrt(variances[own])
         width = interval_width(np.abs(errors[own]) / sigma)
-        self._held_out = Prediction(target.inverse(foretold), target.inverse_std(foretold, width * sigma))
         self._fitted = _Fitted(columns, scales, tuple(members), centre, width, target)
+        return Prediction(target.inverse(foretold), target.inverse_std(foretold, width * sigma))
 
     @single_thread()
     def predict(self, batch: ArchitectureBatch) -> Prediction:
@@ -136,7 +145,7 @@ class GaussianProcessPredictor:
         return Prediction(fitted.target.inverse(value)[place], std[place])
 
     def held_out(self) -> Prediction:
-        """Of the rows of the last fit, by members whose kernels were found without them."""
+        """Of the rows of the last fit: by members whose kernels were found without them; by all, if none learned it."""
         if self._held_out is None:
             raise RuntimeError("held_out was called before fit")
         return self._held_out
