@@ -9,7 +9,8 @@ import pytest
 import torch
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.encodings.flow_terms import FlowColumns, flow_terms
+from archatlas.encodings.flow_terms import flow_terms
+from archatlas.encodings.operation_columns import OperationColumns
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.predictors.flow_network import FlowEncoder, FlowTensors
 from archatlas.predictors.metrics import kendall_tau
@@ -37,7 +38,7 @@ def random_graphs(names: Sequence[str], count: int = 40, slots: int = 8, seed: i
 
 
 def encoder_of(names: Sequence[str], members: int = 3, width: int = 5, slots: int = 8) -> FlowEncoder:
-    columns = FlowColumns.of(names)
+    columns = OperationColumns.of(names)
     generator = torch.Generator().manual_seed(1)
     encoder = FlowEncoder(members, columns.maps, len(columns.conditions), width, slots, generator)
     for parameter in encoder.parameters():
@@ -73,7 +74,7 @@ def states_by_loop(encoder: FlowEncoder, graphs: ArchitectureGraphs, names: Sequ
 
 
 def embedded(encoder: FlowEncoder, graphs: ArchitectureGraphs, names: Sequence[str]) -> torch.Tensor:
-    return encoder.embed(FlowTensors.of(flow_terms(graphs, FlowColumns.of(names))))
+    return encoder.embed(FlowTensors.of(flow_terms(graphs, OperationColumns.of(names))))
 
 
 @pytest.mark.parametrize("names", [NAMES, PLAIN, NAMES[:5]])
@@ -109,7 +110,7 @@ def test_gradients_are_those_of_the_loop() -> None:
 
 def test_chains_flow_through_their_blocks(space: ChainSpace) -> None:
     graphs, names = space.graphs(space.sample(40, np.random.default_rng(0))), space.graph_features
-    columns = FlowColumns.of(names)
+    columns = OperationColumns.of(names)
     assert [names[number] for number in columns.operations] == [f"operation_{name}" for name in space.operations]
     assert columns.identities == (False, False, False, True)
     assert {"kernel", "stride", "log_macs"} <= {names[number] for number in columns.conditions}
@@ -121,7 +122,7 @@ def test_chains_flow_through_their_blocks(space: ChainSpace) -> None:
 
 def test_equal_terms_are_computed_once() -> None:
     graphs = random_graphs(NAMES[:5], count=1)
-    once, often = (flow_terms(graphs[np.zeros(n, int)], FlowColumns.of(NAMES[:5])) for n in (1, 50))
+    once, often = (flow_terms(graphs[np.zeros(n, int)], OperationColumns.of(NAMES[:5])) for n in (1, 50))
     assert [len(level.sums.offsets) for level in once.levels] == [len(level.sums.offsets) for level in often.levels]
     assert (often.roots == once.roots[0]).all()
 
@@ -135,7 +136,7 @@ def test_isomorphic_graphs_have_one_state() -> None:
         features[graph, a, [2, 5]] = features[graph, b, 3] = 1
         adjacency[graph, 0, [a, b]] = adjacency[graph, [a, b], 4] = True
         mask[graph, absent] = False
-    terms = flow_terms(ArchitectureGraphs(features, adjacency, mask), FlowColumns.of(NAMES))
+    terms = flow_terms(ArchitectureGraphs(features, adjacency, mask), OperationColumns.of(NAMES))
     np.testing.assert_array_equal(terms.roots[0], terms.roots[1])
 
 
@@ -147,14 +148,13 @@ def test_a_graph_that_is_cut_off_has_states_of_zero() -> None:
 
 def test_nodes_out_of_order_are_refused() -> None:
     graphs = random_graphs(NAMES, count=3)
+    backward = ArchitectureGraphs(graphs.features, graphs.adjacency.transpose(0, 2, 1), graphs.mask)
     with pytest.raises(ValueError, match="topological order"):
-        flow_terms(
-            ArchitectureGraphs(graphs.features, graphs.adjacency.transpose(0, 2, 1), graphs.mask), FlowColumns.of(NAMES)
-        )
+        flow_terms(backward, OperationColumns.of(NAMES))
 
 
 def test_no_graphs_have_no_terms() -> None:
-    assert flow_terms(random_graphs(NAMES)[:0], FlowColumns.of(NAMES)).roots.shape == (0, 2)
+    assert flow_terms(random_graphs(NAMES)[:0], OperationColumns.of(NAMES)).roots.shape == (0, 2)
 
 
 @pytest.mark.parametrize("leave_out", [True, False])

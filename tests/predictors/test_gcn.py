@@ -7,7 +7,7 @@ import torch
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.node_classes import node_classes
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.predictors.gcn_network import DirectedConvolution, GCNEnsemble, GraphTensors
+from archatlas.predictors.gcn_network import ConvolutionShape, DirectedConvolution, GCNEnsemble, GraphTensors
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import make_predictor
@@ -48,15 +48,14 @@ def dense_reference(network: GCNEnsemble, graphs: ArchitectureGraphs) -> np.ndar
         ]
         hidden = (sides[0] + sides[1]) / 2
     said = torch.einsum("nvew,ew,nv->ne", hidden, network.read_out, mask)
-    return (said / network.slots + network.bias).detach().numpy()
+    return (said / network.shape.slots + network.bias).detach().numpy()
 
 
 @pytest.mark.parametrize("depth", [1, 2, 3])
 def test_classes_compute_what_nodes_compute(space: ChainSpace, depth: int) -> None:
     graphs = space.graphs(space.sample(60, np.random.default_rng(0)))
     generator = torch.Generator().manual_seed(1)
-    size = graphs.features.shape[2], 4, depth
-    network = GCNEnsemble(3, *size, dropout=0.0, pooling="sum", slots=7, generator=generator)
+    network = GCNEnsemble(ConvolutionShape(3, graphs.features.shape[2], 4, depth, 0.0, "sum", 7), generator)
     torch.nn.init.normal_(network.read_out, generator=generator)
     tensors = GraphTensors.of(node_classes(graphs, depth))
     np.testing.assert_allclose(
@@ -82,8 +81,7 @@ def test_an_ensemble_has_members_that_differ_and_a_mean_that_ignores_padding(spa
         np.pad(graphs.mask, ((0, 0), (1, 0))),
     )
     generator = torch.Generator().manual_seed(0)
-    size = graphs.features.shape[2], 4, 1
-    network = GCNEnsemble(2, *size, dropout=0.0, pooling="mean", slots=7, generator=generator)
+    network = GCNEnsemble(ConvolutionShape(2, graphs.features.shape[2], 4, 1, 0.0, "mean", 7), generator)
     torch.nn.init.normal_(network.read_out, generator=generator)
     outputs, padded = (network(GraphTensors.of(node_classes(g, 1))).detach() for g in (graphs, wider))
     torch.testing.assert_close(outputs, padded)

@@ -10,6 +10,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_groups import feature_groups
 from archatlas.encodings.feature_scaling import FeatureScaling
 from archatlas.predictors.ensembles import Rows, ensemble_outputs, make_ensemble
+from archatlas.predictors.gcn_network import ConvolutionShape
 from archatlas.predictors.geometric_network import GeometricEncoder, geometric_graphs
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.parameters import FlowSettings, GCNSettings
@@ -72,8 +73,8 @@ def test_features_join_at_the_read_out(batch: ArchitectureBatch, encoder: str) -
 def test_the_geometric_encoder_is_a_formula_of_matrices(space: ChainSpace, pooling: str) -> None:
     graphs = space.graphs(space.sample(30, np.random.default_rng(0)))
     generator = torch.Generator().manual_seed(0)
-    size = graphs.features.shape[2], 5, 2
-    encoder = GeometricEncoder(3, *size, dropout=0.0, pooling=pooling, slots=7, generator=generator).eval()
+    shape = ConvolutionShape(3, graphs.features.shape[2], 5, 2, 0.0, pooling, 7)  # type: ignore[arg-type]
+    encoder = GeometricEncoder(shape, generator).eval()
     found = encoder.embed(geometric_graphs(graphs))
     edges, mask = torch.from_numpy(graphs.adjacency).float(), torch.from_numpy(graphs.mask).float()
     successors, predecessors = (a / a.sum(dim=2, keepdim=True).clamp(min=1) for a in (edges, edges.transpose(1, 2)))
@@ -92,8 +93,7 @@ def test_the_geometric_encoder_leaves_the_global_generator_alone() -> None:
     before = torch.get_rng_state()
     generators = [torch.Generator().manual_seed(seed) for seed in (0, 0, 1)]
     same, again, other = (
-        GeometricEncoder(2, 3, 4, 1, dropout=0.0, pooling="mean", slots=5, generator=generator)
-        for generator in generators
+        GeometricEncoder(ConvolutionShape(2, 3, 4, 1, 0.0, "mean", 5), generator) for generator in generators
     )
     assert torch.equal(torch.get_rng_state(), before)
     assert all(torch.equal(a, b) for a, b in zip(same.parameters(), again.parameters(), strict=True))

@@ -8,9 +8,9 @@ labels and kinds have a column is found once, on the training sample, and kept::
     others = columns.groups(anything_of_the_same_space)   # the same columns
 
 Nothing here knows a space. Where node features are named ``operation_...``, these are the letters of what is told of
-paths, and a letter whose name has "skip" in it is silent in words, as an identity computes nothing. A group that has
-nothing to say has no columns: costs of what cannot be built, and words of chains, each of which has one path, itself.
-Chains have no statistics of paths either.
+paths, and a letter whose name has "skip" or "identity" in it is silent in words, as an identity computes nothing. A
+group that has nothing to say has no columns: costs of what cannot be built, and words of chains, each of which has one
+path, itself. Chains have no statistics of paths either.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import compress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,6 +26,7 @@ from numpy.typing import NDArray
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.graph_statistics import degrees, depths, edge_labels, node_sums, path_statistics, path_totals
 from archatlas.encodings.one_hot import one_hot
+from archatlas.encodings.operation_columns import OperationColumns
 from archatlas.encodings.paths import path_numbers, paths
 from archatlas.encodings.proxies import proxy_knots, proxy_quantiles
 from archatlas.encodings.weisfeiler_lehman import Labels, label_counts, node_labels, vocabulary, wl_labels
@@ -41,7 +43,6 @@ GROUPS = (
     "most", "fewest", "mean", "soft", "within", "apart", "log_costs",
 )  # fmt: skip
 """All groups but proxies."""
-_OPERATION, _SKIP = "operation_", "skip"
 _CHUNK = 2_048
 """Graphs that are looked at together: what is made on the way stays small beside the columns."""
 
@@ -124,7 +125,7 @@ class FeatureColumns:
         }
         if self.branches:
             found = paths(graphs)
-            letters = [number for number, name in enumerate(names) if name.startswith(_OPERATION)]
+            letters = OperationColumns.of(names).operations
             makers["path_words"] = lambda: _counts(
                 found.graph, found.words(labels[0], _silent(names, graphs)), self.words, count
             )
@@ -188,7 +189,8 @@ def _letter_of(graphs: ArchitectureGraphs, letters: Sequence[int]) -> Integers:
 
 def _silent(names: Sequence[str], graphs: ArchitectureGraphs) -> NDArray[np.bool_]:
     """Nodes that compute nothing, bool ``[n, v]``."""
-    skips = [number for number, name in enumerate(names) if name.startswith(_OPERATION) and _SKIP in name]
+    columns = OperationColumns.of(names)
+    skips = list(compress(columns.operations, columns.identities))
     return np.asarray((graphs.features[:, :, skips] > 0).any(axis=2))
 
 

@@ -9,7 +9,6 @@ Both directions stand side by side: a second copy of the graphs is reversed, and
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,45 +16,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.encodings.node_classes import WeightedSums
+from archatlas.encodings.operation_columns import OperationColumns
 from archatlas.encodings.paths import reversed_graphs
 from archatlas.encodings.weisfeiler_lehman import mix, node_labels
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 
 Integers = NDArray[np.int64]
 
-_OPERATION = "operation_"
-_IDENTITIES = ("skip", "identity")
-_ENDS = ("input", "output")
 _START, _IDENTITY, _FIRST_MAP = 0, 2, 3
 """Kinds of nodes: the starts of the two directions, identities, and then the maps."""
-
-
-@dataclass(frozen=True)
-class FlowColumns:
-    """What node features mean to a flow.
-
-    Attributes:
-        operations: features that say which operation a node has; none: all nodes have one and the same
-        identities: of each operation, whether it passes on what it gets
-        conditions: features that say what else is known of a node
-    """
-
-    operations: tuple[int, ...]
-    identities: tuple[bool, ...]
-    conditions: tuple[int, ...]
-
-    @classmethod
-    def of(cls, names: Sequence[str]) -> FlowColumns:
-        """From names of features, as ``space.graph_features`` gives them."""
-        operations = tuple(number for number, name in enumerate(names) if name.startswith(_OPERATION))
-        identities = tuple(any(word in names[number] for word in _IDENTITIES) for number in operations)
-        known = {*operations, *(number for number, name in enumerate(names) if name in _ENDS)}
-        return cls(operations, identities, tuple(number for number in range(len(names)) if number not in known))
-
-    @property
-    def maps(self) -> int:
-        """How many maps a direction has."""
-        return max(len(self.operations), 1)
 
 
 @dataclass(frozen=True)
@@ -88,7 +57,7 @@ class FlowTerms:
     roots: Integers
 
 
-def flow_terms(graphs: ArchitectureGraphs, columns: FlowColumns) -> FlowTerms:
+def flow_terms(graphs: ArchitectureGraphs, columns: OperationColumns) -> FlowTerms:
     """Terms of both directions. Nodes must be in topological order, as those of all spaces are.
 
     Node 0 is the start whatever its features are; the last node, operations called skip or identity, and nodes of no
@@ -131,7 +100,7 @@ def flow_terms(graphs: ArchitectureGraphs, columns: FlowColumns) -> FlowTerms:
     return FlowTerms(tuple(made), np.stack(np.split(place[:, -1], 2), axis=1))
 
 
-def _two_directions(graphs: ArchitectureGraphs, columns: FlowColumns) -> ArchitectureGraphs:
+def _two_directions(graphs: ArchitectureGraphs, columns: OperationColumns) -> ArchitectureGraphs:
     """The graphs and the reversed graphs, ``2 n``; features are a node's kind and, of maps alone, its conditions."""
     sides = []
     for direction, side in enumerate((graphs, reversed_graphs(graphs))):

@@ -11,11 +11,12 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from archatlas.encodings.flow_terms import FlowColumns, flow_terms
+from archatlas.encodings.flow_terms import flow_terms
 from archatlas.encodings.node_classes import node_classes
+from archatlas.encodings.operation_columns import OperationColumns
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.predictors.flow_network import FlowEncoder, FlowTensors
-from archatlas.predictors.gcn_network import Convolutions, GCNEnsemble, GraphTensors
+from archatlas.predictors.gcn_network import Convolutions, ConvolutionShape, GCNEnsemble, GraphTensors
 from archatlas.predictors.geometric_network import GeometricEncoder, geometric_graphs
 from archatlas.predictors.protocol import State
 from archatlas.predictors.read_out import EncodedEnsemble, ReadOut
@@ -55,7 +56,7 @@ class Rows:
 
 def _graph_tensors(graphs: ArchitectureGraphs, names: Sequence[str], settings: GCNSettings) -> Any:
     if settings.encoder == "flow":
-        return FlowTensors.of(flow_terms(graphs, FlowColumns.of(names)))
+        return FlowTensors.of(flow_terms(graphs, OperationColumns.of(names)))
     if settings.encoder == "geometric":
         return geometric_graphs(graphs)
     return GraphTensors.of(node_classes(graphs, settings.depth))
@@ -73,19 +74,18 @@ def make_ensemble(
         features: how many the read-out is given
         generator: of the initial weights and the dropout
     """
-    members, size = settings.ensemble, (len(names), settings.width, settings.depth)
-    dropout, pooling = settings.dropout, settings.pooling
+    members, width, dropout = settings.ensemble, settings.width, settings.dropout
+    shape = ConvolutionShape(members, len(names), width, settings.depth, dropout, settings.pooling, slots)
     if settings.encoder == "convolution" and not settings.read_out_features:
-        return GCNEnsemble(members, *size, dropout=dropout, pooling=pooling, slots=slots, generator=generator)
+        return GCNEnsemble(shape, generator)
     encoder: nn.Module
-    width = settings.width
     if settings.encoder == "flow":
-        columns = FlowColumns.of(names)
+        columns = OperationColumns.of(names)
         encoder = FlowEncoder(members, columns.maps, len(columns.conditions), width, slots, generator)
         width = 2 * width
     else:
         kind = GeometricEncoder if settings.encoder == "geometric" else Convolutions
-        encoder = kind(members, *size, dropout=dropout, pooling=pooling, slots=slots, generator=generator)
+        encoder = kind(shape, generator)
     return EncodedEnsemble(encoder, ReadOut(members, width, features, settings.hidden, dropout, generator))
 
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
 from archatlas.encodings.node_classes import NodeClasses, WeightedSums
+from archatlas.predictors.dropout import SeededDropout
 
 
 @dataclass(frozen=True)
@@ -109,57 +110,66 @@ class DirectedConvolution(nn.Module):
         return (torch.relu(here[0] + self.bias[0]) + torch.relu(here[1] + self.bias[1])) / 2
 
 
+@dataclass(frozen=True)
+class ConvolutionShape:
+    """What ``members`` networks of graph convolutions are like.
+
+    Attributes:
+        members: networks side by side
+        inputs: features of a node
+        width: channels of a convolution
+        depth: convolutions
+        dropout: share of the channels that is dropped in training
+        pooling: over a graph's nodes
+        slots: nodes of a graph before padding is taken away
+    """
+
+    members: int
+    inputs: int
+    width: int
+    depth: int
+    dropout: float
+    pooling: Literal["sum", "mean"]
+    slots: int
+
+    @property
+    def inputs_of_layers(self) -> list[int]:
+        """How many channels each convolution reads."""
+        return [self.inputs if layer == 0 else self.width for layer in range(self.depth)]
+
+
 class Convolutions(nn.Module):
     """``members`` stacks of convolutions: graphs to states of their nodes' classes.
 
-    Graphs are pooled by the mean of their nodes, or by their sum (divided by ``slots``, to keep it of order one).
+    Nodes of one class share a draw of the dropout. Graphs are pooled by the mean of their nodes, or by their sum
+    (divided by ``slots``, to keep it of order one).
     """
 
-    def __init__(
-        self,
-        members: int,
-        inputs: int,
-        width: int,
-        depth: int,
-        *,
-        dropout: float,
-        pooling: Literal["sum", "mean"],
-        slots: int,
-        generator: torch.Generator,
-    ) -> None:
+    def __init__(self, shape: ConvolutionShape, generator: torch.Generator) -> None:
         super().__init__()
-        self.dropout = dropout
-        self.pooling = pooling
-        self.slots = slots
-        self.generator = generator
+        self.shape = shape
+        self.dropout = SeededDropout(shape.dropout, generator)
         self.layers = nn.ModuleList(
-            DirectedConvolution(members, inputs if layer == 0 else width, width, generator) for layer in range(depth)
+            DirectedConvolution(shape.members, inputs, shape.width, generator) for inputs in shape.inputs_of_layers
         )
 
     def states(self, graphs: GraphTensors) -> Tensor:
         """States of the classes of the last round, ``[u, members, width]``."""
         hidden = graphs.features
         for layer, along, against in zip(self.layers, graphs.along, graphs.against, strict=True):
-            hidden = self._drop(layer(hidden, along, against))
+            hidden = self.dropout(layer(hidden, along, against))
         return hidden
 
     def pooled(self, states: Tensor, graphs: GraphTensors) -> Tensor:
         """Graphs ``[n, ...]`` from classes ``[u, ...]``."""
         total = graphs.members @ states
-        if self.pooling == "mean":
+        if self.shape.pooling == "mean":
             return total / graphs.sizes.view(-1, *[1] * (total.ndim - 1))
-        return total / self.slots
+        return total / self.shape.slots
 
     def embed(self, graphs: GraphTensors) -> Tensor:
         """Embeddings of graphs, ``[n, members, width]``."""
         return self.pooled(self.states(graphs), graphs)
-
-    def _drop(self, hidden: Tensor) -> Tensor:
-        """Dropout, drawn from the ensemble's own generator; nodes of one class share the draw."""
-        if not self.training or self.dropout == 0:
-            return hidden
-        kept = torch.rand(hidden.shape, generator=self.generator) >= self.dropout
-        return hidden * kept / (1 - self.dropout)
 
 
 class GCNEnsemble(Convolutions):
@@ -169,23 +179,10 @@ class GCNEnsemble(Convolutions):
     is a sum of contributions of operations, each coloured by its surroundings, and an untrained member says nothing.
     """
 
-    def __init__(
-        self,
-        members: int,
-        inputs: int,
-        width: int,
-        depth: int,
-        *,
-        dropout: float,
-        pooling: Literal["sum", "mean"],
-        slots: int,
-        generator: torch.Generator,
-    ) -> None:
-        super().__init__(
-            members, inputs, width, depth, dropout=dropout, pooling=pooling, slots=slots, generator=generator
-        )
-        self.read_out = nn.Parameter(torch.zeros(members, width))
-        self.bias = nn.Parameter(torch.zeros(members))
+    def __init__(self, shape: ConvolutionShape, generator: torch.Generator) -> None:
+        super().__init__(shape, generator)
+        self.read_out = nn.Parameter(torch.zeros(shape.members, shape.width))
+        self.bias = nn.Parameter(torch.zeros(shape.members))
 
     def forward(self, graphs: GraphTensors, features: Tensor | None = None) -> Tensor:
         """Numbers ``[n, members]``; ``features`` are what other read-outs read beside the graphs."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.predictors.dropout import SeededDropout
+from archatlas.predictors.gcn_network import ConvolutionShape
 
 GeometricGraphs = Any
 """A ``torch_geometric.data.Data`` of many graphs; the library has no types."""
@@ -42,33 +44,19 @@ class GeometricEncoder(nn.Module):
     their sum (divided by ``slots``).
     """
 
-    def __init__(
-        self,
-        members: int,
-        inputs: int,
-        width: int,
-        depth: int,
-        *,
-        dropout: float,
-        pooling: Literal["sum", "mean"],
-        slots: int,
-        generator: torch.Generator,
-    ) -> None:
+    def __init__(self, shape: ConvolutionShape, generator: torch.Generator) -> None:
         from torch_geometric.nn import DirGNNConv, SAGEConv
 
         super().__init__()
-        self.dropout = dropout
-        self.pooling = pooling
-        self.slots = slots
-        self.generator = generator
+        self.shape = shape
+        self.dropout = SeededDropout(shape.dropout, generator)
         with torch.random.fork_rng(devices=[]):  # The layers draw their weights from the global generator.
             torch.manual_seed(int(torch.randint(2**62, (1,), generator=generator)))
             self.members = nn.ModuleList(
                 nn.ModuleList(
-                    DirGNNConv(SAGEConv(inputs if layer == 0 else width, width, root_weight=False))
-                    for layer in range(depth)
+                    DirGNNConv(SAGEConv(inputs, shape.width, root_weight=False)) for inputs in shape.inputs_of_layers
                 )
-                for _ in range(members)
+                for _ in range(shape.members)
             )
 
     def embed(self, graphs: GeometricGraphs) -> Tensor:
@@ -79,15 +67,12 @@ class GeometricEncoder(nn.Module):
         """States of all nodes by one member, ``[nodes, width]``."""
         hidden: Tensor = graphs.x
         for layer in layers.children():
-            hidden = torch.relu(layer(hidden, graphs.edge_index))
-            if self.training and self.dropout > 0:
-                kept = torch.rand(hidden.shape, generator=self.generator) >= self.dropout
-                hidden = hidden * kept / (1 - self.dropout)
+            hidden = self.dropout(torch.relu(layer(hidden, graphs.edge_index)))
         return hidden
 
     def _pooled(self, states: Tensor, graphs: GeometricGraphs) -> Tensor:
         from torch_geometric.nn import global_add_pool, global_mean_pool
 
-        pool = global_mean_pool if self.pooling == "mean" else global_add_pool
+        pool = global_mean_pool if self.shape.pooling == "mean" else global_add_pool
         pooled: Tensor = pool(states, graphs.batch, size=graphs.num_graphs)
-        return pooled if self.pooling == "mean" else pooled / self.slots
+        return pooled if self.shape.pooling == "mean" else pooled / self.shape.slots

@@ -8,6 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from archatlas.predictors.dropout import SeededDropout
+
 
 class ReadOut(nn.Module):
     """``h = relu(embedding W_e + features W_f + b)`` and ``out = h . v + o``, for ``members`` networks side by side.
@@ -19,8 +21,7 @@ class ReadOut(nn.Module):
         self, members: int, embedding: int, features: int, hidden: int, dropout: float, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.dropout = dropout
-        self.generator = generator
+        self.dropout = SeededDropout(dropout, generator)
         drawn = torch.randn(members, embedding, hidden, generator=generator)
         self.embedding = nn.Parameter(drawn * math.sqrt(1 / embedding))
         drawn = torch.randn(members, features, hidden, generator=generator)
@@ -32,9 +33,7 @@ class ReadOut(nn.Module):
     def forward(self, embedding: Tensor, features: Tensor) -> Tensor:
         """Numbers ``[n, members]`` from ``[n, members, embedding]`` and ``[n, features]``, read by all members."""
         hidden = embedding.transpose(0, 1) @ self.embedding + features @ self.features + self.bias
-        hidden = torch.relu(hidden)
-        if self.training and self.dropout > 0:
-            hidden = hidden * (torch.rand(hidden.shape, generator=self.generator) >= self.dropout) / (1 - self.dropout)
+        hidden = self.dropout(torch.relu(hidden))
         return torch.einsum("enh,eh->ne", hidden, self.weights) + self.offset
 
 
