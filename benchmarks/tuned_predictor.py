@@ -34,6 +34,10 @@ from archatlas.spaces.tables.registry import load_table
 from archatlas.storage.work_store import WorkStore
 
 FAMILIES = ("gp", "stack", "flow", "gcn", "ridge", "lightgbm")
+"""What the pick is compared with."""
+PREDICTOR = PredictorParameters(name="stack")
+STUDY = TuningParameters(families=("stack", "gp", "gcn", "ridge", "lightgbm"), inner_folds=6)
+"""As the environments of tables have them, ``conf/nas_bench_201/parameters.yml`` for one."""
 SPACES: dict[str, tuple[str, str, Any, int]] = {
     "nas_bench_201": ("test", "test", "rows", 156),
     "nas_bench_101": ("test", "test", "networks", 172),
@@ -59,16 +63,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _of_seed(data: BenchmarkData, labels: int, trials: int, seed: int) -> dict[str, Any]:
     """What was picked, its tau, and the tau of every family with its defaults."""
     sets = data.sets(labels, seed)
-    predictor = PredictorParameters()
-    tuning = TuningParameters(trials=trials, families=FAMILIES)
+    tuning = STUDY.model_copy(update={"trials": trials})
     distinct = sets.learned[np.unique(data.networks[sets.learned], return_index=True)[1]]
     evaluations = data.evaluations(distinct)
     scores = NetworkScores(
         (0,), ("all",), evaluations.score[:, None, None], evaluations.noise[:, None], evaluations.source
     )
     with TemporaryDirectory() as folder:
-        tuned = tune(data.batch(distinct), scores, predictor, tuning, seed=seed, work=WorkStore(Path(folder)))
-    known = {name: contender_of(asked, predictor) for name, asked in defaults(predictor, FAMILIES).items()}
+        tuned = tune(data.batch(distinct), scores, PREDICTOR, tuning, seed=seed, work=WorkStore(Path(folder)))
+    known = {name: contender_of(asked, PREDICTOR) for name, asked in defaults(PREDICTOR, FAMILIES).items()}
 
     def tau(family: str, settings: Any) -> float:
         fitted = make_predictor(family, settings, seed)

@@ -121,9 +121,24 @@ def _study(trials: list[tuple[str | None, list[float]]]) -> optuna.Study:
 
 
 def test_a_lucky_trial_does_not_displace_a_default_within_its_error() -> None:
-    assert choose(_study([("gcn", [0.50, 0.60]), (None, [0.53, 0.58])])).number == 0  # ahead by .005, error .025
-    assert choose(_study([("gcn", [0.50, 0.60]), (None, [0.55, 0.64])])).number == 1  # ahead by .045, error .005
-    assert choose(_study([("gcn", [0.50, 0.60]), ("ridge", [0.52, 0.61]), (None, [0.53, 0.6])])).number == 1
+    def chosen(*trials: tuple[str | None, list[float]], configured: str = "gcn") -> int:
+        return choose(_study(list(trials)), configured, folds=2).number
+
+    assert chosen(("gcn", [0.50, 0.60]), (None, [0.53, 0.58])) == 0  # Ahead by .005, error .043.
+    assert chosen(("gcn", [0.50, 0.60]), (None, [0.55, 0.64])) == 1
+
+
+def test_the_configured_family_goes_first_among_what_is_within_the_error() -> None:
+    trials = [("gcn", [0.50, 0.60]), ("ridge", [0.51, 0.62]), (None, [0.50, 0.64])]
+    assert choose(_study(trials), "gcn", folds=2).number == 0  # Behind by .02, error .035.
+    assert choose(_study(trials), "ridge", folds=2).number == 1
+    assert choose(_study(trials), "lightgbm", folds=2).number == 1  # Not in the study: the best default.
+
+
+def test_folds_and_not_pairings_are_what_scatters() -> None:
+    """Two pairings of each of two folds: leads of the folds .02 and .02, whatever the pairings say."""
+    trials = [("gcn", [0.50, 0.50, 0.50, 0.50]), (None, [0.40, 0.64, 0.64, 0.40])]
+    assert choose(_study(trials), "gcn", folds=2).number == 1
 
 
 def test_defaults_are_what_is_configured() -> None:

@@ -66,7 +66,7 @@ def tune(
     seen, seen_scores = batch[~outer], scores[~outer]
     task = work.task("tune_predictor", predictor, tuning, seed, batch.choices, scores.score, scores.image_noise)
     study = _search(seen, seen_scores, predictor, tuning, seed, task)
-    best = choose(study)
+    best = choose(study, predictor.name, tuning.inner_folds)
     contender = contender_of(best.params, predictor)
     protocol, truth, tuned = _outer_predictions(batch, scores, contender, ~outer, seed)
     baselines: dict[str, float] = {}
@@ -215,11 +215,11 @@ def _ask_for_a_default(study: optuna.Study, first: Mapping[str, dict[str, Any]])
             return
 
 
-def choose(study: optuna.Study) -> optuna.trial.FrozenTrial:
-    """The trial that the study stands for: the best, unless a default is within its error.
+def choose(study: optuna.Study, configured: str, folds: int) -> optuna.trial.FrozenTrial:
+    """The trial that the study stands for: the best, unless what was there before the data is within its error.
 
-    The best of many trials is partly lucky. The defaults were there before the data: if the best trial's lead over one
-    of them, paired over folds and pairings, is at most one standard error of that lead, the best such default is taken.
+    The best of many trials is partly lucky. If its lead over the default of the ``configured`` family is within the
+    error of that lead, that default is taken; if not, the best of the defaults that it does not lead by more.
     """
     from optuna.trial import TrialState
 
@@ -228,19 +228,25 @@ def choose(study: optuna.Study) -> optuna.trial.FrozenTrial:
     within = [
         trial
         for trial in trials
-        if "default" in trial.user_attrs and _is_within_error(best.user_attrs["taus"], trial.user_attrs["taus"])
+        if "default" in trial.user_attrs and _is_within_error(best.user_attrs["taus"], trial.user_attrs["taus"], folds)
     ]
-    return max(within or [best], key=lambda trial: (_value(trial), -trial.number))
+    asked_for = [trial for trial in within if trial.user_attrs["default"] == configured]
+    return max(asked_for or within or [best], key=lambda trial: (_value(trial), -trial.number))
 
 
 def _value(trial: optuna.trial.FrozenTrial) -> float:
     return float(trial.value) if trial.value is not None else float("-inf")
 
 
-def _is_within_error(best: list[float], other: list[float]) -> bool:
-    lead = np.array(best) - np.array(other)
-    error = lead.std(ddof=1) / len(lead) ** 0.5 if len(lead) > 1 else 0.0
-    return bool(lead.mean() <= error)
+def _is_within_error(best: list[float], other: list[float], folds: int) -> bool:
+    """Whether the lead is at most its standard error.
+
+    Folds share most of what they are fitted to, so their leads scatter less than those of new data would: the variance
+    of the mean of ``k`` folds is ``s^2 (1/k + 1/(k - 1))``, not ``s^2 / k`` (Nadeau and Bengio 2003, section 3, with
+    the share of a fold that is judged over the share that is fitted).
+    """
+    lead = (np.array(best) - np.array(other)).reshape(folds, -1).mean(axis=1)
+    return bool(lead.mean() <= lead.std(ddof=1) * (1 / folds + 1 / (folds - 1)) ** 0.5)
 
 
 # -- Tables ------------------------------------------------------------------------------------------------------------
