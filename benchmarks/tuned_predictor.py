@@ -1,6 +1,6 @@
 """Is the predictor that tuning picks by itself as good as the best one of each space?
 
-On public tables: some labels are drawn, the study of `tune_predictor` sees them alone and picks a family with its
+On public tables: some labels are drawn, the study of `tune_predictor` sees its part of them and picks a family with its
 settings, and what it picked is fitted to all of them and judged by the whole table, as in `--env predictor_benchmark`.
 So is every family with its defaults. The table names the family that is best on average over the seeds, which no user
 can know, and the difference to it, paired over the seeds, with its standard error.
@@ -27,7 +27,7 @@ from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.predictors.registry import make_predictor
 from archatlas.predictors.scores import NetworkScores
-from archatlas.predictors.tuning import tune
+from archatlas.predictors.tuning import choose, outer_rows, run_study
 from archatlas.predictors.tuning_space import contender_of, defaults
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
@@ -70,7 +70,9 @@ def _of_seed(data: BenchmarkData, labels: int, trials: int, seed: int) -> dict[s
         (0,), ("all",), evaluations.score[:, None, None], evaluations.noise[:, None], evaluations.source
     )
     with TemporaryDirectory() as folder:
-        tuned = tune(data.batch(distinct), scores, PREDICTOR, tuning, seed=seed, work=WorkStore(Path(folder)))
+        seen = ~outer_rows(len(distinct), tuning, seed)
+        study = run_study(data.batch(distinct[seen]), scores[seen], PREDICTOR, tuning, seed, WorkStore(Path(folder)))
+    picked = contender_of(choose(study, PREDICTOR.name, tuning.inner_folds).params, PREDICTOR)
     known = {name: contender_of(asked, PREDICTOR) for name, asked in defaults(PREDICTOR, FAMILIES).items()}
 
     def tau(family: str, settings: Any) -> float:
@@ -79,8 +81,8 @@ def _of_seed(data: BenchmarkData, labels: int, trials: int, seed: int) -> dict[s
         return kendall_tau(data.truth[sets.judged], fitted.predict(data.batch(sets.judged)).mean)
 
     return {
-        "picked": tuned.contender[0],
-        "tau": tau(*tuned.contender),
+        "picked": picked[0],
+        "tau": tau(*picked),
         "families": {name: tau(*contender) for name, contender in known.items()},
     }
 

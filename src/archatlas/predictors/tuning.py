@@ -60,12 +60,10 @@ def tune(
     outer_difference_to {name: {tau, ci}} (tuned less baseline, paired bootstrap of the outer networks), trials,
     protocol.
     """
-    outer = np.zeros(len(batch), dtype=np.bool_)
-    held = np.random.default_rng([seed, 1]).permutation(len(batch))[: round(len(batch) * tuning.outer_fraction)]
-    outer[held] = True
+    outer = outer_rows(len(batch), tuning, seed)
     seen, seen_scores = batch[~outer], scores[~outer]
     task = work.task("tune_predictor", predictor, tuning, seed, batch.choices, scores.score, scores.image_noise)
-    study = _search(seen, seen_scores, predictor, tuning, seed, task)
+    study = run_study(seen, seen_scores, predictor, tuning, seed, task)
     best = choose(study, predictor.name, tuning.inner_folds)
     contender = contender_of(best.params, predictor)
     protocol, truth, tuned = _outer_predictions(batch, scores, contender, ~outer, seed)
@@ -90,10 +88,17 @@ def tune(
     return Tuned(contender, _trials_table(study), summary)
 
 
+def outer_rows(count: int, tuning: TuningParameters, seed: int) -> NDArray[np.bool_]:
+    """Which of ``count`` networks the study never sees, bool ``[count]``."""
+    outer = np.zeros(count, dtype=np.bool_)
+    outer[np.random.default_rng([seed, 1]).permutation(count)[: round(count * tuning.outer_fraction)]] = True
+    return outer
+
+
 # -- The study ---------------------------------------------------------------------------------------------------------
 
 
-def _search(
+def run_study(
     batch: ArchitectureBatch,
     scores: NetworkScores,
     predictor: PredictorParameters,
