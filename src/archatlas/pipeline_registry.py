@@ -17,6 +17,7 @@ STAGES = (
     "search",
     "verify_candidates",
     "export",
+    "compare_with_truth",
     "report",
 )
 """The main job, in order; each is a folder of ``archatlas.pipelines``."""

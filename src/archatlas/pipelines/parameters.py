@@ -18,6 +18,7 @@ from archatlas.supernet.parameters import EvaluationParameters, SampleParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.parameters import VerificationParameters
+from archatlas.verification.truth.parameters import TruthParameters
 
 
 class ProjectParameters(BaseModel):
@@ -42,10 +43,21 @@ class ProjectParameters(BaseModel):
     table: TableParameters | None = Field(
         description="a public table of accuracies that stands in the place of images and training; null: none"
     )
+    truth: TruthParameters | None = Field(
+        description="a public table of true accuracies that scores are compared with, and that stands in the place of "
+        "stand-alone training; null: none"
+    )
     export: ExportParameters
     report: ReportParameters
     compare: CompareParameters
     predictor_benchmark: PredictorBenchmarkParameters
+
+    @field_validator("truth")
+    @classmethod
+    def _others_fit_the_truth(cls, truth: TruthParameters | None, info: ValidationInfo) -> TruthParameters | None:
+        for problem in _misfits_of_truth(truth, **{name: info.data.get(name) for name in _BESIDE_TRUTH}):
+            raise ValueError(problem)
+        return truth
 
     @field_validator("table")
     @classmethod
@@ -57,6 +69,8 @@ class ProjectParameters(BaseModel):
 
 
 _BESIDE_TABLES = ("space", "costs", "predictor", "verification")
+_BESIDE_TRUTH = ("space", "costs", "verification", "table")
+_WITH_SUPERNETS = ("nas_bench_201", "nas_bench_macro")
 _SEARCHED = ("nas_bench_101", "nas_bench_201", "nas_bench_macro")
 
 
@@ -81,5 +95,32 @@ def _misfits(
         )
     if predictor and predictor.target != "accuracy":
         yield f"it holds accuracies alone: set `predictor.target` to accuracy, not {predictor.target}"
+    if verification and verification.audit.truth != "accuracy":
+        yield "it holds accuracies alone: set `verification.audit.truth` to accuracy"
+
+
+def _misfits_of_truth(
+    truth: TruthParameters | None,
+    space: SpaceParameters | None,
+    costs: CostsParameters | None,
+    verification: VerificationParameters | None,
+    table: TableParameters | None,
+) -> Iterator[str]:
+    if truth is None:
+        return
+    if table is not None:
+        yield "`table` stands in the place of all training, so there is nothing to compare: set one of both to null"
+    if truth.name not in _WITH_SUPERNETS:
+        yield f"only {' and '.join(_WITH_SUPERNETS)} have both super-networks here and a table: take one of them"
+    changed = [] if space is None else sorted(space.model_dump(exclude={"preset"}, exclude_none=True))
+    if space and (space.preset != truth.name or changed):
+        yield (
+            f"its accuracies are those of its own networks: set `space.preset` to {truth.name} and all other fields of "
+            f"`space` to null (`space.preset` is {space.preset}{', and set are ' * bool(changed)}{', '.join(changed)})"
+        )
+    if costs and costs.latency.source == "table":
+        yield "`costs.latency.source` is `table`, which only `table` gives: take another source"
+    if verification and verification.top_k != 1:
+        yield f"true accuracies choose nothing: set `verification.top_k` to 1, not {verification.top_k}"
     if verification and verification.audit.truth != "accuracy":
         yield "it holds accuracies alone: set `verification.audit.truth` to accuracy"

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 _LIBRARIES_MIB = 900  # Resident memory of the main process once torch, pandas and scikit-learn are loaded.
 _WORKER_MIB = 420  # The same of a process that trains one network.
 _SHARED_PREFIXES = 0.5  # Share of blocks that remain when a sample is walked as a prefix tree.
+_SHARED_BY_ALL = 0.2  # The same of a whole space of three choices at each of eight positions.
 _FIT_SECONDS = 2.5  # Scoring all predictors once on 100 networks, and fitting the last one.
 _TRIAL_SECONDS = 0.4  # One trial of the study on 100 networks.
 _ATLAS_PER_SECOND = 20_000  # benchmarks/map_space.py
@@ -131,19 +132,24 @@ def _plan(
             paths = {"uniform": 1, "sandwich": 3, "fair": max(space.num_choices)}[net.strategy]
             return what, net.seeds * net.training.epochs * (train / net.training.batch_size) * paths * pace.step
         case "evaluate_subnets":
-            what = f"{sample:,} architectures on {settings.supernet.seeds} super-networks"
+            count, shared = sample * settings.sample.twins_per_network, _SHARED_PREFIXES
+            if settings.evaluation.whole_space != "none":
+                whole = settings.evaluation.whole_space == "architectures"
+                count, shared = space.size if whole else space.networks, _SHARED_BY_ALL
+            what = f"{count:,} architectures on {settings.supernet.seeds} super-networks"
             if pace is None:
                 return what, None
             images = settings.evaluation.calibration_images + validation
-            twins = settings.sample.twins_per_network
-            return what, settings.supernet.seeds * sample * twins * images * pace.image * _SHARED_PREFIXES
+            return what, settings.supernet.seeds * count * images * pace.image * shared
         case "fit_predictor" | "tune_predictor":
             return _plan_predictors(stage, settings)
         case "map_space":
             rows = min(space.networks, 10**6)
             return f"{rows:,} networks", 3 + rows / _ATLAS_PER_SECOND
         case "verify_candidates":
-            return _plan_verification(settings, train, pace)
+            return _plan_verification(settings, train, validation, pace)
+        case "compare_with_truth":
+            return _plan_comparison(settings)
         case _:
             return _WORDS.get(stage, ""), 5.0
 
@@ -172,6 +178,8 @@ def _plan_lookup(stage: str, settings: ProjectParameters, table: TableParameters
             return f"{beside} networks looked up for each of {len(settings.search.budgets)} budgets; the audit", 15.0
         case "export":
             return "nothing: nothing was trained", 1.0
+        case "compare_with_truth":
+            return _plan_comparison(settings)
         case _:
             return _WORDS.get(stage, ""), 5.0
 
@@ -194,8 +202,22 @@ _WORDS = {
 }
 
 
-def _plan_verification(settings: ProjectParameters, train: int, pace: Pace | None) -> tuple[str, float | None]:
+def _plan_comparison(settings: ProjectParameters) -> tuple[str, float]:
+    if settings.truth is None:
+        return "nothing: no table of true accuracies is given", 1.0
+    fits = settings.supernet.seeds if settings.truth.predictor_by_seed and settings.supernet.seeds > 1 else 0
+    seconds = 10 + fits * _FIT_SECONDS * settings.sample.architectures / 100
+    return f"every score beside the true accuracies of {settings.truth.name}", seconds
+
+
+def _plan_verification(
+    settings: ProjectParameters, train: int, validation: int, pace: Pace | None
+) -> tuple[str, float | None]:
     verification, audit = settings.verification, settings.verification.audit
+    if settings.truth is not None:
+        what = f"winners of {len(settings.search.budgets)} budgets and {audit.networks} more looked up in a table"
+        images = settings.supernet.seeds * audit.networks * (settings.evaluation.calibration_images + validation)
+        return what, None if pace is None else 15 + images * pace.image * _SHARED_PREFIXES
     beside = verification.top_k + verification.random_networks + int(verification.mobilenet)
     alone = len(settings.search.budgets) * beside * verification.seeds
     audited = audit.networks * audit.seeds
@@ -253,7 +275,7 @@ def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description:
     images = sum(description.splits.values()) if description else 0
     megabytes = images * (settings.images.image_size**2) * 3 / 2**20
     workers = settings.verification.workers or os.cpu_count() or 1
-    trained = settings.table is None and "verify_candidates" in stages
+    trained = settings.table is None and settings.truth is None and "verify_candidates" in stages
     alone = workers * (_WORKER_MIB + megabytes) if trained else 0
     return _LIBRARIES_MIB + 2 * megabytes + alone
 

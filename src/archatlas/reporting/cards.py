@@ -66,7 +66,7 @@ def limits_of(run: Run, budget: str) -> tuple[str, ...]:
 def _found_card(run: Run, winner: Mapping[str, Any]) -> Card:
     budget, network = str(winner["budget"]), str(winner["architecture"])
     verified = verified_row(run.verified_candidates, budget, network)
-    facts = _facts_of_training(run, winner, verified) if run.table is None else _facts_of_table(run, winner)
+    facts = _facts_of_training(run, winner, verified) if not run.alone_is_looked_up else _facts_of_table(run, winner)
     return Card(
         budget=budget,
         limits=limits_of(run, budget),
@@ -102,10 +102,11 @@ def _facts_of_training(run: Run, winner: Mapping[str, Any], verified: Mapping[st
 
 def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
     """Beside the winner stands what a perfect search would have found in the table."""
-    label, truth = run.table_parameter("label"), run.table_parameter("truth")
+    label, truth = run.choosing_accuracy, run.true_accuracy
     within = f"{numbers.whole(winner.get('accuracy_rank'))} of {numbers.whole(winner.get('networks_in_budget'))}"
     facts: tuple[Fact, ...] = (
         _predicted(run, winner),
+        ("super-network's accuracy", numbers.percent(winner.get("supernet_accuracy"))),
         (f"{label} accuracy", numbers.percent(winner.get("validation_accuracy_mean"), 2)),
         *_counted(winner),
         ("latency", numbers.milliseconds(winner.get("latency_ms"))),
@@ -127,7 +128,7 @@ def _counted(winner: Mapping[str, Any]) -> tuple[Fact, Fact]:
 
 def _digits(run: Run) -> int:
     """Of accuracies: networks of a table often differ in the second decimal of a percentage."""
-    return 1 if run.table is None else 2
+    return 2 if run.alone_is_looked_up else 1
 
 
 def _given(winner: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from archatlas.reporting.run import Run
 def use_section(run: Run) -> Section:
     """How to load a winner, and how exactly the exported files agree."""
     title = "Use the winner"
-    if run.table is not None:
+    if run.alone_is_looked_up:
         skipped = [entry.get("reason") for entry in (run.export_summary.get("budgets") or {}).values()]
         reason = str(next(filter(None, skipped), "nothing was trained"))
         return Section("use", title, f"There is nothing to load: {reason}.", [])

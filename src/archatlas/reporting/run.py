@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -56,6 +56,10 @@ class Run:
     audit_summary: Json
     export_summary: Json
     manifest: Json
+    truth_by_network: pd.DataFrame = field(default_factory=pd.DataFrame)
+    truth_correlations: pd.DataFrame = field(default_factory=pd.DataFrame)
+    truth_picks: pd.DataFrame = field(default_factory=pd.DataFrame)
+    truth_summary: Json = field(default_factory=dict)
 
     @property
     def target(self) -> str:
@@ -69,14 +73,37 @@ class Run:
 
     def table_parameter(self, name: str) -> str | None:
         """A parameter of the public table; None if there is none."""
-        table = self.parameters.get("table")
-        value = table.get(name) if isinstance(table, Mapping) else getattr(table, name, None)
-        return None if value is None else str(value)
+        return _field(self.parameters.get("table"), name)
+
+    @property
+    def true_table(self) -> str | None:
+        """The public table of true accuracies that stood in the place of stand-alone training alone, by its name."""
+        return _field(self.parameters.get("truth"), "name")
+
+    @property
+    def alone_is_looked_up(self) -> bool:
+        """Whether what networks reach when trained alone comes from a public table."""
+        return self.table is not None or self.true_table is not None
+
+    @property
+    def choosing_accuracy(self) -> str | None:
+        """The kind of accuracy of a public table that stands beside candidates; None if they were trained."""
+        return self.table_parameter("label") or _field(self.parameters.get("truth"), "accuracy")
+
+    @property
+    def true_accuracy(self) -> str | None:
+        """The kind of accuracy of a public table that winners are judged by; None if they were trained."""
+        return self.table_parameter("truth") or _field(self.parameters.get("truth"), "accuracy")
 
     @property
     def found(self) -> list[Json]:
         """Winners of the budgets that have one."""
         return [winner for winner in self.winners if winner.get("status") == "found"]
+
+
+def _field(parameters: Any, name: str) -> str | None:
+    value = parameters.get(name) if isinstance(parameters, Mapping) else getattr(parameters, name, None)
+    return None if value is None else str(value)
 
 
 _SCORE = re.compile("predicted_(supernet_)?(accuracy|log_loss)")

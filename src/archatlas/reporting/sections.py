@@ -27,6 +27,7 @@ from archatlas.reporting.figures.results import (
 from archatlas.reporting.figures.training import figure_learning_curves, figure_tuning
 from archatlas.reporting.provenance import provenance_section, time_section, use_section
 from archatlas.reporting.run import Run, costs_in
+from archatlas.reporting.truth import truth_section
 from archatlas.reporting.words import words_of
 from archatlas.spaces.chain import ChainSpace
 
@@ -39,12 +40,13 @@ def make_sections(run: Run) -> list[Section]:
         drawing_section(run),
         atlas_section(run),
         trust_section(run),
+        *([truth_section(run)] if run.true_table is not None else []),
         measured_section(run),
         choices_section(run),
         predictor_section(run),
         *([supernet_section(run)] if run.table is None else []),
         latency_section(run),
-        *([classes_section(run)] if run.table is None else []),
+        *([] if run.alone_is_looked_up else [classes_section(run)]),
         use_section(run),
         time_section(run),
         provenance_section(run),
@@ -59,8 +61,7 @@ def found_section(run: Run) -> Section:
             Chart(
                 "comparison",
                 figure_comparison(run.trainings, budgets),
-                "Test accuracy of every training of the winners, of random networks and of a scaled MobileNet, by "
-                "budget",
+                f"Test accuracy of every training of the winners, of random networks{_and_mobilenet(run)}, by budget",
                 "What the search bought",
             )
         )
@@ -73,6 +74,10 @@ def found_section(run: Run) -> Section:
         words_of(run).found,
         blocks,
     )
+
+
+def _and_mobilenet(run: Run) -> str:
+    return "" if run.alone_is_looked_up else " and of a scaled MobileNet"
 
 
 def asked_section(run: Run) -> Section:

@@ -183,7 +183,7 @@ def _candidate_columns(run: Run) -> dict[str, Callable[[Mapping[Any, Any]], str 
     supernet: dict[str, Callable[[Mapping[Any, Any]], str | Cell]] = {
         "super-network": lambda row: numbers.percent(row["supernet_accuracy"])
     }
-    alone = "alone (validation)" if run.table is None else f"{run.table_parameter('label')} accuracy"
+    alone = f"{run.choosing_accuracy} accuracy" if run.alone_is_looked_up else "alone (validation)"
     return {
         "budget": lambda row: str(row["budget"]),
         "rank": lambda row: numbers.whole(row["rank"]),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from archatlas.reporting import numbers, sentences
 from archatlas.reporting.figures.ranking import ALONE
@@ -28,6 +28,8 @@ class Words:
 
 def words_of(run: Run) -> Words:
     """The words that are true of a run."""
+    if run.true_table is not None:
+        return _compared(run, run.true_table)
     return _trained(run) if run.table is None else _looked_up(run, run.table)
 
 
@@ -54,6 +56,29 @@ def _trained(run: Run) -> Words:
         predictor="Cross-seed scores count: the predictor is judged on another super-network seed and on other "
         "validation images than it was fitted to. Same-seed scores reward learning one super-network's bias and are "
         "only a diagnostic.",
+    )
+
+
+def _compared(run: Run, table: str) -> Words:
+    """Super-networks were trained, and what networks reach alone is looked up."""
+    trained, truth = _trained(run), run.true_accuracy
+    summary = trained.summary.replace("were trained alone", f"were looked up in the public table {table}")
+    return replace(
+        trained,
+        summary=f"{summary} The scores were compared with the {truth} accuracies of all networks that it knows.",
+        found=f"One card per budget: the network that the predictor ranks best within it. Its {truth} accuracy, with "
+        f"the spread over trainings, is that of the public table {table}; nothing was chosen by it. Beside it stands "
+        "the best that the table holds within the same budget.",
+        comparison="Each mark above is one training that others have made, and a short line is a mean. The random "
+        "networks keep the same budget.",
+        trust=f"For the audit, networks were drawn uniformly from those that the predictor was not fitted to; their "
+        f"{truth} accuracy in the table is the truth. {_tau(run)}, and the dashed line is how well two trainings of "
+        "the same networks agree.",
+        measured=f"Each dot is a network: its score to the right, its {truth} accuracy in the table upwards. Only the "
+        "order matters, since a score is an estimate of the super-network's accuracy: the closer the dots are to one "
+        "rising line, the better. The candidates are the winners alone: no other was looked up.",
+        truth_title=f"{truth} accuracy in the table",
+        choice_title=f"{truth} accuracy in the table",
     )
 
 

@@ -63,4 +63,9 @@ class EvaluationParameters(BaseModel):
         default="32",
         description="number format of activations and of convolution and linear weights; norms stay in float32",
     )
+    whole_space: Literal["none", "networks", "architectures"] = Field(
+        default="none",
+        description="what is evaluated beside the sample: every network by its canonical architecture, or every "
+        "architecture, twins too; predictors are fitted to the sample's scores alone all the same",
+    )
     part_size: int = Field(default=200, ge=1, description="architectures whose results are written at once")

@@ -7,7 +7,7 @@ the winner; instead stands there what a perfect search would have found.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -63,19 +63,21 @@ def audited(
     parameters: AuditParameters,
     seed: int,
     cost_table: pd.DataFrame,
+    on_supernets: Callable[[list[str]], pd.Series] | None = None,
 ) -> tuple[pd.DataFrame, Json, pd.DataFrame]:
     """The audit's table, its summary and its rows among the trainings (``ROLE_COLUMNS``, role ``audit``).
 
     Truth is the table's. ``table_score`` is its label: how well the very accuracy that the predictor was fitted to
-    would rank the networks; it is left out where it is the truth.
+    would rank the networks; it is left out where it is the truth. ``supernet_score`` is there where super-networks are.
 
     Args:
         known: the networks of the table.
-        predictor: fitted to the label of some of them.
+        predictor: fitted to the label of some of them, or to their scores on super-networks.
         fitted: canonical names of these, which are not drawn.
         parameters: how many networks to draw, at most, and how intervals are made.
         seed: of the draw and the resampling.
         cost_table: counted parts.
+        on_supernets: from canonical names to mean scores on super-networks (indexed by name), if there are any.
     """
     generator = np.random.default_rng(mixed_seed(seed, DRAW_AUDIT))
     choices = draw_audit(known.space, parameters.networks, fitted, generator)
@@ -88,6 +90,8 @@ def audited(
     if len(table):
         batch = ArchitectureBatch(known.space, choices, cost_table=cost_table)
         table.insert(1, "predicted_score", predictor.predict(batch).mean)
+        if on_supernets is not None:
+            table.insert(1, "supernet_score", on_supernets(names.tolist()).loc[names].to_numpy(dtype=np.float64))
         if known.label != known.truth:
             labels = done.groupby("network")["validation_accuracy"].mean()
             table.insert(1, "table_score", labels.loc[names].to_numpy())

@@ -29,23 +29,31 @@ def evaluate(
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """The table of evaluations, super-network by super-network in the sample's order; and how fast it was made.
+) -> tuple[pd.DataFrame, dict[str, float], pd.DataFrame]:
+    """Evaluations of the sample, super-network by super-network in its order; how fast; and those of the whole space.
 
-    Of a public table, what it says of the sample, a row for each training that it has.
+    Of a public table, what it says of the sample, a row for each training that it has. The last table is empty where
+    ``evaluation.whole_space`` asks for none; the sample's evaluations are among it, so that nothing is scored twice.
     """
     if table is not None:
         from archatlas.spaces.tables.known import known_networks
 
-        return known_networks(table).timed_evaluations(sampled_architectures["network"].drop_duplicates().tolist())
+        sampled = sampled_architectures["network"].drop_duplicates().tolist()
+        found, speed = known_networks(table).timed_evaluations(sampled)
+        return found, speed, found.iloc[:0]
     from archatlas.images.dataset import ImageSplit
     from archatlas.spaces.presets import make_space
     from archatlas.supernet.evaluate import timed_evaluation
     from archatlas.supernet.make import load_supernet
+    from archatlas.supernet.sample import joined_rows, rows_of, whole_space
 
     description = ImageDescription.model_validate(image_description)
     made = make_space(space, description.input_shape, description.num_classes)
-    choices = made.parse(sampled_architectures["architecture"].to_numpy(dtype=str))
+    sampled = sampled_architectures["architecture"].to_numpy(dtype=str)
+    choices, whole = made.parse(sampled), sampled[:0]
+    if evaluation.whole_space != "none":
+        every = whole_space(made, twins=evaluation.whole_space == "architectures")
+        choices, whole = joined_rows(every, choices), made.names(every)
     numbers = sorted(int(name.removeprefix("seed_")) for name in supernets)
     work = work_store(work_folder, "archatlas.supernet.evaluate")
     runs = [
@@ -68,4 +76,6 @@ def evaluate(
     seconds = sum(run.seconds for run in runs)
     count = len(choices) * len(runs)
     speed = {"architectures": count, "seconds": seconds, "architectures_per_second": count / max(seconds, 1e-9)}
-    return pd.concat([run.table for run in runs], ignore_index=True), speed
+    tables = [run.table for run in runs]
+    parts = [pd.concat([rows_of(one, names) for one in tables], ignore_index=True) for names in (sampled, whole)]
+    return parts[0], speed, parts[1]

@@ -26,7 +26,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "work_folder": "work_folder",
                     "table": "params:table",
                 },
-                outputs=["evaluations", "evaluation_speed"],
+                outputs=["evaluations", "evaluation_speed", "space_evaluations"],
                 name="evaluate_subnets",
             )
         ]

@@ -8,6 +8,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.verification.export_parameters import ExportParameters
+from archatlas.verification.truth.parameters import TruthParameters
 
 
 def export(
@@ -20,14 +21,16 @@ def export(
     work_folder: Path,
     seed: int,
     table: TableParameters | None = None,
+    truth: TruthParameters | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """A folder with each winner as safetensors, JSON and ONNX, and how exactly these and the super-networks agree."""
     folder = work_folder / "export"
     if folder.exists():  # A killed run left it.
         shutil.rmtree(folder)
-    if table is not None:
+    others = table or truth
+    if others is not None:
         folder.mkdir(parents=True)
-        return folder, _nothing_exported(winners, table)
+        return folder, _nothing_exported(winners, others.name, "nothing" if table else "no winner")
     from archatlas.spaces.presets import make_space
     from archatlas.verification.export import export_winners
 
@@ -44,9 +47,7 @@ def export(
     )
 
 
-def _nothing_exported(winners: list[dict[str, Any]], table: TableParameters) -> dict[str, Any]:
-    reason = (
-        f"accuracies were looked up in the public table {table.name}, so nothing was trained that could be exported"
-    )
+def _nothing_exported(winners: list[dict[str, Any]], table: str, what: str) -> dict[str, Any]:
+    reason = f"accuracies were looked up in the public table {table}, so {what} was trained that could be exported"
     budgets = {str(winner["budget"]): {"status": "skipped", "reason": reason} for winner in winners}
     return {"max_abs_difference": None, "budgets": budgets}

@@ -23,6 +23,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "work_folder": "work_folder",
                     "seed": "params:seed",
                     "table": "params:table",
+                    "truth": "params:truth",
                 },
                 outputs=["networks", "export_summary"],
                 name="export",

@@ -34,6 +34,10 @@ RUN_DATA = (
     "audit",
     "audit_summary",
     "export_summary",
+    "truth_by_network",
+    "truth_correlations",
+    "truth_picks",
+    "truth_summary",
     "manifest",
 )
 """Data sets that the page shows: the fields of ``reporting.run.Run``, by their catalog names."""

@@ -1,6 +1,6 @@
 """The nodes that turn candidates into winners. Only the last one is given the test images.
 
-With a public table, what they would train is looked up (``verification/lookup.py``).
+With a public table (``table`` or ``truth``), what they would train is looked up (``verification/lookup.py``).
 """
 
 from collections.abc import Callable
@@ -13,15 +13,17 @@ from archatlas.costs.constraints import Constraint
 from archatlas.costs.parameters import CostsParameters
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on, machine
-from archatlas.pipelines.space import public_table
+from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.work import work_store
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.protocol import SearchSpace
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
+from archatlas.verification.truth.parameters import TruthParameters
 
 Supernets = dict[str, Callable[[], dict[str, Any]]]
 
@@ -93,7 +95,7 @@ def measure_latency(
     )
 
 
-@depends_on(files=(public_table,))
+@depends_on(files=(public_table, true_table))
 def train_candidates(
     candidate_latency: pd.DataFrame,
     candidates: pd.DataFrame,
@@ -106,16 +108,17 @@ def train_candidates(
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
+    truth: TruthParameters | None = None,
 ) -> pd.DataFrame:
     """Train the finalists alone."""
     chosen = candidate_latency.loc[candidate_latency["finalist"], ["budget", "rank", "network"]]
     finalists = chosen.merge(candidates[["budget", "rank", "macs", "params"]], on=["budget", "rank"])
     finalists["role"] = "candidate"
-    if table is not None:
-        from archatlas.spaces.tables.known import known_networks
+    known = trained_by_others(image_description, space, table, truth)
+    if known is not None:
         from archatlas.verification.lookup import looked_up
 
-        return looked_up(known_networks(table), finalists)
+        return looked_up(known, finalists)
     from archatlas.verification.stage import alone, train_roles
 
     trainings = alone(
@@ -134,6 +137,7 @@ def choose_winners(
     costs: CostsParameters,
     verification: VerificationParameters,
     table: TableParameters | None = None,
+    truth: TruthParameters | None = None,
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The winner of each budget by the validation images, and what became of every candidate."""
     from archatlas.verification.candidates import supernet_scores
@@ -147,11 +151,11 @@ def choose_winners(
         _bounds(constraints, search),
         measured_here=costs.latency.source != "imported",
         misses=verification.nearest_misses,
-        chosen_by=f"{'validation' if table is None else table.label} accuracy",
+        chosen_by="predicted score" if truth else f"{'validation' if table is None else table.label} accuracy",
     )
 
 
-@depends_on(files=(public_table,), states=(machine,))
+@depends_on(files=(public_table, true_table), states=(machine,))
 def train_comparisons(
     constraints: pd.DataFrame,
     cost_table: pd.DataFrame,
@@ -167,15 +171,15 @@ def train_comparisons(
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
+    truth: TruthParameters | None = None,
 ) -> pd.DataFrame:
     """Train alike what stands beside each winner: random networks and a MobileNet within the same budget."""
     budgets = _bounds(constraints, search)
-    if table is not None:
-        from archatlas.spaces.tables.known import known_networks
+    known = trained_by_others(image_description, space, table, truth)
+    if known is not None:
         from archatlas.verification.lookup import random_within
 
-        known, count = known_networks(table), verification.random_networks
-        return random_within(known, budgets, count, seed, cost_table, latency_table)
+        return random_within(known, budgets, verification.random_networks, seed, cost_table, latency_table)
     from archatlas.verification.stage import alone, comparisons, train_roles
 
     trainings = alone(
@@ -194,7 +198,7 @@ def train_comparisons(
     return train_roles(trainings, beside, space, verification.seeds, seed, "random networks and MobileNets")
 
 
-@depends_on(files=(public_table,))
+@depends_on(files=(public_table, true_table))
 def audit(
     sampled_architectures: pd.DataFrame,
     supernets: Supernets,
@@ -211,17 +215,32 @@ def audit(
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
+    truth: TruthParameters | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Networks drawn uniformly and trained alone: their scores beside the truth, rank correlations, the trainings."""
     from archatlas.predictors.registry import load_predictor
 
     predictor = load_predictor(tuned_predictor, tuned_predictor_state)
     fitted = sampled_architectures["network"].tolist()
-    if table is not None:
-        from archatlas.spaces.tables.known import known_networks
+    known = trained_by_others(image_description, space, table, truth)
+    if known is not None:
         from archatlas.verification import lookup
 
-        return lookup.audited(known_networks(table), predictor, fitted, verification.audit, seed, cost_table)
+        score = None
+        if truth is not None:
+            score = _scores_on_supernets(
+                supernets,
+                known.space,
+                train_images,
+                validation_images,
+                image_description,
+                evaluation,
+                device,
+                seed,
+                work_folder,
+                target=str(tuned_predictor["target"]),
+            )
+        return lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
     from archatlas.verification.stage import alone, audited
 
     schedule = verification.model_copy(update={"training": verification.audit.training})
@@ -248,7 +267,7 @@ def audit(
     )
 
 
-@depends_on(files=(public_table,))
+@depends_on(files=(public_table, true_table))
 def test_winners(
     chosen_winners: list[dict[str, Any]],
     candidate_trainings: pd.DataFrame,
@@ -266,19 +285,20 @@ def test_winners(
     device: DeviceParameters,
     work_folder: Path,
     table: TableParameters | None,
+    truth: TruthParameters | None,
 ) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], pd.DataFrame]:
     """Read the test images, once: the winners, what stands beside them, the winners' weights, and all trainings.
 
     Bounds and costs serve a public table, which tells what a perfect search would have found.
     """
     done = pd.concat([candidate_trainings, comparison_trainings, audit_trainings], ignore_index=True)
-    if table is not None:
+    known = trained_by_others(image_description, space, table, truth)
+    if known is not None:
         from archatlas.search.budgets import constraints_of
-        from archatlas.spaces.tables.known import known_networks
         from archatlas.verification.lookup import judged
 
         budgets = constraints_of(constraints)
-        documents, trainings = judged(known_networks(table), chosen_winners, done, budgets, cost_table, latency_table)
+        documents, trainings = judged(known, chosen_winners, done, budgets, cost_table, latency_table)
         return documents, {}, trainings
     from archatlas.images.dataset import ImageSplit
     from archatlas.verification.stage import alone, judge_on_test_images
@@ -286,6 +306,43 @@ def test_winners(
     work = _trainings_in(work_folder)
     alike = alone(train_images, validation_images, image_description, verification, device, work)
     return judge_on_test_images(alike, chosen_winners, done, ImageSplit.from_tensors(test_images), space)
+
+
+def _scores_on_supernets(
+    supernets: Supernets,
+    space: SearchSpace,
+    train_images: dict[str, Any],
+    validation_images: dict[str, Any],
+    image_description: dict[str, Any],
+    evaluation: EvaluationParameters,
+    device: DeviceParameters,
+    seed: int,
+    work_folder: Path,
+    *,
+    target: str,
+) -> Callable[[list[str]], pd.Series]:
+    """A function from names of networks to their mean scores on the super-networks, higher is better."""
+    from archatlas.images.dataset import ImageSplit
+    from archatlas.verification.candidates import evaluate_on_supernets, supernet_scores
+
+    def score(networks: list[str]) -> pd.Series:
+        evaluations = evaluate_on_supernets(
+            supernets,
+            space,
+            networks,
+            train=ImageSplit.from_tensors(train_images),
+            validation=ImageSplit.from_tensors(validation_images),
+            description=ImageDescription.model_validate(image_description),
+            parameters=evaluation,
+            device=device,
+            images_seed=seed,
+            work=work_store(work_folder, "archatlas.supernet.evaluate"),
+            progress="audit on the super-networks",
+        )
+        scores = supernet_scores(evaluations)[target]
+        return -scores if target == "log_loss" else scores
+
+    return score
 
 
 def _bounds(constraints: pd.DataFrame, search: SearchParameters) -> dict[str, list[Constraint]]:

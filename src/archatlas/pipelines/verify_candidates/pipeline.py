@@ -14,6 +14,7 @@ _TRAINING = {
     "device": "params:device",
     "work_folder": "work_folder",
     "table": "params:table",
+    "truth": "params:truth",
 }
 _SEED = {"seed": "params:seed"}
 _EVALUATION = {"supernets": "supernets", "evaluation": "params:evaluation"}
@@ -72,6 +73,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     **_BUDGETS,
                     "verification": "params:verification",
                     "table": "params:table",
+                    "truth": "params:truth",
                 },
                 outputs=["verified_candidates", "chosen_winners"],
                 name="choose_winners",

@@ -1,0 +1,79 @@
+"""The nodes that set a run's scores beside the true accuracies of a public table, where ``truth`` names one."""
+
+from typing import Any
+
+import pandas as pd
+
+from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.pipelines.space import true_table
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.verification.truth.parameters import TruthParameters
+
+DEFAULT = "default_predictor"
+TUNED = "predictor"
+
+
+def score_networks(
+    evaluations: pd.DataFrame,
+    space_evaluations: pd.DataFrame,
+    architecture_graphs: dict[str, Any],
+    fitted_predictor: dict[str, Any],
+    fitted_predictor_state: dict[str, Any],
+    tuned_predictor: dict[str, Any],
+    tuned_predictor_state: dict[str, Any],
+    image_description: dict[str, Any],
+    cost_table: pd.DataFrame,
+    space: SpaceParameters,
+    truth: TruthParameters | None = None,
+) -> pd.DataFrame:
+    """What each scorer says of every network: network, fitted, and a column per scorer. No true accuracy is read.
+
+    Empty without ``truth``.
+    """
+    if truth is None:
+        return pd.DataFrame({"network": pd.Series(dtype="str"), "fitted": pd.Series(dtype="bool")})
+    from archatlas.costs.table import costs_of
+    from archatlas.predictors.registry import load_predictor
+    from archatlas.spaces.presets import make_space
+    from archatlas.verification.truth import scores
+
+    description = ImageDescription.model_validate(image_description)
+    made = make_space(space, description.input_shape, description.num_classes)
+    fitted = {
+        TUNED: scores.Fitted(load_predictor(tuned_predictor, tuned_predictor_state), tuned_predictor),
+        DEFAULT: scores.Fitted(load_predictor(fitted_predictor, fitted_predictor_state), fitted_predictor),
+    }
+    by_seed = [TUNED] if truth.predictor_by_seed else []
+    table = scores.predictor_columns(made, fitted, architecture_graphs, evaluations, cost_table, by_seed)
+    table = table.join(scores.supernet_columns(space_evaluations if len(space_evaluations) else evaluations))
+    raw = f"supernet_{tuned_predictor['target']}"
+    table = table.join(scores.residual_columns(table, TUNED, raw, truth.residual))
+    costs = costs_of(made, scores.every_network(made), cost_table).set_index(table.index)
+    table = table.join(costs[["macs", "params"]])
+    table.insert(0, "fitted", table.index.isin(evaluations["network"].unique()))
+    return table.reset_index()
+
+
+@depends_on(files=(true_table,))
+def compare_with_truth(
+    network_scores: pd.DataFrame, space_evaluations: pd.DataFrame, truth: TruthParameters | None = None
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Scores beside the truth network by network, rank correlations, what choosing by each score gives, and a summary.
+
+    Empty without ``truth``.
+    """
+    from archatlas.verification.truth import comparison
+
+    if truth is None:
+        columns = comparison.FACTS, comparison.CORRELATION_COLUMNS, comparison.PICK_COLUMNS
+        rows, ranked, chosen = (pd.DataFrame({name: pd.Series(dtype="str") for name in part}) for part in columns)
+        return rows, ranked, chosen, {}
+    from archatlas.spaces.tables.registry import load_table
+
+    table = load_table(truth.table)
+    label = table.label(truth.accuracy)
+    rows = comparison.joined(network_scores, table, label)
+    ranked = comparison.correlations(rows, comparison.by_architecture(rows, space_evaluations, table, label))
+    chosen = comparison.picks(rows, truth.macs_budgets, truth.best)
+    return rows, ranked, chosen, comparison.summarise(rows, ranked, chosen, table, label, truth.best)

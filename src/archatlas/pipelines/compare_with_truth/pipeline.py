@@ -1,0 +1,43 @@
+"""Scores of every network beside their true accuracies in a public table."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Pipeline, node, pipeline
+
+from archatlas.pipelines.compare_with_truth.nodes import compare_with_truth, score_networks
+
+
+def create_pipeline(**_: object) -> Pipeline:
+    """Score every network, then read the truth: only the second node is given the table."""
+    return pipeline(
+        [
+            node(
+                score_networks,
+                inputs={
+                    "evaluations": "evaluations",
+                    "space_evaluations": "space_evaluations",
+                    "architecture_graphs": "architecture_graphs",
+                    "fitted_predictor": "fitted_predictor",
+                    "fitted_predictor_state": "fitted_predictor_state",
+                    "tuned_predictor": "tuned_predictor",
+                    "tuned_predictor_state": "tuned_predictor_state",
+                    "image_description": "image_description",
+                    "cost_table": "cost_table",
+                    "space": "params:space",
+                    "truth": "params:truth",
+                },
+                outputs="network_scores",
+                name="score_networks",
+            ),
+            node(
+                compare_with_truth,
+                inputs={
+                    "network_scores": "network_scores",
+                    "space_evaluations": "space_evaluations",
+                    "truth": "params:truth",
+                },
+                outputs=["truth_by_network", "truth_correlations", "truth_picks", "truth_summary"],
+                name="compare_with_truth",
+            ),
+        ]
+    )

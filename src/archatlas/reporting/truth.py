@@ -1,0 +1,191 @@
+"""The section that sets a run's scores beside the true accuracies of a public table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archatlas.reporting import numbers
+from archatlas.reporting.blocks import Chart, Section, TableBlock, Text
+from archatlas.reporting.figures import truth as figures
+from archatlas.reporting.run import Run
+from archatlas.reporting.tables import Cell, Table, cells
+
+
+def truth_section(run: Run) -> Section:
+    """Rank correlations, what choosing by each score gives, and the pictures behind them."""
+    summary = run.truth_summary
+    if not summary:
+        return Section("truth", "Against the truth", "", [Text("The scores were not compared with the table yet.")])
+    rows, best = run.truth_by_network, int(summary["best"])
+    drawn = min(figures.MOST_DRAWN, len(rows))
+    blocks: list[Any] = [
+        Text(verdict(summary)),
+        Chart(
+            "true-correlations",
+            figures.figure_true_correlations(run.truth_correlations, summary),
+            "Kendall tau-b of every scorer with the true accuracy, over all networks, the top half and the top 10%",
+            "Who ranks how well",
+        ),
+        Text(_how_to_read(summary)),
+        TableBlock(correlations_table(run), "Rank correlations with the true accuracy"),
+        Chart(
+            "predicted-true",
+            figures.figure_predicted_against_true(rows),
+            "Scores against true accuracies of the same networks",
+            f"Predicted against true ({numbers.whole(drawn)} of {numbers.whole(len(rows))} networks, evenly by true "
+            "rank)",
+        ),
+        Chart(
+            "rank-rank",
+            figures.figure_rank_against_rank(rows),
+            "Number of networks by rank by score and true rank",
+            "Rank against rank, all networks (the best at the top right)",
+        ),
+        Chart(
+            "top-lens",
+            figures.figure_top_under_lens(rows),
+            "Networks in the top 1% by score or by truth, rank against rank",
+            "The top 1% under a lens",
+        ),
+        Text(
+            "Drawn are the networks in the top 1% by truth or by score, on logarithmic axes. The shaded square holds "
+            "those in both; to its left lie good networks that the score overlooks, below it those that it overrates."
+            + _noise(summary)
+        ),
+        Chart(
+            "true-picks",
+            figures.figure_true_picks(run.truth_picks, summary),
+            f"Mean true accuracy of the best {best} by every scorer, by budget of MACs",
+            f"The best {best} by each score, looked up",
+        ),
+        TableBlock(picks_table(run), f"The best and the best {best} by each score, within budgets of MACs"),
+    ]
+    return Section(
+        "truth",
+        "Against the truth",
+        f"Others have trained the networks alone and published their accuracies (table {summary['table']}, "
+        f"{summary['accuracy']} accuracy). Here every score of this run is held against them, over "
+        f"{numbers.whole(summary['networks'])} networks; predictors were fitted to the super-networks' scores of "
+        f"{numbers.whole(summary['fitted'])}, and no true accuracy was used to train, to fit, to tune or to choose.",
+        blocks,
+    )
+
+
+def verdict(summary: Mapping[str, Any]) -> str:
+    """Whether the predictor ranks better than the scores that it was fitted to, over all and within the top half."""
+    scorers = summary.get("scorers") or {}
+    raw = [name for name in ("supernet_accuracy", "supernet_log_loss") if name in scorers]
+    if "predictor" not in scorers or not raw:
+        return ""
+    parts = []
+    for metric, where in (("kendall_tau", "over all networks"), ("kendall_tau_top_half", "within the true top half")):
+        better = max(raw, key=lambda name: scorers[name][metric])
+        own, other = float(scorers["predictor"][metric]), float(scorers[better][metric])
+        verb = "better than" if own > other else "no better than"
+        parts.append(
+            f"{where} the predictor ranks {verb} the better of the raw scores (tau {own:.3f} against {other:.3f}, "
+            f"{figures.label_of(better)})"
+        )
+    text = "; ".join(parts)
+    covered = {int(scorers[name]["networks"]) for name in ("predictor", *raw)}
+    unlike = " These figures are over unlike numbers of networks: see the table." if len(covered) > 1 else ""
+    return f"{text[:1].upper()}{text[1:]}.{unlike}"
+
+
+def _how_to_read(summary: Mapping[str, Any]) -> str:
+    ceilings = summary.get("ceilings") or {}
+    text = (
+        "Bars are scorers over all super-networks (their mean, or a predictor fitted to it), rings are single ones. "
+        "MACs and params need no training at all."
+    )
+    if "one_training_rest" in ceilings:
+        text += (
+            f" The dashed line is how well the mean of all trainings but one ranks networks by the one left out: "
+            f"{ceilings['one_training_rest']:.3f}, within the top half {ceilings['one_training_rest_top_half']:.3f}."
+        )
+    if "one_training_another" in ceilings:
+        text += (
+            f" One training ranks by another with {ceilings['one_training_another']:.3f}, within the top half "
+            f"{ceilings['one_training_another_top_half']:.3f}. Bars are held against the mean of all trainings, which "
+            "is less noisy than one, so that a score could go beyond."
+        )
+    return text
+
+
+def _noise(summary: Mapping[str, Any]) -> str:
+    error = numbers.known(summary.get("standard_error"))
+    if error is None:
+        return ""
+    return (
+        f" The truth is noisy too: the standard error of a network's true accuracy is {100 * error:.2f} points, so that "
+        "the order among the very best is partly chance."
+    )
+
+
+def correlations_table(run: Run) -> Table:
+    """A row per scorer: over networks, over those not fitted to, over architectures; spread over super-networks."""
+    ranked, names = run.truth_correlations, run.truth_summary.get("scorers") or {}
+    whole = ranked[ranked["seed"] == "all"].set_index(["scorer", "over"])
+    rows = []
+    for scorer, label, _ in figures.SCORERS:
+        if scorer not in names:
+            continue
+        own = whole.loc[(scorer, "networks")]
+        spread = (names[scorer].get("by_seed") or {}).get("kendall_tau") or {}
+        single = numbers.DASH
+        if spread:
+            single = f"{spread['mean']:.3f} ± {spread['std']:.3f}"
+        rows.append(
+            cells(
+                label,
+                numbers.whole(own["networks"]),
+                Cell(f"{own['kendall_tau']:.3f}", bar=min(max(float(own["kendall_tau"]), 0.0), 1.0)),
+                single,
+                f"{own['kendall_tau_top_half']:.3f}",
+                f"{own['kendall_tau_top_tenth']:.3f}",
+                f"{own['spearman']:.3f}",
+                f"{whole.loc[(scorer, 'unfitted'), 'kendall_tau']:.3f}",
+                f"{whole.loc[(scorer, 'architectures'), 'kendall_tau']:.3f}",
+            )
+        )
+    titles = (
+        "networks", "Kendall tau-b", "by one super-network", "top half", "top 10%", "Spearman", "tau, not fitted to",
+        f"tau, {numbers.whole(run.truth_summary.get('architectures'))} architectures",
+    )  # fmt: skip
+    return Table((("scorer", "left"), *((title, "right") for title in titles)), tuple(rows))
+
+
+def picks_table(run: Run) -> Table:
+    """A row per scorer and a pair of columns per budget: true accuracy of the best few, and of the very best."""
+    chosen = run.truth_picks[run.truth_picks["seed"] == "all"]
+    best = int(run.truth_summary["best"])
+    budgets = chosen["budget"].drop_duplicates().tolist()
+    rows = []
+    for scorer, label, _ in figures.SCORERS:
+        own = chosen[chosen["scorer"] == scorer].set_index("budget")
+        if len(own):
+            rows.append(cells(label, *(_pick(own.loc[budget], best) for budget in budgets)))
+    optimum = chosen.drop_duplicates("budget").set_index("budget")
+    rows.append(
+        cells(
+            "the truly best",
+            *(
+                Cell(
+                    numbers.percent(optimum.loc[budget, "top_optimum"], 2),
+                    detail=f"best {numbers.percent(optimum.loc[budget, 'optimum'], 2)}",
+                )
+                for budget in budgets
+            ),
+        )
+    )
+    columns = (("scorer", "left"), *((f"MACs up to {name}" if name else "no budget", "right") for name in budgets))
+    return Table(columns, tuple(rows), frozenset({len(rows) - 1}))
+
+
+def _pick(row: Any, best: int) -> Cell:
+    rank = numbers.DASH if numbers.is_missing(row["best_rank"]) else f"{row['best_rank']:,.0f}"
+    return Cell(
+        numbers.percent(row["top_accuracy"], 2),
+        detail=f"best {numbers.percent(row['best_accuracy'], 2)}, rank {rank}",
+    )

@@ -1,0 +1,134 @@
+"""What every scorer of a run says of every network of its space. The truth is not read here.
+
+A scorer is a column. Those that depend on super-networks have a column over all of them (``predictor``) and one for
+each alone (``predictor/seed_0``, ...).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.errors import ArchatlasError
+from archatlas.predictors.fitting import fit_one
+from archatlas.predictors.protocol import Predictor
+from archatlas.predictors.sample import evaluated_sample
+from archatlas.spaces.protocol import Choices, Enumerable, SearchSpace
+
+Floats = NDArray[np.float64]
+
+MOST_NETWORKS = 1_000_000
+SUPERNET_SCORERS = {"supernet_accuracy": "accuracy", "supernet_log_loss": "log_loss"}
+"""Scorers that are means of evaluations, and the columns of these; of the log loss it is the negative."""
+
+
+def seed_column(scorer: str, seed: int) -> str:
+    """The column of a scorer that has seen one super-network alone."""
+    return f"{scorer}/seed_{seed}"
+
+
+def scorer_and_seed(column: str) -> tuple[str, str]:
+    """A column's scorer and its super-network: ``"all"`` where it has seen all of them, or needs none."""
+    scorer, _, seed = column.partition("/seed_")
+    return scorer, seed or "all"
+
+
+def every_network(space: SearchSpace) -> Choices:
+    """Canonical rows of all networks; ArchatlasError if they cannot be written out."""
+    if not isinstance(space, Enumerable) or space.networks > MOST_NETWORKS:
+        raise ArchatlasError(
+            f"the {space.networks:,} networks of {space.name} cannot be compared with a table one by one: set `truth` "
+            "to null"
+        )
+    return space.enumerate_networks(0, space.networks)
+
+
+def supernet_columns(evaluations: pd.DataFrame, by: str = "network") -> pd.DataFrame:
+    """Means of evaluations over spellings and halves: the columns of ``SUPERNET_SCORERS``, over seeds and for each.
+
+    Args:
+        evaluations: as of ``evaluate_subnets``; may be empty.
+        by: ``network`` (twins' scores are averaged) or ``architecture``; the index of what is returned.
+    """
+    columns: dict[str, pd.Series] = {}
+    for scorer, score in SUPERNET_SCORERS.items():
+        signed = evaluations.assign(signed=-evaluations[score] if score == "log_loss" else evaluations[score])
+        means = signed.groupby([by, "seed"])["signed"].mean().unstack("seed")
+        columns[scorer] = means.mean(axis=1, skipna=False)
+        for seed in means.columns:
+            columns[seed_column(scorer, int(seed))] = means[seed]
+    return pd.DataFrame(columns).rename_axis(by)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A predictor of the run as its documents say: fitted to the means over all super-networks."""
+
+    predictor: Predictor
+    description: Mapping[str, Any]
+
+
+def predictor_columns(
+    space: SearchSpace,
+    fitted: Mapping[str, Fitted],
+    architecture_graphs: Mapping[str, Any],
+    evaluations: pd.DataFrame,
+    cost_table: pd.DataFrame,
+    by_seed: Collection[str],
+) -> pd.DataFrame:
+    """Predictions for every network, higher is better; index: network.
+
+    Args:
+        space: all of whose networks are predicted.
+        fitted: predictors by their columns.
+        architecture_graphs: of the sample that they were fitted to.
+        evaluations: of that sample.
+        cost_table: counted parts.
+        by_seed: columns of those that are fitted to each super-network's scores alone too, with the same settings.
+    """
+    choices = every_network(space)
+    batch = ArchitectureBatch(space, choices, cost_table=cost_table)
+    columns: dict[str, Floats] = {}
+    for name, one in fitted.items():
+        columns[name] = one.predictor.predict(batch).mean
+        if name not in by_seed:
+            continue
+        target = one.description["target"]
+        sample, scores = evaluated_sample(space, architecture_graphs, evaluations, cost_table, target, fewest=2)
+        contender = (str(one.description["family"]), one.description["settings"])
+        for index, seed in enumerate(scores.seeds):
+            alone = len(scores.seeds) == 1
+            predictor = (
+                one.predictor if alone else fit_one(sample, scores, contender, int(one.description["seed"]), [index])
+            )
+            columns[seed_column(name, seed)] = columns[name] if alone else predictor.predict(batch).mean
+    return pd.DataFrame(columns, index=pd.Index(space.names(choices), name="network"))
+
+
+def residual_columns(scores: pd.DataFrame, predictor: str, raw: str, share: float) -> pd.DataFrame:
+    """A predictor and a share of what each network's own score says beyond it: ``p + share (s - p)``.
+
+    The prediction has what networks with like parts have in common, the rest of the score what is the network's own:
+    its merit, the super-network's bias and noise. NaN where there is no own score.
+
+    Args:
+        scores: columns of both, over all super-networks and for each; index: network.
+        predictor: its column.
+        raw: the scorer of the kind that it was fitted to.
+        share: 0 to 1.
+    """
+    columns = {}
+    for column in scores.columns:
+        scorer, seed = scorer_and_seed(str(column))
+        own = raw if seed == "all" else f"{raw}/seed_{seed}"
+        if scorer == predictor and own in scores:
+            name = f"{predictor}_and_residual"
+            column_name = name if seed == "all" else f"{name}/seed_{seed}"
+            columns[column_name] = scores[column] + share * (scores[own] - scores[column])
+    return pd.DataFrame(columns, index=scores.index)
