@@ -150,6 +150,8 @@ def _plan(
             return _plan_verification(settings, train, validation, pace)
         case "compare_with_truth":
             return _plan_comparison(settings)
+        case "export" if settings.truth is not None:
+            return "nothing: no winner is trained", 1.0
         case _:
             return _WORDS.get(stage, ""), 5.0
 

@@ -78,6 +78,8 @@ def verdict(summary: Mapping[str, Any]) -> str:
     raw = [name for name in ("supernet_accuracy", "supernet_log_loss") if name in scorers]
     if "predictor" not in scorers or not raw:
         return ""
+    if any(numbers.is_missing(scorers[name]["kendall_tau"]) for name in ("predictor", *raw)):
+        return "Too few networks were scored to say how well they are ranked."
     parts = []
     for metric, where in (("kendall_tau", "over all networks"), ("kendall_tau_top_half", "within the true top half")):
         better = max(raw, key=lambda name: scorers[name][metric])
@@ -118,8 +120,8 @@ def _noise(summary: Mapping[str, Any]) -> str:
     if error is None:
         return ""
     return (
-        f" The truth is noisy too: the standard error of a network's true accuracy is {100 * error:.2f} points, so that "
-        "the order among the very best is partly chance."
+        f" The truth is noisy too: the standard error of a network's true accuracy is {100 * error:.2f} points, so "
+        "that the order among the very best is partly chance."
     )
 
 
@@ -135,18 +137,18 @@ def correlations_table(run: Run) -> Table:
         spread = (names[scorer].get("by_seed") or {}).get("kendall_tau") or {}
         single = numbers.DASH
         if spread:
-            single = f"{spread['mean']:.3f} ± {spread['std']:.3f}"
+            single = f"{_three(spread['mean'])} ± {_three(spread['std'])}"
         rows.append(
             cells(
                 label,
                 numbers.whole(own["networks"]),
-                Cell(f"{own['kendall_tau']:.3f}", bar=min(max(float(own["kendall_tau"]), 0.0), 1.0)),
+                Cell(_three(own["kendall_tau"]), bar=min(max(numbers.known(own["kendall_tau"]) or 0.0, 0.0), 1.0)),
                 single,
-                f"{own['kendall_tau_top_half']:.3f}",
-                f"{own['kendall_tau_top_tenth']:.3f}",
-                f"{own['spearman']:.3f}",
-                f"{whole.loc[(scorer, 'unfitted'), 'kendall_tau']:.3f}",
-                f"{whole.loc[(scorer, 'architectures'), 'kendall_tau']:.3f}",
+                _three(own["kendall_tau_top_half"]),
+                _three(own["kendall_tau_top_tenth"]),
+                _three(own["spearman"]),
+                _three(whole.loc[(scorer, "unfitted"), "kendall_tau"]),
+                _three(whole.loc[(scorer, "architectures"), "kendall_tau"]),
             )
         )
     titles = (
@@ -154,6 +156,11 @@ def correlations_table(run: Run) -> Table:
         f"tau, {numbers.whole(run.truth_summary.get('architectures'))} architectures",
     )  # fmt: skip
     return Table((("scorer", "left"), *((title, "right") for title in titles)), tuple(rows))
+
+
+def _three(value: Any) -> str:
+    """Rank correlations here differ in the third decimal."""
+    return numbers.DASH if numbers.is_missing(value) else f"{float(value):.3f}"
 
 
 def picks_table(run: Run) -> Table:

@@ -70,6 +70,25 @@ def supernet_scores(evaluations: pd.DataFrame) -> pd.DataFrame:
     return sums[["accuracy", "log_loss"]].div(sums["images"], axis=0)
 
 
+def scores_on_supernets(
+    target: str, supernets: Mapping[str, Callable[[], Mapping[str, Any]]], space: SearchSpace, **how: Any
+) -> Callable[[Sequence[str]], pd.Series]:
+    """A function from canonical names to mean scores on the super-networks, higher is better, indexed by name.
+
+    Args:
+        target: accuracy, or log_loss (whose negative is the score).
+        supernets: weights by ``seed_<number>``.
+        space: of the networks.
+        how: keywords of ``evaluate_on_supernets``.
+    """
+
+    def score(networks: Sequence[str]) -> pd.Series:
+        scores = supernet_scores(evaluate_on_supernets(supernets, space, networks, **how))[target]
+        return -scores if target == "log_loss" else scores
+
+    return score
+
+
 def measurer(space: SearchSpace, parameters: LatencyParameters) -> Measure:
     """Times networks of the space on this machine, each at most once: a network has one fresh measurement per run."""
     known: dict[str, LatencyMeasurement] = {}

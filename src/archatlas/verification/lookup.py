@@ -63,7 +63,7 @@ def audited(
     parameters: AuditParameters,
     seed: int,
     cost_table: pd.DataFrame,
-    on_supernets: Callable[[list[str]], pd.Series] | None = None,
+    on_supernets: Callable[[Sequence[str]], pd.Series] | None = None,
 ) -> tuple[pd.DataFrame, Json, pd.DataFrame]:
     """The audit's table, its summary and its rows among the trainings (``ROLE_COLUMNS``, role ``audit``).
 

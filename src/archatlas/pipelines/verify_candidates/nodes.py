@@ -17,7 +17,6 @@ from archatlas.pipelines.space import public_table, trained_by_others, true_tabl
 from archatlas.pipelines.work import work_store
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.protocol import SearchSpace
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.parameters import EvaluationParameters
@@ -228,17 +227,21 @@ def audit(
 
         score = None
         if truth is not None:
-            score = _scores_on_supernets(
+            from archatlas.images.dataset import ImageSplit
+            from archatlas.verification.candidates import scores_on_supernets
+
+            score = scores_on_supernets(
+                str(tuned_predictor["target"]),
                 supernets,
                 known.space,
-                train_images,
-                validation_images,
-                image_description,
-                evaluation,
-                device,
-                seed,
-                work_folder,
-                target=str(tuned_predictor["target"]),
+                train=ImageSplit.from_tensors(train_images),
+                validation=ImageSplit.from_tensors(validation_images),
+                description=ImageDescription.model_validate(image_description),
+                parameters=evaluation,
+                device=device,
+                images_seed=seed,
+                work=work_store(work_folder, "archatlas.supernet.evaluate"),
+                progress="audit on the super-networks",
             )
         return lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
     from archatlas.verification.stage import alone, audited
@@ -306,43 +309,6 @@ def test_winners(
     work = _trainings_in(work_folder)
     alike = alone(train_images, validation_images, image_description, verification, device, work)
     return judge_on_test_images(alike, chosen_winners, done, ImageSplit.from_tensors(test_images), space)
-
-
-def _scores_on_supernets(
-    supernets: Supernets,
-    space: SearchSpace,
-    train_images: dict[str, Any],
-    validation_images: dict[str, Any],
-    image_description: dict[str, Any],
-    evaluation: EvaluationParameters,
-    device: DeviceParameters,
-    seed: int,
-    work_folder: Path,
-    *,
-    target: str,
-) -> Callable[[list[str]], pd.Series]:
-    """A function from names of networks to their mean scores on the super-networks, higher is better."""
-    from archatlas.images.dataset import ImageSplit
-    from archatlas.verification.candidates import evaluate_on_supernets, supernet_scores
-
-    def score(networks: list[str]) -> pd.Series:
-        evaluations = evaluate_on_supernets(
-            supernets,
-            space,
-            networks,
-            train=ImageSplit.from_tensors(train_images),
-            validation=ImageSplit.from_tensors(validation_images),
-            description=ImageDescription.model_validate(image_description),
-            parameters=evaluation,
-            device=device,
-            images_seed=seed,
-            work=work_store(work_folder, "archatlas.supernet.evaluate"),
-            progress="audit on the super-networks",
-        )
-        scores = supernet_scores(evaluations)[target]
-        return -scores if target == "log_loss" else scores
-
-    return score
 
 
 def _bounds(constraints: pd.DataFrame, search: SearchParameters) -> dict[str, list[Constraint]]:

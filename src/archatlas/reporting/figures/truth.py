@@ -152,7 +152,7 @@ def figure_predicted_against_true(truth_by_network: pd.DataFrame) -> go.Figure:
 
 
 def figure_rank_against_rank(truth_by_network: pd.DataFrame, bins: int = 48) -> go.Figure:
-    """How many networks have that rank by the score and that true rank, a panel per scorer; the best is at the top right.
+    """How many networks have that rank by the score and that true rank, a panel per scorer; the best at the top right.
 
     Colour is the count in each bin: in a perfect order, all lie on the diagonal.
     """
@@ -189,8 +189,8 @@ def figure_rank_against_rank(truth_by_network: pd.DataFrame, bins: int = 48) -> 
 def figure_top_under_lens(truth_by_network: pd.DataFrame, share: float = 0.01) -> go.Figure:
     """Networks in the top ``share`` by truth or by score, rank against rank on logarithmic axes, a panel per scorer.
 
-    The shaded square holds those that are in both; beside it lie the misses: below the square good ones that the score
-    overlooks are to its left, and those that it overrates are under it.
+    The shaded square holds those that are in both. To its left lie good ones that the score overlooks, and below it
+    those that it overrates.
     """
     panels = _panels(truth_by_network)
     if not panels:

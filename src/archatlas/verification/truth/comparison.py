@@ -24,6 +24,9 @@ Floats = NDArray[np.float64]
 FACTS = ("network", "fitted", "true_accuracy", "true_rank")
 """Columns of the joined table that are no scorer; those of single trainings begin with ``true_accuracy_``."""
 
+FEWEST = 3
+"""Of fewer networks no rank correlation is told."""
+
 CORRELATION_COLUMNS = ("scorer", "seed", "over", "networks", *CORRELATIONS)
 PICK_COLUMNS = (
     "scorer", "seed", "budget", "limit", "networks", "best_accuracy", "best_rank", "top_accuracy", "top_rank",
@@ -88,14 +91,17 @@ def scorers_of(rows: pd.DataFrame) -> list[str]:
 def correlations(rows: pd.DataFrame, architectures: pd.DataFrame) -> pd.DataFrame:
     """How every scorer ranks: ``CORRELATION_COLUMNS``.
 
-    ``over``: all ``networks`` that it has a score for; those among them that no predictor was fitted to (``unfitted``);
+    NaN of fewer than ``FEWEST``. ``over``: all ``networks`` that it has a score for; those among them that no predictor was fitted to (``unfitted``);
     or the ``architectures``, in which a network counts as often as it has names.
     """
     found = []
     for over, table in (("networks", rows), ("unfitted", rows[~rows["fitted"]]), ("architectures", architectures)):
         for column in scorers_of(rows):
             scored = table.loc[table[column].notna(), ["true_accuracy", column]].to_numpy(dtype=np.float64)
-            figures = {name: metric(scored[:, 0], scored[:, 1]) for name, metric in CORRELATIONS.items()}
+            figures = {
+                name: metric(scored[:, 0], scored[:, 1]) if len(scored) >= FEWEST else float("nan")
+                for name, metric in CORRELATIONS.items()
+            }
             scorer, seed = scorer_and_seed(column)
             found.append({"scorer": scorer, "seed": seed, "over": over, "networks": len(scored), **figures})
     return pd.DataFrame(found, columns=list(CORRELATION_COLUMNS))
