@@ -27,7 +27,7 @@ SPACE = [
     *("check_budgets", "count_costs", "measure_latency", "summarise_space", "sample_architectures", "encode_graphs"),
     *("train_supernet", "evaluate_subnets", "fit_predictor", "tune_predictor", "map_space", "search", "export"),
     *(name for name in BUILT if name != "choose_winners"),
-    *("draw_choice_importance", "write_report"),
+    *("score_networks", "draw_choice_importance", "write_report"),
 ]
 """Nodes that are given the parameters of the space."""
 
@@ -39,6 +39,12 @@ TABLE = [
 ]
 """Nodes that are told whether a public table stands in the place of training."""
 
+TRUTH = [
+    *("train_candidates", "choose_winners", "train_comparisons", "audit", "test_winners"),
+    *("export", "score_networks", "compare_with_truth", "write_report"),
+]
+"""Nodes that are told whether there is a table of true accuracies."""
+
 MACRO = {"preset": "nas_bench_macro", "stages": None}
 
 PIPELINES = "pipelines/{}/nodes.py"
@@ -48,8 +54,27 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"parameters": {"table": {"name": "nas_bench_macro", "label": "test"}, "space": MACRO}}, [*SPACE, *TABLE]),
     (
         {"code": "spaces/tables/nas_bench_macro.py"},
-        [name for name in TABLE if name not in ("train_supernet", "export", "choose_winners", "write_report")],
+        [
+            *(name for name in TABLE if name not in ("train_supernet", "export", "choose_winners", "write_report")),
+            "compare_with_truth",
+        ],
     ),
+    # A public table in the place of stand-alone training alone: nothing that trains super-networks or fits is told
+    (
+        {
+            "parameters": {
+                "truth": {"name": "nas_bench_macro"},
+                "space": MACRO,
+                "verification": {"top_k": 1},
+            }
+        },
+        [*SPACE, *TRUTH, "measure_finalists"],
+    ),
+    # compare_with_truth
+    ({"code": "verification/truth/scores.py"}, ["score_networks", "compare_with_truth"]),
+    ({"code": "verification/truth/metrics.py"}, ["compare_with_truth"]),
+    ({"code": PIPELINES.format("compare_with_truth"), "function": "score_networks"}, ["score_networks"]),
+    ({"output": "truth_summary"}, ["compare_with_truth"]),
     # prepare_images
     ({"parameters": {"images": {"validation_fraction": 0.35}}}, ["prepare", "write_report"]),
     ({"code": PIPELINES.format("prepare_images"), "function": "prepare_images"}, ["prepare"]),
@@ -88,7 +113,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # fit_predictor
     ({"parameters": {"predictor": {"folds": 3}}}, ["fit_predictor", "tune_predictor", "write_report"]),
     ({"code": PIPELINES.format("fit_predictor"), "function": "fit"}, ["fit_predictor"]),
-    ({"code": "predictors/fitting.py"}, ["fit_predictor", "tune_predictor"]),
+    ({"code": "predictors/fitting.py"}, ["fit_predictor", "tune_predictor", "score_networks", "compare_with_truth"]),
     ({"output": "fitted_predictor"}, ["fit_predictor"]),
     # tune_predictor
     ({"parameters": {"tuning": {"trials": 3}}}, ["tune_predictor", "write_report"]),

@@ -153,7 +153,10 @@ def missing(model: type[BaseModel], values: dict[str, Any], where: str = "") -> 
 TABLES = ("nas_bench_201", "nas_bench_101", "nas_bench_macro_table")
 
 
-@pytest.mark.parametrize("environment", ["image_folder", "cifar10", *TABLES])
+TRUTHS = ("nas_bench_macro", "nas_bench_macro_gpu")
+
+
+@pytest.mark.parametrize("environment", ["image_folder", "cifar10", *TABLES, *TRUTHS])
 def test_environments_hold_known_parameters_only(repository: Path, environment: str) -> None:
     values = yaml.safe_load((repository / "conf" / environment / "parameters.yml").read_text())
     for key, part in values.items():

@@ -34,7 +34,7 @@ def truth_section(run: Run) -> Section:
             figures.figure_predicted_against_true(rows),
             "Scores against true accuracies of the same networks",
             f"Predicted against true ({numbers.whole(drawn)} of {numbers.whole(len(rows))} networks, evenly by true "
-            "rank)",
+            "rank; the least accurate 1% lie below the edge)",
         ),
         Chart(
             "rank-rank",
@@ -55,9 +55,9 @@ def truth_section(run: Run) -> Section:
         ),
         Chart(
             "true-picks",
-            figures.figure_true_picks(run.truth_picks, summary),
-            f"Mean true accuracy of the best {best} by every scorer, by budget of MACs",
-            f"The best {best} by each score, looked up",
+            figures.figure_true_picks(run.truth_picks, best),
+            f"Points of mean true accuracy of the best {best} by every scorer behind the truly best, by budget of MACs",
+            f"The best {best} by each score, looked up: how far behind the truly best (higher is better)",
         ),
         TableBlock(picks_table(run), f"The best and the best {best} by each score, within budgets of MACs"),
     ]

@@ -14,7 +14,6 @@ from plotly.subplots import make_subplots
 from archatlas.reporting.figures.theme import (
     CEILING,
     COUNTED,
-    GREY,
     PREDICTOR,
     PURPLE,
     RED,
@@ -38,6 +37,9 @@ SCORERS = (
 """Scorers of the comparison: column, label, colour."""
 
 MOST_DRAWN = 1500
+LEAST_BEHIND = 0.01
+"""Points of accuracy below which a difference to the best is not told apart."""
+
 _PANEL_SCORERS = ("supernet_accuracy", "supernet_log_loss", "predictor")
 _NONE = "This run was not compared with a table of true accuracies."
 _WHERE = (
@@ -124,7 +126,10 @@ def figure_true_correlations(truth_correlations: pd.DataFrame, summary: Mapping[
 
 
 def figure_predicted_against_true(truth_by_network: pd.DataFrame) -> go.Figure:
-    """Each network's score and its true accuracy, a panel per scorer; of many networks ``MOST_DRAWN`` are drawn."""
+    """Each network's score and its true accuracy, a panel per scorer; of many networks ``MOST_DRAWN`` are drawn.
+
+    The least accurate 1% are below the edge: a few that hardly learn would leave the others no room.
+    """
     panels = _panels(truth_by_network)
     if not panels:
         return empty(_NONE)
@@ -146,7 +151,10 @@ def figure_predicted_against_true(truth_by_network: pd.DataFrame) -> go.Figure:
             col=column,
         )
     figure.update_xaxes(title={"text": "score"}, nticks=6)
-    figure.update_yaxes(tickformat=".0%")
+    truth = truth_by_network["true_accuracy"].to_numpy(np.float64)
+    low, high = float(np.quantile(truth, 0.01)), float(truth.max())
+    margin = 0.03 * max(high - low, 1e-6)
+    figure.update_yaxes(tickformat=".0%", range=[low - margin, high + margin])
     figure.update_yaxes(title={"text": "true accuracy"}, col=1)
     return themed(figure, height=380, margin={"t": 40})
 
@@ -235,8 +243,12 @@ def figure_top_under_lens(truth_by_network: pd.DataFrame, share: float = 0.01) -
     return themed(figure, height=400, margin={"t": 40})
 
 
-def figure_true_picks(truth_picks: pd.DataFrame, summary: Mapping[str, Any]) -> go.Figure:
-    """Mean true accuracy of the best by each scorer under every budget of MACs, beside the best there are."""
+def figure_true_picks(truth_picks: pd.DataFrame, best: int) -> go.Figure:
+    """How far the best by each scorer lie behind the truly best, under every budget of MACs; the last is no budget.
+
+    Points of mean true accuracy of the ``best`` networks, on a logarithmic axis: budgets differ by far. What is within
+    ``LEAST_BEHIND`` points is drawn there.
+    """
     bounded = truth_picks[truth_picks["seed"] == "all"] if len(truth_picks) else truth_picks
     if bounded.empty:
         return empty(_NONE)
@@ -245,34 +257,26 @@ def figure_true_picks(truth_picks: pd.DataFrame, summary: Mapping[str, Any]) -> 
         own = bounded[bounded["scorer"] == scorer].sort_values("limit")
         if own.empty:
             continue
+        behind = 100 * (own["top_optimum"] - own["top_accuracy"])
         dash = {"params": "dot", "supernet_log_loss": "dash"}.get(scorer, "solid")
-        line = {"color": colour, "dash": dash}
-        figure.add_trace(_line(own, "top_accuracy", label, line, "%{y:.2%} at most %{x:.3s} MACs"))
-    best = bounded.drop_duplicates("budget").sort_values("limit")
-    figure.add_trace(
-        _line(best, "top_optimum", "the truly best", {"color": CEILING, "dash": "dash", "width": 3}, "%{y:.2%}")
-    )
-    error = summary.get("standard_error")
-    if error is not None:
-        bar = {"type": "constant", "value": error, "color": GREY, "thickness": 1}
-        figure.data[-1].error_y = bar
+        figure.add_trace(
+            go.Scatter(
+                x=own["limit"],
+                y=behind.clip(lower=LEAST_BEHIND),
+                customdata=np.stack([own["top_accuracy"], behind], axis=1),
+                mode="lines+markers",
+                line={"color": colour, "dash": dash},
+                name=label,
+                hovertemplate=f"{label}: %{{customdata[0]:.2%}}, %{{customdata[1]:.2f}} points behind, at most "
+                "%{x:.3s} MACs<extra></extra>",
+            )
+        )
     return themed(
         figure,
         height=420,
         xaxis={"title": {"text": "most MACs"}},
-        yaxis={"title": {"text": f"mean true accuracy of the best {summary.get('best', '')}"}, "tickformat": ".1%"},
+        yaxis={"title": {"text": f"points behind the truly best {best}"}, "type": "log", "autorange": "reversed"},
         legend={"orientation": "v", "x": 1.02, "xanchor": "left", "y": 1, "yanchor": "top"},
-    )
-
-
-def _line(rows: pd.DataFrame, column: str, label: str, line: Mapping[str, Any], hover: str) -> go.Scatter:
-    return go.Scatter(
-        x=rows["limit"],
-        y=rows[column],
-        mode="lines+markers",
-        line=dict(line),
-        name=label,
-        hovertemplate=f"{label}: {hover}<extra></extra>",
     )
 
 

@@ -89,9 +89,9 @@ def scorers_of(rows: pd.DataFrame) -> list[str]:
 
 
 def correlations(rows: pd.DataFrame, architectures: pd.DataFrame) -> pd.DataFrame:
-    """How every scorer ranks: ``CORRELATION_COLUMNS``.
+    """How every scorer ranks: ``CORRELATION_COLUMNS``; NaN of fewer than ``FEWEST`` networks.
 
-    NaN of fewer than ``FEWEST``. ``over``: all ``networks`` that it has a score for; those among them that no predictor was fitted to (``unfitted``);
+    ``over``: all ``networks`` that it has a score for; those among them that no predictor was fitted to (``unfitted``);
     or the ``architectures``, in which a network counts as often as it has names.
     """
     found = []
