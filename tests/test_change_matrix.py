@@ -105,6 +105,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"code": PIPELINES.format("evaluate_subnets"), "function": "evaluate"}, ["evaluate_subnets"]),
     ({"code": "supernet/prefix_shared.py"}, ["evaluate_subnets", *BUILT]),
+    ({"code": "supernet/whole_space.py"}, ["evaluate_subnets"]),
     ({"output": "evaluations"}, ["evaluate_subnets"]),
     # encode_graphs, which has no parameters but those of the space
     ({"parameters": {"space": {"head_width": 24}}}, SPACE),

@@ -197,6 +197,62 @@ def test_a_public_table_stands_in_the_place_of_training(project: Path, benchmark
     assert "Nothing was trained: accuracies come from the public table" in (current / "report.html").read_text()
 
 
+@pytest.mark.nightly
+@pytest.mark.parametrize("whole_space", ["none", "networks"])
+def test_a_super_network_is_compared_with_true_accuracies(
+    project: Path, benchmark_data: Path, whole_space: str
+) -> None:
+    """The environment on 500 small images: all stages for real, too short to find anything."""
+    quick: dict[str, Any] = {
+        "experiment": f"macro_{whole_space}",
+        "truth": {"path": str(benchmark_data)},
+        "images": {
+            "path": str(benchmark_data / "cifar10"),
+            "max_images": 600,
+            "image_size": 8,
+            "validation_fraction": 0.1,
+        },
+        "device": {"accelerator": "cpu", "threads": 1},
+        "supernet": {"seeds": 2, "training": {"epochs": 1}},
+        "sample": {"architectures": 60},
+        "evaluation": {"whole_space": whole_space, "calibration_images": 16, "calibration_batch": 16},
+        "predictor": {"folds": 2, "gcn": {"epochs": 5, "ensemble": 3}, "lightgbm": {"trees": 10}},
+        "tuning": {"trials": 1, "families": ["ridge"], "inner_folds": 2},
+        "verification": {"random_networks": 5, "audit": {"networks": 20, "bootstrap_samples": 20}},
+    }
+    kedro_run(project, environment="nas_bench_macro", **quick)
+    current = project / "data" / "current" / f"macro_{whole_space}"
+    summary = json.loads((current / "truth_summary.json").read_text())
+    assert (summary["networks"], summary["architectures"], summary["fitted"]) == (3969, 6561, 60)
+    assert summary["optimum"] == pytest.approx(0.93127, abs=1e-5)
+    assert summary["standard_error"] == pytest.approx(0.0012, abs=1e-4)
+    ceilings = {name: round(tau, 2) for name, tau in summary["ceilings"].items()}
+    assert (ceilings["one_training_another"], ceilings["one_training_another_top_half"]) == (0.88, 0.69)
+    # MACs alone rank as they do at full size, whatever was trained.
+    assert summary["scorers"]["macs"]["kendall_tau"] == pytest.approx(0.546, abs=1e-3)
+    assert summary["scorers"]["params"]["kendall_tau"] == pytest.approx(0.215, abs=1e-3)
+    assert summary["scorers"]["predictor"]["networks"] == 3969
+    scored = 3969 if whole_space == "networks" else 60
+    assert summary["scorers"]["supernet_accuracy"]["networks"] == scored
+    assert set(summary["scorers"]["predictor"]["by_seed"]["kendall_tau"]) == {"mean", "std"}
+    evaluations = pd.read_parquet(current / "evaluations.parquet")
+    assert evaluations["network"].nunique() == 60  # All that predictors are fitted to.
+    space = pd.read_parquet(current / "space_evaluations.parquet")
+    assert len(space) == (3969 * 2 * 2 if whole_space == "networks" else 0)
+    if len(space):
+        keys = ["architecture", "seed", "half"]
+        canonical = evaluations[evaluations["architecture"] == evaluations["network"]]
+        both = canonical.merge(space, on=keys, suffixes=("", "_space"), validate="one_to_one")
+        assert len(both) == len(canonical)
+        pd.testing.assert_series_equal(both["accuracy"], both["accuracy_space"], check_names=False)
+    metrics = json.loads((current / "metrics.json").read_text())
+    for winner in metrics["winners"]:
+        assert winner["status"] == "found"
+        assert 1 <= winner["accuracy_rank"] <= winner["networks_in_budget"] <= 3969
+    assert metrics["audit"]["tau_supernet"] is not None
+    assert "Against the truth" in (current / "report.html").read_text()
+
+
 def command(project: Path, *arguments: str, **variables: str | None) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"KEDRO_DISABLE_TELEMETRY": "1", "COLUMNS": "200"}
     environment = {name: value for name, value in (environment | variables).items() if value is not None}

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 import torch
@@ -26,7 +26,7 @@ SPACE = SpaceParameters(stem_width=4, stages=(StageParameters(width=4, depth=2),
 STAGES = ("train_supernet", "sample_architectures", "evaluate_subnets")
 
 
-def run_stages(work: Path) -> dict[str, Any]:
+def run_stages(work: Path, whole_space: Literal["none", "networks", "architectures"] = "none") -> dict[str, Any]:
     generator = torch.Generator().manual_seed(0)
     images = {
         "images": torch.randint(0, 256, (40, 1, 8, 8), generator=generator, dtype=torch.uint8),
@@ -44,7 +44,9 @@ def run_stages(work: Path) -> dict[str, Any]:
         "params:space": SPACE,
         "params:supernet": SupernetParameters(training=TrainingParameters(epochs=2, batch_size=20)),
         "params:sample": SampleParameters(architectures=9),
-        "params:evaluation": EvaluationParameters(calibration_images=20, calibration_batch=20, part_size=4),
+        "params:evaluation": EvaluationParameters(
+            calibration_images=20, calibration_batch=20, part_size=4, whole_space=whole_space
+        ),
         "params:device": DeviceParameters(accelerator="cpu"),
         "params:seed": 5,
         "params:table": None,
@@ -73,6 +75,20 @@ def test_from_images_to_evaluations(tmp_path: Path) -> None:
     again = run_stages(tmp_path / "two")
     for name in ("evaluations", "sampled_architectures", "supernet_curves"):
         pd.testing.assert_frame_equal(again[name], made[name])
+
+
+def test_the_whole_space_beside_the_sample(tmp_path: Path) -> None:
+    alone, made = run_stages(tmp_path / "alone"), run_stages(tmp_path / "all", "architectures")
+    assert len(alone["space_evaluations"]) == 0
+    # Whatever else is evaluated, predictors get the sample's scores in the sample's order, to the last bit.
+    pd.testing.assert_frame_equal(made["evaluations"], alone["evaluations"])
+    space = make_space(SPACE, (1, 8, 8), 2)
+    every = made["space_evaluations"]
+    assert every["architecture"].nunique() == space.size
+    assert every["network"].nunique() == space.networks
+    assert len(every) == space.size * 2 * 2
+    assert list(every.columns) == list(made["evaluations"].columns) == list(alone["space_evaluations"].columns)
+    assert made["evaluation_speed"]["architectures"] == 2 * space.size
 
 
 def test_wiring_loads_nothing_heavy() -> None:

@@ -45,7 +45,7 @@ def evaluate(
     from archatlas.spaces.presets import make_space
     from archatlas.supernet.evaluate import timed_evaluation
     from archatlas.supernet.make import load_supernet
-    from archatlas.supernet.sample import joined_rows, rows_of, whole_space
+    from archatlas.supernet.whole_space import joined_rows, rows_of, whole_space
 
     description = ImageDescription.model_validate(image_description)
     made = make_space(space, description.input_shape, description.num_classes)
