@@ -203,6 +203,7 @@ def test_a_super_network_is_compared_with_true_accuracies(
     project: Path, benchmark_data: Path, whole_space: str
 ) -> None:
     """The environment on 500 small images: all stages for real, too short to find anything."""
+    seeds = 2 if whole_space == "none" else 1
     quick: dict[str, Any] = {
         "experiment": f"macro_{whole_space}",
         "truth": {"path": str(benchmark_data)},
@@ -213,7 +214,7 @@ def test_a_super_network_is_compared_with_true_accuracies(
             "validation_fraction": 0.1,
         },
         "device": {"accelerator": "cpu", "threads": 1},
-        "supernet": {"seeds": 2, "training": {"epochs": 1}},
+        "supernet": {"seeds": seeds, "training": {"epochs": 1}},
         "sample": {"architectures": 60},
         "evaluation": {"whole_space": whole_space, "calibration_images": 16, "calibration_batch": 16},
         "predictor": {"folds": 2, "gcn": {"epochs": 5, "ensemble": 3}, "lightgbm": {"trees": 10}},
@@ -234,11 +235,11 @@ def test_a_super_network_is_compared_with_true_accuracies(
     assert summary["scorers"]["predictor"]["networks"] == 3969
     scored = 3969 if whole_space == "networks" else 60
     assert summary["scorers"]["supernet_accuracy"]["networks"] == scored
-    assert set(summary["scorers"]["predictor"]["by_seed"]["kendall_tau"]) == {"mean", "std"}
+    assert bool(summary["scorers"]["predictor"]["by_seed"]) == (seeds > 1)
     evaluations = pd.read_parquet(current / "evaluations.parquet")
     assert evaluations["network"].nunique() == 60  # All that predictors are fitted to.
     space = pd.read_parquet(current / "space_evaluations.parquet")
-    assert len(space) == (3969 * 2 * 2 if whole_space == "networks" else 0)
+    assert len(space) == (3969 * 2 if whole_space == "networks" else 0)
     if len(space):
         keys = ["architecture", "seed", "half"]
         canonical = evaluations[evaluations["architecture"] == evaluations["network"]]

@@ -86,7 +86,7 @@ def _found_card(run: Run, winner: Mapping[str, Any]) -> Card:
 def _facts_of_training(run: Run, winner: Mapping[str, Any], verified: Mapping[str, Any]) -> tuple[Fact, ...]:
     facts: tuple[Fact, ...] = (
         _predicted(run, winner),
-        ("super-network's accuracy", numbers.percent(winner.get("supernet_accuracy"))),
+        _on_supernets(winner),
         (
             "validation accuracy, alone",
             numbers.percent_with_std(winner.get("validation_accuracy_mean"), verified.get("validation_accuracy_std")),
@@ -106,7 +106,7 @@ def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
     within = f"{numbers.whole(winner.get('accuracy_rank'))} of {numbers.whole(winner.get('networks_in_budget'))}"
     facts: tuple[Fact, ...] = (
         _predicted(run, winner),
-        ("super-network's accuracy", numbers.percent(winner.get("supernet_accuracy"))),
+        *(() if run.true_table is None else (_on_supernets(winner),)),
         (f"{label} accuracy", numbers.percent(winner.get("validation_accuracy_mean"), 2)),
         *_counted(winner),
         ("latency", numbers.milliseconds(winner.get("latency_ms"))),
@@ -120,6 +120,10 @@ def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
 def _predicted(run: Run, winner: Mapping[str, Any]) -> Fact:
     name = "predicted accuracy" if run.target == "accuracy" else "predicted score"
     return name, numbers.score(winner.get("predicted"), run.target)
+
+
+def _on_supernets(winner: Mapping[str, Any]) -> Fact:
+    return "super-network's accuracy", numbers.percent(winner.get("supernet_accuracy"))
 
 
 def _counted(winner: Mapping[str, Any]) -> tuple[Fact, Fact]:
