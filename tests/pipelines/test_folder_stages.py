@@ -83,6 +83,7 @@ def test_exported_networks_lie_in_folders_named_by_budget(
             "params:export": ExportParameters(),
             "params:seed": 0,
             "params:table": None,
+            "params:truth": None,
         },
     )
     networks, summary = catalog.load("networks"), catalog.load("export_summary")

@@ -13,6 +13,7 @@ from archatlas.kedro_ext.parameter_check import check_parameters
 from archatlas.pipelines.parameters import ProjectParameters
 
 TABLE = {"name": "nas_bench_201"}
+TRUTH = {"name": "nas_bench_macro"}
 
 
 @pytest.fixture
@@ -57,6 +58,15 @@ def test_a_table_goes_with_its_own_space(configured: dict[str, Any]) -> None:
             {"table": TABLE, "space": {"preset": "nas_bench_201"}, "verification": {"audit": {"truth": "log_loss"}}},
             "set `verification.audit.truth` to accuracy",
         ),
+        ({"truth": TRUTH}, "set `space.preset` to nas_bench_macro and all other fields of `space` to null"),
+        ({"truth": TRUTH, "space": {"preset": "nas_bench_macro"}}, "set `verification.top_k` to 1, not 4"),
+        (
+            {"truth": TRUTH, "table": {**TRUTH, "label": "test"}, "space": {"preset": "nas_bench_macro"}},
+            "so there is nothing to compare",
+        ),
+        ({"truth": {"name": "nas_bench_101"}}, "only nas_bench_201 and nas_bench_macro have both"),
+        ({"truth": {**TRUTH, "macs_budgets": ["101%"]}}, "`truth.macs_budgets"),
+        ({"truth": {**TRUTH, "residual": 1.5}}, "`truth.residual`"),
     ],
 )
 def test_what_does_not_go_together_is_said_before_the_run(

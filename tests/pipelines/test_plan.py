@@ -73,6 +73,18 @@ def test_with_a_public_table_nothing_is_trained(configured: dict[str, Any]) -> N
     assert all(plan.seconds is not None and plan.seconds < 120 for plan in plans.values())
 
 
+def test_with_true_accuracies_no_winner_is_trained(configured: dict[str, Any]) -> None:
+    configured |= {"truth": {"name": "nas_bench_macro"}, "verification": {**configured["verification"], "top_k": 1}}
+    configured["space"] |= {"preset": "nas_bench_macro"}
+    configured["evaluation"] |= {"whole_space": "architectures"}
+    settings = ProjectParameters.model_validate(configured)
+    plans = {plan.stage: plan for plan in plan_stages(settings, STAGES, None)}
+    assert plans["evaluate_subnets"].what == "6,561 architectures on 2 super-networks"
+    assert plans["verify_candidates"].what == "winners of 3 budgets and 60 more looked up in a table"
+    assert plans["export"].what == "nothing: no winner is trained"
+    assert plans["compare_with_truth"].what == "every score beside the true accuracies of nas_bench_macro"
+
+
 @pytest.mark.parametrize(
     ("seconds", "words"), [(0.2, "1 s"), (42.4, "42 s"), (240, "4 min"), (5399, "90 min"), (9000, "2.5 h")]
 )

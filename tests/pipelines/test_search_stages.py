@@ -106,6 +106,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "params:device": DEVICE,
         "params:seed": 0,
         "params:table": None,
+        "params:truth": None,
         "work_folder": tmp_path_factory.mktemp("work"),
     }
 

@@ -69,6 +69,7 @@ def test_the_page_tells_of_the_truth(compared: Run) -> None:
     text = text_of(render_page(compared))
     for said in (
         "Against the truth",
+        "300 of the networks inside were scored, a predictor (",
         "(table made_up, test accuracy)",
         "over 300 networks; predictors were fitted to the super-networks&#39; scores of 100",
         "no true accuracy was used to train, to fit, to tune or to choose",

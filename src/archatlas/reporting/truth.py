@@ -128,12 +128,13 @@ def _noise(summary: Mapping[str, Any]) -> str:
 def correlations_table(run: Run) -> Table:
     """A row per scorer: over networks, over those not fitted to, over architectures; spread over super-networks."""
     ranked, names = run.truth_correlations, run.truth_summary.get("scorers") or {}
-    whole = ranked[ranked["seed"] == "all"].set_index(["scorer", "over"])
+    over_all = ranked[ranked["seed"] == "all"].to_dict("records")
+    whole = {(str(row["scorer"]), str(row["over"])): row for row in over_all}
     rows = []
     for scorer, label, _ in figures.SCORERS:
         if scorer not in names:
             continue
-        own = whole.loc[(scorer, "networks")]
+        own = whole[scorer, "networks"]
         spread = (names[scorer].get("by_seed") or {}).get("kendall_tau") or {}
         single = numbers.DASH
         if spread:
@@ -147,8 +148,8 @@ def correlations_table(run: Run) -> Table:
                 _three(own["kendall_tau_top_half"]),
                 _three(own["kendall_tau_top_tenth"]),
                 _three(own["spearman"]),
-                _three(whole.loc[(scorer, "unfitted"), "kendall_tau"]),
-                _three(whole.loc[(scorer, "architectures"), "kendall_tau"]),
+                _three(whole[scorer, "unfitted"]["kendall_tau"]),
+                _three(whole[scorer, "architectures"]["kendall_tau"]),
             )
         )
     titles = (

@@ -34,10 +34,8 @@ def words_of(run: Run) -> Words:
 
 
 def _trained(run: Run) -> Words:
-    seeds = run.supernet_curves["seed"].nunique() if len(run.supernet_curves) else 0
-    supernets = f"{seeds} super-networks were" if seeds != 1 else "One super-network was"
     return Words(
-        summary=f"{supernets} trained on {run.image_description.get('source', 'the images')}, {_sampled(run)} of the "
+        summary=f"{_supernets(run)} trained on {run.image_description.get('source', 'the images')}, {_sampled(run)} of the "
         f"networks inside were scored, {_fitted_and_mapped(run)} were trained alone.",
         networks="distinct networks in the space",
         found="One card per budget: the best network that keeps it. The winner is chosen on validation images; the "
@@ -62,10 +60,13 @@ def _trained(run: Run) -> Words:
 def _compared(run: Run, table: str) -> Words:
     """Super-networks were trained, and what networks reach alone is looked up."""
     trained, truth = _trained(run), run.true_accuracy
-    summary = trained.summary.replace("were trained alone", f"were looked up in the public table {table}")
+    family = run.tuned_predictor.get("family", "none")
     return replace(
         trained,
-        summary=f"{summary} The scores were compared with the {truth} accuracies of all networks that it knows.",
+        summary=f"{_supernets(run)} trained on {run.image_description.get('source', 'the images')}, {_scored(run)} of "
+        f"the networks inside were scored, a predictor ({family}) was fitted to the scores of {_sampled(run)}, and "
+        f"{numbers.whole(len(run.atlas))} networks were predicted. What each score says was then held against the "
+        f"{truth} accuracies of the public table {table}, and the best for each budget were looked up there.",
         found=f"One card per budget: the network that the predictor ranks best within it. Its {truth} accuracy, with "
         f"the spread over trainings, is that of the public table {table}; nothing was chosen by it. Beside it stands "
         "the best that the table holds within the same budget.",
@@ -113,6 +114,17 @@ def _looked_up(run: Run, table: str) -> Words:
         predictor="Predictors are scored on networks that were held out of their fit; where the table has several "
         "trainings of each, also against another training than they were fitted to.",
     )
+
+
+def _supernets(run: Run) -> str:
+    seeds = run.supernet_curves["seed"].nunique() if len(run.supernet_curves) else 0
+    return f"{seeds} super-networks were" if seeds != 1 else "One super-network was"
+
+
+def _scored(run: Run) -> str:
+    """How many networks the super-networks were asked about, of the sample or of the whole space."""
+    counted = (run.truth_summary.get("scorers") or {}).get("supernet_accuracy") or {}
+    return numbers.whole(counted["networks"]) if counted else _sampled(run)
 
 
 def _sampled(run: Run) -> str:

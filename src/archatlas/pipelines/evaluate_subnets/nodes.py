@@ -38,8 +38,8 @@ def evaluate(
     if table is not None:
         from archatlas.spaces.tables.known import known_networks
 
-        sampled = sampled_architectures["network"].drop_duplicates().tolist()
-        found, speed = known_networks(table).timed_evaluations(sampled)
+        networks = sampled_architectures["network"].drop_duplicates().tolist()
+        found, speed = known_networks(table).timed_evaluations(networks)
         return found, speed, found.iloc[:0]
     from archatlas.images.dataset import ImageSplit
     from archatlas.spaces.presets import make_space
@@ -77,5 +77,7 @@ def evaluate(
     count = len(choices) * len(runs)
     speed = {"architectures": count, "seconds": seconds, "architectures_per_second": count / max(seconds, 1e-9)}
     tables = [run.table for run in runs]
-    parts = [pd.concat([rows_of(one, names) for one in tables], ignore_index=True) for names in (sampled, whole)]
-    return parts[0], speed, parts[1]
+    of_sample, of_space = (
+        pd.concat([rows_of(one, names) for one in tables], ignore_index=True) for names in (sampled, whole)
+    )
+    return of_sample, speed, of_space

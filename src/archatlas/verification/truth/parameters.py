@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from archatlas.spaces.tables.parameters import TableName, TableParameters
 
-Percentage = Annotated[str, StringConstraints(pattern=r"^(100|\d{1,2})(\.\d+)?%$")]
+Percentage = Annotated[str, StringConstraints(pattern=r"^(100|\d{1,2}(\.\d+)?)%$")]
 
 
 class TruthParameters(BaseModel):
