@@ -75,7 +75,7 @@ def test_the_page_tells_of_the_truth(compared: Run) -> None:
         "no true accuracy was used to train, to fit, to tune or to choose",
         "Over all networks the predictor ranks better than the better of the raw scores",
         "the least accurate 1% lie below the edge",
-        "looked up in the public table made_up",
+        "accuracies of the public table made_up, and the best for each budget were looked up there",
         "nothing was chosen by it",
         "rank by test accuracy in the budget 7 of 1,234",
         "The super-network&#39;s training",

@@ -35,8 +35,8 @@ def words_of(run: Run) -> Words:
 
 def _trained(run: Run) -> Words:
     return Words(
-        summary=f"{_supernets(run)} trained on {run.image_description.get('source', 'the images')}, {_sampled(run)} of the "
-        f"networks inside were scored, {_fitted_and_mapped(run)} were trained alone.",
+        summary=f"{_supernets(run)} trained on {run.image_description.get('source', 'the images')}, {_sampled(run)} of "
+        f"the networks inside were scored, {_fitted_and_mapped(run)} were trained alone.",
         networks="distinct networks in the space",
         found="One card per budget: the best network that keeps it. The winner is chosen on validation images; the "
         "test accuracy (mean ± standard deviation over training seeds) was measured once, afterwards.",
