@@ -22,7 +22,7 @@ STAGES = (
 )
 """The main job, in order; each is a folder of ``archatlas.pipelines``."""
 
-EXTRAS = ("latency_kit", "compare_experiments", "predictor_benchmark")
+EXTRAS = ("segments", "latency_kit", "compare_experiments", "predictor_benchmark")
 """Pipelines beside the main job."""
 
 

@@ -12,6 +12,7 @@ from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParamete
 from archatlas.predictors.parameters import AtlasParameters, PredictorParameters, TuningParameters
 from archatlas.reporting.parameters import CompareParameters, ReportParameters
 from archatlas.search.parameters import SearchParameters
+from archatlas.search.segments.parameters import SegmentsParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
@@ -39,6 +40,7 @@ class ProjectParameters(BaseModel):
     tuning: TuningParameters
     atlas: AtlasParameters
     search: SearchParameters
+    segments: SegmentsParameters
     verification: VerificationParameters
     table: TableParameters | None = Field(
         description="a public table of accuracies that stands in the place of images and training; null: none"

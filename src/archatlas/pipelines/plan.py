@@ -16,6 +16,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.predictors.benchmark_plan import describe_benchmark
+from archatlas.search.segments.parameters import SEGMENTS
 
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
@@ -102,7 +103,7 @@ def plan_stages(
     from archatlas.spaces.presets import make_space
 
     space = make_space(settings.space, shape, description.num_classes if description else 10)
-    timed = {"train_supernet", "evaluate_subnets", "verify_candidates"}.intersection(stages)
+    timed = {"train_supernet", "evaluate_subnets", "segments", "verify_candidates"}.intersection(stages)
     pace = measure_pace(space, settings) if timed and description else None
     for stage in stages:
         yield StagePlan(stage, *_plan(stage, settings, space, description, pace))
@@ -146,6 +147,8 @@ def _plan(
         case "map_space":
             rows = min(space.networks, 10**6)
             return f"{rows:,} networks", 3 + rows / _ATLAS_PER_SECOND
+        case "segments":
+            return _plan_segments(settings, space, validation, pace)
         case "verify_candidates":
             return _plan_verification(settings, train, validation, pace)
         case "compare_with_truth":
@@ -193,12 +196,29 @@ def _plan_predictors(stage: str, settings: ProjectParameters) -> tuple[str, floa
     return f"{settings.tuning.trials} trials", _TRIAL_SECONDS * settings.tuning.trials * hundreds
 
 
+def _plan_segments(
+    settings: ProjectParameters, space: SearchSpace, validation: int, pace: Pace | None
+) -> tuple[str, float | None]:
+    from archatlas.search.segments.space import segment_networks
+
+    segments, nets = settings.segments, settings.supernet.seeds
+    samples = SEGMENTS * segments.samples_per_segment
+    networks = segment_networks(space, segments, SEGMENTS)
+    what = f"{SEGMENTS} of {segments.samples_per_segment:,} samples on {nets} super-networks; {networks:,} predicted"
+    if pace is None:
+        return what, None
+    images = settings.evaluation.calibration_images + validation
+    evaluating = nets * samples * settings.sample.twins_per_network * images * pace.image
+    return what, evaluating + _FIT_SECONDS * samples / 100 + networks / _ATLAS_PER_SECOND
+
+
 _WORDS = {
     "sample_architectures": "networks drawn uniformly",
     "encode_graphs": "graphs of the sample",
     "search": "candidates and Pareto fronts of every budget",
     "export": "winners as safetensors and ONNX, outputs compared",
     "report": "one HTML page and metrics.json",
+    "segments": "one segment of the chain after the other",
     "latency_kit": "ONNX files of every part and a script that times them elsewhere",
     "compare_experiments": "one HTML page over several experiments",
 }
@@ -302,6 +322,8 @@ def _known_images(settings: ProjectParameters, catalog: CatalogProtocol[Any, Any
 
 
 def _stage_of(node: Any) -> str:
-    """The folder of ``archatlas.pipelines`` that holds the node's function."""
+    """The folder of ``archatlas.pipelines`` that wires the node: that of its function, or of its namespace."""
+    if (node.namespace or "").startswith("segment_"):
+        return "segments"  # It repeats functions of other stages.
     module: str = node.func.__module__
     return module.split(".")[-2]

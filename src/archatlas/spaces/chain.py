@@ -8,7 +8,7 @@ every network has a number in a mixed-radix system whose digits are the runs.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import combinations, product
 from typing import TYPE_CHECKING, Literal
@@ -278,6 +278,32 @@ class ChainSpace:
                 ways.append(way)
             spelled.append(ways)
         return np.array([np.concatenate(parts) for parts in product(*spelled)], dtype=np.int8)
+
+    # -- Segments --------------------------------------------------------------------------------------------------
+
+    def segment_networks(self, start: int, stop: int) -> int:
+        return math.prod(run.networks for run in self._runs_within(start, stop))
+
+    def segment_rows(self, start: int, stop: int) -> Choices:
+        rows = np.zeros((1, 0), dtype=np.int8)
+        for run in self._runs_within(start, stop):
+            forms = run.decode(np.arange(run.networks))
+            rows = np.concatenate([np.repeat(rows, len(forms), axis=0), np.tile(forms, (len(rows), 1))], axis=1)
+        return rows
+
+    def continued_identity(self, position: int) -> int | None:
+        run = next(run for run in self._runs if run.start <= position < run.stop)
+        return None if run.start == position else run.skip
+
+    def _runs_within(self, start: int, stop: int) -> list[_Run]:
+        """Runs cut to positions ``start`` to ``stop``."""
+        if not 0 <= start <= stop <= len(self._positions):
+            raise ArchatlasError(
+                f"`0 <= start <= stop <= {len(self._positions)}` must hold for a segment of {self.name}, but got "
+                f"{start=}, {stop=}"
+            )
+        cut = [replace(run, start=max(run.start, start), stop=min(run.stop, stop)) for run in self._runs]
+        return [run for run in cut if run.start < run.stop]
 
     # -- Names -----------------------------------------------------------------------------------------------------
 

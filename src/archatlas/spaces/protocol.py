@@ -113,6 +113,20 @@ class PrefixShared(Protocol):
 
 
 @runtime_checkable
+class Segmented(Protocol):
+    """A space whose positions stand in a row, so that it can be searched one segment of them after the other."""
+
+    def segment_networks(self, start: int, stop: int) -> int:
+        """How many different things positions ``start`` to ``stop`` can compute: rows of ``segment_rows``."""
+
+    def segment_rows(self, start: int, stop: int) -> Choices:
+        """Canonical choices ``[n, stop - start]`` of positions ``start`` to ``stop``: each thing they compute once."""
+
+    def continued_identity(self, position: int) -> int | None:
+        """The choice that is an identity at a position, if identities move freely between it and the one before."""
+
+
+@runtime_checkable
 class CountedInBulk(Protocol):
     """A space that counts the costs of many networks at once, although they are no sum over positions."""
 

@@ -42,19 +42,21 @@ class Restricted:
         return self.kept[start:stop]
 
 
-def restricted(space: _Space, kept: Choices, size: int) -> _Space:
-    """A space as ``space`` in all but what ``Restricted`` says.
+def restricted(
+    space: _Space, kept: Choices, size: int, kind: type[Restricted] = Restricted, **attributes: object
+) -> _Space:
+    """A space as ``space`` in all but what ``Restricted`` says, or a ``kind`` of it that has ``attributes`` as well.
 
     It is a member of the space's own class and has all of its capabilities, so that code that asks for a capability, or
     for the class, treats it as it treats the space.
     """
-    own: Any = object.__new__(_restricted_class(type(space)))
-    own.__dict__.update(space.__dict__, kept=kept, size=size)
+    own: Any = object.__new__(_restricted_class(kind, type(space)))
+    own.__dict__.update(space.__dict__, kept=kept, size=size, **attributes)
     made: _Space = own
     return made
 
 
 @cache
-def _restricted_class(space: type) -> type:
+def _restricted_class(kind: type[Restricted], space: type) -> type:
     # The class's own `size` is a property, and would stand before the attribute.
-    return type(f"Restricted{space.__name__}", (Restricted, space), {"size": None})
+    return type(f"{kind.__name__}{space.__name__}", (kind, space), {"size": None})
