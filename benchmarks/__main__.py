@@ -10,6 +10,7 @@ BENCHMARKS = {
     "prefix_evaluation": "prefix-shared against one-by-one evaluation of subnets",
     "map_space": "architectures mapped a second",
     "evolution": "evolution against enumeration",
+    "segments": "segment by segment against the whole space at once, at equal evaluations (ARCHATLAS_BENCHMARK_DATA)",
     "stages": "seconds and memory of every stage of the default run (make run comes first)",
 }
 """What each measures; those of other processes are run alone, so that none shares the machine with another."""
@@ -23,7 +24,7 @@ def main() -> int:
     failed = 0
     for name, what in BENCHMARKS.items():
         print(f"\n== {name}: {what}\n", flush=True)
-        options = ["--quick"] if quick and name in ("prefix_evaluation", "evolution") else []
+        options = ["--quick"] if quick and name in ("prefix_evaluation", "evolution", "segments") else []
         failed += subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], check=False).returncode != 0
     return failed
 

@@ -323,7 +323,7 @@ def _known_images(settings: ProjectParameters, catalog: CatalogProtocol[Any, Any
 
 def _stage_of(node: Any) -> str:
     """The folder of ``archatlas.pipelines`` that wires the node: that of its function, or of its namespace."""
-    if (node.namespace or "").startswith("segment_"):
+    if (node.namespace or "").startswith("segments."):
         return "segments"  # It repeats functions of other stages.
     module: str = node.func.__module__
     return module.split(".")[-2]

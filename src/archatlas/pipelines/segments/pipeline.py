@@ -88,7 +88,7 @@ def _segment(number: int) -> Pipeline:
 
 
 def _namespace(number: int) -> str:
-    return f"segment_{number}"
+    return f"segments.segment_{number}"
 
 
 def _same(*names: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Which sub-architectures of a segment go on: the best at every cost, not the best alone.
 
-With the highest predictions alone (the published rule, as far as it is known) the first segments spend the budget of the
+With the highest predictions alone (as published, as far as is known) the first segments spend the budget of the
 whole network. That survivors are spread over a cost, and how, is ours.
 """
 
