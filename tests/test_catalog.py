@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -31,7 +32,16 @@ def config(repository: Path) -> dict[str, Any]:
 
 @pytest.fixture(scope="module")
 def catalog(config: dict[str, Any]) -> DataCatalog:
-    return DataCatalog.from_config(config, save_version="v1")
+    """With what each segment makes, which entries with a placeholder describe, written out."""
+    whole = DataCatalog.from_config(config, save_version="v1")
+    for name in sorted(repeated()):
+        whole.get(name)
+    return whole
+
+
+def repeated() -> set[str]:
+    """Data sets in the namespaces of segments."""
+    return {name for name in register_pipelines()["segments"].all_outputs() if name.startswith("segments.")}
 
 
 def test_what_nodes_make_is_in_the_catalog_and_versioned(catalog: DataCatalog) -> None:
@@ -43,8 +53,14 @@ def test_what_nodes_make_is_in_the_catalog_and_versioned(catalog: DataCatalog) -
         assert dataset.resolve_save_version() == "v1", name
 
 
-def test_there_are_names_only_and_no_patterns_that_a_misspelt_name_would_match(config: dict[str, Any]) -> None:
-    assert [name for name in config if "{" in name] == []
+def test_placeholders_stand_for_the_number_of_a_segment_only_so_that_no_misspelt_name_matches(
+    config: dict[str, Any], catalog: DataCatalog
+) -> None:
+    patterns = {name for name in config if "{" in name}
+    written_out = {re.sub(r"segment_\d+", "segment_{number}", name) for name in repeated()}
+    assert patterns == written_out
+    assert "segments.segment_1.super_cell" not in catalog
+    assert "super_cells" not in catalog
 
 
 def test_volatile_is_what_tells_of_runs_and_not_of_results(catalog: DataCatalog) -> None:
@@ -57,7 +73,7 @@ def test_every_result_has_its_layer_and_a_place_of_its_own_in_the_experiment(
 ) -> None:
     results = set(catalog) - INPUTS
     assert all(catalog[name].metadata["kedro-viz"]["layer"] for name in results)
-    places = {name: PurePosixPath(config[name]["filepath"]) for name in catalog}
+    places = {name: PurePosixPath(filepath(config, name)) for name in catalog}
     assert {place.parts[0] for place in places.values()} == {"data"}
     assert {(place.parts[2], len(place.parts)) for name, place in places.items() if name in results} == {("mine", 4)}
     assert {places[name].as_posix() for name in WORK_FOLDERS} == {
@@ -65,6 +81,12 @@ def test_every_result_has_its_layer_and_a_place_of_its_own_in_the_experiment(
     }
     # Links to the current results lie in one folder.
     assert max(Counter(place.name for name, place in places.items() if name in results).values()) == 1
+
+
+def filepath(config: dict[str, Any], name: str) -> str:
+    number = re.search(r"segment_(\d+)", name)
+    entry = config[re.sub(r"segment_\d+", "segment_{number}", name)]
+    return str(entry["filepath"]).replace("{number}", number.group(1) if number else "")
 
 
 def test_making_all_of_the_catalog_imports_no_heavy_library(config: dict[str, Any], repository: Path) -> None:

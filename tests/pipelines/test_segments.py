@@ -1,0 +1,143 @@
+"""The pipeline segments: its namespaces, and a real run on the tiny environment."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import typing
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from archatlas.pipeline_registry import register_pipelines
+from archatlas.pipelines.segments.pipeline import create_pipeline
+from archatlas.search.segments.parameters import SEGMENTS
+
+STEPS = ["sample", "evaluate", "gather", "encode", "fit", "map"]
+BUDGETS = "search.budgets.fast=null,costs.latency.source=none"
+
+
+def test_segments_are_the_same_steps_in_namespaces() -> None:
+    names = {node.name for node in create_pipeline().nodes}
+    repeated = {f"segments.segment_{n}.{step}" for n in range(1, SEGMENTS + 1) for step in STEPS}
+    selected = {f"segments.segment_{n}.select_super_cell" for n in range(1, SEGMENTS)}
+    assert names == repeated | selected | {"segments.segment_0.begin", "search_segments"}
+    first, second = (
+        [node.func for node in create_pipeline().only_nodes_with_namespaces([f"segments.segment_{n}"]).nodes]
+        for n in (1, 2)
+    )
+    assert first == second
+    for node in create_pipeline().nodes:
+        assert "return" in typing.get_type_hints(node.func), node.name
+
+
+def test_it_reads_what_a_trained_super_network_leaves_and_makes_what_verification_reads() -> None:
+    registered = register_pipelines()
+    before = ("prepare_images", "measure_costs", "train_supernet")
+    made = {"work_folder"}.union(*(registered[name].all_outputs() for name in before))
+    segments = registered["segments"]
+    assert {name for name in segments.inputs() if not name.startswith("params:")} <= made
+    verified = {
+        name
+        for stage in ("verify_candidates", "export")
+        for name in registered[stage].inputs()
+        if not name.startswith("params:") and name != "parameters"
+    }
+    assert verified <= made | segments.all_outputs() | registered["verify_candidates"].all_outputs()
+
+
+def test_wiring_and_reading_parameters_load_nothing_heavy() -> None:
+    code = (
+        "import sys; from archatlas.pipelines.segments.pipeline import create_pipeline; create_pipeline();"
+        "import archatlas.pipelines.parameters;"
+        "print(sorted({'torch', 'pymoo', 'sklearn', 'lightgbm', 'optuna'} & set(sys.modules)))"
+    )
+    answer = subprocess.run([sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+    """A checkout of its own in which the super-networks and then the segments have run, on few digits."""
+    folder = tmp_path_factory.mktemp("project")
+    shutil.copy(repository / "pyproject.toml", folder)
+    for name in ("conf", "src"):
+        shutil.copytree(repository / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    run(folder, "prepare_images,measure_costs,train_supernet")
+    run(folder, "segments")
+    return folder
+
+
+def run(project: Path, pipelines: str, *more: str, parameters: str = BUDGETS) -> str:
+    environment = os.environ | {"PYTHONPATH": str(project / "src")}
+    command = [sys.executable, "-m", "kedro", "run", "--env", "tiny", "--pipelines", pipelines, "--params", parameters]
+    done = subprocess.run([*command, *more], cwd=project, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    return done.stdout + done.stderr
+
+
+def table(project: Path, name: str) -> pd.DataFrame:
+    return pd.read_parquet(project / "data" / "current" / "tiny" / f"{name}.parquet")
+
+
+def test_each_segment_begins_with_the_survivors_of_the_one_before(project: Path) -> None:
+    # Three positions, the first two of one run: 7 choices, then twins across the boundary, then 6 at another shape.
+    assert len(table(project, "segment_1_atlas")) == 7
+    first, second = table(project, "segment_1_super_cells"), table(project, "segment_2_super_cells")
+    assert (len(first), len(second)) == (3, 3)
+    last = table(project, "atlas")
+    assert len(last) == 3 * 6
+    assert {name.rpartition("_")[0] for name in last["network"]} == {
+        name.rpartition("_")[0] for name in second["network"]
+    }
+    for n, kept in ((1, first), (2, second)):
+        mapped = table(project, f"segment_{n}_atlas").set_index("network")
+        assert mapped.loc[kept["network"], "macs"].tolist() == kept["macs"].tolist()
+        assert mapped["macs"].min() == kept["macs"].min()
+        assert mapped["predicted_supernet_accuracy"].max() == kept["predicted_score"].max()
+
+
+def test_predictors_learn_from_all_evaluations_so_far(project: Path) -> None:
+    counts = [len(table(project, f"segment_{n}_drawn_architectures")) for n in (1, 2, 3)]
+    assert counts[:2] == [25, 25]
+    assert counts[2] <= 18
+    sampled, evaluations = table(project, "sampled_architectures"), table(project, "evaluations")
+    assert sampled["segment"].value_counts().sort_index().tolist() == counts
+    assert len(evaluations) == 2 * 2 * sum(counts)
+    assert set(evaluations["network"]) == set(sampled["network"])
+    scores = table(project, "predictor_scores")
+    assert set(scores["predictor"]) == {"gcn"}
+
+
+def test_candidates_are_the_best_of_the_last_segment_within_each_budget(project: Path) -> None:
+    candidates, atlas = table(project, "candidates"), table(project, "atlas")
+    limit = table(project, "constraints").set_index("budget").loc["small", "limit"]
+    kept = atlas[atlas["macs"] <= limit]
+    assert candidates["predicted_score"].iloc[0] == kept["predicted_supernet_accuracy"].max()
+    assert candidates["macs"].max() <= limit
+
+
+def test_nothing_runs_again_and_another_budget_needs_one_node(project: Path) -> None:
+    assert "0 of 22 nodes ran" in run(project, "segments")
+    narrow = BUDGETS + ",search.budgets.small.max_macs=80%"
+    assert "1 of 22 nodes ran" in run(project, "segments", parameters=narrow)
+    later = BUDGETS + ",segments.survivors=2"
+    explained = run(project, "segments", "--explain", parameters=later)
+    assert [line.split()[:2] for line in explained.splitlines() if "segment_1." in line and line.startswith("run")] == [
+        ["run", f"segments.segment_1.{step}"] for step in ("sample", "gather", "map", "select_super_cell")
+    ]
+
+
+def test_verification_takes_the_candidates_over(project: Path) -> None:
+    run(project, "verify_candidates,export")
+    winners = json.loads((project / "data/current/tiny/winners.json").read_text())
+    assert [winner["budget"] for winner in winners] == ["small"]
+    candidates = table(project, "candidates").query("budget == 'small'")
+    assert winners[0]["status"] == "found"
+    assert winners[0]["architecture"] in set(candidates["network"])
+    audit = table(project, "audit")
+    assert not set(audit["network"]) & set(table(project, "sampled_architectures")["network"])
