@@ -46,6 +46,7 @@ Floats = NDArray[np.float64]
 
 WAYS: dict[str, dict[str, Any]] = {
     "as the pipeline": {},
+    "20 survivors": {"survivors": 20},
     "without earlier evaluations": {"pool": False},
     "highest survivors alone": {"spread_over": None},
     "one rest": {"rest": "fixed"},

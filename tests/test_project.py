@@ -156,7 +156,7 @@ TABLES = ("nas_bench_201", "nas_bench_101", "nas_bench_macro_table")
 TRUTHS = ("nas_bench_macro", "nas_bench_macro_gpu")
 
 
-@pytest.mark.parametrize("environment", ["image_folder", "cifar10", *TABLES, *TRUTHS])
+@pytest.mark.parametrize("environment", ["image_folder", "cifar10", "mobile", *TABLES, *TRUTHS])
 def test_environments_hold_known_parameters_only(repository: Path, environment: str) -> None:
     values = yaml.safe_load((repository / "conf" / environment / "parameters.yml").read_text())
     for key, part in values.items():
