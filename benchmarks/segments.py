@@ -74,7 +74,7 @@ class Truth:
     @classmethod
     def load(cls, path: str | None) -> Truth:
         known = known_networks(TableParameters(name="nas_bench_macro", path=path, label="test"))
-        space = known.table.space  # type: ignore[attr-defined]
+        space = known.table.space
         parts = count_parts(space)
         macs = costs_of(space, known.choices, parts)["macs"].to_numpy()
         return cls(space, known.choices, known.rows["test_accuracy"].to_numpy(np.float64), macs, parts)

@@ -61,6 +61,18 @@ def test_the_run_is_described_before_it_starts_in_the_order_of_the_stages(config
     assert [line.split()[0] for line in lines[1:]] == ["map_space", "search", "report"]
 
 
+def test_segments_say_how_many_are_evaluated_and_predicted(configured: dict[str, Any]) -> None:
+    configured["space"] |= {"preset": "mobile", "stages": None, "choices": None}
+    configured["segments"] |= {"samples_per_segment": 500, "survivors": 2}
+    catalog = DataCatalog({})
+    configured["images"] |= {"source": "folder", "path": "somewhere"}
+    (_, line) = describe_run(configured, register_pipelines()["segments"], catalog)
+    assert line.split()[0] == "segments"
+    # 400,932 sub-architectures, and behind two survivors 456,876 and 400,932 more.
+    assert "3 x 500 networks on 2 super-networks; 2,116,548 predicted" in line
+    assert "once the images are read" in line
+
+
 def test_with_a_public_table_nothing_is_trained(configured: dict[str, Any]) -> None:
     configured["table"] = {"name": "nas_bench_201"}
     configured["space"] |= {"preset": "nas_bench_201"}

@@ -24,7 +24,7 @@ from archatlas.search.parameters import SearchParameters
 from archatlas.search.pareto import pareto_rows
 from archatlas.search.segments.parameters import SegmentsParameters
 from archatlas.search.segments.procedure import search_segments
-from archatlas.search.segments.space import segment_networks, segment_space, segment_stops
+from archatlas.search.segments.space import _distinct, segment_networks, segment_space, segment_stops
 from archatlas.search.segments.super_cells import first_super_cell, next_super_cell, segment_of
 from archatlas.search.segments.survivors import highest, spread_over_cost
 from archatlas.spaces.chain import ChainSpace, Operation, Stage
@@ -124,6 +124,13 @@ def test_twins_across_a_boundary_are_one_network(seed: int, start: int, length: 
     ]
     assert set(map(bytes, rows)) == set(map(bytes, CHAIN.canonicalise(np.array(spelled, dtype=np.int8))))
     assert segment.size == len(spelled)
+
+
+def test_different_rows_are_told_apart_however_many_there_may_be() -> None:
+    rows = np.random.default_rng(0).integers(0, 3, size=(500, 6)).astype(np.int8)
+    wanted = np.unique(rows, axis=0)
+    assert (_distinct(rows, (3,) * 6) == wanted).all()
+    assert (_distinct(rows, (2**11,) * 6) == wanted).all()
 
 
 def test_samples_are_distinct_and_uniform_over_the_segment() -> None:

@@ -204,7 +204,7 @@ def _plan_segments(
     segments, nets = settings.segments, settings.supernet.seeds
     samples = SEGMENTS * segments.samples_per_segment
     networks = segment_networks(space, segments, SEGMENTS)
-    what = f"{SEGMENTS} of {segments.samples_per_segment:,} samples on {nets} super-networks; {networks:,} predicted"
+    what = f"{SEGMENTS} x {segments.samples_per_segment:,} networks on {nets} super-networks; {networks:,} predicted"
     if pace is None:
         return what, None
     images = settings.evaluation.calibration_images + validation

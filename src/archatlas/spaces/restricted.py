@@ -50,13 +50,14 @@ def restricted(
     It is a member of the space's own class and has all of its capabilities, so that code that asks for a capability, or
     for the class, treats it as it treats the space.
     """
-    own: Any = object.__new__(_restricted_class(kind, type(space)))
+    mixed_in: type = kind
+    own: Any = object.__new__(_restricted_class(mixed_in, type(space)))
     own.__dict__.update(space.__dict__, kept=kept, size=size, **attributes)
     made: _Space = own
     return made
 
 
 @cache
-def _restricted_class(kind: type[Restricted], space: type) -> type:
+def _restricted_class(kind: type, space: type) -> type:
     # The class's own `size` is a property, and would stand before the attribute.
     return type(f"{kind.__name__}{space.__name__}", (kind, space), {"size": None})

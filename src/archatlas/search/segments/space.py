@@ -10,6 +10,7 @@ A segment's own choices then keep their places in the canonical form, and each o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
@@ -101,22 +102,28 @@ def segment_space(
         )
     forms = chain.segment_rows(start, stop)
     rest = _closed(chain, prefixes[0], stop)[stop:]
-    kept = np.unique(
-        space.canonicalise(
-            np.concatenate(
-                [
-                    np.repeat(prefixes[:, :start], len(forms), axis=0),
-                    np.tile(forms, (len(prefixes), 1)),
-                    np.broadcast_to(rest, (count, len(rest))),
-                ],
-                axis=1,
-            )
-        ),
-        axis=0,
+    spelled = np.concatenate(
+        [
+            np.repeat(prefixes[:, :start], len(forms), axis=0),
+            np.tile(forms, (len(prefixes), 1)),
+            np.broadcast_to(rest, (count, len(rest))),
+        ],
+        axis=1,
     )
+    kept = _distinct(space.canonicalise(spelled), space.num_choices)
     size = len(prefixes) * int(np.prod(np.array(space.num_choices[start:stop], dtype=object)))
     drawn = parameters.rest == "drawn"
     return restricted(space, kept, size, Segment, whole=space, stop=stop, rest_drawn=drawn)
+
+
+def _distinct(rows: Choices, num_choices: Sequence[int]) -> Choices:
+    """Each different row once, in lexicographic order: by their number in a mixed-radix system, where that is short."""
+    if math.prod(num_choices) >= 2**63:
+        return np.unique(rows, axis=0)
+    numbers = np.zeros(len(rows), dtype=np.int64)
+    for position, count in enumerate(num_choices):
+        numbers = numbers * count + rows[:, position]
+    return rows[np.unique(numbers, return_index=True)[1]]
 
 
 def first_prefix(space: SearchSpace, generator: np.random.Generator) -> Choices:
