@@ -25,7 +25,7 @@ from archatlas.search.pareto import pareto_rows
 from archatlas.search.segments.parameters import SegmentsParameters
 from archatlas.search.segments.procedure import search_segments
 from archatlas.search.segments.space import _distinct, segment_networks, segment_space, segment_stops
-from archatlas.search.segments.super_cells import first_super_cell, next_super_cell, segment_of
+from archatlas.search.segments.super_cells import first_super_cell, next_super_cell, require_enough, segment_of
 from archatlas.search.segments.survivors import highest, spread_over_cost
 from archatlas.spaces.chain import ChainSpace, Operation, Stage
 from archatlas.spaces.presets import preset
@@ -217,6 +217,13 @@ def test_latency_that_nobody_knows_cannot_spread_survivors() -> None:
     ).assign(macs=1, params=1)
     with pytest.raises(ArchatlasError, match=r"`segments\.spread_over` is latency_ms"):
         next_super_cell(atlas, CHAIN, cell, parameters, 3)
+
+
+def test_too_few_evaluations_are_refused() -> None:
+    evaluations = pd.DataFrame({"network": ["a", "a", "b"]})
+    require_enough(evaluations, 2)
+    with pytest.raises(ArchatlasError, match=r"at least 3 evaluated networks, but there are 2: raise `segments\."):
+        require_enough(evaluations, 3)
 
 
 # -- The whole procedure -----------------------------------------------------------------------------------------------

@@ -75,10 +75,12 @@ def fit(
     from archatlas.predictors.fitting import cross_seed_scores, default_contender, fit_one
     from archatlas.predictors.registry import describe_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
+    from archatlas.search.segments.super_cells import require_enough
 
-    made = _whole_space(image_description, space)
+    made, fewest = _whole_space(image_description, space), 10 * predictor.folds
+    require_enough(evaluations, fewest)
     batch, scores = evaluated_sample(
-        made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=10 * predictor.folds
+        made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=fewest
     )
     contender = default_contender(predictor)
     table = cross_seed_scores(batch, scores, {predictor.name: contender}, folds=predictor.folds, seed=seed)

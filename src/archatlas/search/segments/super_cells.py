@@ -55,6 +55,17 @@ def sample_seed(seed: int, super_cell: pd.DataFrame) -> int:
     return mixed_seed(seed, _SAMPLE, segment_number(super_cell))
 
 
+def require_enough(evaluations: pd.DataFrame, fewest: int) -> None:
+    """Raise ArchatlasError if fewer than ``fewest`` networks were evaluated for a segment's predictor to learn from."""
+    count = evaluations["network"].nunique()
+    if count < fewest:
+        raise ArchatlasError(
+            f"a segment's predictor needs at least {fewest} evaluated networks, but there are {count}: raise "
+            "`segments.samples_per_segment`; where the segment has no more sub-architectures, set `segments.rest` to "
+            "drawn and `segments.pool` to true, move `segments.boundaries`, or lower `predictor.folds`"
+        )
+
+
 def next_super_cell(
     atlas: pd.DataFrame, space: SearchSpace, super_cell: pd.DataFrame, parameters: SegmentsParameters, segments: int
 ) -> pd.DataFrame:
