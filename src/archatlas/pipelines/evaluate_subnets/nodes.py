@@ -81,3 +81,26 @@ def evaluate(
         pd.concat([rows_of(one, names) for one in tables], ignore_index=True) for names in (sampled, whole)
     )
     return of_sample, speed, of_space
+
+
+@depends_on(files=(public_table,))
+def evaluate_sample(
+    supernets: dict[str, Callable[[], dict[str, Any]]],
+    sampled_architectures: pd.DataFrame,
+    train_images: dict[str, Any],
+    validation_images: dict[str, Any],
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    evaluation: EvaluationParameters,
+    device: DeviceParameters,
+    seed: int,
+    work_folder: Path,
+    table: TableParameters | None = None,
+) -> tuple[pd.DataFrame, dict[str, float]]:
+    """Evaluations of the sample alone and how fast, whatever ``evaluation.whole_space`` asks for."""
+    alone = evaluation.model_copy(update={"whole_space": "none"})
+    images = train_images, validation_images, image_description
+    evaluations, speed, _ = evaluate(
+        supernets, sampled_architectures, *images, space, alone, device, seed, work_folder, table
+    )
+    return evaluations, speed

@@ -5,7 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline, node, pipeline
 
 from archatlas.pipelines.encode_graphs.nodes import encode
-from archatlas.pipelines.evaluate_subnets.nodes import evaluate
+from archatlas.pipelines.evaluate_subnets.nodes import evaluate_sample
 from archatlas.pipelines.segments import nodes
 from archatlas.search.segments.parameters import SEGMENTS
 
@@ -111,7 +111,7 @@ def _steps() -> list[Node]:
             name="sample",
         ),
         node(
-            evaluate,
+            evaluate_sample,
             inputs={
                 "sampled_architectures": "drawn_architectures",
                 **_same("supernets", "train_images", "validation_images", "image_description", "work_folder"),
