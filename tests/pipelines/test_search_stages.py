@@ -43,7 +43,6 @@ VERIFICATION = VerificationParameters.model_validate(
         "seeds": 2,
         "training": SCHEDULE,
         "random_networks": 2,
-        "workers": 1,
         "audit": {"networks": 4, "seeds": 2, "training": {"epochs": 1, "batch_size": 32}, "bootstrap_samples": 20},
     }
 )
@@ -54,7 +53,7 @@ SEARCH = SearchParameters.model_validate(
         "evolution": {"evaluations": 120, "population": 20},
     }
 )
-DEVICE = DeviceParameters(accelerator="cpu")
+DEVICE = DeviceParameters(accelerator="cpu", workers=1)
 
 
 def digits() -> dict[str, dict[str, torch.Tensor]]:

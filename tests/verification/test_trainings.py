@@ -48,10 +48,10 @@ def trainings(folder: Path, workers: int, **changed: object) -> Trainings:
     fields = {
         "training": TrainingParameters(epochs=2, batch_size=16),
         "augmentation": AugmentationParameters(shift=0),
-        "device": DeviceParameters(accelerator="cpu"),
+        "device": DeviceParameters(accelerator="cpu", workers=workers),
         **changed,
     }
-    return Trainings(split(96, 0), split(48, 1), description, work=WorkStore(folder), workers=workers, **fields)  # type: ignore[arg-type]
+    return Trainings(split(96, 0), split(48, 1), description, work=WorkStore(folder), **fields)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from archatlas.errors import ArchatlasError
+
+SplitArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
+"""Images and labels of a split: large arrays are handed to worker processes through shared memory."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,17 @@ class ImageSplit:
     def to_tensors(self) -> dict[str, Tensor]:
         """As the catalog keeps it."""
         return {"images": self.images, "labels": self.labels}
+
+    def to_arrays(self) -> SplitArrays:
+        """As worker processes are given it."""
+        return self.images.numpy(), self.labels.numpy()
+
+    @classmethod
+    def from_arrays(cls, arrays: SplitArrays) -> ImageSplit:
+        """The split that `to_arrays` gave; it may lie in shared memory, and must not be written to."""
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
+            return cls(*(torch.from_numpy(array) for array in arrays))
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> ImageSplit:

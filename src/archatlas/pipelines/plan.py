@@ -247,7 +247,7 @@ def _plan_verification(
     if pace is None:
         return what, None
     epochs = alone * verification.training.epochs + audited * audit.training.epochs
-    workers = verification.workers or os.cpu_count() or 1
+    workers = settings.device.workers or os.cpu_count() or 1
     return what, 8 + epochs * (train / verification.training.batch_size) * pace.step / workers
 
 
@@ -296,7 +296,7 @@ def duration(seconds: float) -> str:
 def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description: ImageDescription | None) -> float:
     images = sum(description.splits.values()) if description else 0
     megabytes = images * (settings.images.image_size**2) * 3 / 2**20
-    workers = settings.verification.workers or os.cpu_count() or 1
+    workers = settings.device.workers or os.cpu_count() or 1
     trained = settings.table is None and settings.truth is None and "verify_candidates" in stages
     alone = workers * (_WORKER_MIB + megabytes) if trained else 0
     return _LIBRARIES_MIB + 2 * megabytes + alone

@@ -1,21 +1,28 @@
-"""Training of super-networks, one per seed."""
+"""Training of super-networks, one per seed: side by side on a CPU, one after the other on a GPU."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from archatlas.images.dataset import ImageSplit
+from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.supernet.strategies.registry import make_strategy
+from archatlas.training.fabric import cpu_shares
 from archatlas.training.loop import train
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
+from archatlas.training.workers import side_by_side
 
 CURVE_COLUMNS = ("seed", "epoch", "loss", "accuracy", "learning_rate")
 
@@ -34,26 +41,60 @@ def train_supernets(
     """State dicts ``seed_0``, ``seed_1``, ... and their learning curves (columns ``CURVE_COLUMNS``).
 
     Super-network ``i`` depends on (``seed``, i): its first weights, its order of images and its paths. Each seed has
-    its own checkpoints in ``work``.
+    its own checkpoints in ``work``. On a CPU ``device.workers`` of them train at a time, with their share of the
+    threads.
     """
-    strategy = make_strategy(parameters.strategy, space)
-    supernets: dict[str, dict[str, Tensor]] = {}
-    curves: list[pd.DataFrame] = []
-    for number in range(parameters.seeds):
-        own_seed = mixed_seed(seed, number)
-        supernet = make_supernet(space, torch.Generator().manual_seed(own_seed))
-        curve = train(
-            supernet,
-            images,
-            description,
-            training=parameters.training,
-            augmentation=parameters.augmentation,
-            device=device,
-            seed=own_seed,
-            paths=strategy,
-            checkpoints=work,
-            progress=f"super-network {number + 1} of {parameters.seeds}" if progress else None,
-        )
-        supernets[f"seed_{number}"] = {name: tensor.contiguous() for name, tensor in supernet.state_dict().items()}
-        curves.append(pd.DataFrame(curve).assign(seed=number))
+    workers, threads = cpu_shares(device, parameters.seeds)
+    numbers = range(parameters.seeds)
+    # How the work is shared out is no part of what is trained: checkpoints do not depend on it.
+    alike = device.model_copy(update={"workers": None, "threads": device.threads if workers == 1 else None})
+    setting = _Setting(space, description, parameters, alike, seed, work, progress, lines=workers > 1)
+    if workers == 1:
+        trained = [_train_one(number, images.to_arrays(), setting) for number in numbers]
+    else:
+        given = (images.to_arrays(), setting)
+        with side_by_side(_train_one, numbers, *given, workers=workers, threads=threads) as results:
+            trained = sorted(results, key=lambda result: result[0])
+    supernets = {
+        f"seed_{number}": {name: torch.from_numpy(array) for name, array in weights.items()}
+        for number, weights, _ in trained
+    }
+    curves = [pd.DataFrame(curve).assign(seed=number) for number, _, curve in trained]
     return supernets, pd.concat(curves, ignore_index=True)[list(CURVE_COLUMNS)]
+
+
+@dataclass(frozen=True)
+class _Setting:
+    """What all super-networks of a run have in common."""
+
+    space: SearchSpace
+    description: ImageDescription
+    parameters: SupernetParameters
+    device: DeviceParameters
+    seed: int
+    work: WorkStore | None
+    progress: bool
+    lines: bool
+    """Whether each has a line of its own for its progress."""
+
+
+def _train_one(
+    number: int, images: SplitArrays, setting: _Setting
+) -> tuple[int, dict[str, NDArray[Any]], list[dict[str, float]]]:
+    """Number, weights and learning curve of a super-network; runs in a worker where several train at a time."""
+    parameters, own_seed = setting.parameters, mixed_seed(setting.seed, number)
+    supernet = make_supernet(setting.space, torch.Generator().manual_seed(own_seed))
+    curve = train(
+        supernet,
+        ImageSplit.from_arrays(images),
+        setting.description,
+        training=parameters.training,
+        augmentation=parameters.augmentation,
+        device=setting.device,
+        seed=own_seed,
+        paths=make_strategy(parameters.strategy, setting.space),
+        checkpoints=setting.work,
+        progress=f"super-network {number + 1} of {parameters.seeds}" if setting.progress else None,
+        progress_line=number if setting.lines else 0,
+    )
+    return number, {name: np.ascontiguousarray(value) for name, value in supernet.state_dict().items()}, curve

@@ -63,6 +63,7 @@ class _Job:
     store: WorkStore | None
     checkpoint_seconds: float
     progress: str | None
+    progress_line: int
     validation: ImageSplit | None
 
     @property
@@ -92,6 +93,7 @@ def train(
     checkpoints: WorkStore | None = None,
     checkpoint_seconds: float = 0.0,
     progress: str | None = None,
+    progress_line: int = 0,
     validation: ImageSplit | None = None,
 ) -> list[dict[str, float]]:
     """Train ``network`` in place and give its learning curve: epoch (from 1), loss, accuracy, learning_rate.
@@ -121,7 +123,7 @@ def train(
         store = checkpoints.task("training", package_version(), *made_by, device, seed, repr(paths), validated)
     resumed = None if store is None else load_checkpoint(store)
     given = (network, images, description, training, augmentation, device, seed, paths)
-    job = _Job(*given, store, checkpoint_seconds, progress, validation)
+    job = _Job(*given, store, checkpoint_seconds, progress, progress_line, validation)
     if resumed is not None and len(resumed.curve) == training.epochs:
         network.load_state_dict(dict(resumed.network))
         return resumed.curve
@@ -191,6 +193,7 @@ class _Trainer:
             initial=len(curve) * job.steps,
             desc=job.progress,
             unit="step",
+            position=job.progress_line,
             disable=hidden,
         ) as bar:
             for epoch in range(len(curve), epochs):

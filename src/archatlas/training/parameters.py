@@ -20,7 +20,14 @@ class DeviceParameters(BaseModel):
     devices: int = Field(default=1, ge=1, le=64, description="devices that share each training step's batch")
     precision: Precision = Field(default="32", description="number format of training; mixed keeps weights in float32")
     threads: int | None = Field(
-        default=None, ge=1, le=1024, description="CPU threads per process; null: PyTorch's own choice"
+        default=None, ge=1, le=1024, description="CPU threads, over all workers; null: PyTorch's own choice"
+    )
+    workers: int | None = Field(
+        default=None,
+        ge=1,
+        le=1024,
+        description="networks trained at a time on a CPU: super-networks share the threads, and what is trained alone "
+        "has one each; null: as many as CPU cores",
     )
     channels_last: bool = Field(
         default=True,

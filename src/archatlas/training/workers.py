@@ -6,11 +6,48 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
+import warnings
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
+from typing import Any, TypeVar
+
+Result = TypeVar("Result")
 
 _LOOK_SECONDS = 0.5
+
+
+@contextmanager
+def side_by_side(
+    function: Callable[..., Result], jobs: Iterable[Any], *given: Any, workers: int, threads: int = 1
+) -> Iterator[Iterator[Result]]:
+    """``function(job, *given)`` of every job, as they end, by processes of so many threads; they end with the block.
+
+    Everything given and returned is pickled; large NumPy arrays among what is given are shared. ::
+
+        with side_by_side(train_one, jobs, images, workers=4) as results:
+            for result in results: ...
+    """
+    import joblib
+
+    asked = {"backend": "loky", "inner_max_num_threads": threads, "initializer": prepare_worker}
+    with joblib.parallel_config(**asked, initargs=(os.getpid(),)):
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+        results: Generator[Result] | None = None
+        try:
+            with signals_left_to_parent():
+                results = parallel(joblib.delayed(function)(job, *given) for job in jobs)
+            yield results
+        finally:
+            _end(results)
+
+
+def _end(results: Generator[Any] | None) -> None:
+    """Kill the workers if they have not finished."""
+    if results is not None:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", message=".*(not used|have been cancelled)", category=UserWarning)
+            results.close()
 
 
 def prepare_worker(parent: int) -> None:

@@ -45,7 +45,4 @@ class VerificationParameters(BaseModel):
     )
     mobilenet: bool = Field(True, description="train a MobileNet scaled to each budget by hand beside the winner")
     nearest_misses: int = Field(3, ge=0, le=1000, description="networks to name where a budget has no winner")
-    workers: int | None = Field(
-        None, ge=1, le=1024, description="trainings at a time on a CPU, one thread each; null: as many as CPU cores"
-    )
     audit: AuditParameters = Field(default_factory=AuditParameters, description="how true are the scores?")

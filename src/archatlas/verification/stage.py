@@ -54,7 +54,6 @@ def alone(
         parameters.augmentation,
         device,
         work,
-        parameters.workers,
         keep_weights,
     )
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import warnings
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from archatlas.images.dataset import ImageSplit
+from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.networks.blocks import initialise
@@ -26,7 +25,7 @@ from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
 from archatlas.training.fabric import threads_restored, torch_device
 from archatlas.training.loop import train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
-from archatlas.training.workers import prepare_worker, signals_left_to_parent
+from archatlas.training.workers import side_by_side
 
 TRAINING_COLUMNS = ["network", "seed", "validation_accuracy", "validation_log_loss"]
 
@@ -59,9 +58,9 @@ class TrainingJob:
 class Trainings:
     """The trainings of one schedule on one data set: done in parallel, kept in a work store, looked up if done before.
 
-    On a CPU each training has a process of ``workers`` (None: as many as CPU cores) and one thread, so that results do
-    not depend on how many there are. On a GPU they follow one another. ``keep_weights`` keeps the weights as well. A
-    training that lasts longer than ``checkpoint_seconds`` saves its state that often, to go on from if it is killed.
+    On a CPU each training has one of ``device.workers`` processes and one thread, so that results do not depend on how
+    many there are. On a GPU they follow one another. ``keep_weights`` keeps the weights as well. A training that lasts
+    longer than ``checkpoint_seconds`` saves its state that often, to go on from if it is killed.
     """
 
     train: ImageSplit
@@ -71,7 +70,6 @@ class Trainings:
     augmentation: AugmentationParameters
     device: DeviceParameters
     work: WorkStore
-    workers: int | None = None
     keep_weights: bool = True
     checkpoint_seconds: float = 10.0
 
@@ -130,18 +128,18 @@ class Trainings:
         """
         if torch_device(self.device).type != "cpu":
             return self.device
-        alone = {"accelerator": "cpu", "devices": 1, "threads": 1, "channels_last": True}
+        alone = {"accelerator": "cpu", "devices": 1, "threads": 1, "workers": None, "channels_last": True}
         return self.device.model_copy(update=alone)
 
     def _train(self, jobs: Sequence[TrainingJob], bar: Any) -> None:
         """Train all jobs, whose results are in the store then; ``bar`` is updated with each."""
         device = self._device()
-        train, validation = ((part.images.numpy(), part.labels.numpy()) for part in (self.train, self.validation))
+        train, validation = self.train.to_arrays(), self.validation.to_arrays()
         setting = _Setting(
             self.description, self.training, self.augmentation, device, self.keep_weights, self.checkpoint_seconds
         )
         given = (train, validation, setting, self._store)
-        workers = min(self.workers or os.cpu_count() or 1, len(jobs))
+        workers = min(self.device.workers or os.cpu_count() or 1, len(jobs))
         if workers <= 1 or torch_device(device).type != "cpu":
             # On a CPU, this process then trains on one thread, and has its threads back after.
             with threads_restored():
@@ -149,23 +147,9 @@ class Trainings:
                     _train_one(job, *given)
                     bar.update()
             return
-        import joblib
-
-        backend = {"backend": "loky", "inner_max_num_threads": 1, "initializer": prepare_worker}
-        with joblib.parallel_config(**backend, initargs=(os.getpid(),)):
-            parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
-            trained = None
-            try:
-                with signals_left_to_parent():
-                    trained = parallel(joblib.delayed(_train_one)(job, *given) for job in jobs)
-                for _ in trained:
-                    bar.update()
-            finally:
-                _end(trained)
-
-
-_Arrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
-"""Images and labels of a split: as arrays, joblib hands large ones to its workers through shared memory."""
+        with side_by_side(_train_one, jobs, *given, workers=workers) as trained:
+            for _ in trained:
+                bar.update()
 
 
 @dataclass(frozen=True)
@@ -179,14 +163,14 @@ class _Setting:
 
 
 def _train_one(
-    job: TrainingJob, train_images: _Arrays, validation_images: _Arrays, setting: _Setting, store: WorkStore
+    job: TrainingJob, train_images: SplitArrays, validation_images: SplitArrays, setting: _Setting, store: WorkStore
 ) -> None:
     """Train, judge on the validation images, save; runs in a worker on a CPU."""
     network = job.build()
     checkpoints = WorkStore(store.folder / f"{job.key}.checkpoints")
     train(
         network,
-        _split(train_images),
+        ImageSplit.from_arrays(train_images),
         setting.description,
         training=setting.training,
         augmentation=setting.augmentation,
@@ -195,7 +179,7 @@ def _train_one(
         checkpoints=checkpoints,
         checkpoint_seconds=setting.checkpoint_seconds,
     )
-    validation = _split(validation_images)
+    validation = ImageSplit.from_arrays(validation_images)
     logits = logits_of(network, validation, setting.description, device=setting.device)
     accuracy, log_loss = accuracy_and_log_loss(logits, validation.labels)
     if setting.keep_weights:
@@ -208,19 +192,3 @@ def _train_one(
 def _scores(figures: dict[str, Any] | None) -> tuple[float, float]:
     assert figures is not None
     return figures["accuracy"], figures["log_loss"]
-
-
-def _end(trained: Generator[Any] | None) -> None:
-    """Kill the workers if they have not finished."""
-    if trained is not None:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message=".*(not used|have been cancelled)", category=UserWarning)
-            trained.close()
-
-
-def _split(arrays: _Arrays) -> ImageSplit:
-    images, labels = arrays
-    with warnings.catch_warnings():
-        # Shared memory is read-only, and so is what is done with it.
-        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-        return ImageSplit(torch.from_numpy(images), torch.from_numpy(labels))
