@@ -8,12 +8,16 @@ import sys
 
 BENCHMARKS = {
     "prefix_evaluation": "prefix-shared against one-by-one evaluation of subnets",
+    "train_supernet": "what switching paths costs, and super-networks side by side",
     "map_space": "architectures mapped a second",
     "evolution": "evolution against enumeration",
     "segments": "segment by segment against the whole space at once, at equal evaluations (ARCHATLAS_BENCHMARK_DATA)",
     "stages": "seconds and memory of every stage of the default run (make run comes first)",
 }
 """What each measures; those of other processes are run alone, so that none shares the machine with another."""
+
+LONG = ("prefix_evaluation", "train_supernet", "evolution", "segments")
+"""Those that know a quick way."""
 
 
 def main() -> int:
@@ -24,7 +28,7 @@ def main() -> int:
     failed = 0
     for name, what in BENCHMARKS.items():
         print(f"\n== {name}: {what}\n", flush=True)
-        options = ["--quick"] if quick and name in ("prefix_evaluation", "evolution", "segments") else []
+        options = ["--quick"] if quick and name in LONG else []
         failed += subprocess.run([sys.executable, "-m", f"benchmarks.{name}", *options], check=False).returncode != 0
     return failed
 
