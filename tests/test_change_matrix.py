@@ -26,6 +26,7 @@ BUILT = [
 SPACE = [
     *("check_budgets", "count_costs", "measure_latency", "summarise_space", "sample_architectures", "encode_graphs"),
     *("train_supernet", "evaluate_subnets", "fit_predictor", "tune_predictor", "map_space", "search", "export"),
+    *("choose_calibration", "train_calibration", "calibrate_predictor"),
     *(name for name in BUILT if name != "choose_winners"),
     *("score_networks", "draw_choice_importance", "write_report"),
 ]
@@ -40,7 +41,7 @@ TABLE = [
 """Nodes that are told whether a public table stands in the place of training."""
 
 TRUTH = [
-    *("train_candidates", "choose_winners", "train_comparisons", "audit", "test_winners"),
+    *("train_calibration", "train_candidates", "choose_winners", "train_comparisons", "audit", "test_winners"),
     *("export", "score_networks", "compare_with_truth", "write_report"),
 ]
 """Nodes that are told whether there is a table of true accuracies."""
@@ -56,7 +57,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         {"code": "spaces/tables/nas_bench_macro.py"},
         [
             *(name for name in TABLE if name not in ("train_supernet", "export", "choose_winners", "write_report")),
-            "compare_with_truth",
+            *("compare_with_truth", "train_calibration"),
         ],
     ),
     # A public table in the place of stand-alone training alone: nothing that trains super-networks or fits is told
@@ -86,7 +87,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         ["measure_latency", "measure_finalists", "train_comparisons", "choose_winners", "write_report"],
     ),
     ({"code": PIPELINES.format("measure_costs"), "function": "count_costs"}, ["count_costs"]),
-    ({"code": "costs/latency.py"}, ["measure_latency", *BUILT]),
+    ({"code": "costs/latency.py"}, ["measure_latency", "train_calibration", *BUILT]),
     ({"output": "cost_table"}, ["count_costs"]),
     # train_supernet
     ({"parameters": {"supernet": {"training": {"epochs": 2}}}}, ["train_supernet", "write_report"]),
@@ -104,7 +105,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         ["evaluate_subnets", "audit", "evaluate_candidates", "write_report"],
     ),
     ({"code": PIPELINES.format("evaluate_subnets"), "function": "evaluate"}, ["evaluate_subnets"]),
-    ({"code": "supernet/prefix_shared.py"}, ["evaluate_subnets", *BUILT]),
+    ({"code": "supernet/prefix_shared.py"}, ["evaluate_subnets", "train_calibration", *BUILT]),
     ({"code": "supernet/whole_space.py"}, ["evaluate_subnets"]),
     ({"output": "evaluations"}, ["evaluate_subnets"]),
     # encode_graphs, which has no parameters but those of the space
@@ -121,6 +122,14 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"code": PIPELINES.format("tune_predictor"), "function": "tune"}, ["tune_predictor"]),
     ({"code": "predictors/tuning.py"}, ["tune_predictor"]),
     ({"output": "tuned_predictor_state"}, ["tune_predictor"]),
+    # calibrate_predictor
+    (
+        {"parameters": {"calibration": {"networks": 10}}},
+        ["choose_calibration", "train_calibration", "map_space", "write_report"],
+    ),
+    ({"code": PIPELINES.format("calibrate_predictor"), "function": "calibrate"}, ["calibrate_predictor"]),
+    ({"code": "verification/calibration.py"}, ["choose_calibration", "calibrate_predictor"]),
+    ({"output": "calibrated_predictor"}, ["calibrate_predictor"]),
     # map_space
     ({"parameters": {"atlas": {"chunk": 5000}}}, ["map_space", "write_report"]),
     ({"code": PIPELINES.format("map_space"), "function": "map_networks"}, ["map_space"]),
@@ -137,12 +146,12 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # verify_candidates
     (
         {"parameters": {"verification": {"top_k": 3}}},
-        [*(name for name in BUILT if name != "evaluate_candidates"), "write_report"],
+        [*(name for name in BUILT if name != "evaluate_candidates"), "train_calibration", "write_report"],
     ),
     ({"code": PIPELINES.format("verify_candidates"), "function": "choose_winners"}, ["choose_winners"]),
     (
         {"code": "verification/winners.py"},
-        ["audit", "train_comparisons", "train_candidates", "choose_winners", "test_winners"],
+        ["train_calibration", "audit", "train_comparisons", "train_candidates", "choose_winners", "test_winners"],
     ),
     ({"output": "audit"}, ["audit"]),
     # export

@@ -13,6 +13,7 @@ STAGES = (
     "encode_graphs",
     "fit_predictor",
     "tune_predictor",
+    "calibrate_predictor",
     "map_space",
     "search",
     "verify_candidates",

@@ -58,6 +58,11 @@ def test_a_table_goes_with_its_own_space(configured: dict[str, Any]) -> None:
             {"table": TABLE, "space": {"preset": "nas_bench_201"}, "verification": {"audit": {"truth": "log_loss"}}},
             "set `verification.audit.truth` to accuracy",
         ),
+        (
+            {"table": TABLE, "space": {"preset": "nas_bench_201"}, "calibration": {"networks": 30}},
+            "need no calibration: set `calibration` to null",
+        ),
+        ({"calibration": {"networks": 5}}, "`calibration.networks`"),
         ({"truth": TRUTH}, "set `space.preset` to nas_bench_macro and all other fields of `space` to null"),
         ({"truth": TRUTH, "space": {"preset": "nas_bench_macro"}}, "set `verification.top_k` to 1, not 4"),
         (

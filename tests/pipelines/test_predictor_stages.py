@@ -16,6 +16,7 @@ from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.datasets import ParquetDataset
+from archatlas.pipelines.calibrate_predictor import pipeline as calibrate_predictor
 from archatlas.pipelines.encode_graphs import nodes as encode_nodes
 from archatlas.pipelines.encode_graphs import pipeline as encode_graphs
 from archatlas.pipelines.fit_predictor import nodes as fit_nodes
@@ -28,6 +29,8 @@ from archatlas.predictors.parameters import AtlasParameters, PredictorParameters
 from archatlas.predictors.registry import load_predictor
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
+from archatlas.training.parameters import DeviceParameters
+from archatlas.verification.parameters import VerificationParameters
 
 SPACE = SpaceParameters.model_validate(
     {
@@ -82,11 +85,15 @@ def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
         "params:tuning": TuningParameters(trials=4, inner_folds=2, families=("ridge", "gcn")),
         "params:atlas": AtlasParameters(chunk=16),
         "params:seed": 0,
-        "params:table": None,
+        **{f"params:{name}": None for name in ("table", "truth", "calibration")},
+        "params:device": DeviceParameters(accelerator="cpu", workers=1),
+        "params:verification": VerificationParameters(),
+        "train_images": {},
+        "validation_images": {},
         "work_folder": tmp_path / "work",
     }
     catalog = DataCatalog({name: MemoryDataset(data, copy_mode="assign") for name, data in inputs.items()})
-    stages = (encode_graphs, fit_predictor, tune_predictor, map_space)
+    stages = (encode_graphs, fit_predictor, tune_predictor, calibrate_predictor, map_space)
     catalog["atlas"] = ParquetDataset(filepath=str(tmp_path / "atlas.parquet"))
     for stage in stages:
         made = stage.create_pipeline()
@@ -106,6 +113,7 @@ def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
         document = json.loads(json.dumps(catalog.load(name)))
         assert document["target"] == target
         load_predictor(document, catalog.load(f"{name}_state"))
+    assert catalog.load("calibrated_predictor") == catalog.load("tuned_predictor")
     assert json.loads(json.dumps(catalog.load("tuning_summary")))["trials"] == 4
     assert len(catalog.load("tuning_trials")) == 4
     atlas = catalog.load("atlas")

@@ -31,6 +31,7 @@ from archatlas.spaces.presets import make_space
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
+from archatlas.verification.calibration import no_networks
 from archatlas.verification.parameters import VerificationParameters
 
 SPACE = SpaceParameters.model_validate(
@@ -95,8 +96,9 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "latency_table": no_latency(),
         "supernets": supernets,
         "sampled_architectures": pd.DataFrame({"network": space.names(sampled.choices)}),
-        "tuned_predictor": describe_predictor("ridge", {}, 0, "accuracy"),
-        "tuned_predictor_state": state_tensors(predictor.state()),
+        "calibration_networks": no_networks(),
+        "calibrated_predictor": describe_predictor("ridge", {}, 0, "accuracy"),
+        "calibrated_predictor_state": state_tensors(predictor.state()),
         "params:space": SPACE,
         "params:search": SEARCH,
         "params:costs": CostsParameters.model_validate({"latency": {"source": "none"}}),
@@ -207,8 +209,8 @@ def test_an_impossible_budget_stops_the_search(project: dict[str, Any]) -> None:
     impossible = SearchParameters.model_validate({"budgets": {"tiny": {"max_params": 1}}})
     with pytest.raises(ArchatlasError, match=r"search\.budgets\.tiny\.max_params"):
         search_nodes.search(
-            **{name: project[name] for name in ("atlas", "cost_table", "latency_table", "tuned_predictor")},
-            tuned_predictor_state={},
+            **{name: project[name] for name in ("atlas", "cost_table", "latency_table", "calibrated_predictor")},
+            calibrated_predictor_state={},
             image_description=project["image_description"],
             search=impossible,
             space=SPACE,

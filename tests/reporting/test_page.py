@@ -157,9 +157,9 @@ def test_what_is_missing_is_said_plainly(run_data: dict[str, Any], make_run: Any
 
 def test_a_log_loss_target_and_a_title(run_data: dict[str, Any], make_run: Any) -> None:
     atlas = run_data["atlas"].rename(columns={"predicted_supernet_accuracy": "predicted_supernet_log_loss"})
-    tuned = {**run_data["tuned_predictor"], "target": "log_loss"}
+    tuned = {**run_data["calibrated_predictor"], "target": "log_loss"}
     winners = [{**winner, "predicted": -0.312} for winner in run_data["winners"]]
-    changed = {**run_data, "atlas": atlas, "tuned_predictor": tuned, "winners": winners}
+    changed = {**run_data, "atlas": atlas, "calibrated_predictor": tuned, "winners": winners}
     page = render_page(make_run(changed, report=ReportParameters(title="Digits & <digits>")))
     text = _text(page)
     assert "Digits &amp; &lt;digits&gt;" in text

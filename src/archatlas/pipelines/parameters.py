@@ -18,7 +18,7 @@ from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.export_parameters import ExportParameters
-from archatlas.verification.parameters import VerificationParameters
+from archatlas.verification.parameters import CalibrationParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 
@@ -39,6 +39,9 @@ class ProjectParameters(BaseModel):
     predictor: PredictorParameters
     tuning: TuningParameters
     atlas: AtlasParameters
+    calibration: CalibrationParameters | None = Field(
+        description="a few networks trained alone, that the predictor learns from beside super-networks; null: none"
+    )
     search: SearchParameters
     segments: SegmentsParameters
     verification: VerificationParameters
@@ -70,7 +73,7 @@ class ProjectParameters(BaseModel):
         return table
 
 
-_BESIDE_TABLES = ("space", "costs", "predictor", "verification")
+_BESIDE_TABLES = ("space", "costs", "predictor", "verification", "calibration")
 _BESIDE_TRUTH = ("space", "costs", "verification", "table")
 _WITH_SUPERNETS = ("nas_bench_201", "nas_bench_macro")
 _SEARCHED = ("nas_bench_101", "nas_bench_201", "nas_bench_macro")
@@ -82,6 +85,7 @@ def _misfits(
     costs: CostsParameters | None,
     predictor: PredictorParameters | None,
     verification: VerificationParameters | None,
+    calibration: CalibrationParameters | None,
 ) -> Iterator[str]:
     if table is None:
         if costs and costs.latency.source == "table":
@@ -99,6 +103,8 @@ def _misfits(
         yield f"it holds accuracies alone: set `predictor.target` to accuracy, not {predictor.target}"
     if verification and verification.audit.truth != "accuracy":
         yield "it holds accuracies alone: set `verification.audit.truth` to accuracy"
+    if calibration:
+        yield "its accuracies are those of networks trained alone, and need no calibration: set `calibration` to null"
 
 
 def _misfits_of_truth(

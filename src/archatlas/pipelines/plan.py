@@ -103,7 +103,8 @@ def plan_stages(
     from archatlas.spaces.presets import make_space
 
     space = make_space(settings.space, shape, description.num_classes if description else 10)
-    timed = {"train_supernet", "evaluate_subnets", "segments", "verify_candidates"}.intersection(stages)
+    timed = {"train_supernet", "evaluate_subnets", "calibrate_predictor", "segments", "verify_candidates"}
+    timed = timed.intersection(stages)
     pace = measure_pace(space, settings) if timed and description else None
     for stage in stages:
         yield StagePlan(stage, *_plan(stage, settings, space, description, pace))
@@ -144,6 +145,8 @@ def _plan(
             return what, settings.supernet.seeds * count * images * pace.image * shared
         case "fit_predictor" | "tune_predictor":
             return _plan_predictors(stage, settings)
+        case "calibrate_predictor":
+            return _plan_calibration(settings, train, pace)
         case "map_space":
             rows = min(space.networks, 10**6)
             return f"{rows:,} networks", 3 + rows / _ATLAS_PER_SECOND
@@ -176,6 +179,8 @@ def _plan_lookup(stage: str, settings: ProjectParameters, table: TableParameters
             return f"{sample:,} networks looked up: {table.label} accuracy", 1.0
         case "fit_predictor" | "tune_predictor":
             return _plan_predictors(stage, settings)
+        case "calibrate_predictor":
+            return _plan_calibration(settings, 0, None)
         case "map_space":
             return "every network that the table knows", 3.0
         case "verify_candidates":
@@ -194,6 +199,20 @@ def _plan_predictors(stage: str, settings: ProjectParameters) -> tuple[str, floa
     if stage == "fit_predictor":
         return "every predictor, scored on what it has not seen", _FIT_SECONDS * hundreds
     return f"{settings.tuning.trials} trials", _TRIAL_SECONDS * settings.tuning.trials * hundreds
+
+
+def _plan_calibration(settings: ProjectParameters, train: int, pace: Pace | None) -> tuple[str, float | None]:
+    calibration = settings.calibration
+    if calibration is None:
+        return "nothing: the predictor is used as tuned", 1.0
+    trainings = calibration.networks * calibration.seeds
+    if settings.table is not None or settings.truth is not None:
+        return f"{calibration.networks} networks looked up and learned from", 30.0
+    if pace is None:
+        return f"{trainings} trainings", None
+    schedule, workers = settings.verification.training, settings.device.workers or os.cpu_count() or 1
+    steps = trainings * schedule.epochs * train / schedule.batch_size
+    return f"{trainings} trainings", 30 + steps * pace.step / workers
 
 
 def _plan_segments(

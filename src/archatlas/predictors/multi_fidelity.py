@@ -79,7 +79,7 @@ class MultiFidelityPredictor:
         return Prediction(self._target.inverse(value), self._target.inverse_std(value, beyond.std))
 
     def _new_cheap(self) -> Predictor:
-        return make_predictor(self._settings.cheap, None, self._seed)
+        return make_predictor(self._settings.cheap, self._settings.cheap_settings, self._seed)
 
     def _new_beyond(self) -> GaussianProcessPredictor:
         asked = self._settings.gp

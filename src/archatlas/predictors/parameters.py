@@ -184,9 +184,10 @@ class StackSettings(_Settings):
 class MultiFidelitySettings(_Settings):
     """Scores of a super-network with few true accuracies beside them."""
 
-    cheap: Literal["gcn", "gp", "ridge"] = Field(
-        default="gcn", description="the family that predicts the scores of the super-network, with its defaults"
+    cheap: Literal["flow", "gcn", "gp", "lightgbm", "ridge", "stack"] = Field(
+        default="gcn", description="the family that predicts the scores of the super-network"
     )
+    cheap_settings: dict[str, Any] = Field(default={}, description="its settings that are not the family's defaults")
     gp: GaussianProcessSettings = Field(
         default=GaussianProcessSettings(), description="Gaussian processes for what the truth has beyond that"
     )

@@ -44,7 +44,8 @@ class Run:
     predictor_scores: pd.DataFrame
     tuning_trials: pd.DataFrame
     tuning_summary: Json
-    tuned_predictor: Json
+    calibrated_predictor: Json
+    calibration_summary: Json
     atlas: pd.DataFrame
     atlas_speed: Json
     candidates: pd.DataFrame
@@ -63,8 +64,8 @@ class Run:
 
     @property
     def target(self) -> str:
-        """What the predictor was fitted to: ``accuracy`` or ``log_loss``."""
-        return str(self.tuned_predictor.get("target") or "accuracy")
+        """What the predictor says: ``accuracy`` or ``log_loss``."""
+        return str(self.calibrated_predictor.get("target") or "accuracy")
 
     @property
     def table(self) -> str | None:

@@ -250,6 +250,7 @@ def predictor_section(run: Run) -> Section:
             sentences.gcn_against(run.predictor_scores, "ridge"),
             sentences.gcn_against(run.predictor_scores, "params"),
             sentences.tuned_sentence(run.tuning_summary),
+            sentences.calibrated_sentence(run.calibration_summary),
         )
         if text
     ]

@@ -143,6 +143,19 @@ def tuned_sentence(tuning_summary: Mapping[str, Any]) -> str:
     return text
 
 
+def calibrated_sentence(summary: Mapping[str, Any]) -> str:
+    """What learning from a few networks trained alone has brought; empty where nothing was calibrated."""
+    if not summary:
+        return ""
+    before, after, alone = (numbers.tau(summary.get(f"tau_{name}")) for name in ("before", "after", "alone"))
+    return (
+        f"It was then calibrated: {numbers.whole(summary['networks'])} networks of all levels of its score were "
+        f"trained alone, and from here on its scores are accuracies of networks trained alone. Its tau with them was "
+        f"{before} before, and for networks left out of the fit it is {after} now; they alone, without scores of "
+        f"super-networks, give {alone}."
+    )
+
+
 def twins(space: Mapping[str, Any], *, chain: bool, table: str | None) -> str:
     """How many networks the architectures of the space are, and why."""
     size, networks = space.get("size", 0), space.get("networks", 0)

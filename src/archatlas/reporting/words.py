@@ -60,7 +60,7 @@ def _trained(run: Run) -> Words:
 def _compared(run: Run, table: str) -> Words:
     """Super-networks were trained, and what networks reach alone is looked up."""
     trained, truth = _trained(run), run.true_accuracy
-    family = run.tuned_predictor.get("family", "none")
+    family = run.tuning_summary.get("family", "none")
     return replace(
         trained,
         summary=f"{_supernets(run)} trained on {run.image_description.get('source', 'the images')}, {_scored(run)} of "
@@ -132,7 +132,7 @@ def _sampled(run: Run) -> str:
 
 
 def _fitted_and_mapped(run: Run) -> str:
-    family = run.tuned_predictor.get("family", "none")
+    family = run.tuning_summary.get("family", "none")
     return (
         f"a predictor ({family}) was fitted to the scores, {numbers.whole(len(run.atlas))} networks were predicted, "
         "and the best for each budget"

@@ -27,6 +27,15 @@ class AuditParameters(BaseModel):
     confidence: float = Field(0.95, gt=0, lt=1, description="coverage of the intervals")
 
 
+class CalibrationParameters(BaseModel):
+    """Networks trained alone, from which a predictor learns what super-networks get wrong. The audit draws others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    networks: int = Field(30, ge=10, le=10_000, description="networks to train alone, of all levels of predicted score")
+    seeds: int = Field(1, ge=1, le=100, description="trainings per network, on the schedule of finalists")
+
+
 class VerificationParameters(BaseModel):
     """From candidates to winners: who is trained alone, how, and beside whom."""
 

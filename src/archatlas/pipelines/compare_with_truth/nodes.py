@@ -12,6 +12,7 @@ from archatlas.verification.truth.parameters import TruthParameters
 
 DEFAULT = "default_predictor"
 TUNED = "predictor"
+CALIBRATED = "calibrated_predictor"
 
 
 def score_networks(
@@ -22,6 +23,9 @@ def score_networks(
     fitted_predictor_state: dict[str, Any],
     tuned_predictor: dict[str, Any],
     tuned_predictor_state: dict[str, Any],
+    calibrated_predictor: dict[str, Any],
+    calibrated_predictor_state: dict[str, Any],
+    calibration_networks: pd.DataFrame,
     image_description: dict[str, Any],
     cost_table: pd.DataFrame,
     space: SpaceParameters,
@@ -29,7 +33,7 @@ def score_networks(
 ) -> pd.DataFrame:
     """What each scorer says of every network: network, fitted, and a column per scorer. No true accuracy is read.
 
-    Empty without ``truth``.
+    Empty without ``truth``. A calibrated predictor is one more scorer.
     """
     if truth is None:
         return pd.DataFrame({"network": pd.Series(dtype="str"), "fitted": pd.Series(dtype="bool")})
@@ -44,6 +48,9 @@ def score_networks(
         TUNED: scores.Fitted(load_predictor(tuned_predictor, tuned_predictor_state), tuned_predictor),
         DEFAULT: scores.Fitted(load_predictor(fitted_predictor, fitted_predictor_state), fitted_predictor),
     }
+    if len(calibration_networks):
+        loaded = load_predictor(calibrated_predictor, calibrated_predictor_state)
+        fitted[CALIBRATED] = scores.Fitted(loaded, calibrated_predictor)
     by_seed = [TUNED] if truth.predictor_by_seed else []
     table = scores.predictor_columns(made, fitted, architecture_graphs, evaluations, cost_table, by_seed)
     table = table.join(scores.supernet_columns(space_evaluations if len(space_evaluations) else evaluations))
@@ -51,7 +58,8 @@ def score_networks(
     table = table.join(scores.residual_columns(table, TUNED, raw, truth.residual))
     costs = costs_of(made, scores.every_network(made), cost_table).set_index(table.index)
     table = table.join(costs[["macs", "params"]])
-    table.insert(0, "fitted", table.index.isin(evaluations["network"].unique()))
+    learned = pd.concat([evaluations["network"], calibration_networks["network"]]).unique()
+    table.insert(0, "fitted", table.index.isin(learned))
     return table.reset_index()
 
 

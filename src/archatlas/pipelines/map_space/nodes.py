@@ -10,12 +10,13 @@ from archatlas.pipelines.space import public_table, searched_space
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.verification.parameters import CalibrationParameters
 
 
 @depends_on(files=(public_table,))
 def map_networks(
-    tuned_predictor: dict[str, Any],
-    tuned_predictor_state: dict[str, Any],
+    calibrated_predictor: dict[str, Any],
+    calibrated_predictor_state: dict[str, Any],
     image_description: dict[str, Any],
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
@@ -24,6 +25,7 @@ def map_networks(
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
+    calibration: CalibrationParameters | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """The atlas in chunks, for a data set that streams; and how fast it was made.
 
@@ -34,13 +36,13 @@ def map_networks(
 
     made = searched_space(image_description, space, table)
     chunks = map_space(
-        load_predictor(tuned_predictor, tuned_predictor_state),
+        load_predictor(calibrated_predictor, calibrated_predictor_state),
         made,
         cost_table,
         latency_table,
         parameters=atlas,
-        target=tuned_predictor["target"],
+        target=calibrated_predictor["target"],
         seed=seed,
-        alone=table is not None,
+        alone=table is not None or calibration is not None,
     )
     return write_atlas(chunks, work_folder / "map_space" / "atlas.parquet", atlas_rows(made, atlas))

@@ -14,8 +14,8 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 map_networks,
                 inputs={
-                    "tuned_predictor": "tuned_predictor",
-                    "tuned_predictor_state": "tuned_predictor_state",
+                    "calibrated_predictor": "calibrated_predictor",
+                    "calibrated_predictor_state": "calibrated_predictor_state",
                     "image_description": "image_description",
                     "cost_table": "cost_table",
                     "latency_table": "latency_table",
@@ -24,6 +24,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "seed": "params:seed",
                     "work_folder": "work_folder",
                     "table": "params:table",
+                    "calibration": "params:calibration",
                 },
                 outputs=["atlas", "atlas_speed"],
                 name="map_space",

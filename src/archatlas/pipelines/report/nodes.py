@@ -23,7 +23,8 @@ RUN_DATA = (
     "predictor_scores",
     "tuning_trials",
     "tuning_summary",
-    "tuned_predictor",
+    "calibrated_predictor",
+    "calibration_summary",
     "atlas",
     "atlas_speed",
     "candidates",
@@ -71,13 +72,13 @@ def draw_learning_curves(supernet_curves: pd.DataFrame) -> Any:
 
 
 def draw_choice_importance(
-    atlas: pd.DataFrame, image_description: dict[str, Any], tuned_predictor: dict[str, Any], space: SpaceParameters
+    atlas: pd.DataFrame, image_description: dict[str, Any], calibrated_predictor: dict[str, Any], space: SpaceParameters
 ) -> Any:
     """Which choice matters at which position, as a plotly figure."""
     from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance, position_title
 
     made = _space(space, image_description)
-    target = tuned_predictor.get("target", "accuracy")
+    target = calibrated_predictor.get("target", "accuracy")
     return figure_choice_importance(choice_importance(atlas, made), target=target, positions=position_title(made))
 
 

@@ -51,7 +51,7 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 draw_choice_importance,
-                inputs=["atlas", "image_description", "tuned_predictor", "params:space"],
+                inputs=["atlas", "image_description", "calibrated_predictor", "params:space"],
                 outputs="figure_choice_importance",
                 name="draw_choice_importance",
             ),

@@ -16,8 +16,8 @@ def search(
     atlas: pd.DataFrame,
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
-    tuned_predictor: dict[str, Any],
-    tuned_predictor_state: dict[str, Any],
+    calibrated_predictor: dict[str, Any],
+    calibrated_predictor_state: dict[str, Any],
     image_description: dict[str, Any],
     search: SearchParameters,
     space: SpaceParameters,
@@ -43,7 +43,7 @@ def search(
     from archatlas.predictors.registry import load_predictor
 
     visited = evolved(
-        load_predictor(tuned_predictor, tuned_predictor_state),
+        load_predictor(calibrated_predictor, calibrated_predictor_state),
         made,
         budgets,
         search,

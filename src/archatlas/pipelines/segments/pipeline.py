@@ -26,8 +26,8 @@ _HANDED_OVER = {
     "architecture_graphs": "architecture_graphs",
     "node_features": "node_features",
     "predictor_scores": "predictor_scores",
-    "fitted_predictor": "tuned_predictor",
-    "fitted_predictor_state": "tuned_predictor_state",
+    "fitted_predictor": "calibrated_predictor",
+    "fitted_predictor_state": "calibrated_predictor_state",
     "atlas": "atlas",
     "atlas_speed": "atlas_speed",
 }
@@ -48,7 +48,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     **_same("atlas", "image_description", "cost_table", "latency_table"),
                     **_given("space", "search"),
                 },
-                outputs=["candidates", "pareto_front", "constraints"],
+                outputs=["candidates", "pareto_front", "constraints", "calibration_networks", "calibration_summary"],
                 name="search_segments",
             ),
         ]

@@ -200,9 +200,10 @@ def train_comparisons(
 @depends_on(files=(public_table, true_table))
 def audit(
     sampled_architectures: pd.DataFrame,
+    calibration_networks: pd.DataFrame,
     supernets: Supernets,
-    tuned_predictor: dict[str, Any],
-    tuned_predictor_state: dict[str, Any],
+    calibrated_predictor: dict[str, Any],
+    calibrated_predictor_state: dict[str, Any],
     cost_table: pd.DataFrame,
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
@@ -219,8 +220,8 @@ def audit(
     """Networks drawn uniformly and trained alone: their scores beside the truth, rank correlations, the trainings."""
     from archatlas.predictors.registry import load_predictor
 
-    predictor = load_predictor(tuned_predictor, tuned_predictor_state)
-    fitted = sampled_architectures["network"].tolist()
+    predictor = load_predictor(calibrated_predictor, calibrated_predictor_state)
+    fitted = [*sampled_architectures["network"], *calibration_networks["network"]]
     known = trained_by_others(image_description, space, table, truth)
     if known is not None:
         from archatlas.verification import lookup
@@ -231,7 +232,7 @@ def audit(
             from archatlas.verification.candidates import scores_on_supernets
 
             score = scores_on_supernets(
-                str(tuned_predictor["target"]),
+                str(calibrated_predictor["target"]),
                 supernets,
                 known.space,
                 train=ImageSplit.from_tensors(train_images),
@@ -266,7 +267,7 @@ def audit(
         verification.audit,
         seed,
         cost_table,
-        target=str(tuned_predictor["target"]),
+        target=str(calibrated_predictor["target"]),
     )
 
 

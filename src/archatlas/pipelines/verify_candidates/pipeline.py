@@ -94,8 +94,9 @@ def create_pipeline(**_: object) -> Pipeline:
                 nodes.audit,
                 inputs={
                     "sampled_architectures": "sampled_architectures",
-                    "tuned_predictor": "tuned_predictor",
-                    "tuned_predictor_state": "tuned_predictor_state",
+                    "calibration_networks": "calibration_networks",
+                    "calibrated_predictor": "calibrated_predictor",
+                    "calibrated_predictor_state": "calibrated_predictor_state",
                     "cost_table": "cost_table",
                     **_EVALUATION,
                     **_TRAINING,

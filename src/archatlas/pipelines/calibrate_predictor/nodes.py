@@ -1,0 +1,109 @@
+"""The nodes that tell a predictor of super-networks' scores what a few networks reach alone."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.pipelines.space import trained_by_others, true_table
+from archatlas.pipelines.work import work_store
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.training.parameters import DeviceParameters
+from archatlas.verification.parameters import CalibrationParameters, VerificationParameters
+from archatlas.verification.truth.parameters import TruthParameters
+
+
+def choose_networks(
+    tuned_predictor: dict[str, Any],
+    tuned_predictor_state: dict[str, Any],
+    cost_table: pd.DataFrame,
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    seed: int,
+    calibration: CalibrationParameters | None = None,
+) -> pd.DataFrame:
+    """Networks of all levels of predicted score; none where nothing is calibrated."""
+    from archatlas.verification import calibration as domain
+
+    if calibration is None:
+        return domain.no_networks()
+    import numpy as np
+
+    from archatlas.predictors.registry import load_predictor
+    from archatlas.spaces.presets import make_space
+    from archatlas.training.seeds import mixed_seed
+    from archatlas.verification.roles import DRAW_CALIBRATION
+
+    description = ImageDescription.model_validate(image_description)
+    return domain.choose_networks(
+        make_space(space, description.input_shape, description.num_classes),
+        load_predictor(tuned_predictor, tuned_predictor_state),
+        calibration.networks,
+        cost_table,
+        np.random.default_rng(mixed_seed(seed, DRAW_CALIBRATION)),
+    )
+
+
+@depends_on(files=(true_table,))
+def train_networks(
+    calibration_networks: pd.DataFrame,
+    train_images: dict[str, Any],
+    validation_images: dict[str, Any],
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    verification: VerificationParameters,
+    device: DeviceParameters,
+    seed: int,
+    work_folder: Path,
+    truth: TruthParameters | None = None,
+    calibration: CalibrationParameters | None = None,
+) -> pd.DataFrame:
+    """Train them alone, as finalists are."""
+    from archatlas.verification.roles import no_trainings
+
+    if calibration is None:
+        return no_trainings()
+    known = trained_by_others(image_description, space, None, truth)
+    if known is not None:
+        from archatlas.verification.lookup import looked_up
+
+        return looked_up(known, calibration_networks)
+    from archatlas.verification.stage import alone, train_roles
+
+    work = work_store(work_folder, "archatlas.verification.trainings")
+    trainings = alone(train_images, validation_images, image_description, verification, device, work)
+    return train_roles(trainings, calibration_networks, space, calibration.seeds, seed, "calibration")
+
+
+def calibrate(
+    calibration_trainings: pd.DataFrame,
+    tuned_predictor: dict[str, Any],
+    tuned_predictor_state: dict[str, Any],
+    architecture_graphs: dict[str, Any],
+    evaluations: pd.DataFrame,
+    cost_table: pd.DataFrame,
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    seed: int,
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """The predictor that maps the space, its state, and what calibration has brought.
+
+    Without trainings it is the tuned predictor as it is.
+    """
+    if calibration_trainings.empty:
+        return tuned_predictor, tuned_predictor_state, {}
+    from archatlas.predictors.registry import load_predictor, state_tensors
+    from archatlas.predictors.sample import evaluated_sample
+    from archatlas.spaces.presets import make_space
+    from archatlas.verification import calibration as domain
+
+    description = ImageDescription.model_validate(image_description)
+    made = make_space(space, description.input_shape, description.num_classes)
+    batch, scores = evaluated_sample(
+        made, architecture_graphs, evaluations, cost_table, tuned_predictor["target"], fewest=2
+    )
+    tuned = load_predictor(tuned_predictor, tuned_predictor_state)
+    calibrated, document, summary = domain.calibrate(batch, scores, calibration_trainings, tuned, tuned_predictor, seed)
+    return document, state_tensors(calibrated.state()), summary
