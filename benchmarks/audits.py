@@ -17,12 +17,13 @@ import pandas as pd
 from safetensors.torch import load_file
 
 PROJECT = Path(__file__).parent.parent
+CURRENT = PROJECT / "data" / "current"
 TAUS = ["tau_supernet", "tau_predictor", "tau_difference", "tau_params", "tau_macs", "tau_ceiling"]
 
 
 def audit_of(seed: int) -> dict[str, float]:
     """The audit's summary and the tuned family for one seed, run if it was not."""
-    folder = PROJECT / "data" / "07_model_output" / f"seed{seed}"
+    folder = CURRENT / f"seed{seed}"
     if not (folder / "audit_summary.json").exists():
         kedro = Path(sys.executable).with_name("kedro")
         parameters = f"experiment=seed{seed},seed={seed}"
@@ -45,13 +46,13 @@ def slow_learners(seed: int, epochs: int, count: int = 10) -> pd.DataFrame:
     from archatlas.training.parameters import DeviceParameters, TrainingParameters
     from archatlas.verification.trainings import TrainingJob, Trainings
 
-    data, experiment = PROJECT / "data", f"seed{seed}"
-    images = data / "02_intermediate" / experiment
-    description = ImageDescription.model_validate_json((images / "image_description.json").read_text())
+    experiment = f"seed{seed}"
+    folder = CURRENT / experiment
+    description = ImageDescription.model_validate_json((folder / "image_description.json").read_text())
     splits = [
-        ImageSplit.from_tensors(load_file(images / f"{name}_images.safetensors")) for name in ("train", "validation")
+        ImageSplit.from_tensors(load_file(folder / f"{name}_images.safetensors")) for name in ("train", "validation")
     ]
-    worst = pd.read_parquet(data / "07_model_output" / experiment / "audit.parquet").nsmallest(count, "truth")
+    worst = pd.read_parquet(folder / "audit.parquet").nsmallest(count, "truth")
     space = preset("digits", description.input_shape, description.num_classes)
     trainings = Trainings(
         *splits,
@@ -59,7 +60,7 @@ def slow_learners(seed: int, epochs: int, count: int = 10) -> pd.DataFrame:
         TrainingParameters(epochs=epochs, batch_size=64, learning_rate=0.1),
         AugmentationParameters(shift=0),
         DeviceParameters(),
-        WorkStore(data / "work" / experiment),
+        WorkStore(PROJECT / "data" / "work" / experiment),
         keep_weights=False,
     )
     trained = trainings.run([TrainingJob(space, network, 0) for network in worst["network"]])

@@ -1,0 +1,100 @@
+"""How should a super-network be trained, if its scores are to rank networks as their true accuracies do?
+
+Each way trains one super-network of `--env nas_bench_macro` on the same images at the same cost (epochs times paths of
+a step), scores the same 1,000 networks, and is held against their true accuracies. Ways run side by side, one thread
+each; what has been run already is read. ARCHATLAS_BENCHMARK_DATA names the folder of the table.
+
+    python -m benchmarks.training_strategies --images DIR      # half an hour for each way
+    python -m benchmarks.training_strategies --images DIR --only uniform ema --jobs 1
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pandas as pd
+
+from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
+from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.spaces.tables.registry import load_table
+
+PROJECT = Path(__file__).parent.parent
+EPOCHS = 12
+STAGES = "prepare_images,measure_costs,train_supernet,sample_architectures,evaluate_subnets"
+WAYS = {
+    "uniform": "",
+    "fair": f"supernet.strategy=fair,supernet.training.epochs={EPOCHS // 3}",
+    "sandwich": f"supernet.strategy=sandwich,supernet.training.epochs={EPOCHS // 3}",
+    "ema": "supernet.training.ema_decay=0.999",
+    "label_smoothing": "supernet.training.label_smoothing=0.1",
+    "no_weight_decay": "supernet.training.weight_decay=0.0",
+    "more_weight_decay": "supernet.training.weight_decay=0.0005",
+    "batch_64": "supernet.training.batch_size=64",
+    "lower_rate": "supernet.training.learning_rate=0.05",
+    "no_augmentation": "supernet.augmentation.flip=false,supernet.augmentation.shift=0",
+    "twice_as_long": f"supernet.training.epochs={2 * EPOCHS}",
+}
+"""What each changes; all but the last cost the same."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parse(arguments)
+    asked = [(name, seed) for seed in options.seeds for name in options.only]
+    with ThreadPoolExecutor(options.jobs) as pool:
+        list(pool.map(lambda one: _run(*one, options.images), asked))
+    table = load_table(TableParameters(name="nas_bench_macro", label="test", truth="test"))
+    truth = table.networks().rows.set_index("network")[table.label("test").column]
+    rows = pd.DataFrame([_figures(name, seed, truth) for name, seed in asked]).groupby("way", sort=False).mean()
+    print(rows.drop(columns="seed").round(3).to_string())
+
+
+def _run(name: str, seed: int, images: Path) -> None:
+    if (_folder(name, seed) / "evaluations.parquet").exists():
+        return
+    changes = f"experiment={_experiment(name, seed)},seed={seed},supernet.seeds=1,evaluation.whole_space=none"
+    parameters = ",".join(filter(None, (changes, f"images.path={images}", WAYS[name])))
+    command = [Path(sys.executable).with_name("kedro"), "run", "--env", "nas_bench_macro", "--pipelines", STAGES]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    subprocess.run(
+        [*command, "--params", parameters], cwd=PROJECT, env=environment, check=True, stdout=subprocess.DEVNULL
+    )
+
+
+def _figures(name: str, seed: int, truth: pd.Series) -> dict[str, float | str]:
+    """Rank correlations of one way's scores with the truth."""
+    evaluations = pd.read_parquet(_folder(name, seed) / "evaluations.parquet")
+    scores = evaluations.groupby("network")[["accuracy", "log_loss"]].mean()
+    true = truth.loc[scores.index].to_numpy()
+    curves = pd.read_parquet(_folder(name, seed) / "supernet_curves.parquet")
+    figures: dict[str, float | str] = {"way": name, "seed": seed, "last loss": float(curves["loss"].iloc[-1])}
+    for what, score in (("accuracy", scores["accuracy"]), ("log loss", -scores["log_loss"])):
+        figures[f"tau, {what}"] = kendall_tau(true, score.to_numpy())
+        figures[f"top half, {what}"] = kendall_tau_top_half(true, score.to_numpy())
+    return figures
+
+
+def _experiment(name: str, seed: int) -> str:
+    return f"strategy_{name}_{seed}"
+
+
+def _folder(name: str, seed: int) -> Path:
+    return PROJECT / "data" / "current" / _experiment(name, seed)
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", type=Path, required=True, help="folder of CIFAR-10's Parquet files")
+    parser.add_argument("--only", nargs="+", default=list(WAYS), choices=list(WAYS))
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="ways at a time")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
