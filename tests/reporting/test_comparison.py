@@ -193,6 +193,30 @@ def test_metrics_stand_side_by_side_and_the_best_is_marked(store: Store) -> None
     ]  # fmt: skip
 
 
+def test_rank_correlations_with_a_public_table_stand_with_those_of_the_better_half(store: Store) -> None:
+    def against_truth(tau: float) -> dict[str, Any]:
+        scorers = {
+            "supernet_log_loss": {"kendall_tau": tau, "kendall_tau_top_half": tau / 2},
+            "macs": {"kendall_tau": 0.546, "kendall_tau_top_half": None},
+        }
+        return {"networks": 3969, "scorers": scorers, "ceilings": {"one_training_rest": 0.896}}
+
+    store.add("one", metrics={**METRICS, "truth": against_truth(0.7)})
+    store.add("two", metrics={**METRICS, "truth": against_truth(0.8)})
+    store.add("without")
+    table = metrics_table(store.read("one", "two", "without"))
+    raw, macs, ceiling = (
+        next(row for row in table.rows if row[0].text.startswith(label))
+        for label in ("super-network, log loss", "MACs alone", "ceiling: one training")
+    )
+    assert [(cell.text, cell.detail, cell.tone) for cell in raw[1:]] == [
+        ("0.70", "better half 0.35", ""), ("0.80", "better half 0.40", "best"), (DASH, "", "")
+    ]  # fmt: skip
+    assert [(cell.text, cell.detail, cell.tone) for cell in macs[1:3]] == [("0.55", "", "")] * 2
+    assert [cell.text for cell in ceiling[1:]] == ["0.90", "0.90", DASH]
+    assert not any(row[0].text == "calibrated predictor" for row in table.rows)
+
+
 def test_nothing_is_best_where_it_was_not_measured_alike(store: Store) -> None:
     store.add("one")
     better = {"winners__0__test_accuracy_mean": 0.95, "supernet__seconds": 1.0, "predictor__kendall_tau": 0.6}

@@ -36,6 +36,18 @@ def test_metrics_hold_the_promised_keys(run_data: dict[str, Any]) -> None:
     json.dumps(metrics, allow_nan=False)
 
 
+def test_metrics_hold_the_comparison_with_the_truth(run_data: dict[str, Any]) -> None:
+    scorers = {"predictor": {"kendall_tau": 0.8, "by_seed": {"kendall_tau": {"mean": 0.7, "std": float("nan")}}}}
+    truth = {"table": "nas_bench_macro", "networks": 3969, "scorers": scorers, "ceilings": {}, "best": 10}
+    metrics = collect_metrics(**{name: {**run_data, "truth_summary": truth}[name] for name in ARGUMENTS})
+    assert metrics["truth"]["networks"] == 3969
+    assert metrics["truth"]["optimum"] is None
+    assert metrics["truth"]["scorers"]["predictor"]["by_seed"]["kendall_tau"] == {"mean": 0.7, "std": None}
+    without = collect_metrics(**{name: run_data[name] for name in ARGUMENTS})
+    assert without["truth"].keys() == metrics["truth"].keys()
+    assert set(without["truth"].values()) == {None}
+
+
 def test_a_run_without_audit_tuning_or_winner_has_nulls(run_data: dict[str, Any]) -> None:
     changed = {
         "audit_summary": {},

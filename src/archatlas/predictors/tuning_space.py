@@ -17,7 +17,7 @@ _SPACES: dict[str, dict[str, tuple[Any, ...] | list[Any]]] = {
     "gcn": {
         "width": [8, 16, 32],
         "depth": (1, 3, False),
-        "dropout": [0.0, 0.1, 0.3],
+        "dropout": [0.0, 0.3, 0.5],
         "weight_decay": (1e-3, 3.0, True),
         "learning_rate": (5e-3, 5e-2, True),
         "epochs": [75, 150],

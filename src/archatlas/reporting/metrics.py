@@ -49,6 +49,7 @@ _AUDIT = (
     "spread_p90",
 )
 _BASELINES = ("ridge", "lightgbm", "macs", "params")
+_TRUTH = ("table", "accuracy", "networks", "fitted", "optimum", "ceilings", "scorers")
 
 
 def collect_metrics(
@@ -59,6 +60,7 @@ def collect_metrics(
     tuning_summary: Mapping[str, Any],
     atlas_speed: Mapping[str, Any],
     audit_summary: Mapping[str, Any],
+    truth_summary: Mapping[str, Any],
     winners: Sequence[Mapping[str, Any]],
     export_summary: Mapping[str, Any],
     manifest: Mapping[str, Any],
@@ -66,7 +68,8 @@ def collect_metrics(
     """Nested metrics, the same keys in every run; null where a run has no such figure.
 
     ``predictor.kendall_tau`` and its baselines are cross-seed scores on what the tuning study has not seen. Seconds are
-    those of the run that made the stage's results, None for a stage that the manifest does not name.
+    those of the run that made the stage's results, None for a stage that the manifest does not name. ``truth`` is the
+    comparison with a public table (``verification.truth.comparison.summarise``).
     """
     stages = stages_table(manifest).set_index("stage")["seconds"]
     baselines = tuning_summary.get("outer_baselines") or {}
@@ -83,6 +86,7 @@ def collect_metrics(
             "baselines": {**dict.fromkeys(_BASELINES), **baselines},
         },
         "audit": {**{key: audit_summary.get(key) for key in _AUDIT}, "count": audit_summary.get("count") or 0},
+        "truth": {key: truth_summary.get(key) for key in _TRUTH},
         "atlas": {
             "rows": atlas_speed.get("rows"),
             "architectures_per_second": atlas_speed.get("architectures_per_second"),

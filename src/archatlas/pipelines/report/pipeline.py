@@ -21,6 +21,7 @@ _METRICS_FROM = (
     "tuning_summary",
     "atlas_speed",
     "audit_summary",
+    "truth_summary",
     "winners",
     "export_summary",
     "manifest",

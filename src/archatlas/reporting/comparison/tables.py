@@ -189,6 +189,22 @@ def _audited(label: str, name: str, better: Literal["higher"] | None = None) -> 
     )
 
 
+def _held_against_truth(label: str, scorer: str) -> Measure:
+    """A scorer's rank correlation with the true accuracies of a public table, and that within their better half."""
+
+    def read(metrics: Json) -> Any:
+        tau = _at("truth", "scorers", scorer, "kendall_tau")(metrics)
+        return None if tau is None else (tau, _at("truth", "scorers", scorer, "kendall_tau_top_half")(metrics))
+
+    return Measure(
+        label,
+        read,
+        lambda value: numbers.tau(value[0]),
+        "higher",
+        detail=lambda value: f"better half {numbers.tau(value[1])}" if value[1] is not None else "",
+    )
+
+
 def best_test_accuracy(metrics: Json) -> float | None:
     """Of the winners of all budgets."""
     known = (numbers.known(winner.get("test_accuracy_mean")) for winner in metrics["winners"])
@@ -250,6 +266,19 @@ _GROUPS: tuple[tuple[str, tuple[Measure, ...]], ...] = (
             _audited("super-network", "tau_supernet", "higher"),
             _audited("params alone", "tau_params"),
             Measure("ceiling", _at("audit", "tau_ceiling"), numbers.tau),
+        ),
+    ),
+    (
+        "Truth: rank correlation with every network of a public table (Kendall tau-b)",
+        (
+            Measure("networks", _at("truth", "networks"), numbers.whole),
+            _held_against_truth("predictor", "predictor"),
+            _held_against_truth("predictor and residual", "predictor_and_residual"),
+            _held_against_truth("calibrated predictor", "calibrated_predictor"),
+            _held_against_truth("super-network, log loss", "supernet_log_loss"),
+            _held_against_truth("super-network, accuracy", "supernet_accuracy"),
+            _held_against_truth("MACs alone", "macs"),
+            Measure("ceiling: one training and the others", _at("truth", "ceilings", "one_training_rest"), numbers.tau),
         ),
     ),
     (
