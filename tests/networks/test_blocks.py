@@ -60,13 +60,21 @@ def test_a_chain_runs_its_parts_in_order() -> None:
     assert [is_identity(block) for block in chain.blocks] == [False, True, False]
 
 
-def test_initialisation_depends_on_the_generator_alone_and_follows_the_fan_out() -> None:
+def test_initialisation_depends_on_the_generator_alone() -> None:
     networks = [nn.Sequential(nn.Conv2d(64, 128, 3), nn.Flatten(), nn.Linear(512, 256)) for _ in range(3)]
     for network, seed in zip(networks, (0, 0, 1), strict=True):
         initialise(network, torch.Generator().manual_seed(seed))
     first, same, other = (network[0].weight for network in networks)
     assert torch.equal(first, same)
     assert not torch.equal(first, other)
-    assert first.std().item() == pytest.approx((2 / (128 * 9)) ** 0.5, rel=0.02)
     assert networks[0][2].weight.std().item() == pytest.approx(512**-0.5, rel=0.02)
     assert networks[0][2].bias.eq(0).all()
+
+
+def test_filters_of_all_layers_begin_with_the_same_norm() -> None:
+    layers = [nn.Conv2d(64, 384, 1), nn.Conv2d(384, 384, 5, groups=384), nn.Conv2d(384, 64, 1), nn.Conv2d(3, 512, 3)]
+    network = nn.Sequential(*layers)
+    initialise(network, torch.Generator().manual_seed(0))
+    for layer in layers:
+        squared_norms = layer.weight.flatten(1).square().sum(1)
+        assert squared_norms.mean().item() == pytest.approx(1 / 3, rel=0.06), layer

@@ -122,10 +122,18 @@ def is_identity(module: nn.Module) -> bool:
 
 
 def initialise(network: nn.Module, generator: torch.Generator) -> None:
-    """Draw every convolution and linear weight afresh (He et al., ICCV 2015, fan-out), in place, from ``generator``."""
+    """Draw every convolution and linear weight afresh, in place, from ``generator``.
+
+    Convolutions: variance ``1 / (3 fan_in)``, that of PyTorch's own layers, so that the filters of all layers have the
+    same expected norm. Under batch norm a filter's scale does not matter to what it computes, only to how fast it turns:
+    its effective rate is the learning rate over its squared norm (van Laarhoven, 2017, arXiv:1706.05350).
+    Variances by fan-out would let depthwise filters turn a thousand times as fast as those that project, and a
+    super-network's scores rank far worse (docs/results.md).
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
-            nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
+            fan_in = module.weight[0].numel()
+            nn.init.normal_(module.weight, std=(3 * fan_in) ** -0.5, generator=generator)
             if module.bias is not None:
                 nn.init.zeros_(module.bias)
         elif isinstance(module, nn.Linear):
