@@ -125,8 +125,8 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
     """Draw every convolution and linear weight afresh, in place, from ``generator``.
 
     Convolutions: variance ``1 / (3 fan_in)``, that of PyTorch's own layers, so that the filters of all layers have the
-    same expected norm. Under batch norm a filter's scale does not matter to what it computes, only to how fast it turns:
-    its effective rate is the learning rate over its squared norm (van Laarhoven, 2017, arXiv:1706.05350).
+    same expected norm. Under batch norm a filter's scale does not matter to what it computes, only to how fast it
+    turns: its effective rate is the learning rate over its squared norm (van Laarhoven, 2017, arXiv:1706.05350).
     Variances by fan-out would let depthwise filters turn a thousand times as fast as those that project, and a
     super-network's scores rank far worse (docs/results.md).
     """
