@@ -2,7 +2,9 @@
 
 A super-network is stood for by the public table: the true accuracy of a network plus normal noise, one number per
 network and seed, of `--noise` standard deviations of the accuracies (0.4 makes a Kendall tau of about .76 with the
-truth, as a real super-network of this space has). Real scores have a bias that networks share; this one has none.
+truth, as a real super-network of this space has). Real scores have a bias that networks share; this one has none. With
+`--experiment NAME` the scores are real instead: those of the super-networks of that run of `--env nas_bench_macro`, one
+after the other for the seeds, and the predictor is the run's own.
 
 Global: so many networks drawn uniformly are evaluated, a predictor is fitted, all 3,969 networks are predicted, and the
 best within a bound on MACs is the answer. Segment-wise: a third of the evaluations for each of the three stages, as the
@@ -15,6 +17,7 @@ the best); `found` says in how many seeds any network of the last segment keeps 
 
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.segments           # minutes
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.segments --quick   # seconds: a check that it works
+    ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.segments --experiment nas_bench_macro --seeds 6
 """
 
 from __future__ import annotations
@@ -41,9 +44,12 @@ from archatlas.search.segments.procedure import search_segments
 from archatlas.spaces.protocol import Choices
 from archatlas.spaces.tables.known import known_networks
 from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.verification.truth.scores import supernet_columns
 
 Floats = NDArray[np.float64]
+Evaluator = Callable[[Choices], Evaluations]
 
+CURRENT = Path(__file__).parent.parent / "data" / "current"
 WAYS: dict[str, dict[str, Any]] = {
     "as the pipeline": {},
     "20 survivors": {"survivors": 20},
@@ -79,10 +85,18 @@ class Truth:
         macs = costs_of(space, known.choices, parts)["macs"].to_numpy()
         return cls(space, known.choices, known.rows["test_accuracy"].to_numpy(np.float64), macs, parts)
 
-    def noisy(self, noise: float, seed: int) -> Callable[[Choices], Evaluations]:
+    def noisy(self, noise: float, seed: int) -> Evaluator:
         """The evaluator of one seed."""
         deviation = noise * self.accuracy.std()
         score = self.accuracy + deviation * np.random.default_rng([seed, 1]).normal(size=len(self.accuracy))
+        return self._told(score, deviation)
+
+    def scored(self, scores: pd.DataFrame, seed: int) -> Evaluator:
+        """An evaluator that tells one super-network's scores: those of a column of ``scores``, index: network."""
+        score = scores.loc[self.space.names(self.choices)].iloc[:, seed % scores.shape[1]].to_numpy(np.float64)
+        return self._told(score, 0.0)
+
+    def _told(self, score: Floats, deviation: float) -> Evaluator:
         place = {row.tobytes(): number for number, row in enumerate(self.choices)}
 
         def evaluate(rows: Choices) -> Evaluations:
@@ -104,9 +118,7 @@ class Truth:
         return 100 * accuracy, 1 + int((self.accuracy[self.macs <= limit] > accuracy).sum())
 
 
-def searched_globally(
-    truth: Truth, evaluate: Callable[[Choices], Evaluations], predictor: Predictor, count: int, seed: int
-) -> Floats:
+def searched_globally(truth: Truth, evaluate: Evaluator, predictor: Predictor, count: int, seed: int) -> Floats:
     """The predicted score of every network, after ``count`` evaluations of networks drawn uniformly."""
     rows = truth.choices[np.random.default_rng([seed, 2]).permutation(len(truth.choices))[:count]]
     predictor.fit(ArchitectureBatch(truth.space, rows, cost_table=truth.parts), evaluate(rows))
@@ -114,10 +126,16 @@ def searched_globally(
 
 
 def compared(
-    truth: Truth, family: str, evaluations: int, way: str, limits: dict[str, float], noise: float, seed: int
+    truth: Truth,
+    evaluate: Evaluator,
+    contender: tuple[str, dict[str, Any]],
+    evaluations: int,
+    way: str,
+    limits: dict[str, float],
+    seed: int,
 ) -> list[dict[str, Any]]:
     """A row per bound: what the segments found, and what the global method finds with as many evaluations."""
-    evaluate, used = truth.noisy(noise, seed), 0
+    used = 0
 
     def counted(rows: Choices) -> Evaluations:
         nonlocal used
@@ -125,8 +143,7 @@ def compared(
         return evaluate(rows)
 
     def predictor(number: int) -> Predictor:
-        name, settings = PREDICTORS[family]
-        return make_predictor(name, settings, seed)
+        return make_predictor(*contender, seed)
 
     parameters = SegmentsParameters(samples_per_segment=evaluations // SEGMENTS, **WAYS[way])
     table = search_segments(
@@ -142,7 +159,7 @@ def compared(
         beside = truth.judged(names, truth.macs, whole, limit)
         rows.append(
             {
-                "predictor": family,
+                "predictor": contender[0],
                 "way": way,
                 "asked": evaluations,
                 "used": used,
@@ -156,6 +173,14 @@ def compared(
             }
         )
     return rows
+
+
+def of_run(folder: Path) -> tuple[tuple[str, dict[str, Any]], pd.DataFrame]:
+    """The tuned predictor of a run, and its super-networks' scores of every network: a column each."""
+    described = json.loads((folder / "tuned_predictor.json").read_text())
+    columns = supernet_columns(pd.read_parquet(folder / "space_evaluations.parquet"))
+    scores = columns[[name for name in columns if str(name).startswith(f"supernet_{described['target']}/")]]
+    return (described["family"], described["settings"]), scores
 
 
 def summary(rows: pd.DataFrame) -> pd.DataFrame:
@@ -189,12 +214,18 @@ def main(arguments: Sequence[str] | None = None) -> None:
     truth, started = Truth.load(options.path), time.perf_counter()
     least, most = float(truth.macs.min()), float(truth.macs.max())
     limits = {f"{100 * part:g}%": (1 - part) * least + part * most for part in options.budgets}
+    contenders = [PREDICTORS[family] for family in options.predictors]
+    scores = None
+    if options.experiment:
+        contender, scores = of_run(CURRENT / options.experiment)
+        contenders = [contender]
     rows: list[dict[str, Any]] = []
-    for family in options.predictors:
+    for contender in contenders:
         for evaluations in options.evaluations:
             for way in options.ways:
                 for seed in range(options.seeds):
-                    rows += compared(truth, family, evaluations, way, limits, options.noise, seed)
+                    evaluate = truth.noisy(options.noise, seed) if scores is None else truth.scored(scores, seed)
+                    rows += compared(truth, evaluate, contender, evaluations, way, limits, seed)
     if options.json:
         Path(options.json).write_text(json.dumps(rows, indent=2))
     print(markdown(summary(pd.DataFrame(rows))))
@@ -209,6 +240,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--predictors", nargs="+", default=["ridge"], choices=list(PREDICTORS))
     parser.add_argument("--ways", nargs="+", default=list(WAYS), choices=list(WAYS))
     parser.add_argument("--budgets", type=float, nargs="+", default=[0.15, 0.3, 0.5, 1.0], help="parts of the MACs")
+    parser.add_argument("--experiment", help="a run whose super-networks' scores and predictor are taken")
     parser.add_argument("--noise", type=float, default=0.4, help="standard deviations of the true accuracies")
     parser.add_argument("--json", help="write a row per seed and budget to this file as well")
     parser.add_argument("--quick", action="store_true", help="two seeds, few evaluations: a check that it works")
