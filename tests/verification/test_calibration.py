@@ -12,7 +12,7 @@ from archatlas.predictors.registry import describe_predictor, load_predictor, ma
 from archatlas.predictors.scores import NetworkScores
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
-from archatlas.verification.calibration import calibrate, choose_networks
+from archatlas.verification.calibration import calibrate, choose_networks, most_telling
 
 SPACE = make_space(
     SpaceParameters.model_validate(
@@ -75,6 +75,22 @@ def test_networks_of_all_levels_are_chosen(sample: tuple[ArchitectureBatch, Netw
     pd.testing.assert_frame_equal(chosen, again)
     few = choose_networks(SPACE, predictor, 10**6, PARTS, np.random.default_rng(1))
     assert len(few) == SPACE.networks
+
+
+def test_each_stratum_gives_what_those_before_it_say_least_of() -> None:
+    features = np.random.default_rng(0).normal(size=(40, 3))
+    strata = np.array_split(np.arange(40), 8)
+    chosen = most_telling(features, strata, np.random.default_rng(5))
+    order = np.random.default_rng(5).permutation(8)
+    distance = ((features[:, None] - features[None]) ** 2).sum(axis=2)
+    covariance = np.exp(-distance / (2 * 0.7**2))
+    for step in range(1, 8):
+        known, stratum = chosen[order[:step]], strata[order[step]]
+        between = covariance[np.ix_(stratum, known)]
+        explained = between @ np.linalg.solve(covariance[np.ix_(known, known)] + 1e-3 * np.eye(step), between.T)
+        assert chosen[order[step]] == stratum[np.argmin(np.diag(explained))]
+    alone = [np.array([place]) for place in (3, 1, 2)]
+    assert most_telling(features, alone, np.random.default_rng(0)).tolist() == [3, 1, 2]
 
 
 def test_a_calibrated_predictor_speaks_of_accuracies_and_ranks_better(

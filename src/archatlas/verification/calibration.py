@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.encodings.feature_scaling import FeatureScaling
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.multi_fidelity import CHEAP
 from archatlas.predictors.protocol import Evaluations, Predictor
@@ -19,10 +20,14 @@ from archatlas.predictors.registry import describe_predictor, make_predictor
 from archatlas.predictors.scores import NetworkScores
 from archatlas.spaces.protocol import Enumerable, SearchSpace
 
+Floats = NDArray[np.float64]
+
 ALONE = "standalone"
 """The source of accuracies of networks that were trained alone."""
 NETWORK_COLUMNS = ("role", "budget", "network", "macs", "params", "predicted_score")
 _POOL = 20_000
+_REACH = 0.7
+_JITTER = 1e-3
 _FOLDS = 5
 
 
@@ -34,16 +39,17 @@ def no_networks() -> pd.DataFrame:
 def choose_networks(
     space: SearchSpace, predictor: Predictor, count: int, cost_table: pd.DataFrame, generator: np.random.Generator
 ) -> pd.DataFrame:
-    """Networks of all levels of predicted score: one at random from each of ``count`` strata of equal size.
+    """Networks of all levels of predicted score, and as different as can be: one from each of ``count`` strata.
 
-    Good ones alone would say nothing of how scores fall, and of what the super-network takes for bad.
+    Good ones alone would say nothing of how scores fall, and of what the super-network takes for bad. Strata have equal
+    size; each gives the network that those chosen before say least of (``most_telling``).
 
     Args:
         space: all of whose networks are ranked, or a sample of a large one.
         predictor: of the scores.
         count: networks to choose; fewer if there are no more.
         cost_table: counted parts.
-        generator: of the draw.
+        generator: of the sample and of the order of strata.
 
     Returns:
         ``NETWORK_COLUMNS``, best first; the role is ``calibration``.
@@ -52,12 +58,46 @@ def choose_networks(
         choices = space.enumerate_networks(0, space.networks)
     else:
         choices = space.sample(_POOL, generator)
-    score = predictor.predict(ArchitectureBatch(space, choices, cost_table=cost_table)).mean
+    batch = ArchitectureBatch(space, choices, cost_table=cost_table)
+    score = predictor.predict(batch).mean
     strata = np.array_split(np.argsort(-score, kind="stable"), min(count, len(choices)))
-    drawn = np.array([generator.choice(stratum) for stratum in strata])
+    counts = FeatureScaling.find(batch, ("kinds",), costs=False).matrix(batch)
+    level = (score - score.mean()) / max(float(score.std()), 1e-9)
+    drawn = most_telling(np.column_stack([counts, level]), strata, generator)
     table = costs_of(space, choices[drawn], cost_table)
     table["network"] = pd.Series(space.names(choices[drawn]), dtype="str")
     return table.assign(role="calibration", budget="", predicted_score=score[drawn])[list(NETWORK_COLUMNS)]
+
+
+def most_telling(
+    features: Floats, strata: Sequence[NDArray[np.intp]], generator: np.random.Generator
+) -> NDArray[np.intp]:
+    """Of each stratum the row that a Gaussian process is least sure of, given the rows chosen from strata before it.
+
+    The process has the covariance ``exp(-|x - x'|^2 / (2 l^2))`` with the length-scale ``l`` of ``_REACH`` and a little
+    noise; what it is unsure of does not depend on values, so that all can be chosen before any is known (sequential
+    design by variance: MacKay, Neural Computation 4(4), 1992).
+
+    Args:
+        features: ``[n, d]``.
+        strata: indices of rows, none empty; strata of one row leave nothing to choose.
+        generator: of the order of strata, and of the choice among equals.
+
+    Returns:
+        a row of each stratum, in the order of ``strata``.
+    """
+    if all(len(stratum) == 1 for stratum in strata):
+        return np.concatenate(strata)
+    variance, factor = np.ones(len(features)), np.empty((len(strata), len(features)))
+    chosen = np.empty(len(strata), dtype=np.intp)
+    for step, place in enumerate(generator.permutation(len(strata))):
+        stratum = generator.permutation(strata[place])
+        row = chosen[place] = stratum[np.argmax(variance[stratum])]
+        covariance = np.exp(-((features - features[row]) ** 2).sum(axis=1) / (2 * _REACH**2))
+        covariance -= factor[:step, row] @ factor[:step]
+        factor[step] = covariance / np.sqrt(covariance[row] + _JITTER)
+        variance -= factor[step] ** 2
+    return chosen
 
 
 def calibrate(
