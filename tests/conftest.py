@@ -10,7 +10,8 @@ import torch
 
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 
 os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "1")
 

@@ -4,7 +4,8 @@ import pytest
 
 from archatlas.costs.counting import count_parts
 from archatlas.costs.parameters import LatencyParameters
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,8 @@ from archatlas.costs.imported_latency import import_table
 from archatlas.costs.latency_kit import write_latency_kit
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,8 @@ import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.one_hot import one_hot
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,8 @@ from archatlas.search.segments.procedure import search_segments
 from archatlas.search.segments.space import _distinct, segment_networks, segment_space, segment_stops
 from archatlas.search.segments.super_cells import first_super_cell, next_super_cell, require_enough, segment_of
 from archatlas.search.segments.survivors import highest, spread_over_cost
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.presets import preset
 from archatlas.spaces.protocol import HasTwins, PrefixShared, SearchSpace, Segmented
 

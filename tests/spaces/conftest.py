@@ -8,7 +8,8 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.parameters import SpaceParameters

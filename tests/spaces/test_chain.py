@@ -10,7 +10,8 @@ import pytest
 from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.parameters import SpaceParameters, StageParameters
 from archatlas.spaces.presets import make_space, preset
 

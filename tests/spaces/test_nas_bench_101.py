@@ -8,7 +8,7 @@ from scipy.stats import chi2
 
 from archatlas.errors import ArchatlasError
 from archatlas.networks.counting import count_module
-from archatlas.spaces.chain import Stage
+from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.presets import preset
 from archatlas.spaces.vertex_cells import VertexCells, vertex_cells

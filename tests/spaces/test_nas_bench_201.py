@@ -8,7 +8,7 @@ import pytest
 
 from archatlas.errors import ArchatlasError
 from archatlas.networks.counting import count_module
-from archatlas.spaces.chain import Stage
+from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.nas_bench_201 import NasBench201, table_costs
 from archatlas.spaces.parameters import SpaceParameters, StageParameters
 from archatlas.spaces.presets import make_space, preset

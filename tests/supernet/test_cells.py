@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from archatlas.networks.batch_norm import norm_layers
-from archatlas.spaces.chain import Stage
+from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.supernet.cells import CellSupernet
 from archatlas.supernet.one_by_one import one_by_one_logits

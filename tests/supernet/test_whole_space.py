@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.chain import ChainSpace, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Stage
 from archatlas.supernet.whole_space import MOST_EVALUATED, joined_rows, rows_of, whole_space
 
 

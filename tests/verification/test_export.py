@@ -18,7 +18,8 @@ from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.presets import preset
 from archatlas.supernet.make import make_supernet
 from archatlas.verification.export import export_winners, onnx_differs, path_and_extract_differ

@@ -16,7 +16,8 @@ from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import make_predictor
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.tables.known import KnownNetworks, known_networks
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.table import BenchmarkTable, Label

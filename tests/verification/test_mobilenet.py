@@ -5,7 +5,8 @@ import pytest
 from archatlas.costs.constraints import Constraint
 from archatlas.networks.blocks import MBConv
 from archatlas.networks.counting import count_module
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.verification.mobilenet import mobilenet, scaled_mobilenet
 
 SPACE = ChainSpace(

@@ -15,7 +15,8 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import make_predictor
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.tables.table import BenchmarkTable, Label
 from archatlas.verification.truth import comparison
 from archatlas.verification.truth.metrics import (

@@ -18,107 +18,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.spaces.chain_names import ChainSpelling
+from archatlas.spaces.chain_parts import Operation, Position, Run, Stage
 from archatlas.spaces.protocol import Choices, Names
 
 if TYPE_CHECKING:
     from torch import nn
 
     from archatlas.networks.counting import ModuleCost
-
-
-@dataclass(frozen=True)
-class Operation:
-    """What stands at a position: an MBConv of ``kernel`` and ``expansion``, or (kernel 0) a skip."""
-
-    kernel: int
-    expansion: int
-
-    @classmethod
-    def parse(cls, text: str) -> Operation:
-        """From ``"k5e6"`` or ``"skip"``."""
-        if text == "skip":
-            return cls(0, 0)
-        kernel, expansion = int(text[1]), int(text[3])
-        if kernel % 2 == 0:
-            raise ArchatlasError(f"`space.choices`: kernels must be odd, but got {text!r}; write k3e6, k5e6, ...")
-        return cls(kernel, expansion)
-
-    @property
-    def is_skip(self) -> bool:
-        return self.kernel == 0
-
-    def __str__(self) -> str:
-        return "skip" if self.is_skip else f"k{self.kernel}e{self.expansion}"
-
-
-@dataclass(frozen=True)
-class Stage:
-    """``depth`` positions of ``width`` channels; the first has ``stride``."""
-
-    width: int
-    depth: int
-    stride: Literal[1, 2]
-
-
-@dataclass(frozen=True)
-class _Position:
-    in_shape: tuple[int, int, int]
-    out_width: int
-    stride: int
-    stage: int
-    operations: tuple[Operation, ...]
-
-    @property
-    def keeps_shape(self) -> bool:
-        return self.stride == 1 and self.in_shape[0] == self.out_width
-
-
-@dataclass(frozen=True)
-class _Run:
-    """Positions ``start`` to ``stop`` of one shape and one set of choices, among which a skip is an identity.
-
-    With ``m`` blocks to choose from and ``L`` positions the run computes ``1 + m + ... + m^L`` different things. They
-    are numbered by how many blocks there are, then by the blocks read as digits. A run without identity has ``m^L``.
-    """
-
-    start: int
-    stop: int
-    skip: int | None
-    blocks: NDArray[np.int8]
-
-    @property
-    def length(self) -> int:
-        return self.stop - self.start
-
-    @cached_property
-    def first_of_length(self) -> list[int]:
-        """Number of the first canonical form with k blocks, k from ``least`` to ``length``; then the total."""
-        counts = [len(self.blocks) ** blocks for blocks in range(self.fewest, self.length + 1)]
-        return [0, *np.cumsum(np.array(counts, dtype=object)).tolist()]
-
-    @property
-    def fewest(self) -> int:
-        return self.length if self.skip is None else 0
-
-    @property
-    def networks(self) -> int:
-        return int(self.first_of_length[-1])
-
-    def decode(self, numbers: NDArray[np.int64]) -> Choices:
-        """Canonical forms ``[n, length]`` with these numbers."""
-        rows = np.full((len(numbers), self.length), 0 if self.skip is None else self.skip, dtype=np.int8)
-        for step, first in enumerate(self.first_of_length[:-1]):
-            blocks = self.fewest + step
-            here = (numbers >= first) & (numbers < self.first_of_length[step + 1])
-            rest = numbers[here] - first
-            for position in reversed(range(blocks)):
-                rest, digit = np.divmod(rest, len(self.blocks))
-                rows[here, position] = self.blocks[digit]
-        return rows
-
-
-_SEPARATORS = ("-", "_")
-"""Between positions of a stage, and between stages. A space of one-character tokens uses none."""
 
 
 @dataclass(frozen=True)
@@ -155,15 +62,15 @@ class ChainSpace:
     # -- Shape of the space ----------------------------------------------------------------------------------------
 
     @cached_property
-    def _positions(self) -> tuple[_Position, ...]:
-        positions: list[_Position] = []
+    def _positions(self) -> tuple[Position, ...]:
+        positions: list[Position] = []
         width, height, breadth = self._stem_shape
         for stage_index, stage in enumerate(self.stages):
             for depth in range(stage.depth):
                 stride = stage.stride if depth == 0 else 1
                 keeps_shape = stride == 1 and width == stage.width
                 offered = tuple(o for o in self.operations if keeps_shape or self.skip == "project" or not o.is_skip)
-                positions.append(_Position((width, height, breadth), stage.width, stride, stage_index, offered))
+                positions.append(Position((width, height, breadth), stage.width, stride, stage_index, offered))
                 width, height, breadth = stage.width, -(-height // stride), -(-breadth // stride)
         return tuple(positions)
 
@@ -174,8 +81,8 @@ class ChainSpace:
         return self.stem_block_width or self.stem_width, -(-height // stride), -(-breadth // stride)
 
     @cached_property
-    def _runs(self) -> tuple[_Run, ...]:
-        runs: list[_Run] = []
+    def _runs(self) -> tuple[Run, ...]:
+        runs: list[Run] = []
         start = 0
         while start < len(self._positions):
             first = self._positions[start]
@@ -185,12 +92,12 @@ class ChainSpace:
             while skip is not None and stop < len(self._positions) and self._joins(first, self._positions[stop]):
                 stop += 1
             blocks = [index for index in range(len(first.operations)) if index != skip]
-            runs.append(_Run(start, stop, skip, np.array(blocks, dtype=np.int8)))
+            runs.append(Run(start, stop, skip, np.array(blocks, dtype=np.int8)))
             start = stop
         return tuple(runs)
 
     @staticmethod
-    def _joins(first: _Position, other: _Position) -> bool:
+    def _joins(first: Position, other: Position) -> bool:
         return other.keeps_shape and other.in_shape == first.in_shape and other.operations == first.operations
 
     @cached_property
@@ -295,7 +202,7 @@ class ChainSpace:
         run = next(run for run in self._runs if run.start <= position < run.stop)
         return None if run.start == position else run.skip
 
-    def _runs_within(self, start: int, stop: int) -> list[_Run]:
+    def _runs_within(self, start: int, stop: int) -> list[Run]:
         """Runs cut to positions ``start`` to ``stop``."""
         if not 0 <= start <= stop <= len(self._positions):
             raise ArchatlasError(
@@ -308,59 +215,22 @@ class ChainSpace:
     # -- Names -----------------------------------------------------------------------------------------------------
 
     @cached_property
-    def _name_layout(self) -> tuple[list[NDArray[np.uint8]], list[int], NDArray[np.uint8]]:
-        """Token bytes ``[choices, width]`` of each position, their offsets, and a template with the separators."""
-        width = max(len(token) for token in self.tokens)
-        if any(len(token) != width for token in self.tokens):
-            raise ArchatlasError(f"tokens must have one length, but got {self.tokens}")
-        token_of = dict(zip(self.operations, self.tokens, strict=True))
-        tables: list[NDArray[np.uint8]] = []
-        offsets: list[int] = []
-        template = b""
-        for index, position in enumerate(self._positions):
-            if index and width > 1:
-                template += _SEPARATORS[position.stage != self._positions[index - 1].stage].encode()
-            offsets.append(len(template))
-            template += b" " * width
-            tokens = [token_of[operation].encode() for operation in position.operations]
-            tables.append(np.frombuffer(b"".join(tokens), dtype=np.uint8).reshape(-1, width))
-        return tables, offsets, np.frombuffer(template, dtype=np.uint8)
+    def _spelling(self) -> ChainSpelling:
+        return ChainSpelling.of(self._positions, dict(zip(self.operations, self.tokens, strict=True)))
 
     def names(self, choices: Choices) -> Names:
-        tables, offsets, template = self._name_layout
-        text = np.tile(template, (len(choices), 1))
-        for position, (table, offset) in enumerate(zip(tables, offsets, strict=True)):
-            text[:, offset : offset + table.shape[1]] = table[choices[:, position]]
-        names: Names = np.ascontiguousarray(text).view(f"S{len(template)}")[:, 0].astype(np.str_)
-        return names
+        return self._spelling.names(choices)
 
     def parse(self, names: ArrayLike) -> Choices:
-        tables, offsets, template = self._name_layout
         given = np.atleast_1d(np.asarray(names, dtype=np.str_))
-        wrong_length = np.flatnonzero(np.char.str_len(given) != len(template))
-        if len(wrong_length):
-            raise self._bad_name(str(given[wrong_length[0]]))
-        try:
-            text = np.frombuffer(given.astype(f"S{len(template)}").tobytes(), np.uint8).reshape(-1, len(template))
-        except UnicodeEncodeError as error:
-            raise ArchatlasError(f"names of {self.name} are plain ASCII: {error}") from error
-        choices = np.full((len(given), len(tables)), -1, dtype=np.int8)
-        separators = template != ord(" ")
-        good = (text[:, separators] == template[separators]).all(axis=1)
-        for position, (table, offset) in enumerate(zip(tables, offsets, strict=True)):
-            part = text[:, offset : offset + table.shape[1]]
-            for choice, token in enumerate(table):
-                choices[(part == token).all(axis=1), position] = choice
-        bad = np.flatnonzero(~good | (choices < 0).any(axis=1))
+        choices = self._spelling.parse(given)
+        bad = np.flatnonzero((choices < 0).any(axis=1))
         if len(bad):
-            raise self._bad_name(str(given[bad[0]]))
+            example = str(self.names(self._decode(np.zeros(1, dtype=np.int64)))[0])
+            raise ArchatlasError(
+                f"{str(given[bad[0]])!r} is not the name of an architecture of {self.name}; names look like {example!r}"
+            )
         return choices
-
-    def _bad_name(self, name: str) -> ArchatlasError:
-        example = str(self.names(self._decode(np.zeros(1, dtype=np.int64)))[0])
-        return ArchatlasError(
-            f"{name!r} is not the name of an architecture of {self.name}; names look like {example!r}"
-        )
 
     # -- Graphs ----------------------------------------------------------------------------------------------------
 

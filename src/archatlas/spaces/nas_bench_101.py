@@ -20,7 +20,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.spaces.chain import Stage
+from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.protocol import Choices, Names, choice_matrix
 from archatlas.spaces.vertex_cells import VertexCells, vertex_cells
 

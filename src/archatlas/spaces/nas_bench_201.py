@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from archatlas.spaces.cells import CellSpace
-from archatlas.spaces.chain import Stage
+from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.edge_cells import NONE
 from archatlas.spaces.protocol import Choices
 

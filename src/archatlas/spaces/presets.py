@@ -6,7 +6,8 @@ from dataclasses import replace
 from typing import Any
 
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.parameters import SpaceParameters

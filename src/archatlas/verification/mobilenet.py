@@ -19,7 +19,8 @@ from torch import nn
 
 from archatlas.costs.constraints import Constraint
 from archatlas.networks.counting import count_module
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.protocol import SearchSpace
 
 HUNDREDTHS = range(1, 401)

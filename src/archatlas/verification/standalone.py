@@ -18,7 +18,8 @@ from torch import Tensor, nn
 from archatlas.errors import ArchatlasError
 from archatlas.images.decoding import to_pixels
 from archatlas.images.description import ImageDescription
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.protocol import SearchSpace

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.chain import ChainSpace, Operation, Stage
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.tables.known import KnownNetworks, known_networks
 from archatlas.spaces.tables.parameters import TableName, TableParameters
 from archatlas.spaces.tables.table import BenchmarkTable, Label

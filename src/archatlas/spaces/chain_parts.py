@@ -1,0 +1,106 @@
+"""What chains are made of: operations, stages, positions, and runs of positions within which identities may move."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archatlas.errors import ArchatlasError
+from archatlas.spaces.protocol import Choices
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What stands at a position: an MBConv of ``kernel`` and ``expansion``, or (kernel 0) a skip."""
+
+    kernel: int
+    expansion: int
+
+    @classmethod
+    def parse(cls, text: str) -> Operation:
+        """From ``"k5e6"`` or ``"skip"``."""
+        if text == "skip":
+            return cls(0, 0)
+        kernel, expansion = int(text[1]), int(text[3])
+        if kernel % 2 == 0:
+            raise ArchatlasError(f"`space.choices`: kernels must be odd, but got {text!r}; write k3e6, k5e6, ...")
+        return cls(kernel, expansion)
+
+    @property
+    def is_skip(self) -> bool:
+        return self.kernel == 0
+
+    def __str__(self) -> str:
+        return "skip" if self.is_skip else f"k{self.kernel}e{self.expansion}"
+
+
+@dataclass(frozen=True)
+class Stage:
+    """``depth`` positions of ``width`` channels; the first has ``stride``."""
+
+    width: int
+    depth: int
+    stride: Literal[1, 2]
+
+
+@dataclass(frozen=True)
+class Position:
+    """A place in the chain: what comes in (channels, height, width), what goes out, and what may stand there."""
+
+    in_shape: tuple[int, int, int]
+    out_width: int
+    stride: int
+    stage: int
+    operations: tuple[Operation, ...]
+
+    @property
+    def keeps_shape(self) -> bool:
+        return self.stride == 1 and self.in_shape[0] == self.out_width
+
+
+@dataclass(frozen=True)
+class Run:
+    """Positions ``start`` to ``stop`` of one shape and one set of choices, among which a skip is an identity.
+
+    With ``m`` blocks to choose from and ``L`` positions the run computes ``1 + m + ... + m^L`` different things. They
+    are numbered by how many blocks there are, then by the blocks read as digits. A run without identity has ``m^L``.
+    """
+
+    start: int
+    stop: int
+    skip: int | None
+    blocks: NDArray[np.int8]
+
+    @property
+    def length(self) -> int:
+        return self.stop - self.start
+
+    @cached_property
+    def first_of_length(self) -> list[int]:
+        """Number of the first canonical form with k blocks, k from ``least`` to ``length``; then the total."""
+        counts = [len(self.blocks) ** blocks for blocks in range(self.fewest, self.length + 1)]
+        return [0, *np.cumsum(np.array(counts, dtype=object)).tolist()]
+
+    @property
+    def fewest(self) -> int:
+        return self.length if self.skip is None else 0
+
+    @property
+    def networks(self) -> int:
+        return int(self.first_of_length[-1])
+
+    def decode(self, numbers: NDArray[np.int64]) -> Choices:
+        """Canonical forms ``[n, length]`` with these numbers."""
+        rows = np.full((len(numbers), self.length), 0 if self.skip is None else self.skip, dtype=np.int8)
+        for step, first in enumerate(self.first_of_length[:-1]):
+            blocks = self.fewest + step
+            here = (numbers >= first) & (numbers < self.first_of_length[step + 1])
+            rest = numbers[here] - first
+            for position in reversed(range(blocks)):
+                rest, digit = np.divmod(rest, len(self.blocks))
+                rows[here, position] = self.blocks[digit]
+        return rows
