@@ -25,7 +25,7 @@ def test_segments_are_the_same_steps_in_namespaces() -> None:
     names = {node.name for node in create_pipeline().nodes}
     repeated = {f"segments.segment_{n}.{step}" for n in range(1, SEGMENTS + 1) for step in STEPS}
     selected = {f"segments.segment_{n}.select_super_cell" for n in range(1, SEGMENTS)}
-    assert names == repeated | selected | {"segments.segment_0.begin", "search_segments"}
+    assert names == repeated | selected | {"segments.segment_0.begin", "search_segments", "pass_over"}
     first, second = (
         [node.func for node in create_pipeline().only_nodes_with_namespaces([f"segments.segment_{n}"]).nodes]
         for n in (1, 2)
@@ -43,11 +43,12 @@ def test_it_reads_what_a_trained_super_network_leaves_and_makes_what_verificatio
     assert {name for name in segments.inputs() if not name.startswith("params:")} <= made
     verified = {
         name
-        for stage in ("verify_candidates", "export")
+        for stage in ("verify_candidates", "export", "report")
         for name in registered[stage].inputs()
-        if not name.startswith("params:") and name != "parameters"
+        if not name.startswith("params:") and name not in ("parameters", "manifest")
     }
-    assert verified <= made | segments.all_outputs() | registered["verify_candidates"].all_outputs()
+    stages = (registered[name].all_outputs() for name in ("segments", "verify_candidates", "export"))
+    assert verified <= made.union(*stages)
 
 
 def test_wiring_and_reading_parameters_load_nothing_heavy() -> None:
@@ -122,9 +123,9 @@ def test_candidates_are_the_best_of_the_last_segment_within_each_budget(project:
 
 
 def test_nothing_runs_again_and_another_budget_needs_one_node(project: Path) -> None:
-    assert "0 of 22 nodes ran" in run(project, "segments")
+    assert "0 of 23 nodes ran" in run(project, "segments")
     narrow = BUDGETS + ",search.budgets.small.max_macs=80%"
-    assert "1 of 22 nodes ran" in run(project, "segments", parameters=narrow)
+    assert "1 of 23 nodes ran" in run(project, "segments", parameters=narrow)
     later = BUDGETS + ",segments.survivors=2"
     explained = run(project, "segments", "--explain", parameters=later)
     assert [line.split()[:2] for line in explained.splitlines() if "segment_1." in line and line.startswith("run")] == [
@@ -132,8 +133,8 @@ def test_nothing_runs_again_and_another_budget_needs_one_node(project: Path) -> 
     ]
 
 
-def test_verification_takes_the_candidates_over(project: Path) -> None:
-    run(project, "verify_candidates,export")
+def test_verification_and_report_take_the_candidates_over(project: Path) -> None:
+    run(project, "verify_candidates,export,report")
     winners = json.loads((project / "data/current/tiny/winners.json").read_text())
     assert [winner["budget"] for winner in winners] == ["small"]
     candidates = table(project, "candidates").query("budget == 'small'")
@@ -141,3 +142,10 @@ def test_verification_takes_the_candidates_over(project: Path) -> None:
     assert winners[0]["architecture"] in set(candidates["network"])
     audit = table(project, "audit")
     assert not set(audit["network"]) & set(table(project, "sampled_architectures")["network"])
+    metrics = json.loads((project / "data/current/tiny/metrics.json").read_text())
+    assert metrics["predictor"]["name"] == "gcn"
+    assert metrics["atlas"]["rows"] == 18
+    assert metrics["truth"]["table"] is None
+    page = (project / "data/current/tiny/report.html").read_text()
+    assert winners[0]["architecture"] in page
+    assert "The predictor was not tuned." in page

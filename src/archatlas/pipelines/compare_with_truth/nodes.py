@@ -74,9 +74,7 @@ def compare_with_truth(
     from archatlas.verification.truth import comparison
 
     if truth is None:
-        columns = comparison.FACTS, comparison.CORRELATION_COLUMNS, comparison.PICK_COLUMNS
-        rows, ranked, chosen = (pd.DataFrame({name: pd.Series(dtype="str") for name in part}) for part in columns)
-        return rows, ranked, chosen, {}
+        return comparison.no_comparison()
     from archatlas.spaces.tables.registry import load_table
 
     table = load_table(truth.table)

@@ -142,10 +142,8 @@ def choose(
     latency_table: pd.DataFrame,
     space: SpaceParameters,
     search: SearchParameters,
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Candidates of every budget, the Pareto fronts and the bounds as used: tables as of the stage ``search``.
-
-    And the networks that predictors were calibrated by, and what that brought: none, nothing.
 
     The atlas is that of the last segment: its networks are whole, with the super-cell's choices written out.
     """
@@ -153,7 +151,6 @@ def choose(
     from archatlas.search.answer import answer
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible
     from archatlas.search.enumeration import scored
-    from archatlas.verification.calibration import no_networks
 
     made = _whole_space(image_description, space)
     constraints = feasibility(search.budgets, least_and_most(made, cost_table, latency_table))
@@ -161,7 +158,22 @@ def choose(
     bounds = constraints_of(constraints)
     budgets = {name: bounds.get(name, []) for name in search.budgets}
     candidates, front = answer(scored(atlas), budgets, search, whole_space=False)
-    return candidates, front, constraints, no_networks(), {}
+    return candidates, front, constraints
+
+
+def pass_over(
+    predictor: PredictorParameters,
+) -> tuple[
+    pd.DataFrame, dict[str, Any], pd.DataFrame, dict[str, Any], pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]
+]:
+    """What the report reads of stages that segments do without: no study, no calibration, no comparison with truth.
+
+    The family is the one that was configured.
+    """
+    from archatlas.verification.calibration import no_networks
+    from archatlas.verification.truth.comparison import no_comparison
+
+    return pd.DataFrame(), {"family": predictor.name}, no_networks(), {}, *no_comparison()
 
 
 def _whole_space(image_description: dict[str, Any], space: SpaceParameters) -> Any:

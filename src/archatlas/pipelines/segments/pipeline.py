@@ -48,8 +48,23 @@ def create_pipeline(**_: object) -> Pipeline:
                     **_same("atlas", "image_description", "cost_table", "latency_table"),
                     **_given("space", "search"),
                 },
-                outputs=["candidates", "pareto_front", "constraints", "calibration_networks", "calibration_summary"],
+                outputs=["candidates", "pareto_front", "constraints"],
                 name="search_segments",
+            ),
+            node(
+                nodes.pass_over,
+                inputs=_given("predictor"),
+                outputs=[
+                    "tuning_trials",
+                    "tuning_summary",
+                    "calibration_networks",
+                    "calibration_summary",
+                    "truth_by_network",
+                    "truth_correlations",
+                    "truth_picks",
+                    "truth_summary",
+                ],
+                name="pass_over",
             ),
         ]
     )

@@ -34,6 +34,15 @@ PICK_COLUMNS = (
 )  # fmt: skip
 
 
+def no_comparison() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+    """Rows, correlations, picks and summary where there is no table of true accuracies."""
+    rows, ranked, chosen = (
+        pd.DataFrame({name: pd.Series(dtype="str") for name in columns})
+        for columns in (FACTS, CORRELATION_COLUMNS, PICK_COLUMNS)
+    )
+    return rows, ranked, chosen, {}
+
+
 def joined(network_scores: pd.DataFrame, table: BenchmarkTable, label: Label) -> pd.DataFrame:
     """Scores of networks beside their truth, a row per network that the table knows, in the order of the scores.
 
