@@ -171,7 +171,12 @@ def test_a_public_table_stands_in_the_place_of_training(project: Path, benchmark
     quick: dict[str, Any] = {
         "table": {"path": str(benchmark_data)},
         "sample": {"architectures": 60},
-        "predictor": {"folds": 2, "gcn": {"epochs": 5, "ensemble": 3}, "lightgbm": {"trees": 10}},
+        "predictor": {
+            "folds": 2,
+            "gcn": {"epochs": 5, "ensemble": 3},
+            "lightgbm": {"trees": 10},
+            "stack": {"gp": {"ensemble": 2}, "flow": None, "ridge": {}},
+        },
         "tuning": {"trials": 1, "families": ["ridge"], "inner_folds": 2},
         "verification": {"random_networks": 5, "audit": {"networks": 200, "bootstrap_samples": 20}},
     }
