@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from archatlas.errors import ArchatlasError
-from archatlas.training.fabric import make_fabric, set_threads, threads_restored, torch_device
+from archatlas.training.fabric import make_fabric, prepare_process, threads_restored, torch_device
 from archatlas.training.parameters import DeviceParameters
 
 
@@ -31,6 +31,6 @@ def test_threads_are_set() -> None:
 def test_threads_are_as_before_after_a_training_that_asked_for_others() -> None:
     before = torch.get_num_threads()
     with threads_restored():
-        set_threads(DeviceParameters(threads=before + 1))
+        prepare_process(DeviceParameters(threads=before + 1))
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before

@@ -21,6 +21,7 @@ from archatlas.costs.parameters import LatencyParameters
 from archatlas.costs.table import part_costs
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
+from archatlas.training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -91,6 +92,8 @@ def _measure_in_turn(timed: Sequence[_Timed], parameters: LatencyParameters) -> 
     """
     import torch
 
+    # As training does: what is measured must not depend on what this process has done before.
+    keep_freed_memory()
     times: list[list[float]] = []
     with fixed_threads(parameters.threads), torch.inference_mode(), _no_garbage_collection():
         for one in timed:

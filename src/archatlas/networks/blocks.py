@@ -7,6 +7,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from archatlas.networks.depthwise import DepthwiseConv2d
+
 Activation = Literal["relu", "relu6", "hard_swish"]
 
 _ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "relu6": nn.ReLU6, "hard_swish": nn.Hardswish}
@@ -24,10 +26,12 @@ class ConvNorm(nn.Sequential):
         groups: int = 1,
         activation: Activation | None = "relu",
     ) -> None:
-        layers: list[nn.Module] = [
-            nn.Conv2d(in_width, out_width, kernel, stride, padding=kernel // 2, groups=groups, bias=False),
-            nn.BatchNorm2d(out_width),
-        ]
+        convolution: nn.Module
+        if groups == in_width == out_width:
+            convolution = DepthwiseConv2d(out_width, kernel, stride)
+        else:
+            convolution = nn.Conv2d(in_width, out_width, kernel, stride, padding=kernel // 2, groups=groups, bias=False)
+        layers: list[nn.Module] = [convolution, nn.BatchNorm2d(out_width)]
         if activation is not None:
             layers.append(_ACTIVATIONS[activation](inplace=True))
         super().__init__(*layers)

@@ -277,9 +277,13 @@ def measure_pace(space: SearchSpace, settings: ProjectParameters, networks: int 
     import numpy as np
     import torch
 
-    from archatlas.training.fabric import torch_device
+    from archatlas.training.fabric import autocast_dtype, torch_device
+    from archatlas.training.memory import keep_freed_memory
 
+    keep_freed_memory()
     device = torch_device(settings.device)
+    dtype = autocast_dtype(settings.device.precision)
+    evaluated = torch.bfloat16 if settings.evaluation.precision == "bf16" else None
     batch = settings.supernet.training.batch_size
     images = torch.randn(batch, *space.input_shape, device=device)
     labels = torch.zeros(batch, dtype=torch.long, device=device)
@@ -294,10 +298,12 @@ def measure_pace(space: SearchSpace, settings: ProjectParameters, networks: int 
                 network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             for _ in range(3):  # The first calls prepare kernels; the last ones count.
                 started = time.perf_counter()
-                with torch.inference_mode():
+                with torch.inference_mode(), torch.autocast(device.type, evaluated, enabled=evaluated is not None):
                     network(images).sum().item()
                 forward = time.perf_counter()
-                torch.nn.functional.cross_entropy(network(images), labels).backward()  # type: ignore[no-untyped-call]
+                with torch.autocast(device.type, dtype, enabled=dtype is not None):
+                    loss = torch.nn.functional.cross_entropy(network(images), labels)
+                loss.backward()  # type: ignore[no-untyped-call]
                 _ = sum(p.grad.sum().item() for p in network.parameters() if p.grad is not None and p.ndim > 3)
                 ended = time.perf_counter()
             passes.append((forward - started) / batch)

@@ -25,7 +25,7 @@ from archatlas.supernet.one_by_one import one_by_one_logits
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.supernet.prefix_shared import prefix_shared_logits
 from archatlas.training.checkpoint import package_version
-from archatlas.training.fabric import set_threads, torch_device
+from archatlas.training.fabric import prepare_process, torch_device
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
 
@@ -93,9 +93,10 @@ def timed_evaluation(
     work: WorkStore | None,
     images_seed: int = 0,
     progress: str | None = None,
+    progress_line: int = 0,
 ) -> EvaluationRun:
     """``evaluate_subnets`` with its time."""
-    set_threads(device)
+    prepare_process(device)
     place = torch_device(device)
     rows, back = np.unique(space.validate(choices), axis=0, return_inverse=True)
     store = None
@@ -111,7 +112,7 @@ def timed_evaluation(
         for logits in subnet_logits(supernet, space, pending, calibration, batches, parameters, device):
             yield half_scores(logits, labels, halves)
 
-    scores, seconds = _in_parts(rows, parameters.part_size, store, score, progress)
+    scores, seconds = _in_parts(rows, parameters.part_size, store, score, progress, progress_line)
     return EvaluationRun(_table(space, choices, scores[back.reshape(-1)], halves, seed), seconds)
 
 
@@ -191,7 +192,7 @@ def half_scores(logits: Tensor, labels: Tensor, halves: Tensor) -> NDArray[np.fl
 
 
 def _in_parts(
-    rows: Choices, part_size: int, store: WorkStore | None, score: Any, progress: str | None
+    rows: Choices, part_size: int, store: WorkStore | None, score: Any, progress: str | None, line: int
 ) -> tuple[NDArray[np.float64], float]:
     """Scores ``[n, halves, 2]`` of all rows and the seconds that they took; parts in the store are taken from there."""
     from tqdm import tqdm
@@ -204,7 +205,9 @@ def _in_parts(
     # One walk over all that is missing: parts say when results are written, not what is shared.
     walk = score(pending)
     hidden = None if progress is not None else True
-    with tqdm(total=len(rows), initial=len(rows) - len(pending), desc=progress, unit="net", disable=hidden) as bar:
+    with tqdm(
+        total=len(rows), initial=len(rows) - len(pending), desc=progress, unit="net", position=line, disable=hidden
+    ) as bar:
         for number in todo:
             started = time.perf_counter()
             scores = []

@@ -9,7 +9,7 @@ from torch.nn import functional
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
-from archatlas.training.fabric import evaluation_mode, set_threads, torch_device
+from archatlas.training.fabric import evaluation_mode, prepare_process, torch_device
 from archatlas.training.parameters import DeviceParameters
 
 
@@ -22,7 +22,7 @@ def logits_of(
     batch_size: int = 512,
 ) -> Tensor:
     """Logits ``[n, classes]`` (float32, on the CPU) in eval mode; the network is handed back as it was."""
-    set_threads(device)
+    prepare_process(device)
     place = torch_device(device)
     was_training, home = network.training, device_of(network)
     network.to(place).eval()

@@ -13,6 +13,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
 from archatlas.errors import ArchatlasError
+from archatlas.training.memory import keep_freed_memory
 from archatlas.training.parameters import DeviceParameters
 
 _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true"]] = {
@@ -61,7 +62,7 @@ def make_fabric(device: DeviceParameters) -> Fabric:
     not broadcast, since batch-norm statistics are re-estimated anyhow.
     """
     accelerator = torch_device(device).type
-    set_threads(device)
+    prepare_process(device)
     strategy: Any = "auto"
     if device.devices > 1:
         options: dict[str, Any] = {"find_unused_parameters": True, _BUFFER_OPTION: False}
@@ -71,8 +72,9 @@ def make_fabric(device: DeviceParameters) -> Fabric:
     )
 
 
-def set_threads(device: DeviceParameters) -> None:
-    """Use as many CPU threads as ``device`` says, if it says so."""
+def prepare_process(device: DeviceParameters) -> None:
+    """Use as many CPU threads as ``device`` says, if it says so, and keep freed memory for the next step."""
+    keep_freed_memory()
     if device.threads is not None:
         torch.set_num_threads(device.threads)
 

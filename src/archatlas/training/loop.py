@@ -33,7 +33,7 @@ from archatlas.training.checkpoint import (
     save_checkpoint,
 )
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
-from archatlas.training.fabric import make_fabric, set_threads, threads_restored
+from archatlas.training.fabric import make_fabric, prepare_process, threads_restored
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.training.schedule import CosineSchedule
 from archatlas.training.seeds import mixed_seed
@@ -146,7 +146,7 @@ def _train_here(
     Weights are NumPy arrays, since tensors would be handed to the parent process as shared memory, which is gone when
     this process has ended.
     """
-    set_threads(job.device)
+    prepare_process(job.device)
     if fabric.world_size > 1:
         # What a spawned process is handed lies in memory that it shares with the others.
         job = replace(job, network=copy.deepcopy(job.network))

@@ -43,8 +43,7 @@ def evaluate(
         return found, speed, found.iloc[:0]
     from archatlas.images.dataset import ImageSplit
     from archatlas.spaces.presets import make_space
-    from archatlas.supernet.evaluate import timed_evaluation
-    from archatlas.supernet.make import load_supernet
+    from archatlas.supernet.evaluate_all import evaluate_on_all
     from archatlas.supernet.whole_space import joined_rows, rows_of, whole_space
 
     description = ImageDescription.model_validate(image_description)
@@ -55,24 +54,19 @@ def evaluate(
         every = whole_space(made, twins=evaluation.whole_space == "architectures")
         choices, whole = joined_rows(every, choices), made.names(every)
     numbers = sorted(int(name.removeprefix("seed_")) for name in supernets)
-    work = work_store(work_folder, "archatlas.supernet.evaluate")
-    runs = [
-        timed_evaluation(
-            load_supernet(made, supernets[f"seed_{number}"]()),
-            made,
-            choices,
-            train=ImageSplit.from_tensors(train_images),
-            validation=ImageSplit.from_tensors(validation_images),
-            description=description,
-            parameters=evaluation,
-            device=device,
-            seed=number,
-            work=work,
-            images_seed=seed,
-            progress=f"evaluations on super-network {number + 1} of {len(numbers)}",
-        )
-        for number in numbers
-    ]
+    work = work_store(work_folder, "archatlas.supernet.evaluate_all")
+    runs = evaluate_on_all(
+        {number: supernets[f"seed_{number}"]() for number in numbers},
+        made,
+        choices,
+        train=ImageSplit.from_tensors(train_images),
+        validation=ImageSplit.from_tensors(validation_images),
+        description=description,
+        parameters=evaluation,
+        device=device,
+        images_seed=seed,
+        work=work,
+    )
     seconds = sum(run.seconds for run in runs)
     count = len(choices) * len(runs)
     speed = {"architectures": count, "seconds": seconds, "architectures_per_second": count / max(seconds, 1e-9)}
