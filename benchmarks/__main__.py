@@ -8,6 +8,7 @@ import sys
 
 BENCHMARKS = {
     "prefix_evaluation": "prefix-shared against one-by-one evaluation of subnets",
+    "depthwise": "gradients of depthwise convolutions, PyTorch's and ours",
     "train_supernet": "what switching paths costs, and super-networks side by side",
     "map_space": "architectures mapped a second",
     "evolution": "evolution against enumeration",
@@ -16,7 +17,7 @@ BENCHMARKS = {
 }
 """What each measures; those of other processes are run alone, so that none shares the machine with another."""
 
-LONG = ("prefix_evaluation", "train_supernet", "evolution", "segments")
+LONG = ("prefix_evaluation", "depthwise", "train_supernet", "evolution", "segments")
 """Those that know a quick way."""
 
 

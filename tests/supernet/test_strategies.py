@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import get_args
 
 import pytest
 import torch
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.presets import preset
+from archatlas.supernet.parameters import SupernetParameters
+from archatlas.supernet.strategies.blocks_first import BlocksFirstPaths
 from archatlas.supernet.strategies.fair import FairPaths
 from archatlas.supernet.strategies.registry import STRATEGIES, make_strategy
 from archatlas.supernet.strategies.sandwich import SandwichPaths
@@ -26,7 +29,8 @@ def generator(seed: int) -> torch.Generator:
 @settings(max_examples=50, deadline=None)
 def test_every_strategy_gives_paths_of_the_space(num_choices: tuple[int, ...], seed: int) -> None:
     sandwich = SandwichPaths(num_choices, tuple(n - 1 for n in num_choices), tuple(0 for _ in num_choices))
-    for strategy in (UniformPaths(num_choices), FairPaths(num_choices), sandwich):
+    seldom = BlocksFirstPaths(tuple((0.5, *[1.0] * (n - 1)) for n in num_choices))
+    for strategy in (UniformPaths(num_choices), FairPaths(num_choices), sandwich, seldom):
         paths = strategy(0, generator(seed))
         assert paths == strategy(0, generator(seed))
         for path in paths:
@@ -60,7 +64,7 @@ def test_uniform_paths_are_uniform() -> None:
 
 def test_sandwich_is_largest_smallest_and_random_by_macs() -> None:
     space = preset("nas_bench_macro", (3, 32, 32), 10)
-    strategy = make_strategy("sandwich", space)
+    strategy = make_strategy(space, SupernetParameters(strategy="sandwich"))
     largest, smallest, random = strategy(0, generator(0))
     assert largest == (2,) * 8
     assert smallest == (0,) * 8
@@ -69,11 +73,31 @@ def test_sandwich_is_largest_smallest_and_random_by_macs() -> None:
 
 def test_sandwich_needs_a_chain() -> None:
     with pytest.raises(ArchatlasError, match=r"nas_bench_201 is no chain: take uniform or fair"):
-        make_strategy("sandwich", preset("nas_bench_201", (3, 32, 32), 10))
+        make_strategy(preset("nas_bench_201", (3, 32, 32), 10), SupernetParameters(strategy="sandwich"))
 
 
-def test_names(space: ChainSpace) -> None:
-    assert sorted(STRATEGIES) == ["fair", "sandwich", "uniform"]
-    assert make_strategy("fair", space) == FairPaths((3, 3, 2, 3))
-    with pytest.raises(ArchatlasError, match=r"no training strategy 'sandwitch'; did you mean `sandwich`\?"):
-        make_strategy("sandwitch", space)
+def test_skips_are_drawn_by_their_weight(space: ChainSpace) -> None:
+    assert space.skips == (2, 2, None, 2)
+    strategy = make_strategy(space, SupernetParameters(strategy="blocks_first", skip_weight=0.25))
+    assert strategy == BlocksFirstPaths(((1, 1, 0.25), (1, 1, 0.25), (1, 1), (1, 1, 0.25)))
+    draws = generator(0)
+    times = [Counter(column) for column in zip(*(strategy(0, draws)[0] for _ in range(4000)), strict=True)]
+    for counted, skip in zip(times, space.skips, strict=True):
+        for choice, count in counted.items():
+            expected = 0.5 if skip is None else (0.25 if choice == skip else 1) / 2.25
+            assert abs(count / 4000 - expected) < 0.03
+
+
+def test_skips_of_equal_weight_are_drawn_like_blocks(space: ChainSpace) -> None:
+    assert BlocksFirstPaths.of(space, 1.0).weights == ((1, 1, 1), (1, 1, 1), (1, 1), (1, 1, 1))
+
+
+def test_fewer_skips_need_a_space_that_has_them() -> None:
+    with pytest.raises(ArchatlasError, match=r"nas_bench_201 has none that it could tell: take uniform or fair"):
+        make_strategy(preset("nas_bench_201", (3, 32, 32), 10), SupernetParameters(strategy="blocks_first"))
+
+
+def test_each_name_has_a_strategy(space: ChainSpace) -> None:
+    names = get_args(SupernetParameters.model_fields["strategy"].annotation)
+    assert set(names) == set(STRATEGIES)
+    assert make_strategy(space, SupernetParameters(strategy="fair")) == FairPaths((3, 3, 2, 3))

@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 class ChainSpace:
     """A stem, ``stages`` of positions that each hold one of ``operations``, and a head.
 
-    Implements SearchSpace, Enumerable, HasTwins and PrefixShared. ``skip`` says what happens to a skip at a position
-    that changes the shape: it is not offered there, or it becomes a strided 1x1 projection (as NAS-Bench-Macro has it).
-    ``tokens`` names the operations; by default their own notation.
+    Implements SearchSpace, Enumerable, HasTwins, HasSkips and PrefixShared. ``skip`` says what happens to a skip at a
+    position that changes the shape: it is not offered there, or it becomes a strided 1x1 projection (as NAS-Bench-Macro
+    has it). ``tokens`` names the operations; by default their own notation.
     """
 
     name: str
@@ -86,8 +86,7 @@ class ChainSpace:
         start = 0
         while start < len(self._positions):
             first = self._positions[start]
-            skips = [index for index, operation in enumerate(first.operations) if operation.is_skip]
-            skip = skips[0] if skips and first.keeps_shape else None
+            skip = self.skips[start] if first.keeps_shape else None
             stop = start + 1
             while skip is not None and stop < len(self._positions) and self._joins(first, self._positions[stop]):
                 stop += 1
@@ -103,6 +102,13 @@ class ChainSpace:
     @cached_property
     def num_choices(self) -> tuple[int, ...]:
         return tuple(len(position.operations) for position in self._positions)
+
+    @cached_property
+    def skips(self) -> tuple[int | None, ...]:
+        return tuple(
+            next((index for index, operation in enumerate(position.operations) if operation.is_skip), None)
+            for position in self._positions
+        )
 
     @property
     def size(self) -> int:

@@ -113,6 +113,15 @@ class PrefixShared(Protocol):
 
 
 @runtime_checkable
+class HasSkips(Protocol):
+    """A space in which a position may be left out."""
+
+    @property
+    def skips(self) -> tuple[int | None, ...]:
+        """For each position the choice that is a skip (an identity, or a projection where the shape changes)."""
+
+
+@runtime_checkable
 class Segmented(Protocol):
     """A space whose positions stand in a row, so that it can be searched one segment of them after the other."""
 

@@ -92,7 +92,7 @@ def _train_one(
         augmentation=parameters.augmentation,
         device=setting.device,
         seed=own_seed,
-        paths=make_strategy(parameters.strategy, setting.space),
+        paths=make_strategy(setting.space, parameters),
         checkpoints=setting.work,
         progress=f"super-network {number + 1} of {parameters.seeds}" if setting.progress else None,
         progress_line=number if setting.lines else 0,

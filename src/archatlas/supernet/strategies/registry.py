@@ -4,22 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from archatlas.errors import ArchatlasError, nearest
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.supernet.parameters import SupernetParameters
+from archatlas.supernet.strategies.blocks_first import BlocksFirstPaths
 from archatlas.supernet.strategies.fair import FairPaths
 from archatlas.supernet.strategies.sandwich import SandwichPaths
 from archatlas.supernet.strategies.uniform import UniformPaths
 from archatlas.training.loop import PathSampler
 
-STRATEGIES: dict[str, Callable[[SearchSpace], PathSampler]] = {
-    "uniform": lambda space: UniformPaths(space.num_choices),
-    "fair": lambda space: FairPaths(space.num_choices),
-    "sandwich": SandwichPaths.of,
+STRATEGIES: dict[str, Callable[[SearchSpace, SupernetParameters], PathSampler]] = {
+    "uniform": lambda space, _: UniformPaths(space.num_choices),
+    "blocks_first": lambda space, parameters: BlocksFirstPaths.of(space, parameters.skip_weight),
+    "fair": lambda space, _: FairPaths(space.num_choices),
+    "sandwich": lambda space, _: SandwichPaths.of(space),
 }
 
 
-def make_strategy(name: str, space: SearchSpace) -> PathSampler:
-    """The strategy ``name`` for ``space``; raises ArchatlasError for a name that is not one."""
-    if name not in STRATEGIES:
-        raise ArchatlasError(f"there is no training strategy {name!r}{nearest(name, STRATEGIES)}")
-    return STRATEGIES[name](space)
+def make_strategy(space: SearchSpace, parameters: SupernetParameters) -> PathSampler:
+    """The strategy that ``parameters`` name for ``space``; raises ArchatlasError where the space does not suit it."""
+    return STRATEGIES[parameters.strategy](space, parameters)
