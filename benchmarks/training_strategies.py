@@ -1,12 +1,12 @@
 """How should a super-network be trained, if its scores are to rank networks as their true accuracies do?
 
-Each way trains one super-network of `--env nas_bench_macro` on the same images at the same cost (epochs times paths of
-a step) and scores the same 1,000 networks. These scores are held against true accuracies, and so is what the predictor
+Each way trains one super-network of `--env nas_bench_macro` on the same images at the same cost (MACs of all steps) and
+scores the same 1,000 networks. These scores are held against true accuracies, and so is what the predictor
 that is fitted to them says of all networks. Ways run side by side, one thread each; what has been run already is read.
 ARCHATLAS_BENCHMARK_DATA names the folder of the table.
 
-    python -m benchmarks.training_strategies --images DIR      # half an hour for each way
-    python -m benchmarks.training_strategies --images DIR --only uniform ema --jobs 1
+    python -m benchmarks.training_strategies --images DIR      # 20 minutes for each way, two at a time
+    python -m benchmarks.training_strategies --images DIR --only uniform "blocks first" --jobs 1
 """
 
 from __future__ import annotations
@@ -19,30 +19,35 @@ import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 PROJECT = Path(__file__).parent.parent
-EPOCHS = 12
 STAGES = (
     "prepare_images,measure_costs,sample_architectures,train_supernet,evaluate_subnets,encode_graphs,fit_predictor,"
     "tune_predictor,calibrate_predictor,compare_with_truth"
 )
 SCORERS = {"supernet_accuracy": "accuracy", "supernet_log_loss": "log loss", "predictor": "predictor"}
-WAYS = {
-    "uniform": "",
-    "fair": f"supernet.strategy=fair,supernet.training.epochs={EPOCHS // 3}",
-    "sandwich": f"supernet.strategy=sandwich,supernet.training.epochs={EPOCHS // 3}",
-    "ema": "supernet.training.ema_decay=0.999",
-    "label_smoothing": "supernet.training.label_smoothing=0.1",
-    "no_weight_decay": "supernet.training.weight_decay=0.0",
-    "more_weight_decay": "supernet.training.weight_decay=0.0005",
-    "batch_64": "supernet.training.batch_size=64",
-    "lower_rate": "supernet.training.learning_rate=0.05",
-    "no_augmentation": "supernet.augmentation.flip=false,supernet.augmentation.shift=0",
-    "twice_as_long": f"supernet.training.epochs={2 * EPOCHS}",
+EPOCHS = "supernet.training.epochs"
+ALIKE: dict[str, Any] = {"supernet.seeds": 1, "evaluation.whole_space": "none", EPOCHS: 9}
+WAYS: dict[str, dict[str, Any]] = {
+    "blocks first": {},
+    "skips half as often as blocks": {"supernet.skip_weight": 0.5, EPOCHS: 10},
+    "skips a tenth as often": {"supernet.skip_weight": 0.1},
+    "uniform": {"supernet.strategy": "uniform", EPOCHS: 12},
+    "fair": {"supernet.strategy": "fair", EPOCHS: 4},
+    "sandwich": {"supernet.strategy": "sandwich", EPOCHS: 4},
+    "ema": {"supernet.training.ema_decay": 0.999},
+    "label smoothing": {"supernet.training.label_smoothing": 0.1},
+    "no weight decay": {"supernet.training.weight_decay": 0.0},
+    "more weight decay": {"supernet.training.weight_decay": 0.0005},
+    "batch 64": {"supernet.training.batch_size": 64},
+    "lower rate": {"supernet.training.learning_rate": 0.05},
+    "no augmentation": {"supernet.augmentation.flip": "false", "supernet.augmentation.shift": 0},
+    "twice as long": {EPOCHS: 18},
 }
-"""What each changes; all but the last cost the same."""
+"""What each changes of the environment and of ``ALIKE``; all but the last cost the same."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -57,8 +62,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
 def _run(name: str, seed: int, images: Path) -> None:
     if (_folder(name, seed) / "truth_summary.json").exists():
         return
-    changes = f"experiment={_experiment(name, seed)},seed={seed},supernet.seeds=1,evaluation.whole_space=none"
-    parameters = ",".join(filter(None, (changes, f"images.path={images}", WAYS[name])))
+    given = {"experiment": _experiment(name, seed), "seed": seed, "images.path": images, **ALIKE, **WAYS[name]}
+    parameters = ",".join(f"{key}={value}" for key, value in given.items())
     command = [Path(sys.executable).with_name("kedro"), "run", "--env", "nas_bench_macro", "--pipelines", STAGES]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     subprocess.run(
@@ -78,7 +83,7 @@ def _figures(name: str, seed: int) -> dict[str, float | str]:
 
 
 def _experiment(name: str, seed: int) -> str:
-    return f"strategy_{name}_{seed}"
+    return f"strategy_{name.replace(' ', '_')}_{seed}"
 
 
 def _folder(name: str, seed: int) -> Path:
