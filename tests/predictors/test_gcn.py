@@ -122,3 +122,17 @@ def test_a_gcn_beside_a_ridge_is_hardly_worse_than_the_ridge(batch: Architecture
         predictor.fit(batch[:100], noisy)
         taus[name] = kendall_tau(truth[100:], predictor.predict(batch[100:]).mean)
     assert taus["gcn"] > taus["ridge"] - 0.06
+
+
+def test_a_share_of_the_residual_is_that_much_of_what_the_network_adds(
+    batch: ArchitectureBatch, truth: np.ndarray
+) -> None:
+    def predicted(share: float) -> np.ndarray:
+        settings = {"epochs": 60, "additive": "residual", "transform": "raw", "residual_share": share}
+        predictor = make_predictor("gcn", settings, seed=0)
+        predictor.fit(batch[:120], Evaluations(truth[:120], np.full(120, 0.004), np.full(120, "table")))
+        return predictor.predict(batch[120:]).mean
+
+    none, half, all_of_it = predicted(0.0), predicted(0.5), predicted(1.0)
+    assert np.abs(all_of_it - none).max() > 0.0005
+    np.testing.assert_allclose(half, (none + all_of_it) / 2, rtol=1e-9)

@@ -59,6 +59,10 @@ class GCNPredictor:
     brings the outputs of a rank loss back to the target's unit, and leaves out networks that have learned nothing), and
     the error that remains (``ErrorSpread``).
 
+    Out-of-fold scores cannot tell a network's merit from a bias that all scores of a super-network share, and most of
+    such a bias is not additive. ``residual_share`` below 1 takes the network's part beyond the additive models for a
+    mixture of both.
+
     With few labels the left-out rows are missed. Without ``leave_out`` the same is done to find the weights and the
     error, and then all members are fitted once more, to all rows. The error found is that of single members on fewer
     rows, so it is rather too large than too small.
@@ -88,6 +92,8 @@ class GCNPredictor:
         additive, network, parts = self._fit_parts(rows, columns, values, weights, lesson)
         own = (np.arange(count), left_out)
         mixture = mixture_weights([part[own] for part in parts], values, weights.sum(axis=1))
+        if settings.additive == "residual":
+            mixture[-1] *= settings.residual_share
         mixed = _mixed(mixture, parts)
         error = ErrorSpread.fit(values, mixed[own], mixed.std(axis=1))
         std = target.inverse_std(mixed[own], error.std(mixed.std(axis=1)))

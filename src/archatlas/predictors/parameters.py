@@ -101,6 +101,12 @@ class GCNSettings(_Settings):
         description="additive models with the GCN: none, mixed in by out-of-fold weights (beside), or fitted first and "
         "then mixed with a GCN of what they leave (residual)",
     )
+    residual_share: float = Field(
+        default=1.0,
+        ge=0,
+        le=1,
+        description="with residual: the share of what the GCN has learned beyond the additive models that counts",
+    )
     additive_features: Literal["stage_counts", "one_hot", "both"] = Field(
         default="both",
         description="of the additive models: counts of node kinds, a column per (position, choice), or a ridge on each",
