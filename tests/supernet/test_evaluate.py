@@ -50,7 +50,7 @@ class Evaluation:
         self.given = (supernet, space, rows)
 
     def __call__(self, **changed: Any) -> pd.DataFrame:
-        return evaluate_subnets(*self.given, **{**self.arguments, **changed})
+        return evaluate_subnets(*self.given, **{**self.arguments, **changed}).table
 
 
 @pytest.fixture

@@ -55,47 +55,17 @@ def evaluate_subnets(
     work: WorkStore | None,
     images_seed: int = 0,
     progress: str | None = None,
-) -> pd.DataFrame:
-    """Two rows per row of ``choices``, in their order: its scores on the halves "a" and "b" of the validation images.
+    progress_line: int = 0,
+) -> EvaluationRun:
+    """Scores of subnets on the halves "a" and "b" of the validation images, and the seconds that they took.
+
+    The table has two rows per row of ``choices``, in their order.
 
     Columns: architecture, network, seed (``seed``: which super-network), half, accuracy (0 to 1), log_loss (nats),
     images, source ("supernet"), noise (binomial standard error of the accuracy). Batch-norm statistics are estimated
     for each subnet from training images; these and the halves are drawn by ``images_seed``, so they are the same for
     every super-network. ``supernet`` is not changed. Finished parts in ``work`` are not evaluated again.
     """
-    return timed_evaluation(
-        supernet,
-        space,
-        choices,
-        train=train,
-        validation=validation,
-        description=description,
-        parameters=parameters,
-        device=device,
-        seed=seed,
-        work=work,
-        images_seed=images_seed,
-        progress=progress,
-    ).table
-
-
-def timed_evaluation(
-    supernet: nn.Module,
-    space: SearchSpace,
-    choices: Choices,
-    *,
-    train: ImageSplit,
-    validation: ImageSplit,
-    description: ImageDescription,
-    parameters: EvaluationParameters,
-    device: DeviceParameters,
-    seed: int,
-    work: WorkStore | None,
-    images_seed: int = 0,
-    progress: str | None = None,
-    progress_line: int = 0,
-) -> EvaluationRun:
-    """``evaluate_subnets`` with its time."""
     prepare_process(device)
     place = torch_device(device)
     rows, back = np.unique(space.validate(choices), axis=0, return_inverse=True)

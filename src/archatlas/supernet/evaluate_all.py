@@ -15,7 +15,7 @@ from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.storage.work_store import WorkStore
-from archatlas.supernet.evaluate import EvaluationRun, timed_evaluation
+from archatlas.supernet.evaluate import EvaluationRun, evaluate_subnets
 from archatlas.supernet.make import load_supernet
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.fabric import cpu_shares
@@ -37,7 +37,7 @@ def evaluate_on_all(
     work: WorkStore | None,
     progress: bool = True,
 ) -> list[EvaluationRun]:
-    """``timed_evaluation`` of every row by each super-network, in the order of their numbers.
+    """``evaluate_subnets`` of every row by each super-network, in the order of their numbers.
 
     On a CPU ``device.workers`` of them are walked through at a time, with their share of the threads.
 
@@ -91,7 +91,7 @@ def _evaluate_one(
 ) -> tuple[int, EvaluationRun]:
     """Number and evaluations of a super-network; runs in a worker where several are evaluated on at a time."""
     number, weights = job
-    run = timed_evaluation(
+    run = evaluate_subnets(
         load_supernet(setting.space, {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}),
         setting.space,
         setting.choices,

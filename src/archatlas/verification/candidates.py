@@ -57,7 +57,7 @@ def evaluate_on_supernets(
             work=work,
             images_seed=images_seed,
             progress=progress,
-        )
+        ).table
         for number in numbers
     ]
     return pd.concat(tables, ignore_index=True)
