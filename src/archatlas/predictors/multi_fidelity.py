@@ -31,7 +31,7 @@ class MultiFidelityPredictor:
     its own features, as the relation need not be linear (Perdikaris et al., Proc. R. Soc. A 473, 2017). Few labels say
     neither how much of the slope of least squares ``b`` is, nor how much of ``d`` to believe: predicted is the mean of
     four models, ``b`` nothing, half and all of that slope with a ``d`` of its own, and all of it without ``d``. To
-    choose one of them by errors out of fold ranks worse, and so does any weight by these errors (docs/results.md).
+    choose one of them by errors out of fold ranked worse, to weight them by these errors no better (docs/results.md).
     Predictions are in the unit of the truth. Fitted to cheap scores alone it is their predictor, fitted to true ones
     alone a Gaussian process.
     """
@@ -65,8 +65,9 @@ class MultiFidelityPredictor:
         self._lines = np.stack([values.mean() - slopes * level.mean(), slopes], axis=1)
         self._line_error = float(np.std(values - slope * level))
         self._beyond = tuple(self._new_beyond() for _ in slopes)
+        informed = self._informed(known, level)
         for line, beyond in zip(self._lines, self._beyond, strict=True):
-            beyond.fit(self._informed(known, level), Evaluations(values - _on(line, level), noise, truth.source))
+            beyond.fit(informed, Evaluations(values - _on(line, level), noise, truth.source))
 
     def predict(self, batch: ArchitectureBatch) -> Prediction:
         if not self._beyond:
@@ -74,9 +75,10 @@ class MultiFidelityPredictor:
                 raise RuntimeError("predict was called before fit or load_state")
             return self._cheap.predict(batch)
         level = self._scale.forward(self._said(batch))
+        informed = self._informed(batch, level)
         means, variances = [], []
         for line, beyond in zip(self._lines, self._beyond, strict=True):
-            said = beyond.predict(self._informed(batch, level))
+            said = beyond.predict(informed)
             means.append(_on(line, level) + said.mean)
             variances.append(said.std**2)
         if self._lines[-1, 1]:
