@@ -33,6 +33,7 @@ EPOCHS = "supernet.training.epochs"
 ALIKE: dict[str, Any] = {"supernet.seeds": 1, "evaluation.whole_space": "none", EPOCHS: 10}
 WAYS: dict[str, dict[str, Any]] = {
     "skips half as often as blocks": {},
+    "skips seven tenths as often": {"supernet.skip_weight": 0.7, EPOCHS: 11},
     "skips a quarter as often": {"supernet.skip_weight": 0.25, EPOCHS: 9},
     "skips a tenth as often": {"supernet.skip_weight": 0.1, EPOCHS: 9},
     "uniform": {"supernet.strategy": "uniform", EPOCHS: 12},
