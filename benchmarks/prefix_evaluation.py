@@ -9,6 +9,7 @@ layout.
   name is taken for all.
 - bound: each part's time for both streams, measured alone, summed over all paths and divided by the sum over the prefix
   tree. It is the speed-up of a walk that costs nothing but the blocks. The target is 80% of it.
+- memory: the resident set of this process after a tenth of the walk, and the largest from there on.
 
     python -m benchmarks.prefix_evaluation                 # long: all names at each size and precision
     python -m benchmarks.prefix_evaluation --quick         # some seconds, 243 names: a check that it works
@@ -25,6 +26,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import psutil
 import torch
 from torch import Tensor, nn
 
@@ -117,12 +119,15 @@ def _measure(
     shared: dict[bytes, Tensor] = {}
     wanted = {row.tobytes() for row in drawn}
     walk = prefix_shared_logits(copied(), rows, calibration, validation)
-    order = iter(rows)
+    order = enumerate(rows)
+    every, resident = max(1, len(rows) // 200), []
 
     def keep(logits: Tensor) -> None:
-        key = next(order).tobytes()
-        if key in wanted:
+        number, row = next(order)
+        if (key := row.tobytes()) in wanted:
             shared[key] = logits
+        if number % every == 0:
+            resident.append(psutil.Process().memory_info().rss / 2**20)
 
     prefix_seconds = _timed(walk, keep)
     second = _timed(one_by_one_logits(copied(), drawn[1::2], calibration, validation), references.append)
@@ -150,6 +155,8 @@ def _measure(
         "block_seconds_over_paths": paths,
         "max_abs_logit_difference": max(differences),
         "largest_logit": max(float(logits.abs().max()) for logits in references),
+        "resident_mib_after_a_tenth": resident[len(resident) // 10],
+        "resident_mib_largest_after": max(resident[len(resident) // 10 :]),
     }
 
 
@@ -267,7 +274,9 @@ def _report(result: dict[str, Any], options: argparse.Namespace) -> None:
     )
     print(
         f"  largest difference of logits {result['max_abs_logit_difference']:.2g} "
-        f"(logits up to {result['largest_logit']:.2g})",
+        f"(logits up to {result['largest_logit']:.2g})\n"
+        f"  memory          {result['resident_mib_after_a_tenth']:10.0f} MiB after a tenth of the walk, "
+        f"at most {result['resident_mib_largest_after']:.0f} MiB from there on",
         flush=True,
     )
 
