@@ -17,7 +17,7 @@ from archatlas.training.fabric import cpu_shares
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
 
-@pytest.mark.parametrize("strategy", ["uniform", "blocks_first", "fair", "sandwich"])
+@pytest.mark.parametrize("strategy", ["uniform", "fair", "sandwich"])
 def test_a_super_network_per_seed(
     tmp_path: Path, space: ChainSpace, images: ImageSplit, description: ImageDescription, strategy: str
 ) -> None:

@@ -22,6 +22,7 @@ from archatlas.spaces.chain import ChainSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.strategies.fair import FairPaths
+from archatlas.supernet.strategies.weights import choice_weights
 from archatlas.training.loop import make_optimizer, train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
@@ -110,7 +111,7 @@ def test_a_resumed_training_ends_in_the_very_same_weights(
     training = TrainingParameters(
         epochs=4, batch_size=16, optimizer=optimizer, learning_rate=0.01, ema_decay=ema_decay, gradient_clip=1.0
     )
-    strategy = FairPaths(space.num_choices)
+    strategy = FairPaths(choice_weights(space, 1.0))
 
     def run(paths: Any, store: WorkStore | None) -> tuple[nn.Module, list[dict[str, float]]]:
         network = make_supernet(space, torch.Generator().manual_seed(0))
@@ -312,7 +313,7 @@ def test_two_processes_train_as_one_does(
             augmentation=PLAIN,
             device=DeviceParameters(accelerator="cpu", devices=devices, threads=1, channels_last=False),
             seed=0,
-            paths=FairPaths(space.num_choices),
+            paths=FairPaths(choice_weights(space, 1.0)),
             checkpoints=WorkStore(tmp_path),
         )
         return supernet, curve

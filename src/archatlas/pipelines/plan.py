@@ -131,7 +131,7 @@ def _plan(
             what = f"{net.seeds} super-networks, {net.training.epochs} epochs each, {net.strategy} paths"
             if pace is None:
                 return what, None
-            paths = {"uniform": 1, "blocks_first": 1, "sandwich": 3, "fair": max(space.num_choices)}[net.strategy]
+            paths = {"uniform": 1, "sandwich": 3, "fair": max(space.num_choices)}[net.strategy]
             return what, net.seeds * net.training.epochs * (train / net.training.batch_size) * paths * pace.step
         case "evaluate_subnets":
             count, shared = sample * settings.sample.twins_per_network, _SHARED_PREFIXES

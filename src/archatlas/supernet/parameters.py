@@ -21,14 +21,11 @@ class SupernetParameters(BaseModel):
         le=100,
         description="super-networks, alike but for their seed: their disagreement is the scores' noise",
     )
-    strategy: Literal["uniform", "blocks_first", "fair", "sandwich"] = Field(
+    strategy: Literal["uniform", "fair", "sandwich"] = Field(
         default="uniform",
-        description="which paths a step trains: one at random, one with fewer skips, every choice once, or "
-        "largest-smallest-random",
+        description="which paths a step trains: one at random, every choice once, or largest-smallest-random",
     )
-    skip_weight: float = Field(
-        default=0.5, gt=0, le=1, description="of blocks_first: how often a skip is drawn, against each block"
-    )
+    skip_weight: float = Field(default=1.0, gt=0, le=1, description="how often a skip is drawn, against each block")
     training: TrainingParameters = Field(
         default_factory=lambda: TrainingParameters(epochs=60), description="epochs, optimiser, schedule"
     )

@@ -6,20 +6,19 @@ from collections.abc import Callable
 
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.parameters import SupernetParameters
-from archatlas.supernet.strategies.blocks_first import BlocksFirstPaths
 from archatlas.supernet.strategies.fair import FairPaths
 from archatlas.supernet.strategies.sandwich import SandwichPaths
 from archatlas.supernet.strategies.uniform import UniformPaths
+from archatlas.supernet.strategies.weights import ChoiceWeights, choice_weights
 from archatlas.training.loop import PathSampler
 
-STRATEGIES: dict[str, Callable[[SearchSpace, SupernetParameters], PathSampler]] = {
-    "uniform": lambda space, _: UniformPaths(space.num_choices),
-    "blocks_first": lambda space, parameters: BlocksFirstPaths.of(space, parameters.skip_weight),
-    "fair": lambda space, _: FairPaths(space.num_choices),
-    "sandwich": lambda space, _: SandwichPaths.of(space),
+STRATEGIES: dict[str, Callable[[SearchSpace, ChoiceWeights], PathSampler]] = {
+    "uniform": lambda _, weights: UniformPaths(weights),
+    "fair": lambda _, weights: FairPaths(weights),
+    "sandwich": SandwichPaths.of,
 }
 
 
 def make_strategy(space: SearchSpace, parameters: SupernetParameters) -> PathSampler:
     """The strategy that ``parameters`` name for ``space``; raises ArchatlasError where the space does not suit it."""
-    return STRATEGIES[parameters.strategy](space, parameters)
+    return STRATEGIES[parameters.strategy](space, choice_weights(space, parameters.skip_weight))

@@ -8,25 +8,25 @@ import torch
 
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import PrefixShared, SearchSpace
-from archatlas.supernet.strategies.uniform import draw_path
+from archatlas.supernet.strategies.weights import ChoiceWeights, draw_path
 
 
 @dataclass(frozen=True)
 class SandwichPaths:
-    """The largest, the smallest and ``random`` uniformly drawn paths in every step."""
+    """The largest, the smallest and ``random`` drawn paths in every step."""
 
-    num_choices: tuple[int, ...]
+    weights: ChoiceWeights
     largest: tuple[int, ...]
     smallest: tuple[int, ...]
     random: int = 1
 
     def __call__(self, step: int, generator: torch.Generator) -> list[tuple[int, ...]]:
         """The paths of a step; depends on ``generator`` alone."""
-        drawn = [draw_path(self.num_choices, generator) for _ in range(self.random)]
+        drawn = [draw_path(self.weights, generator) for _ in range(self.random)]
         return [self.largest, self.smallest, *drawn]
 
     @classmethod
-    def of(cls, space: SearchSpace) -> SandwichPaths:
+    def of(cls, space: SearchSpace, weights: ChoiceWeights) -> SandwichPaths:
         """For a chain: at every position the choice with the most (fewest) counted MACs.
 
         Ties go to more (fewer) parameters, then to the first. Since a chain's MACs are a sum over its positions, these
@@ -46,7 +46,7 @@ class SandwichPaths:
         ]
         largest = tuple(max(range(len(row)), key=row.__getitem__) for row in costs)
         smallest = tuple(min(range(len(row)), key=row.__getitem__) for row in costs)
-        return cls(space.num_choices, largest, smallest)
+        return cls(weights, largest, smallest)
 
 
 def _cost(space: PrefixShared, position: int, choice: int) -> tuple[int, int]:

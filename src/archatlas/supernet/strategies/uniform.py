@@ -1,4 +1,4 @@
-"""Uniform single path (SPOS: Guo et al., ECCV 2020, section 3.3)."""
+"""Single paths (SPOS: Guo et al., ECCV 2020, section 3.3)."""
 
 from __future__ import annotations
 
@@ -6,20 +6,15 @@ from dataclasses import dataclass
 
 import torch
 
+from archatlas.supernet.strategies.weights import ChoiceWeights, draw_path
+
 
 @dataclass(frozen=True)
 class UniformPaths:
-    """One path a step, every choice at every position equally likely."""
+    """One path a step; where the choices of a position weigh the same, each is equally likely."""
 
-    num_choices: tuple[int, ...]
+    weights: ChoiceWeights
 
     def __call__(self, step: int, generator: torch.Generator) -> list[tuple[int, ...]]:
         """The paths of a step; depends on ``generator`` alone."""
-        return [draw_path(self.num_choices, generator)]
-
-
-def draw_path(num_choices: tuple[int, ...], generator: torch.Generator) -> tuple[int, ...]:
-    """A path drawn uniformly from the product of the positions' choices."""
-    # In float64, where floor(u * n) of u < 1 stays below n for every number of choices that there can be.
-    draws = torch.rand(len(num_choices), generator=generator, dtype=torch.float64).tolist()
-    return tuple(int(draw * count) for draw, count in zip(draws, num_choices, strict=True))
+        return [draw_path(self.weights, generator)]
