@@ -10,7 +10,11 @@ HOOKS = (
     ParameterCheckHook("archatlas.pipelines.parameters:ProjectParameters"),
     RunLockHook(folder_dataset="work_folder"),
     CurrentResultsHook(records="run_records", links="current_results"),
-    AnnouncementHook("archatlas.pipelines.plan:describe_run", "archatlas.pipelines.plan:describe_results"),
+    AnnouncementHook(
+        before="archatlas.pipelines.plan:describe_run",
+        between="archatlas.pipelines.plan:describe_rest",
+        after="archatlas.pipelines.plan:describe_results",
+    ),
     ManifestHook("manifest", distribution="archatlas"),
 )
 

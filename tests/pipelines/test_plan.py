@@ -10,7 +10,7 @@ from kedro.io import DataCatalog, MemoryDataset
 from archatlas.images.description import ImageDescription
 from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.parameters import ProjectParameters
-from archatlas.pipelines.plan import describe_run, duration, plan_stages
+from archatlas.pipelines.plan import describe_rest, describe_run, duration, plan_stages
 
 IMAGES = ImageDescription(
     class_names=("no", "yes"),
@@ -59,6 +59,24 @@ def test_the_run_is_described_before_it_starts_in_the_order_of_the_stages(config
     lines = describe_run(configured, pipelines["search"] + pipelines["report"] + pipelines["map_space"], catalog)
     assert lines[0].startswith("Experiment 'digits': 3 stages, about ")
     assert [line.split()[0] for line in lines[1:]] == ["map_space", "search", "report"]
+
+
+def test_once_the_images_are_read_what_is_left_is_estimated(configured: dict[str, Any]) -> None:
+    configured["images"] |= {"source": "folder", "path": "somewhere"}
+    left = register_pipelines()["train_supernet"] + register_pipelines()["search"]
+    unread, read = (
+        DataCatalog({}),
+        DataCatalog({"image_description": MemoryDataset(IMAGES.model_dump(mode="json"))}),
+    )
+    assert "once the images are read" in describe_run(configured, left, unread)[1]
+    lines = describe_rest(configured, left, read, ["train_images", "image_description"])
+    assert lines[0].startswith("Images are read. Left: 2 stages, about ")
+    assert [line.split()[0] for line in lines[1:]] == ["train_supernet", "search"]
+    assert not any("once the images are read" in line for line in lines)
+    assert describe_rest(configured, left, read, ["supernets"]) == []
+    # How many digits there are was known before.
+    configured["images"] |= {"source": "digits", "path": None}
+    assert describe_rest(configured, left, read, ["image_description"]) == []
 
 
 def test_segments_say_how_many_are_evaluated_and_predicted(configured: dict[str, Any]) -> None:

@@ -1,4 +1,4 @@
-"""Say before a run what it will do, and after it where the results lie."""
+"""Say before a run what it will do, on the way what is left, and after it where the results lie."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
 from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
 
 from archatlas.kedro_ext.parameter_check import load
 
@@ -21,18 +22,22 @@ _log = logging.getLogger("archatlas")
 
 
 class AnnouncementHook:
-    """Log the lines of ``before(parameters, pipeline, catalog)`` and ``after(parameters, pipeline, catalog)``.
+    """Log lines before a run, between its nodes and after it.
 
-    Both are ``"package.module:function"``, imported when they are needed, and return a list of lines. Under the
-    incremental runner ``pipeline`` before a run holds the nodes that run, or may have to, and where there are none
-    nothing is said but that.
+    These are the lines of ``before(parameters, pipeline, catalog)``, of ``between(parameters, pipeline, catalog,
+    outputs)`` with the names of what the last node has made, and of ``after(parameters, pipeline, catalog)``, each
+    ``"package.module:function"``, imported when it is needed. Under the incremental runner ``pipeline`` holds the nodes
+    that run, or may have to, and between nodes those that are left of them; where none runs nothing is said but that.
     """
 
-    def __init__(self, before: str, after: str) -> None:
+    def __init__(self, before: str, between: str, after: str) -> None:
         self._before = before
+        self._between = between
         self._after = after
         self._parameters: dict[str, Any] = {}
         self._waiting: Pipeline | None = None
+        self._left: dict[str, Node] = {}
+        self._outputs: list[str] = []
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -41,6 +46,7 @@ class AnnouncementHook:
     @hook_impl
     def before_pipeline_run(self, pipeline: Pipeline) -> None:
         self._waiting = pipeline
+        self._outputs = []
 
     @hook_impl
     def after_nodes_decided(
@@ -58,13 +64,25 @@ class AnnouncementHook:
         # A runner that decides nothing runs everything.
         if self._waiting is not None:
             self._announce(self._waiting, catalog)
+        if self._outputs:  # They are in the catalog by now; when their node had run they were not.
+            outputs, self._outputs = self._outputs, []
+            self._say(load(self._between)(self._parameters, Pipeline(self._left.values()), catalog, outputs))
+
+    @hook_impl
+    def after_node_run(self, node: Node) -> None:
+        self._left.pop(node.name, None)
+        self._outputs = node.outputs
 
     @hook_impl
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-        for line in load(self._after)(self._parameters, pipeline, catalog):
-            _log.info(line)
+        self._say(load(self._after)(self._parameters, pipeline, catalog))
 
     def _announce(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         self._waiting = None
-        for line in load(self._before)(self._parameters, pipeline, catalog):
+        self._left = {node.name: node for node in pipeline.nodes}
+        self._say(load(self._before)(self._parameters, pipeline, catalog))
+
+    @staticmethod
+    def _say(lines: Sequence[str]) -> None:
+        for line in lines:
             _log.info(line)

@@ -54,6 +54,20 @@ class Pace:
 def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
     """Lines that say what the run of ``pipeline`` will do; the images are described by an earlier run, or guessed."""
     settings = ProjectParameters.model_validate(parameters)
+    return _lines(f"Experiment {settings.experiment!r}", settings, pipeline, catalog)
+
+
+def describe_rest(
+    parameters: Mapping[str, Any], left: Pipeline, catalog: CatalogProtocol[Any, Any], outputs: Iterable[str]
+) -> list[str]:
+    """The same of what is left, once the images that it depends on are read; no lines after any other outputs."""
+    settings = ProjectParameters.model_validate(parameters)
+    if "image_description" not in outputs or settings.table is not None or settings.images.source == "digits":
+        return []
+    return _lines("Images are read. Left", settings, left, catalog)
+
+
+def _lines(head: str, settings: ProjectParameters, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
     asked = {_stage_of(node) for node in pipeline.nodes}
     stages = [stage for stage in (*STAGES, *EXTRAS) if stage in asked]
     description = _known_images(settings, catalog)
@@ -62,7 +76,7 @@ def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: Cat
     unknown = any(plan.seconds is None for plan in plans)
     memory = _memory_mib(settings, stages, description)
     about = f"{'more than ' if unknown else 'about '}{duration(known)} and {memory / 1024:.1f} GiB of memory"
-    lines = [f"Experiment {settings.experiment!r}: {len(stages)} stage{'s' * (len(stages) > 1)}, {about}."]
+    lines = [f"{head}: {len(stages)} stage{'s' * (len(stages) > 1)}, {about}."]
     for plan in plans:
         seconds = "once the images are read" if plan.seconds is None else duration(plan.seconds)
         lines.append(f"  {plan.stage:22}{plan.what:74}{seconds}")
