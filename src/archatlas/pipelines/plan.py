@@ -61,8 +61,10 @@ def describe_rest(
     parameters: Mapping[str, Any], left: Pipeline, catalog: CatalogProtocol[Any, Any], outputs: Iterable[str]
 ) -> list[str]:
     """The same of what is left, once the images that it depends on are read; no lines after any other outputs."""
+    if "image_description" not in outputs:
+        return []  # Asked between any two nodes: the parameters are not read for nothing.
     settings = ProjectParameters.model_validate(parameters)
-    if "image_description" not in outputs or settings.table is not None or settings.images.source == "digits":
+    if settings.table is not None or _shipped_images(settings) is not None:
         return []
     return _lines("Images are read. Left", settings, left, catalog)
 
@@ -345,6 +347,11 @@ def _known_images(settings: ProjectParameters, catalog: CatalogProtocol[Any, Any
     """The images as an earlier run of the experiment found them, or as scikit-learn ships them."""
     if catalog.exists("image_description"):
         return ImageDescription.model_validate(catalog.load("image_description"))
+    return _shipped_images(settings)
+
+
+def _shipped_images(settings: ProjectParameters) -> ImageDescription | None:
+    """The digits that scikit-learn ships, whose number is known before they are read; None for other images."""
     if settings.table is not None or settings.images.source != "digits":
         return None
     total = min(settings.images.max_images or 1797, 1797)
