@@ -18,8 +18,8 @@ def test_what_is_left_is_said_between_nodes_when_outputs_can_be_read(
 ) -> None:
     plans = ModuleType("plans")
     plans.before = lambda parameters, pipeline, catalog: [f"{len(pipeline.nodes)} nodes"]  # type: ignore[attr-defined]
-    plans.between = lambda parameters, pipeline, catalog, outputs: [  # type: ignore[attr-defined]
-        f"{name} is {catalog.load(name)}, {len(pipeline.nodes)} left" for name in outputs
+    plans.between = lambda parameters, nodes, catalog, outputs: [  # type: ignore[attr-defined]
+        f"{name} is {catalog.load(name)}, {len(nodes)} left" for name in outputs
     ]
     plans.after = lambda parameters, pipeline, catalog: ["done"]  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "plans", plans)

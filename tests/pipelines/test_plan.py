@@ -69,14 +69,14 @@ def test_once_the_images_are_read_what_is_left_is_estimated(configured: dict[str
         DataCatalog({"image_description": MemoryDataset(IMAGES.model_dump(mode="json"))}),
     )
     assert "once the images are read" in describe_run(configured, left, unread)[1]
-    lines = describe_rest(configured, left, read, ["train_images", "image_description"])
+    lines = describe_rest(configured, left.nodes, read, ["train_images", "image_description"])
     assert lines[0].startswith("Images are read. Left: 2 stages, about ")
     assert [line.split()[0] for line in lines[1:]] == ["train_supernet", "search"]
     assert not any("once the images are read" in line for line in lines)
-    assert describe_rest(configured, left, read, ["supernets"]) == []
+    assert describe_rest(configured, left.nodes, read, ["supernets"]) == []
     # How many digits there are was known before.
     configured["images"] |= {"source": "digits", "path": None}
-    assert describe_rest(configured, left, read, ["image_description"]) == []
+    assert describe_rest(configured, left.nodes, read, ["image_description"]) == []
 
 
 def test_segments_say_how_many_are_evaluated_and_predicted(configured: dict[str, Any]) -> None:

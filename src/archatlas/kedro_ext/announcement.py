@@ -24,10 +24,10 @@ _log = logging.getLogger("archatlas")
 class AnnouncementHook:
     """Log lines before a run, between its nodes and after it.
 
-    These are the lines of ``before(parameters, pipeline, catalog)``, of ``between(parameters, pipeline, catalog,
-    outputs)`` with the names of what the last node has made, and of ``after(parameters, pipeline, catalog)``, each
-    ``"package.module:function"``, imported when it is needed. Under the incremental runner ``pipeline`` holds the nodes
-    that run, or may have to, and between nodes those that are left of them; where none runs nothing is said but that.
+    These are the lines of ``before(parameters, pipeline, catalog)``, of ``between(parameters, nodes, catalog,
+    outputs)`` with the nodes that are left and the names of what the last one has made, and of ``after(parameters,
+    pipeline, catalog)``, each ``"package.module:function"``, imported when it is needed. Under the incremental runner
+    ``pipeline`` holds the nodes that run, or may have to; where none runs nothing is said but that.
     """
 
     def __init__(self, before: str, between: str, after: str) -> None:
@@ -66,7 +66,7 @@ class AnnouncementHook:
             self._announce(self._waiting, catalog)
         if self._outputs:  # They are in the catalog by now; when their node had run they were not.
             outputs, self._outputs = self._outputs, []
-            self._say(load(self._between)(self._parameters, Pipeline(self._left.values()), catalog, outputs))
+            self._say(load(self._between)(self._parameters, list(self._left.values()), catalog, outputs))
 
     @hook_impl
     def after_node_run(self, node: Node) -> None:

@@ -1,7 +1,6 @@
 """What a run will do, and about how long and with how much memory; said before it starts.
 
-The estimate comes from a probe of a second or two: a few random networks of the space are built, and a training step
-and a forward pass are timed at the run's own batch size. It is meant to tell minutes from hours, not more.
+The estimate comes from the pace of a few random networks. It is meant to tell minutes from hours, not more.
 """
 
 from __future__ import annotations
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from archatlas.images.description import ImageDescription
 from archatlas.pipeline_registry import EXTRAS, STAGES
+from archatlas.pipelines.pace import Pace, measure_pace
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.predictors.benchmark_plan import describe_benchmark
 from archatlas.search.segments.parameters import SEGMENTS
@@ -21,6 +21,7 @@ from archatlas.search.segments.parameters import SEGMENTS
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
     from kedro.pipeline import Pipeline
+    from kedro.pipeline.node import Node
 
     from archatlas.spaces.protocol import SearchSpace
     from archatlas.spaces.tables.parameters import TableParameters
@@ -43,22 +44,14 @@ class StagePlan:
     seconds: float | None
 
 
-@dataclass(frozen=True)
-class Pace:
-    """Seconds of a training step (a batch forward and backward), and of a forward pass of one image."""
-
-    step: float
-    image: float
-
-
 def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
     """Lines that say what the run of ``pipeline`` will do; the images are described by an earlier run, or guessed."""
     settings = ProjectParameters.model_validate(parameters)
-    return _lines(f"Experiment {settings.experiment!r}", settings, pipeline, catalog)
+    return _lines(f"Experiment {settings.experiment!r}", settings, pipeline.nodes, catalog)
 
 
 def describe_rest(
-    parameters: Mapping[str, Any], left: Pipeline, catalog: CatalogProtocol[Any, Any], outputs: Iterable[str]
+    parameters: Mapping[str, Any], left: Iterable[Node], catalog: CatalogProtocol[Any, Any], outputs: Iterable[str]
 ) -> list[str]:
     """The same of what is left, once the images that it depends on are read; no lines after any other outputs."""
     if "image_description" not in outputs:
@@ -69,8 +62,10 @@ def describe_rest(
     return _lines("Images are read. Left", settings, left, catalog)
 
 
-def _lines(head: str, settings: ProjectParameters, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
-    asked = {_stage_of(node) for node in pipeline.nodes}
+def _lines(
+    head: str, settings: ProjectParameters, nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]
+) -> list[str]:
+    asked = {_stage_of(node) for node in nodes}
     stages = [stage for stage in (*STAGES, *EXTRAS) if stage in asked]
     description = _known_images(settings, catalog)
     plans = list(plan_stages(settings, stages, description))
@@ -147,8 +142,10 @@ def _plan(
             what = f"{net.seeds} super-networks, {net.training.epochs} epochs each, {net.strategy} paths"
             if pace is None:
                 return what, None
-            paths = {"uniform": 1, "sandwich": 3, "fair": max(space.num_choices)}[net.strategy]
-            return what, net.seeds * net.training.epochs * (train / net.training.batch_size) * paths * pace.step
+            from archatlas.supernet.strategies.registry import paths_per_step
+
+            steps = net.training.epochs * (train / net.training.batch_size)
+            return what, net.seeds * steps * paths_per_step(space, net) * pace.step
         case "evaluate_subnets":
             count, shared = sample * settings.sample.twins_per_network, _SHARED_PREFIXES
             if settings.evaluation.whole_space != "none":
@@ -286,47 +283,6 @@ def _plan_verification(
     return what, 8 + epochs * (train / verification.training.batch_size) * pace.step / workers
 
 
-def measure_pace(space: SearchSpace, settings: ProjectParameters, networks: int = 3) -> Pace:
-    """Time a training step and a forward pass, averaged over a few random networks of ``space``; some seconds."""
-    import time
-
-    import numpy as np
-    import torch
-
-    from archatlas.training.fabric import autocast_dtype, torch_device
-    from archatlas.training.memory import keep_freed_memory
-
-    keep_freed_memory()
-    device = torch_device(settings.device)
-    dtype = autocast_dtype(settings.device.precision)
-    evaluated = torch.bfloat16 if settings.evaluation.precision == "bf16" else None
-    batch = settings.supernet.training.batch_size
-    images = torch.randn(batch, *space.input_shape, device=device)
-    labels = torch.zeros(batch, dtype=torch.long, device=device)
-    if settings.device.channels_last:
-        images = images.contiguous(memory_format=torch.channels_last)
-    steps: list[float] = []
-    passes: list[float] = []
-    with torch.random.fork_rng(devices=[]):
-        for row in space.sample(networks, np.random.default_rng(0)):
-            network = space.build(row).to(device)
-            if settings.device.channels_last:
-                network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-            for _ in range(3):  # The first calls prepare kernels; the last ones count.
-                started = time.perf_counter()
-                with torch.inference_mode(), torch.autocast(device.type, evaluated, enabled=evaluated is not None):
-                    network(images).sum().item()
-                forward = time.perf_counter()
-                with torch.autocast(device.type, dtype, enabled=dtype is not None):
-                    loss = torch.nn.functional.cross_entropy(network(images), labels)
-                loss.backward()  # type: ignore[no-untyped-call]
-                _ = sum(p.grad.sum().item() for p in network.parameters() if p.grad is not None and p.ndim > 3)
-                ended = time.perf_counter()
-            passes.append((forward - started) / batch)
-            steps.append(ended - forward)
-    return Pace(float(np.mean(steps)), float(np.mean(passes)))
-
-
 def duration(seconds: float) -> str:
     """``"25 s"``, ``"4 min"``, ``"2.5 h"``."""
     if seconds < 90:
@@ -367,7 +323,7 @@ def _shipped_images(settings: ProjectParameters) -> ImageDescription | None:
     )
 
 
-def _stage_of(node: Any) -> str:
+def _stage_of(node: Node) -> str:
     """The folder of ``archatlas.pipelines`` that wires the node: that of its function, or of its namespace."""
     if (node.namespace or "").startswith("segments."):
         return "segments"  # It repeats functions of other stages.

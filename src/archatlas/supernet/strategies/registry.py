@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
+
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.supernet.strategies.fair import FairPaths
@@ -22,3 +24,8 @@ STRATEGIES: dict[str, Callable[[SearchSpace, ChoiceWeights], PathSampler]] = {
 def make_strategy(space: SearchSpace, parameters: SupernetParameters) -> PathSampler:
     """The strategy that ``parameters`` name for ``space``; raises ArchatlasError where the space does not suit it."""
     return STRATEGIES[parameters.strategy](space, choice_weights(space, parameters.skip_weight))
+
+
+def paths_per_step(space: SearchSpace, parameters: SupernetParameters) -> int:
+    """How many paths a step of the strategy trains."""
+    return len(make_strategy(space, parameters)(0, torch.Generator()))
