@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 import subprocess
@@ -165,6 +166,12 @@ def test_a_log_loss_target_and_a_title(run_data: dict[str, Any], make_run: Any) 
     assert "Digits &amp; &lt;digits&gt;" in text
     assert "predicted score -0.312" in text
     assert "minus log loss" in page
+
+
+def test_why_the_learning_curves_start_anew(run: Run, page: str) -> None:
+    first = dataclasses.replace(run, parameters={**run.parameters, "supernet": {"largest_first_epochs": 3}})
+    assert "In the first 3 epochs the largest path is trained alone" in _text(render_page(first))
+    assert "largest path" not in _text(page)
 
 
 def test_names_cannot_end_a_script() -> None:

@@ -83,6 +83,7 @@ class MBConv(nn.Module):
             layers.append(SqueezeExcitation(hidden))
         layers.append(ConvNorm(hidden, out_width, activation=None))
         self.layers = nn.Sequential(*layers)
+        self.expands = expansion != 1
         self.adds_input = stride == 1 and in_width == out_width
 
     def forward(self, x: Tensor) -> Tensor:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LIBRARIES_MIB = 900  # Resident memory of the main process once torch, pandas and scikit-learn are loaded.
 _WORKER_MIB = 420  # The same of a process that trains one network.
+_LARGEST = 1.7  # A step of the largest path, against one of a random path.
 _SHARED_PREFIXES = 0.5  # Share of blocks that remain when a sample is walked as a prefix tree.
 _SHARED_BY_ALL = 0.2  # The same of a whole space of three choices at each of eight positions.
 _FIT_SECONDS = 2.5  # Scoring all predictors once on 100 networks, and fitting the last one.
@@ -139,13 +140,14 @@ def _plan(
             return f"{space.name}: {space.size:,} architectures; latency {settings.costs.latency.source}", 12.0
         case "train_supernet":
             net = settings.supernet
-            what = f"{net.seeds} super-networks, {net.training.epochs} epochs each, {net.strategy} paths"
+            first = f"{net.largest_first_epochs} + " if net.largest_first_epochs else ""
+            what = f"{net.seeds} super-networks, {first}{net.training.epochs} epochs each, {net.strategy} paths"
             if pace is None:
                 return what, None
             from archatlas.supernet.strategies.registry import paths_per_step
 
-            steps = net.training.epochs * (train / net.training.batch_size)
-            return what, net.seeds * steps * paths_per_step(space, net) * pace.step
+            paths = net.training.epochs * paths_per_step(space, net) + net.largest_first_epochs * _LARGEST
+            return what, net.seeds * (train / net.training.batch_size) * paths * pace.step
         case "evaluate_subnets":
             count, shared = sample * settings.sample.twins_per_network, _SHARED_PREFIXES
             if settings.evaluation.whole_space != "none":

@@ -97,6 +97,11 @@ class Run:
         return self.table_parameter("truth") or _field(self.parameters.get("truth"), "accuracy")
 
     @property
+    def largest_first_epochs(self) -> int:
+        """Epochs of super-networks in which their largest path alone was trained."""
+        return int(_field(self.parameters.get("supernet"), "largest_first_epochs") or 0)
+
+    @property
     def found(self) -> list[Json]:
         """Winners of the budgets that have one."""
         return [winner for winner in self.winners if winner.get("status") == "found"]

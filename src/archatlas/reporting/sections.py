@@ -276,10 +276,16 @@ def supernet_section(run: Run) -> Section:
         if seeds > 1
         else "Only one seed was trained, so there is no cross-seed score."
     )
+    first = run.largest_first_epochs
+    alone = (
+        f"In the first {first} epochs the largest path is trained alone; then all blocks begin anew as slices of its. "
+        if first
+        else ""
+    )
     return Section(
         "supernet",
         "The super-network's training",
-        f"Loss and accuracy on the training images by epoch, averaged over the subnets of each step. {several}",
+        f"Loss and accuracy on the training images by epoch, averaged over the subnets of each step. {alone}{several}",
         [Chart("learning-curves", figure_learning_curves(run.supernet_curves), "Learning curves of the super-network")],
     )
 

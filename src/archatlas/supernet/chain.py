@@ -40,9 +40,13 @@ class ChainSupernet(nn.Module):
 
     def block(self, position: int, choice: int) -> nn.Module:
         """What stands at ``position`` for ``choice`` (not copied)."""
+        return self.row(position)[int(choice)]
+
+    def row(self, position: int) -> nn.ModuleList:
+        """The blocks of all choices at ``position`` (not copied)."""
         row = self.blocks[position]
         assert isinstance(row, nn.ModuleList)
-        return row[int(choice)]
+        return row
 
     def forward(self, images: Tensor, choices: Sequence[int]) -> Tensor:
         """Images ``[b, c, h, w]`` to logits ``[b, classes]`` along one path."""

@@ -29,6 +29,12 @@ class SupernetParameters(BaseModel):
     training: TrainingParameters = Field(
         default_factory=lambda: TrainingParameters(epochs=60), description="epochs, optimiser, schedule"
     )
+    largest_first_epochs: int = Field(
+        default=0,
+        ge=0,
+        le=10_000,
+        description="epochs before these of the largest path alone, as slices of which all blocks then begin; 0: none",
+    )
     augmentation: AugmentationParameters = Field(
         default_factory=lambda: AugmentationParameters.model_validate({}),
         description="random changes of the training images",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,11 @@ from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore
+from archatlas.supernet.chain import ChainSupernet
+from archatlas.supernet.largest_first import OnePath, start_as_slices
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.parameters import SupernetParameters
+from archatlas.supernet.strategies.extremes import extreme_paths
 from archatlas.supernet.strategies.registry import make_strategy
 from archatlas.training.fabric import cpu_shares
 from archatlas.training.loop import train
@@ -25,6 +29,9 @@ from archatlas.training.seeds import mixed_seed
 from archatlas.training.workers import side_by_side
 
 CURVE_COLUMNS = ("seed", "epoch", "loss", "accuracy", "learning_rate")
+
+_FIRST = 0
+"""Names the random stream of the largest path's training."""
 
 
 def train_supernets(
@@ -40,9 +47,10 @@ def train_supernets(
 ) -> tuple[dict[str, dict[str, Tensor]], pd.DataFrame]:
     """State dicts ``seed_0``, ``seed_1``, ... and their learning curves (columns ``CURVE_COLUMNS``).
 
-    Super-network ``i`` depends on (``seed``, i): its first weights, its order of images and its paths. Each seed has
-    its own checkpoints in ``work``. On a CPU ``device.workers`` of them train at a time, with their share of the
-    threads.
+    A curve begins with the epochs of the largest path alone, where there are such. Super-network ``i`` depends on
+    (``seed``, i): its first weights, its order of images and its paths. Each seed has its own checkpoints in ``work``.
+    On a CPU ``device.workers`` of them train at a time, with their share of the threads. Raises ArchatlasError if the
+    space does not suit the strategy or has no largest path.
     """
     workers, threads = cpu_shares(device, parameters.seeds)
     numbers = range(parameters.seeds)
@@ -84,17 +92,26 @@ def _train_one(
     """Number, weights and learning curve of a super-network; runs in a worker where several train at a time."""
     parameters, own_seed = setting.parameters, mixed_seed(setting.seed, number)
     supernet = make_supernet(setting.space, torch.Generator().manual_seed(own_seed))
-    curve = train(
+    trained = partial(
+        train,
         supernet,
         ImageSplit.from_arrays(images),
         setting.description,
-        training=parameters.training,
         augmentation=parameters.augmentation,
         device=setting.device,
-        seed=own_seed,
-        paths=make_strategy(setting.space, parameters),
         checkpoints=setting.work,
-        progress=f"super-network {number + 1} of {parameters.seeds}" if setting.progress else None,
         progress_line=number if setting.lines else 0,
     )
+    title = f"super-network {number + 1} of {parameters.seeds}" if setting.progress else None
+    curve: list[dict[str, float]] = []
+    first = parameters.largest_first_epochs
+    if first:
+        largest, _ = extreme_paths(setting.space, "`supernet.largest_first_epochs`", "leave it at 0")
+        assert isinstance(supernet, ChainSupernet)
+        training = parameters.training.model_copy(update={"epochs": first})
+        curve = trained(training=training, seed=mixed_seed(own_seed, _FIRST), paths=OnePath(largest), progress=title)
+        start_as_slices(supernet, largest)
+    paths = make_strategy(setting.space, parameters)
+    main = trained(training=parameters.training, seed=own_seed, paths=paths, progress=title)
+    curve += [{**row, "epoch": first + row["epoch"]} for row in main]
     return number, {name: np.ascontiguousarray(value) for name, value in supernet.state_dict().items()}, curve
