@@ -32,7 +32,8 @@ STAGES = (
 )
 SCORERS = {"supernet_accuracy": "accuracy", "supernet_log_loss": "log loss", "predictor": "predictor"}
 EPOCHS = "supernet.training.epochs"
-ALIKE: dict[str, Any] = {"supernet.seeds": 1, "evaluation.whole_space": "none", EPOCHS: 10}
+LARGEST_FIRST = "supernet.largest_first_epochs"
+ALIKE: dict[str, Any] = {"supernet.seeds": 1, "evaluation.whole_space": "none", LARGEST_FIRST: 0, EPOCHS: 10}
 WAYS: dict[str, dict[str, Any]] = {
     "skips half as often as blocks": {},
     "uniform": {"supernet.skip_weight": 1.0, EPOCHS: 12},
@@ -44,6 +45,8 @@ WAYS: dict[str, dict[str, Any]] = {
     "batch norm of 64 images": {"evaluation.calibration_images": 64},
     "batch norm of 1,024 images": {"evaluation.calibration_images": 1024},
     "larger images": {"images.image_size": 24, "supernet.augmentation.shift": 3, EPOCHS: 4},
+    "largest path first": {LARGEST_FIRST: 2, EPOCHS: 6},
+    "largest path first, no weight decay": {LARGEST_FIRST: 2, EPOCHS: 6, "supernet.training.weight_decay": 0.0},
     "long": {EPOCHS: 24},
     "long, fair": {"supernet.strategy": "fair", "supernet.skip_weight": 1.0, EPOCHS: 10},
     "long, fair, skips half as often": {"supernet.strategy": "fair", EPOCHS: 8},
