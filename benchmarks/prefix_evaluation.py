@@ -179,7 +179,7 @@ def _images(
         source="random pixels",
     )
     splits = split(options.calibration_images), split(options.validation_images)
-    return image_batches(*splits, description, parameters, device, 0)
+    return image_batches(*splits, description, parameters, device, 0, description.image_size)
 
 
 def _timed(logits: Iterable[Tensor], keep: Any) -> float:

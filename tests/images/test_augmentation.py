@@ -91,3 +91,8 @@ def test_a_change_larger_than_the_image_is_refused(name: str):
 def test_half_precision_keeps_its_type():
     images = torch.rand(2, 1, 8, 8).bfloat16()
     assert augment(images, AugmentationParameters(shift=1, cutout=2), generator()).dtype == torch.bfloat16
+
+
+def test_parameters_in_pixels_follow_the_size():
+    scaled = AugmentationParameters(flip=True, shift=4, cutout=10).scaled(0.75)
+    assert scaled == AugmentationParameters(flip=True, shift=3, cutout=8)

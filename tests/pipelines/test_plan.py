@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 import yaml
 from kedro.io import DataCatalog, MemoryDataset
+from pydantic import ValidationError
 
 from archatlas.images.description import ImageDescription
 from archatlas.pipeline_registry import STAGES, register_pipelines
+from archatlas.pipelines.pace import Pace
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.pipelines.plan import describe_rest, describe_run, duration, plan_stages
 
@@ -42,6 +44,28 @@ def test_training_is_counted_in_steps_of_the_measured_pace(configured: dict[str,
     assert once.seconds > 0
     (more,) = plan_stages(ProjectParameters.model_validate(twice), ["train_supernet"], IMAGES)
     assert more.what.startswith("6 super-networks")
+
+
+def test_smaller_images_count_by_their_pixels(configured: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("archatlas.pipelines.plan.measure_pace", lambda *_: Pace(step=0.5, image=0.001))
+    configured["supernet"] |= {"seeds": 2, "largest_first_epochs": 0}
+    configured["supernet"]["training"] |= {"epochs": 10, "batch_size": 64}
+
+    def seconds(**changes: Any) -> float | None:
+        settings = configured | {"supernet": configured["supernet"] | changes}
+        (plan,) = plan_stages(ProjectParameters.model_validate(settings), ["train_supernet"], IMAGES)
+        return plan.seconds
+
+    assert seconds() == 2 * 10 * 10 * 0.5
+    assert seconds(image_sizes=[8, 4]) == 1.25 * 10 * 10 * 0.5
+    # There are seven choices at most positions.
+    assert seconds(strategy="fair") == 7 * 100.0
+
+
+def test_images_are_not_enlarged(configured: dict[str, Any]) -> None:
+    configured["supernet"] |= {"image_sizes": [8, 16]}
+    with pytest.raises(ValidationError, match=r"`image_sizes` is \[8, 16\], but images are prepared at .* = 8 pixels"):
+        ProjectParameters.model_validate(configured)
 
 
 def test_what_depends_on_images_that_are_not_known_yet_is_not_guessed(configured: dict[str, Any]) -> None:

@@ -168,10 +168,13 @@ def test_a_log_loss_target_and_a_title(run_data: dict[str, Any], make_run: Any) 
     assert "minus log loss" in page
 
 
-def test_why_the_learning_curves_start_anew(run: Run, page: str) -> None:
-    first = dataclasses.replace(run, parameters={**run.parameters, "supernet": {"largest_first_epochs": 3}})
-    assert "In the first 3 epochs the largest path is trained alone" in _text(render_page(first))
+def test_why_learning_curves_start_anew_and_differ(run: Run, page: str) -> None:
+    supernet = {"largest_first_epochs": 3, "image_sizes": [8, 4]}
+    text = _text(render_page(dataclasses.replace(run, parameters={**run.parameters, "supernet": supernet})))
+    assert "In the first 3 epochs the largest path is trained alone" in text
+    assert "images of 8, 4 pixels, in turn" in text
     assert "largest path" not in _text(page)
+    assert "in turn" not in _text(page)
 
 
 def test_names_cannot_end_a_script() -> None:

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
+from archatlas.images.shrinking import shrink
 from archatlas.spaces.chain import ChainSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.chain import ChainSupernet
@@ -106,7 +107,7 @@ def test_a_space_without_shared_prefixes_is_evaluated_one_by_one(evaluate: Evalu
 
         def __init__(self, chain: ChainSupernet) -> None:
             super().__init__()
-            self.chain = chain
+            self.chain, self.image_size = chain, chain.image_size
 
         def forward(self, images: Tensor, choices: tuple[int, ...]) -> Tensor:
             return self.chain(images, choices)
@@ -115,6 +116,17 @@ def test_a_space_without_shared_prefixes_is_evaluated_one_by_one(evaluate: Evalu
     supernet, space, rows = evaluate.given
     evaluate.given = (Wrapped(supernet), space, rows)
     pd.testing.assert_frame_equal(evaluate(), table, rtol=1e-4, atol=1e-5)
+
+
+def test_a_super_network_sees_images_of_the_size_that_it_was_trained_on(
+    evaluate: Evaluation, supernet: ChainSupernet, images: ImageSplit
+) -> None:
+    whole = evaluate()
+    supernet.image_size.fill_(4)
+    shrunk = ImageSplit(shrink(images.images, 4), images.labels)
+    small = evaluate(train=shrunk, validation=shrunk.subset(torch.arange(47)))
+    pd.testing.assert_frame_equal(evaluate(), small)
+    assert not small["log_loss"].equals(whole["log_loss"])
 
 
 def test_bf16_is_near_float32(evaluate: Evaluation) -> None:

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
+from archatlas.images.shrinking import shrink
 from archatlas.spaces.chain import ChainSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.make import load_supernet
@@ -43,6 +46,45 @@ def test_a_super_network_per_seed(
     one, other = (load_supernet(space, state) for state in supernets.values())
     assert not torch.equal(one.stem[0].weight, other.stem[0].weight)
     assert len(list(tmp_path.glob("training-*/checkpoint.safetensors"))) == 2
+
+
+def test_super_networks_take_the_sizes_of_images_in_turn(
+    tmp_path: Path, space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    def trained(images: ImageSplit, description: ImageDescription, **how: Any) -> dict[str, dict[str, torch.Tensor]]:
+        return train_supernets(
+            space,
+            images,
+            description,
+            parameters=SupernetParameters(training=TrainingParameters(epochs=1, batch_size=16), **how),
+            device=DeviceParameters(accelerator="cpu", threads=1),
+            seed=0,
+            work=WorkStore(tmp_path),
+            progress=False,
+        )[0]
+
+    shift = {"augmentation": AugmentationParameters(shift=2)}
+    found = trained(images, description, seeds=3, image_sizes=[8, 4], **shift)
+    assert [int(state["image_size"]) for state in found.values()] == [8, 4, 8]
+    # The second is what it would be if all images had been prepared so small.
+    shrunk = ImageSplit(shrink(images.images, 4), images.labels)
+    small = {"seeds": 2, "augmentation": AugmentationParameters(shift=1)}
+    expected = trained(shrunk, description.model_copy(update={"image_size": 4}), **small)["seed_1"]
+    expected["image_size"].fill_(4)
+    assert all(torch.equal(tensor, expected[name]) for name, tensor in found["seed_1"].items())
+
+
+@pytest.mark.parametrize(
+    ("sizes", "problem"),
+    [
+        ([], "at least one size"),
+        ([3], "at least 4 pixels"),
+        ([8, 4, 8], "3 sizes need as many super-networks, but .* 2"),
+    ],
+)
+def test_sizes_of_images_that_cannot_be(sizes: list[int], problem: str) -> None:
+    with pytest.raises(ValidationError, match=problem):
+        SupernetParameters(seeds=2, image_sizes=sizes)  # type: ignore[arg-type]
 
 
 def test_side_by_side_or_one_after_the_other_is_the_same(

@@ -93,6 +93,10 @@ class AugmentationParameters(BaseModel):
     shift: int = Field(1, ge=0, le=256, description="largest shift in each direction (the gap is zero), pixels")
     cutout: int = Field(0, ge=0, le=512, description="side of the square that is set to zero, pixels; 0: none")
 
+    def scaled(self, factor: float) -> AugmentationParameters:
+        """The same changes of images whose side is ``factor`` times as long, in whole pixels."""
+        return self.model_copy(update={"shift": round(self.shift * factor), "cutout": round(self.cutout * factor)})
+
 
 def _check_pattern(pattern: str) -> None:
     try:

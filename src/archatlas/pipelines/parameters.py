@@ -57,6 +57,17 @@ class ProjectParameters(BaseModel):
     compare: CompareParameters
     predictor_benchmark: PredictorBenchmarkParameters
 
+    @field_validator("supernet")
+    @classmethod
+    def _images_only_shrink(cls, supernet: SupernetParameters, info: ValidationInfo) -> SupernetParameters:
+        images = info.data.get("images")
+        if images and max(supernet.image_sizes or (0,)) > images.image_size:
+            raise ValueError(
+                f"`image_sizes` is {list(supernet.image_sizes or ())}, but images are prepared at "
+                f"`images.image_size` = {images.image_size} pixels and only shrunk from there"
+            )
+        return supernet
+
     @field_validator("truth")
     @classmethod
     def _others_fit_the_truth(cls, truth: TruthParameters | None, info: ValidationInfo) -> TruthParameters | None:

@@ -147,7 +147,7 @@ def _plan(
             from archatlas.supernet.strategies.registry import paths_per_step
 
             paths = net.training.epochs * paths_per_step(space, net) + net.largest_first_epochs * _LARGEST
-            return what, net.seeds * (train / net.training.batch_size) * paths * pace.step
+            return what, _full_seeds(settings) * (train / net.training.batch_size) * paths * pace.step
         case "evaluate_subnets":
             count, shared = sample * settings.sample.twins_per_network, _SHARED_PREFIXES
             if settings.evaluation.whole_space != "none":
@@ -157,7 +157,7 @@ def _plan(
             if pace is None:
                 return what, None
             images = settings.evaluation.calibration_images + validation
-            return what, settings.supernet.seeds * count * images * pace.image * shared
+            return what, _full_seeds(settings) * count * images * pace.image * shared
         case "fit_predictor" | "tune_predictor":
             return _plan_predictors(stage, settings)
         case "calibrate_predictor":
@@ -175,6 +175,12 @@ def _plan(
             return "nothing: no winner is trained", 1.0
         case _:
             return _WORDS.get(stage, ""), 5.0
+
+
+def _full_seeds(settings: ProjectParameters) -> float:
+    """Super-networks, each counted by its share of the pixels of the images as prepared."""
+    prepared, net = settings.images.image_size, settings.supernet
+    return sum((net.image_size(number, prepared) / prepared) ** 2 for number in range(net.seeds))
 
 
 def _plan_lookup(stage: str, settings: ProjectParameters, table: TableParameters) -> tuple[str, float | None]:
@@ -242,7 +248,7 @@ def _plan_segments(
     if pace is None:
         return what, None
     images = settings.evaluation.calibration_images + validation
-    evaluating = nets * samples * settings.sample.twins_per_network * images * pace.image
+    evaluating = _full_seeds(settings) * samples * settings.sample.twins_per_network * images * pace.image
     return what, evaluating + _FIT_SECONDS * samples / 100 + networks / _ATLAS_PER_SECOND
 
 
@@ -272,7 +278,7 @@ def _plan_verification(
     verification, audit = settings.verification, settings.verification.audit
     if settings.truth is not None:
         what = f"winners of {len(settings.search.budgets)} budgets and {audit.networks} more looked up in a table"
-        images = settings.supernet.seeds * audit.networks * (settings.evaluation.calibration_images + validation)
+        images = _full_seeds(settings) * audit.networks * (settings.evaluation.calibration_images + validation)
         return what, None if pace is None else 15 + images * pace.image * _SHARED_PREFIXES
     beside = verification.top_k + verification.random_networks + int(verification.mobilenet)
     alone = len(settings.search.budgets) * beside * verification.seeds

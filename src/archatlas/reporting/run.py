@@ -99,7 +99,12 @@ class Run:
     @property
     def largest_first_epochs(self) -> int:
         """Epochs of super-networks in which their largest path alone was trained."""
-        return int(_field(self.parameters.get("supernet"), "largest_first_epochs") or 0)
+        return int(_value(self.parameters.get("supernet"), "largest_first_epochs") or 0)
+
+    @property
+    def image_sizes(self) -> tuple[int, ...]:
+        """Sizes of images that super-networks took in turn; none: all saw them as they were prepared."""
+        return tuple(_value(self.parameters.get("supernet"), "image_sizes") or ())
 
     @property
     def found(self) -> list[Json]:
@@ -107,8 +112,12 @@ class Run:
         return [winner for winner in self.winners if winner.get("status") == "found"]
 
 
+def _value(parameters: Any, name: str) -> Any:
+    return parameters.get(name) if isinstance(parameters, Mapping) else getattr(parameters, name, None)
+
+
 def _field(parameters: Any, name: str) -> str | None:
-    value = parameters.get(name) if isinstance(parameters, Mapping) else getattr(parameters, name, None)
+    value = _value(parameters, name)
     return None if value is None else str(value)
 
 

@@ -271,21 +271,24 @@ def predictor_section(run: Run) -> Section:
 
 def supernet_section(run: Run) -> Section:
     seeds = run.supernet_curves["seed"].nunique() if len(run.supernet_curves) else 0
-    several = (
+    text = ["Loss and accuracy on the training images by epoch, averaged over the subnets of each step."]
+    if run.largest_first_epochs:
+        text.append(
+            f"In the first {run.largest_first_epochs} epochs the largest path is trained alone; then all blocks begin "
+            "anew as slices of its."
+        )
+    if run.image_sizes:
+        sides = ", ".join(map(str, run.image_sizes))
+        text.append(f"Super-networks see images of {sides} pixels, in turn, so their curves differ.")
+    text.append(
         "The seeds' disagreement is the noise that the predictor must see through."
         if seeds > 1
         else "Only one seed was trained, so there is no cross-seed score."
     )
-    first = run.largest_first_epochs
-    alone = (
-        f"In the first {first} epochs the largest path is trained alone; then all blocks begin anew as slices of its. "
-        if first
-        else ""
-    )
     return Section(
         "supernet",
         "The super-network's training",
-        f"Loss and accuracy on the training images by epoch, averaged over the subnets of each step. {alone}{several}",
+        " ".join(text),
         [Chart("learning-curves", figure_learning_curves(run.supernet_curves), "Learning curves of the super-network")],
     )
 

@@ -46,11 +46,14 @@ class CellSupernet(nn.Module):
     """Stem, stages of mixed cells with the residual blocks between them, head. A subnet is a choice for every edge.
 
     All cells of a subnet make the same choices, each with weights of its own. Dead operations are not computed, so that
-    subnets compute what their stand-alone networks do.
+    subnets compute what their stand-alone networks do. ``image_size`` is as in ``ChainSupernet``.
     """
+
+    image_size: Tensor
 
     def __init__(self, space: NasBench201, generator: torch.Generator) -> None:
         super().__init__()
+        self.register_buffer("image_size", torch.tensor(space.input_shape[-1]))
         self.stem = space.make_stem()
         blocks: list[nn.Module] = []
         for index, stage in enumerate(space.stages):

@@ -15,11 +15,17 @@ from archatlas.spaces.protocol import PrefixShared, SearchSpace
 class ChainSupernet(nn.Module):
     """One stem, at every position a block for each choice, one head. A subnet is a path: one choice per position.
 
-    ``blocks[position][choice]`` is what stands there; no weights are shared between choices.
+    ``blocks[position][choice]`` is what stands there; no weights are shared between choices. ``image_size`` is the side
+    of the images that it is trained and judged on, pixels: the space's own unless it is told otherwise.
     """
 
-    def __init__(self, space: PrefixShared, num_choices: Sequence[int], generator: torch.Generator) -> None:
+    image_size: Tensor
+
+    def __init__(
+        self, space: PrefixShared, num_choices: Sequence[int], image_size: int, generator: torch.Generator
+    ) -> None:
         super().__init__()
+        self.register_buffer("image_size", torch.tensor(image_size))
         self.stem = space.make_stem()
         self.blocks = nn.ModuleList(
             nn.ModuleList(space.make_block(position, choice) for choice in range(count))
@@ -32,7 +38,7 @@ class ChainSupernet(nn.Module):
     def of(cls, space: SearchSpace, generator: torch.Generator) -> ChainSupernet:
         """The super-network of ``space`` with weights drawn from ``generator``."""
         assert isinstance(space, PrefixShared)
-        return cls(space, space.num_choices, generator)
+        return cls(space, space.num_choices, space.input_shape[-1], generator)
 
     def path(self, choices: Sequence[int]) -> list[nn.Module]:
         """The blocks of one architecture, position by position (not copied)."""

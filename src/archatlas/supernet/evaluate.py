@@ -18,9 +18,11 @@ from torch.nn import functional
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
+from archatlas.images.shrinking import shrink
 from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.chain import ChainSupernet
+from archatlas.supernet.make import Supernet
 from archatlas.supernet.one_by_one import one_by_one_logits
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.supernet.prefix_shared import prefix_shared_logits
@@ -42,7 +44,7 @@ class EvaluationRun:
 
 
 def evaluate_subnets(
-    supernet: nn.Module,
+    supernet: Supernet,
     space: SearchSpace,
     choices: Choices,
     *,
@@ -64,7 +66,8 @@ def evaluate_subnets(
     Columns: architecture, network, seed (``seed``: which super-network), half, accuracy (0 to 1), log_loss (nats),
     images, source ("supernet"), noise (binomial standard error of the accuracy). Batch-norm statistics are estimated
     for each subnet from training images; these and the halves are drawn by ``images_seed``, so they are the same for
-    every super-network. ``supernet`` is not changed. Finished parts in ``work`` are not evaluated again.
+    every super-network, and shrunk to the size that it was trained on. ``supernet`` is not changed. Finished parts in
+    ``work`` are not evaluated again.
     """
     prepare_process(device)
     place = torch_device(device)
@@ -78,7 +81,8 @@ def evaluate_subnets(
     labels = validation.labels.to(place)
 
     def score(pending: Choices) -> Iterator[NDArray[np.float64]]:
-        calibration, batches = image_batches(train, validation, description, parameters, device, images_seed)
+        size = int(supernet.image_size)
+        calibration, batches = image_batches(train, validation, description, parameters, device, images_seed, size)
         for logits in subnet_logits(supernet, space, pending, calibration, batches, parameters, device):
             yield half_scores(logits, labels, halves)
 
@@ -125,8 +129,12 @@ def image_batches(
     parameters: EvaluationParameters,
     device: DeviceParameters,
     images_seed: int,
+    image_size: int,
 ) -> tuple[list[Tensor], list[Tensor]]:
-    """Calibration batches (all of one size, drawn from the training images) and validation batches, on the device."""
+    """Calibration batches (all of one size, drawn from the training images) and validation batches, on the device.
+
+    Images are shrunk to ``image_size`` pixels.
+    """
     size = min(parameters.calibration_batch, parameters.calibration_images, len(train))
     count = min(parameters.calibration_images, len(train)) // size
     generator = torch.Generator().manual_seed(mixed_seed(images_seed, _CALIBRATION))
@@ -138,7 +146,7 @@ def image_batches(
     def prepared(images: Tensor, batch: int) -> list[Tensor]:
         return [
             normalise(part.to(place), description, dtype).contiguous(memory_format=layout)
-            for part in torch.split(images, batch)
+            for part in torch.split(shrink(images, image_size), batch)
         ]
 
     return prepared(train.images[drawn], size), prepared(validation.images, parameters.validation_batch)

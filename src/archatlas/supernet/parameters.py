@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.training.parameters import TrainingParameters
@@ -39,6 +39,26 @@ class SupernetParameters(BaseModel):
         default_factory=lambda: AugmentationParameters.model_validate({}),
         description="random changes of the training images",
     )
+    image_sizes: tuple[int, ...] | None = Field(
+        default=None,
+        description="sides of the images that super-networks are trained and judged on, in turn, pixels; null: all",
+    )
+
+    @field_validator("image_sizes")
+    @classmethod
+    def _each_size_has_a_super_network(
+        cls, sizes: tuple[int, ...] | None, info: ValidationInfo
+    ) -> tuple[int, ...] | None:
+        seeds = info.data.get("seeds")
+        if sizes is not None and (not sizes or min(sizes) < 4):
+            raise ValueError("give at least one size, of at least 4 pixels each, or null")
+        if sizes is not None and seeds is not None and len(sizes) > seeds:
+            raise ValueError(f"{len(sizes)} sizes need as many super-networks, but `supernet.seeds` is {seeds}")
+        return sizes
+
+    def image_size(self, number: int, prepared: int) -> int:
+        """The size for super-network ``number``, of images that were prepared at ``prepared`` pixels."""
+        return prepared if self.image_sizes is None else self.image_sizes[number % len(self.image_sizes)]
 
 
 class SampleParameters(BaseModel):

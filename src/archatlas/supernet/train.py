@@ -14,6 +14,7 @@ from torch import Tensor
 
 from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
+from archatlas.images.shrinking import shrink
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.chain import ChainSupernet
@@ -48,9 +49,9 @@ def train_supernets(
     """State dicts ``seed_0``, ``seed_1``, ... and their learning curves (columns ``CURVE_COLUMNS``).
 
     A curve begins with the epochs of the largest path alone, where there are such. Super-network ``i`` depends on
-    (``seed``, i): its first weights, its order of images and its paths. Each seed has its own checkpoints in ``work``.
-    On a CPU ``device.workers`` of them train at a time, with their share of the threads. Raises ArchatlasError if the
-    space does not suit the strategy or has no largest path.
+    (``seed``, i), its first weights, its order of images and its paths, and on the size of its images. Each seed has
+    its own checkpoints in ``work``. On a CPU ``device.workers`` of them train at a time, with their share of the
+    threads. Raises ArchatlasError if the space does not suit the strategy or has no largest path.
     """
     workers, threads = cpu_shares(device, parameters.seeds)
     numbers = range(parameters.seeds)
@@ -92,12 +93,16 @@ def _train_one(
     """Number, weights and learning curve of a super-network; runs in a worker where several train at a time."""
     parameters, own_seed = setting.parameters, mixed_seed(setting.seed, number)
     supernet = make_supernet(setting.space, torch.Generator().manual_seed(own_seed))
+    prepared = setting.description.image_size
+    size = parameters.image_size(number, prepared)
+    supernet.image_size.fill_(size)
+    split = ImageSplit.from_arrays(images)
     trained = partial(
         train,
         supernet,
-        ImageSplit.from_arrays(images),
+        ImageSplit(shrink(split.images, size), split.labels),
         setting.description,
-        augmentation=parameters.augmentation,
+        augmentation=parameters.augmentation.scaled(size / prepared),
         device=setting.device,
         checkpoints=setting.work,
         progress_line=number if setting.lines else 0,
