@@ -33,7 +33,17 @@ STAGES = (
 SCORERS = {"supernet_accuracy": "accuracy", "supernet_log_loss": "log loss", "predictor": "predictor"}
 EPOCHS = "supernet.training.epochs"
 LARGEST_FIRST = "supernet.largest_first_epochs"
-ALIKE: dict[str, Any] = {"supernet.seeds": 1, "evaluation.whole_space": "none", LARGEST_FIRST: 0, EPOCHS: 10}
+DECAY = "supernet.training.weight_decay"
+ALIKE: dict[str, Any] = {
+    "supernet.seeds": 1,
+    "images.image_size": 16,
+    "supernet.image_sizes": "null",
+    "supernet.augmentation.shift": 2,
+    "evaluation.whole_space": "none",
+    LARGEST_FIRST: 0,
+    EPOCHS: 10,
+    DECAY: 1e-4,
+}
 WAYS: dict[str, dict[str, Any]] = {
     "skips half as often as blocks": {},
     "uniform": {"supernet.skip_weight": 1.0, EPOCHS: 12},
@@ -41,12 +51,12 @@ WAYS: dict[str, dict[str, Any]] = {
     "sandwich": {"supernet.strategy": "sandwich", "supernet.skip_weight": 1.0, EPOCHS: 4},
     "ema": {"supernet.training.ema_decay": 0.999},
     "label smoothing": {"supernet.training.label_smoothing": 0.1},
-    "no weight decay": {"supernet.training.weight_decay": 0.0},
+    "no weight decay": {DECAY: 0.0},
     "batch norm of 64 images": {"evaluation.calibration_images": 64},
     "batch norm of 1,024 images": {"evaluation.calibration_images": 1024},
     "larger images": {"images.image_size": 24, "supernet.augmentation.shift": 3, EPOCHS: 4},
     "largest path first": {LARGEST_FIRST: 2, EPOCHS: 6},
-    "largest path first, no weight decay": {LARGEST_FIRST: 2, EPOCHS: 6, "supernet.training.weight_decay": 0.0},
+    "largest path first, no weight decay": {LARGEST_FIRST: 2, EPOCHS: 6, DECAY: 0.0},
     "long": {EPOCHS: 24},
     "long, fair": {"supernet.strategy": "fair", "supernet.skip_weight": 1.0, EPOCHS: 10},
     "long, fair, skips half as often": {"supernet.strategy": "fair", EPOCHS: 8},

@@ -65,3 +65,15 @@ def test_what_is_missing_is_a_dash() -> None:
     assert {function(None) for function in functions} == {numbers.DASH}
     assert numbers.percent(float("nan")) == numbers.DASH
     assert numbers.known(float("nan")) is None
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (141_120, "141,120"),
+        (54_375_883_032_510_144, "5.4 \u00d7 10\u00b9\u2076"),
+        (10**12, "1.0 \u00d7 10\u00b9\u00b2"),
+    ],
+)
+def test_counts_that_nobody_can_read_are_rounded(count: int, text: str) -> None:
+    assert numbers.about(count).replace("\N{NO-BREAK SPACE}", " ") == text

@@ -144,7 +144,7 @@ def _gain(winner: Mapping[str, Any]) -> str:
     if mean is None or random is None:
         return ""
     count = winner.get("random_count")
-    networks = f"{count} random networks" if count else "random networks"
+    networks = f"{count} random network{'s' * (count > 1)}" if count else "random networks"
     return f"{numbers.points(mean - random)} against {networks} of the same budget"
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 DASH = "\u2013"
 _GAP = "\N{NO-BREAK SPACE}"
+_RAISED = str.maketrans("0123456789", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
 _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 
@@ -47,6 +48,14 @@ def _significant(number: float, digits: int = 3) -> str:
 def whole(value: Any) -> str:
     """A count in full: ``141,120``."""
     return DASH if is_missing(value) else f"{int(value):,}"
+
+
+def about(value: Any) -> str:
+    """A count where there is little room: in full below 10^12, then two digits and a power of ten."""
+    if is_missing(value) or value < 10**12:
+        return whole(value)
+    power = len(str(int(value))) - 1
+    return f"{value / 10**power:.1f}{_GAP}\N{MULTIPLICATION SIGN}{_GAP}10{str(power).translate(_RAISED)}"
 
 
 def percent(value: Any, digits: int = 1) -> str:

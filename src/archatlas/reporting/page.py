@@ -39,7 +39,7 @@ def tiles(run: Run) -> list[Tile]:
     return [
         Tile(numbers.percent(max(known)) if known else "none", "best test accuracy"),
         Tile(f"{len(run.found)} of {len(run.winners)}", "budgets with a winner"),
-        Tile(numbers.whole(run.space_summary.get("networks")), words_of(run).networks),
+        Tile(numbers.about(run.space_summary.get("networks")), words_of(run).networks),
         Tile(numbers.tau(run.audit_summary.get("tau_predictor")), "rank correlation with truth (audit)"),
         Tile(numbers.seconds(stages["seconds"].sum()) if len(stages) else numbers.DASH, "run time of all stages"),
     ]
