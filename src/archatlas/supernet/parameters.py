@@ -41,7 +41,7 @@ class SupernetParameters(BaseModel):
     )
     image_sizes: tuple[int, ...] | None = Field(
         default=None,
-        description="sides of the images that super-networks are trained and judged on, in turn, pixels; null: all",
+        description="image sizes that super-networks are trained and judged on, in turn, pixels; null: as prepared",
     )
 
     @field_validator("image_sizes")

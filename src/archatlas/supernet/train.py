@@ -49,8 +49,8 @@ def train_supernets(
     """State dicts ``seed_0``, ``seed_1``, ... and their learning curves (columns ``CURVE_COLUMNS``).
 
     A curve begins with the epochs of the largest path alone, where there are such. Super-network ``i`` depends on
-    (``seed``, i), its first weights, its order of images and its paths, and on the size of its images. Each seed has
-    its own checkpoints in ``work``. On a CPU ``device.workers`` of them train at a time, with their share of the
+    (``seed``, i), by its first weights, its order of images and its paths, and on its size of images. Each seed has its
+    own checkpoints in ``work``. On a CPU ``device.workers`` of them train at a time, with their share of the
     threads. Raises ArchatlasError if the space does not suit the strategy or has no largest path.
     """
     workers, threads = cpu_shares(device, parameters.seeds)
