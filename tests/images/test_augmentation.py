@@ -96,3 +96,5 @@ def test_half_precision_keeps_its_type():
 def test_parameters_in_pixels_follow_the_size():
     scaled = AugmentationParameters(flip=True, shift=4, cutout=10).scaled(0.75)
     assert scaled == AugmentationParameters(flip=True, shift=3, cutout=8)
+    # What is asked for is never rounded away, and what is not is not made up.
+    assert AugmentationParameters(shift=1, cutout=0).scaled(0.25) == AugmentationParameters(shift=1, cutout=0)

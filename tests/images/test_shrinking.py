@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from PIL import Image
 
+from archatlas.errors import ArchatlasError
 from archatlas.images.decoding import to_pixels
 from archatlas.images.shrinking import shrink
 
@@ -21,6 +23,11 @@ def test_images_are_shrunk_as_they_are_prepared() -> None:
     prepared = to_pixels(Image.fromarray(pixels), 12, channels=3, aspect="crop")
     shrunk = shrink(torch.from_numpy(pixels).permute(2, 0, 1)[None], 12)[0].numpy()
     assert np.abs(shrunk.astype(int) - prepared).max() <= 1
+
+
+def test_images_are_never_enlarged() -> None:
+    with pytest.raises(ArchatlasError, match=r"of images of 32 pixels cannot see images of 16 x 16"):
+        shrink(torch.zeros(1, 3, 16, 16, dtype=torch.uint8), 32)
 
 
 def test_images_of_that_size_are_the_same() -> None:

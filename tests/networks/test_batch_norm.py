@@ -4,7 +4,14 @@ import pytest
 import torch
 from torch import nn
 
-from archatlas.networks.batch_norm import estimating, norm_layers, reestimate
+from archatlas.networks.batch_norm import estimating, norm_layers
+
+
+def reestimate(network: nn.Module, batches: list[torch.Tensor]) -> None:
+    network.eval()
+    with torch.no_grad(), estimating(norm_layers(network)):
+        for batch in batches:
+            network(batch)
 
 
 def test_statistics_by_hand() -> None:

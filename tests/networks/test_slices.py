@@ -58,5 +58,5 @@ def test_the_source_stays_and_shares_nothing() -> None:
 
 
 def test_blocks_of_other_layers_are_refused() -> None:
-    with pytest.raises(ValueError, match="zip"):
+    with pytest.raises(ValueError, match="of the same layers"):
         copy_slice(block(3, 1, 0), block(3, 2, 0))

@@ -63,6 +63,13 @@ def test_a_table_goes_with_its_own_space(configured: dict[str, Any]) -> None:
             "need no calibration: set `calibration` to null",
         ),
         ({"calibration": {"networks": 5}}, "`calibration.networks`"),
+        (
+            {"space": {"preset": "nas_bench_201"}, "supernet": {"largest_first_epochs": 2}},
+            "`largest_first_epochs` trains the largest path of a chain of blocks, and `space.preset` is nas_bench_201",
+        ),
+        ({"space": {"preset": "nas_bench_201"}, "supernet": {"strategy": "sandwich"}}, "take uniform or fair"),
+        ({"space": {"preset": "nas_bench_201"}, "supernet": {"skip_weight": 0.5}}, "`skip_weight` is 0.5, and tells"),
+        ({"evaluation": {"calibration_images": 500}}, "which whole batches of `calibration_batch` = 256 do not make"),
         ({"truth": TRUTH}, "set `space.preset` to nas_bench_macro and all other fields of `space` to null"),
         ({"truth": TRUTH, "space": {"preset": "nas_bench_macro"}}, "set `verification.top_k` to 1, not 4"),
         (

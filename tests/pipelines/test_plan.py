@@ -8,6 +8,7 @@ import yaml
 from kedro.io import DataCatalog, MemoryDataset
 from pydantic import ValidationError
 
+from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.pace import Pace
@@ -60,6 +61,13 @@ def test_smaller_images_count_by_their_pixels(configured: dict[str, Any], monkey
     assert seconds(image_sizes=[8, 4]) == 1.25 * 10 * 10 * 0.5
     # There are seven choices at most positions.
     assert seconds(strategy="fair") == 7 * 100.0
+
+
+def test_a_whole_space_that_is_too_large_is_refused_before_anything_is_trained(configured: dict[str, Any]) -> None:
+    configured["space"] |= {"preset": "mobile"}
+    configured["evaluation"] |= {"whole_space": "networks"}
+    with pytest.raises(ArchatlasError, match=r"`evaluation\.whole_space` asks for all .* networks of mobile"):
+        list(plan_stages(ProjectParameters.model_validate(configured), ["evaluate_subnets"], None))
 
 
 def test_images_are_not_enlarged(configured: dict[str, Any]) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
@@ -29,8 +30,9 @@ from archatlas.predictors.parameters import AtlasParameters, PredictorParameters
 from archatlas.predictors.registry import load_predictor
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
-from archatlas.training.parameters import DeviceParameters
-from archatlas.verification.parameters import VerificationParameters
+from archatlas.spaces.protocol import SearchSpace
+from archatlas.training.parameters import DeviceParameters, TrainingParameters
+from archatlas.verification.parameters import CalibrationParameters, VerificationParameters
 
 SPACE = SpaceParameters.model_validate(
     {
@@ -55,8 +57,8 @@ def evaluations_of(names: list[str], costs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-@pytest.mark.parametrize("target", ["accuracy", "log_loss"])
-def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
+def from_sample_to_atlas(target: str, folder: Path, **changes: Any) -> tuple[DataCatalog, SearchSpace]:
+    """What the stages give, and the space of 40 of whose networks there are scores."""
     description = ImageDescription(
         class_names=("a", "b"),
         channels=1,
@@ -87,20 +89,35 @@ def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
         "params:seed": 0,
         **{f"params:{name}": None for name in ("table", "truth", "calibration")},
         "params:device": DeviceParameters(accelerator="cpu", workers=1),
-        "params:verification": VerificationParameters(),
-        "train_images": {},
-        "validation_images": {},
-        "work_folder": tmp_path / "work",
+        "params:verification": VerificationParameters(training=TrainingParameters(epochs=1, batch_size=16)),
+        "train_images": noise(48),
+        "validation_images": noise(24),
+        "work_folder": folder / "work",
+        **changes,
     }
     catalog = DataCatalog({name: MemoryDataset(data, copy_mode="assign") for name, data in inputs.items()})
     stages = (encode_graphs, fit_predictor, tune_predictor, calibrate_predictor, map_space)
-    catalog["atlas"] = ParquetDataset(filepath=str(tmp_path / "atlas.parquet"))
+    # What a later node of the same stage reads is not kept in memory.
+    files = ("atlas", "calibration_networks", "calibration_trainings")
+    for name in files:
+        catalog[name] = ParquetDataset(filepath=str(folder / f"{name}.parquet"))
     for stage in stages:
         made = stage.create_pipeline()
-        for name in made.outputs() - {"atlas"}:
+        for name in made.outputs() - set(files):
             catalog[name] = MemoryDataset(copy_mode="assign")
         SequentialRunner().run(made, catalog)
+    return catalog, space
 
+
+def noise(count: int) -> dict[str, torch.Tensor]:
+    """Images of two classes that nothing tells apart."""
+    images = torch.randint(0, 256, (count, 1, 8, 8), dtype=torch.uint8, generator=torch.Generator().manual_seed(count))
+    return {"images": images, "labels": torch.arange(count) % 2}
+
+
+@pytest.mark.parametrize("target", ["accuracy", "log_loss"])
+def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
+    catalog, space = from_sample_to_atlas(target, tmp_path)
     graphs = catalog.load("architecture_graphs")
     assert tuple(graphs["choices"].shape) == (40, len(space.num_choices))
     assert catalog.load("node_features")["names"] == list(space.graph_features)
@@ -120,7 +137,27 @@ def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
     assert len(atlas) == space.networks == catalog.load("atlas_speed")["rows"]
     best = atlas[f"predicted_supernet_{target}"].to_numpy()
     sign = 1 if target == "accuracy" else -1
+    costs = costs_of(space, space.parse(atlas["network"].to_numpy()), catalog.load("cost_table"))
+    assert atlas["macs"].tolist() == costs["macs"].tolist()
     assert np.corrcoef(np.log(atlas["macs"]), sign * best)[0, 1] > 0.5
+
+
+def test_a_few_networks_are_trained_alone_and_the_atlas_speaks_of_such_accuracies(tmp_path: Path) -> None:
+    calibration = CalibrationParameters(networks=10, seeds=2)
+    catalog, space = from_sample_to_atlas("log_loss", tmp_path, **{"params:calibration": calibration})
+    chosen, trainings = catalog.load("calibration_networks"), catalog.load("calibration_trainings")
+    assert chosen["network"].nunique() == len(chosen) == 10
+    assert trainings.groupby("network")["seed"].nunique().tolist() == [2] * 10
+    assert set(trainings["network"]) == set(chosen["network"])
+    assert trainings["validation_accuracy"].between(0, 1).all()
+    document = catalog.load("calibrated_predictor")
+    assert (document["family"], document["target"]) == ("multi_fidelity", "accuracy")
+    assert catalog.load("tuned_predictor")["target"] == "log_loss"
+    assert catalog.load("calibration_summary")["networks"] == 10
+    atlas = catalog.load("atlas")
+    assert len(atlas) == space.networks
+    assert "predicted_accuracy" in atlas
+    assert not any("supernet" in name for name in atlas.columns)
 
 
 def test_annotations_resolve() -> None:

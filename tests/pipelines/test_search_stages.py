@@ -23,6 +23,7 @@ from archatlas.pipelines.search import nodes as search_nodes
 from archatlas.pipelines.search.pipeline import create_pipeline as create_search
 from archatlas.pipelines.verify_candidates import nodes
 from archatlas.pipelines.verify_candidates.pipeline import create_pipeline
+from archatlas.predictors.parameters import PredictorParameters
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import describe_predictor, make_predictor, state_tensors
 from archatlas.search.parameters import SearchParameters
@@ -101,6 +102,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "calibrated_predictor_state": state_tensors(predictor.state()),
         "params:space": SPACE,
         "params:search": SEARCH,
+        "params:predictor": PredictorParameters(),
         "params:costs": CostsParameters.model_validate({"latency": {"source": "none"}}),
         "params:evaluation": EvaluationParameters(calibration_images=32, calibration_batch=32),
         "params:verification": VERIFICATION,
@@ -185,6 +187,21 @@ def test_audited_networks_are_not_those_of_the_fit(finished: dict[str, Any]) -> 
     ]  # fmt: skip
     assert finished["audit_summary"]["count"] == 4
     assert audit["truth"].tolist() == pytest.approx(audit[["truth_seed_0", "truth_seed_1"]].mean(axis=1).tolist())
+
+
+def test_calibrated_networks_are_not_audited_and_raw_scores_are_of_the_kind_that_was_learned(
+    finished: dict[str, Any], project: dict[str, Any]
+) -> None:
+    (audit,) = (node for node in create_pipeline().nodes if node.name == "audit")
+    assert (finished["audit"]["supernet_score"] > 0).all()
+    drawn = finished["audit"][["network"]]
+    given = {"calibration_networks": drawn, "params:predictor": PredictorParameters(target="log_loss")}
+    made = audit.run({name: {**finished, **given}[name] for name in audit.inputs})["audit"]
+    assert len(made) == 4
+    assert not set(made["network"]) & set(drawn["network"])
+    # Minus the log loss, although the calibrated predictor speaks of accuracies.
+    assert project["calibrated_predictor"]["target"] == "accuracy"
+    assert (made["supernet_score"] < 0).all()
 
 
 def test_a_second_run_in_another_folder_gives_the_same_tables(

@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from archatlas.pipelines.compare_with_truth import nodes as compare_nodes
 from archatlas.reporting.figures import truth as figures
 from archatlas.reporting.page import render_page
 from archatlas.reporting.run import Run
 from archatlas.reporting.truth import correlations_table, picks_table, truth_section, verdict
 from archatlas.spaces.tables.table import BenchmarkTable, Label
 from archatlas.verification.truth import comparison
+from archatlas.verification.truth.scores import SUPERNET_SCORERS
 
 COUNT = 300
 LABEL = Label("test", 100, ("test_accuracy_0", "test_accuracy_1", "test_accuracy_2"))
@@ -33,7 +35,7 @@ def compared_with(run: Run, unscored: int = 0) -> dict[str, Any]:
     table = BenchmarkTable("made_up", run.space, rows, (LABEL,))
     noisy = {name: truth + spread * rng.normal(size=COUNT) for name, spread in _SPREADS.items()}
     scores = pd.DataFrame({"network": names, "fitted": np.arange(COUNT) < 100, **noisy, "macs": rng.random(COUNT)})
-    for scorer in ("supernet_accuracy", "predictor"):
+    for scorer in ("supernet_accuracy", "supernet_log_loss", "predictor"):
         for seed in (0, 1):
             scores[f"{scorer}/seed_{seed}"] = scores[scorer] + 0.001 * rng.normal(size=COUNT)
     scores.loc[: unscored - 1, "supernet_accuracy"] = np.nan
@@ -71,8 +73,9 @@ def test_the_page_tells_of_the_truth(compared: Run) -> None:
         "Against the truth",
         "300 of the networks inside were scored, a predictor (",
         "(table made_up, test accuracy)",
-        "over 300 networks; predictors were fitted to the super-networks&#39; scores of 100",
-        "no true accuracy was used to train, to fit, to tune or to choose",
+        "over 300 networks. Predictors were fitted to the super-networks&#39; scores of 100",
+        "no true accuracy was used in this run to train, to fit, to tune or to choose",
+        "; ahead in 2 of 2 single super-networks)",
         "Over all networks the predictor ranks better than the better of the raw scores",
         "the least accurate 1% lie below the edge",
         "accuracies of the public table made_up, and the best for each budget were looked up there",
@@ -83,6 +86,19 @@ def test_the_page_tells_of_the_truth(compared: Run) -> None:
         assert said in text, said
     for silent in ("Nothing was trained:", "Accuracy of each class", "scaled MobileNet within"):
         assert silent not in text, silent
+
+
+def test_what_a_calibrated_run_has_seen_is_said(compared: Run) -> None:
+    summary = {"networks": 30, "tau_before": 0.5, "tau_after": 0.6, "tau_alone": 0.4}
+    text = text_of(render_page(dataclasses.replace(compared, calibration_summary=summary)))
+    assert "from the true accuracies of 30 too. No other true accuracy was used in this run" in text
+    assert "no true accuracy was used in this run to train" not in text
+    assert "nothing was chosen by it" not in text
+
+
+def test_every_scorer_of_a_run_has_a_name_on_the_page() -> None:
+    named = {name for name, _, _ in figures.SCORERS}
+    assert {compare_nodes.DEFAULT, compare_nodes.TUNED, compare_nodes.CALIBRATED, *SUPERNET_SCORERS} <= named
 
 
 def test_a_run_without_a_table_has_no_such_section(run: Run) -> None:
@@ -144,9 +160,9 @@ def test_tables_hold_every_scorer(compared: Run) -> None:
 
 def test_unlike_numbers_of_networks_are_owned_up_to(run: Run) -> None:
     part = compared_with(run, unscored=200)
-    assert "over unlike numbers of networks" in verdict(part["truth_summary"])
+    assert "over unlike numbers of networks" in verdict(part["truth_summary"], part["truth_correlations"])
     few = compared_with(run, unscored=COUNT - 1)
-    assert verdict(few["truth_summary"]).startswith("Too few networks")
+    assert verdict(few["truth_summary"], few["truth_correlations"]).startswith("Too few networks")
     asked = {**run.parameters, "truth": {"name": "made_up", "accuracy": "test"}}
     section = truth_section(dataclasses.replace(run, parameters=asked, **few))
     assert any(row[1].text == "1" for block in section.blocks if hasattr(block, "table") for row in block.table.rows)

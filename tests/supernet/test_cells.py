@@ -75,7 +75,7 @@ def test_twins_take_other_weights(supernet: CellSupernet, batch: torch.Tensor) -
 
 
 def test_weights_come_from_the_generator(cells: NasBench201) -> None:
-    one, same, other = (CellSupernet.of(cells, torch.Generator().manual_seed(seed)).state_dict() for seed in (0, 0, 1))
+    one, same, other = (CellSupernet(cells, torch.Generator().manual_seed(seed)).state_dict() for seed in (0, 0, 1))
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not torch.equal(one["stem.0.weight"], other["stem.0.weight"])
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from archatlas.images.dataset import ImageSplit
@@ -17,9 +18,10 @@ from archatlas.spaces.chain import ChainSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.chain import ChainSupernet
 from archatlas.supernet.evaluate import evaluate_subnets, half_scores, split_halves
-from archatlas.supernet.make import make_supernet
-from archatlas.supernet.parameters import EvaluationParameters
-from archatlas.training.parameters import DeviceParameters
+from archatlas.supernet.make import load_supernet, make_supernet
+from archatlas.supernet.parameters import EvaluationParameters, SupernetParameters
+from archatlas.supernet.train import train_supernets
+from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
 CPU = DeviceParameters(accelerator="cpu")
 SMALL = EvaluationParameters(calibration_images=20, calibration_batch=10, validation_batch=16, part_size=7)
@@ -194,3 +196,33 @@ def test_half_scores_by_hand() -> None:
     scores = half_scores(logits, torch.tensor([0, 1, 1]), torch.tensor([0, 1, 1]))
     wrong, right = np.log1p(np.exp(2.0)), np.log1p(np.exp(-1.0))
     np.testing.assert_allclose(scores, [[1.0, np.log(2.0)], [0.5, (wrong + right) / 2]], rtol=1e-6)
+
+
+def test_threads_are_as_before(evaluate: Evaluation) -> None:
+    before = torch.get_num_threads()
+    evaluate(device=DeviceParameters(accelerator="cpu", threads=before + 1))
+    assert torch.get_num_threads() == before
+
+
+def test_a_super_network_that_was_saved_is_judged_at_its_own_size(
+    space: ChainSpace, images: ImageSplit, description: ImageDescription, rows: np.ndarray, tmp_path: Path
+) -> None:
+    trained, _ = train_supernets(
+        space,
+        images,
+        description,
+        parameters=SupernetParameters(seeds=1, image_sizes=(4,), training=TrainingParameters(epochs=1, batch_size=16)),
+        device=CPU,
+        seed=0,
+        work=None,
+        progress=False,
+    )
+    save_file(trained["seed_0"], tmp_path / "supernet.safetensors")
+    supernet = load_supernet(space, load_file(tmp_path / "supernet.safetensors"))
+    assert int(supernet.image_size) == 4
+    small = ImageSplit(shrink(images.images, 4), images.labels)
+    whole, shrunk = (
+        Evaluation(supernet, space, rows, split, description.model_copy(update={"image_size": size}))()
+        for split, size in ((images, 8), (small, 4))
+    )
+    pd.testing.assert_frame_equal(whole, shrunk)

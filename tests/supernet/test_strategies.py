@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.presets import preset
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.supernet.strategies.fair import FairPaths
@@ -109,6 +110,11 @@ def test_fewer_skips_need_a_space_that_has_them() -> None:
     with pytest.raises(ArchatlasError, match=r"`supernet.skip_weight` is 0.5, but nas_bench_201 has no skips"):
         make_strategy(cells, SupernetParameters(skip_weight=0.5))
     assert choice_weights(cells, 1.0) == ((1.0,) * 5,) * 6
+    blocks = ChainSpace(
+        "blocks", (1, 8, 8), 3, 4, (Stage(6, 2, 1),), (Operation.parse("k3e1"), Operation.parse("k5e1"))
+    )
+    with pytest.raises(ArchatlasError, match=r"but blocks has no skips"):
+        make_strategy(blocks, SupernetParameters(skip_weight=0.5))
 
 
 def test_each_name_has_a_strategy(space: ChainSpace) -> None:

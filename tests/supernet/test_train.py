@@ -66,6 +66,7 @@ def test_super_networks_take_the_sizes_of_images_in_turn(
     shift = {"augmentation": AugmentationParameters(shift=2)}
     found = trained(images, description, seeds=3, image_sizes=[8, 4], **shift)
     assert [int(state["image_size"]) for state in found.values()] == [8, 4, 8]
+    assert all(state["image_size"].shape == () for state in found.values())
     # The second is what it would be if all images had been prepared so small.
     shrunk = ImageSplit(shrink(images.images, 4), images.labels)
     small = {"seeds": 2, "augmentation": AugmentationParameters(shift=1)}
@@ -77,9 +78,9 @@ def test_super_networks_take_the_sizes_of_images_in_turn(
 @pytest.mark.parametrize(
     ("sizes", "problem"),
     [
-        ([], "at least one size"),
-        ([3], "at least 4 pixels"),
-        ([8, 4, 8], "3 sizes need as many super-networks, but .* 2"),
+        ([], "sizes of at least 4 pixels, or null, but is \\[\\]"),
+        ([3], "at least 4 pixels, or null, but is \\[3\\]"),
+        ([8, 4, 8], "has 3 sizes, but `seeds` asks for 2 super-networks"),
     ],
 )
 def test_sizes_of_images_that_cannot_be(sizes: list[int], problem: str) -> None:

@@ -9,7 +9,7 @@ import pytest
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Stage
-from archatlas.supernet.whole_space import MOST_EVALUATED, joined_rows, rows_of, whole_space
+from archatlas.supernet.whole_space import MOST_EVALUATED, joined_rows, rows_of, whole_space, whole_space_size
 
 
 def test_networks_once_each_and_all_their_spellings(space: ChainSpace) -> None:
@@ -24,6 +24,14 @@ def test_a_space_that_is_too_large_is_refused(space: ChainSpace) -> None:
     assert large.networks > MOST_EVALUATED
     with pytest.raises(ArchatlasError, match=r"`evaluation\.whole_space` asks for all"):
         whole_space(large, twins=False)
+
+
+def test_spellings_count_where_all_are_asked_for(space: ChainSpace) -> None:
+    deep = replace(space, operations=space.operations[::2], stages=(Stage(4, 18, 1),))
+    assert deep.networks < MOST_EVALUATED < deep.size == 2**18
+    assert whole_space_size(deep, twins=False) == deep.networks
+    with pytest.raises(ArchatlasError, match=r"asks for all 262,144 architectures"):
+        whole_space(deep, twins=True)
 
 
 def test_rows_of_both_once_each() -> None:

@@ -228,9 +228,14 @@ def test_every_scorer_over_networks_and_names(table: BenchmarkTable) -> None:
     assert ranked.loc[("right", "unfitted"), "networks"] == 5
     assert ranked.loc[("right", "architectures"), "networks"] == 9
     assert ranked.loc[("supernet_accuracy", "networks"), "networks"] == 5
-    # Each spelling its own score, where it has one.
-    own = comparison.by_architecture(rows, spelled, table, LABEL)
-    assert set(own["supernet_accuracy"]) == {0.9}
+    # Each spelling its own score where it has one, else its network's; in whatever order they were evaluated.
+    spelled["accuracy"] = np.linspace(0.1, 0.9, len(spelled))
+    evaluated = spelled.iloc[1:].sample(frac=1, random_state=0)
+    own = comparison.by_architecture(rows, evaluated, table, LABEL).set_index("architecture")["supernet_accuracy"]
+    expected = spelled.set_index("architecture")["accuracy"]
+    assert own.iloc[1:].to_dict() == expected.iloc[1:].to_dict()
+    network = table.rows["network"].iloc[0]
+    np.testing.assert_equal(own.iloc[0], rows.set_index("network")["supernet_accuracy"][network])
 
 
 def test_what_choosing_by_a_score_gives(table: BenchmarkTable) -> None:

@@ -94,8 +94,9 @@ class AugmentationParameters(BaseModel):
     cutout: int = Field(0, ge=0, le=512, description="side of the square that is set to zero, pixels; 0: none")
 
     def scaled(self, factor: float) -> AugmentationParameters:
-        """The same changes of images whose side is ``factor`` times as long, in whole pixels."""
-        return self.model_copy(update={"shift": round(self.shift * factor), "cutout": round(self.cutout * factor)})
+        """The same changes of images whose side is ``factor`` times as long, in whole pixels; none vanishes."""
+        lengths = {"shift": self.shift, "cutout": self.cutout}
+        return self.model_copy(update={name: max(min(of, 1), round(of * factor)) for name, of in lengths.items()})
 
 
 def _check_pattern(pattern: str) -> None:

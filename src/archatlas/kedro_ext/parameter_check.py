@@ -60,7 +60,9 @@ def _describe(model: type[BaseModel], problem: Any) -> str:
     if problem["type"] == "missing":
         return f"`{key}` is missing: every parameter has its place in conf/base"
     rule = problem["msg"].removeprefix("Value error, ")
-    return f"`{key}`: {rule[0].lower()}{rule[1:]}, but got {problem['input']!r}"
+    # A rule about several fields of a section names their values itself; the whole section would bury it.
+    got = "" if isinstance(problem["input"], Mapping | BaseModel) else f", but got {problem['input']!r}"
+    return f"`{key}`: {rule[0].lower()}{rule[1:]}{got}"
 
 
 def _known_names(model: type[BaseModel], location: list[Any]) -> set[str]:

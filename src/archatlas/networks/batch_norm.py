@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 
@@ -43,14 +42,3 @@ def estimating(layers: Sequence[_BatchNorm]) -> Iterator[None]:
         for layer, momentum in zip(layers, momenta, strict=True):
             layer.momentum = momentum
             layer.training = False
-
-
-def reestimate(network: nn.Module, batches: Iterable[Tensor]) -> None:
-    """Make the running statistics of ``network`` those of ``batches``; leaves it in eval mode.
-
-    Batches should be of one size, since each weighs the same.
-    """
-    network.eval()
-    with torch.no_grad(), estimating(norm_layers(network)):
-        for batch in batches:
-            network(batch)

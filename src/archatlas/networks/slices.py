@@ -11,11 +11,14 @@ def copy_slice(block: MBConv, source: MBConv) -> None:
     """Copy into ``block``, in place, what it has room for of ``source``: its best channels, its kernels' middles.
 
     Hidden channels are ranked by the L1 norm of the weights that project from them (Cai et al., Once-for-All, ICLR
-    2020, section 3.2). What ``source`` lacks, be it channels or the rim of a kernel, stays as it is. Both blocks have
-    the same input and output, and both expand; ValueError if their layers differ.
+    2020, section 3.2); those that squeeze-and-excitation squeezes them into are taken in their order. What ``source``
+    lacks, be it channels or the rim of a kernel, stays as it is. Both blocks have the same input and output, and both
+    expand; ValueError if their layers differ.
     """
     projects_from: Tensor = source.layers[-1].state_dict()["0.weight"]
     ranked = projects_from.abs().sum(dim=(0, 2, 3)).argsort(descending=True, stable=True)
+    if [type(layer) for layer in block.layers] != [type(layer) for layer in source.layers]:
+        raise ValueError("a block begins as a slice of one of the same layers: both expand, or both excite, or neither")
     layers = list(zip(block.layers, source.layers, strict=True))
     for number, (own, other) in enumerate(layers):
         given = other.state_dict()

@@ -26,10 +26,8 @@ def measure_pace(space: SearchSpace, settings: ProjectParameters, networks: int 
     import numpy as np
     import torch
 
-    from archatlas.training.fabric import autocast_dtype, torch_device
-    from archatlas.training.memory import keep_freed_memory
+    from archatlas.training.fabric import autocast_dtype, prepare_process, threads_restored, torch_device
 
-    keep_freed_memory()
     device = torch_device(settings.device)
     dtype = autocast_dtype(settings.device.precision)
     evaluated = torch.bfloat16 if settings.evaluation.precision == "bf16" else None
@@ -40,7 +38,8 @@ def measure_pace(space: SearchSpace, settings: ProjectParameters, networks: int 
         images = images.contiguous(memory_format=torch.channels_last)
     steps: list[float] = []
     passes: list[float] = []
-    with torch.random.fork_rng(devices=[]):
+    with threads_restored(), torch.random.fork_rng(devices=[]):
+        prepare_process(settings.device)
         for row in space.sample(networks, np.random.default_rng(0)):
             network = space.build(row).to(device)
             if settings.device.channels_last:
@@ -53,7 +52,8 @@ def measure_pace(space: SearchSpace, settings: ProjectParameters, networks: int 
                 with torch.autocast(device.type, dtype, enabled=dtype is not None):
                     loss = torch.nn.functional.cross_entropy(network(images), labels)
                 loss.backward()  # type: ignore[no-untyped-call]
-                _ = sum(p.grad.sum().item() for p in network.parameters() if p.grad is not None and p.ndim > 3)
+                if device.type != "cpu":
+                    getattr(torch, device.type).synchronize()  # It answers before it has computed.
                 ended = time.perf_counter()
             passes.append((forward - started) / batch)
             steps.append(ended - forward)

@@ -59,13 +59,9 @@ class ProjectParameters(BaseModel):
 
     @field_validator("supernet")
     @classmethod
-    def _images_only_shrink(cls, supernet: SupernetParameters, info: ValidationInfo) -> SupernetParameters:
-        images = info.data.get("images")
-        if images and max(supernet.image_sizes or (0,)) > images.image_size:
-            raise ValueError(
-                f"`image_sizes` is {list(supernet.image_sizes or ())}, but images are prepared at "
-                f"`images.image_size` = {images.image_size} pixels and only shrunk from there"
-            )
+    def _others_fit_the_supernet(cls, supernet: SupernetParameters, info: ValidationInfo) -> SupernetParameters:
+        for problem in _misfits_of_supernet(supernet, info.data.get("images"), info.data.get("space")):
+            raise ValueError(problem)
         return supernet
 
     @field_validator("truth")
@@ -86,8 +82,28 @@ class ProjectParameters(BaseModel):
 
 _BESIDE_TABLES = ("space", "costs", "predictor", "verification", "calibration")
 _BESIDE_TRUTH = ("space", "costs", "verification", "table")
+_OF_CELLS = ("nas_bench_101", "nas_bench_201")
 _WITH_SUPERNETS = ("nas_bench_201", "nas_bench_macro")
 _SEARCHED = ("nas_bench_101", "nas_bench_201", "nas_bench_macro")
+
+
+def _misfits_of_supernet(
+    supernet: SupernetParameters, images: ImagesParameters | None, space: SpaceParameters | None
+) -> Iterator[str]:
+    """What would stop the run only where super-networks are trained, after all that comes before."""
+    if images and max(supernet.image_sizes or (0,)) > images.image_size:
+        yield (
+            f"`image_sizes` is {list(supernet.image_sizes or ())}, but images are prepared at `images.image_size` = "
+            f"{images.image_size} pixels and only shrunk from there: leave larger sizes out, or prepare larger images"
+        )
+    if space and space.preset in _OF_CELLS:
+        of = f"of a chain of blocks, and `space.preset` is {space.preset}"
+        if supernet.largest_first_epochs:
+            yield f"`largest_first_epochs` trains the largest path {of}: set it to 0"
+        if supernet.strategy == "sandwich":
+            yield f"`strategy` sandwich trains the largest and the smallest path {of}: take uniform or fair"
+        if supernet.skip_weight != 1:
+            yield f"`skip_weight` is {supernet.skip_weight:g}, and tells skips {of}: leave it at 1"
 
 
 def _misfits(

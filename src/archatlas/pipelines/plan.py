@@ -151,8 +151,11 @@ def _plan(
         case "evaluate_subnets":
             count, shared = sample * settings.sample.twins_per_network, _SHARED_PREFIXES
             if settings.evaluation.whole_space != "none":
-                whole = settings.evaluation.whole_space == "architectures"
-                count, shared = space.size if whole else space.networks, _SHARED_BY_ALL
+                from archatlas.supernet.whole_space import whole_space_size
+
+                # Refuses a space that is too large, before super-networks are trained for nothing.
+                count = whole_space_size(space, twins=settings.evaluation.whole_space == "architectures")
+                shared = _SHARED_BY_ALL
             what = f"{count:,} architectures on {settings.supernet.seeds} super-networks"
             if pace is None:
                 return what, None

@@ -274,14 +274,14 @@ def supernet_section(run: Run) -> Section:
     text = ["Loss and accuracy on the training images by epoch, averaged over the subnets of each step."]
     if run.largest_first_epochs:
         text.append(
-            f"In the first {run.largest_first_epochs} epochs the largest path is trained alone; then all blocks begin "
-            "anew as slices of its."
+            f"In the first {run.largest_first_epochs} epochs the largest path is trained alone; then blocks that "
+            "expand begin anew as slices of its."
         )
     if run.image_sizes:
         sides = ", ".join(map(str, run.image_sizes))
         text.append(f"Super-networks see images of {sides} pixels, in turn, so their curves differ.")
     text.append(
-        "The seeds' disagreement is the noise that the predictor must see through."
+        "What super-networks disagree on is taken for the noise that the predictor must see through."
         if seeds > 1
         else "Only one seed was trained, so there is no cross-seed score."
     )

@@ -90,8 +90,8 @@ def against_params(audit_summary: Mapping[str, Any]) -> str:
         parts.append(f"Counting {best} (tau {numbers.tau(counted[best])}) {verb} the predictor.")
     if not numbers.is_missing(ceiling):
         parts.append(
-            f"Two trainings of the same networks agree to tau {numbers.tau(ceiling)}: no score that has not seen these "
-            "very trainings can be expected to reach much beyond that."
+            f"Two trainings of the same networks agree to tau {numbers.tau(ceiling)}. Scores are held against the mean "
+            "of all trainings, which is less noisy than one, so that a score could go somewhat beyond."
         )
     return " ".join(parts)
 
@@ -149,9 +149,9 @@ def calibrated_sentence(summary: Mapping[str, Any]) -> str:
         return ""
     before, after, alone = (numbers.tau(summary.get(f"tau_{name}")) for name in ("before", "after", "alone"))
     return (
-        f"It was then calibrated: {numbers.whole(summary['networks'])} networks of all levels of its score were "
-        f"trained alone, and from here on its scores are accuracies of networks trained alone. Its tau with them was "
-        f"{before} before, and for networks left out of the fit it is {after} now; they alone, without scores of "
+        f"It was then calibrated: it learned what {numbers.whole(summary['networks'])} networks of all levels of its "
+        f"score reach when they are trained alone, and from here on its scores are such accuracies. Its tau with them "
+        f"was {before} before, and for networks left out of the fit it is {after} now; they alone, without scores of "
         f"super-networks, give {alone}."
     )
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from archatlas.reporting import numbers
 from archatlas.reporting.blocks import Chart, Section, TableBlock, Text
 from archatlas.reporting.figures import truth as figures
@@ -20,7 +22,7 @@ def truth_section(run: Run) -> Section:
     rows, best = run.truth_by_network, int(summary["best"])
     drawn = min(figures.MOST_DRAWN, len(rows))
     blocks: list[Any] = [
-        Text(verdict(summary)),
+        Text(verdict(summary, run.truth_correlations)),
         Chart(
             "true-correlations",
             figures.figure_true_correlations(run.truth_correlations, summary),
@@ -66,14 +68,31 @@ def truth_section(run: Run) -> Section:
         "Against the truth",
         f"Others have trained the networks alone and published their accuracies (table {summary['table']}, "
         f"{summary['accuracy']} accuracy). Here every score of this run is held against them, over "
-        f"{numbers.whole(summary['networks'])} networks; predictors were fitted to the super-networks' scores of "
-        f"{numbers.whole(summary['fitted'])}, and no true accuracy was used to train, to fit, to tune or to choose.",
+        f"{numbers.whole(summary['networks'])} networks. {_what_was_seen(run)}",
         blocks,
     )
 
 
-def verdict(summary: Mapping[str, Any]) -> str:
-    """Whether the predictor ranks better than the scores that it was fitted to, over all and within the top half."""
+def _what_was_seen(run: Run) -> str:
+    """What predictors of this run learned from."""
+    fitted, calibrated = int(run.truth_summary["fitted"]), run.calibration_summary
+    if calibrated:
+        return (
+            f"Predictors learned from {numbers.whole(fitted)} of them: from super-networks' scores, and the calibrated "
+            f"one, by which winners are chosen, from the true accuracies of {numbers.whole(calibrated['networks'])} "
+            "too. No other true accuracy was used in this run."
+        )
+    return (
+        f"Predictors were fitted to the super-networks' scores of {numbers.whole(fitted)}, and no true accuracy was "
+        "used in this run to train, to fit, to tune or to choose."
+    )
+
+
+def verdict(summary: Mapping[str, Any], ranked: pd.DataFrame) -> str:
+    """Whether the predictor ranks better than the scores that it was fitted to, over all and within the top half.
+
+    In ``ranked`` (rank correlations) are single super-networks too: how many of them have the same to say.
+    """
     scorers = summary.get("scorers") or {}
     raw = [name for name in ("supernet_accuracy", "supernet_log_loss") if name in scorers]
     if "predictor" not in scorers or not raw:
@@ -87,12 +106,22 @@ def verdict(summary: Mapping[str, Any]) -> str:
         verb = "better than" if own > other else "no better than"
         parts.append(
             f"{where} the predictor ranks {verb} the better of the raw scores (tau {own:.3f} against {other:.3f}, "
-            f"{figures.label_of(better)})"
+            f"{figures.label_of(better)}{_in_single_ones(ranked, better, metric)})"
         )
     text = "; ".join(parts)
     covered = {int(scorers[name]["networks"]) for name in ("predictor", *raw)}
     unlike = " These figures are over unlike numbers of networks: see the table." if len(covered) > 1 else ""
     return f"{text[:1].upper()}{text[1:]}.{unlike}"
+
+
+def _in_single_ones(ranked: pd.DataFrame, other: str, metric: str) -> str:
+    """In how many super-networks alone the predictor fitted to one ranks better than its scores."""
+    single = ranked[(ranked["over"] == "networks") & (ranked["seed"] != "all")]
+    by_seed = single.pivot_table(index="seed", columns="scorer", values=metric)
+    if len(by_seed) < 2 or not {"predictor", other} <= set(by_seed.columns):
+        return ""
+    ahead = int((by_seed["predictor"] > by_seed[other]).sum())
+    return f"; ahead in {ahead} of {len(by_seed)} single super-networks"
 
 
 def _how_to_read(summary: Mapping[str, Any]) -> str:

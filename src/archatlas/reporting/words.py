@@ -68,7 +68,7 @@ def _compared(run: Run, table: str) -> Words:
         f"{numbers.whole(len(run.atlas))} networks were predicted. What each score says was then held against the "
         f"{truth} accuracies of the public table {table}, and the best for each budget were looked up there.",
         found=f"One card per budget: the network that the predictor ranks best within it. Its {truth} accuracy, with "
-        f"the spread over trainings, is that of the public table {table}; nothing was chosen by it. Beside it stands "
+        f"the spread over trainings, is that of the public table {table}; {_chosen_by(run)}. Beside it stands "
         "the best that the table holds within the same budget.",
         comparison="Each mark above is one training that others have made, and a short line is a mean. The random "
         "networks keep the same budget.",
@@ -81,6 +81,12 @@ def _compared(run: Run, table: str) -> Words:
         truth_title=f"{truth} accuracy in the table",
         choice_title=f"{truth} accuracy in the table",
     )
+
+
+def _chosen_by(run: Run) -> str:
+    if run.calibration_summary:
+        return "it was not looked at to choose, unless the predictor was calibrated by this very network"
+    return "nothing was chosen by it"
 
 
 def _looked_up(run: Run, table: str) -> Words:

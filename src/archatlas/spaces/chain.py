@@ -20,7 +20,7 @@ from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.chain_names import ChainSpelling
 from archatlas.spaces.chain_parts import Operation, Position, Run, Stage
-from archatlas.spaces.protocol import Choices, Names
+from archatlas.spaces.protocol import Choices, Names, choice_matrix
 
 if TYPE_CHECKING:
     from torch import nn
@@ -129,19 +129,7 @@ class ChainSpace:
     # -- Choice matrices -------------------------------------------------------------------------------------------
 
     def validate(self, choices: ArrayLike) -> Choices:
-        raw = np.asarray(choices)
-        if raw.ndim != 2 or raw.shape[1] != len(self.num_choices):
-            raise ArchatlasError(
-                f"choices of {self.name} must have shape [n, {len(self.num_choices)}], but got {list(raw.shape)}"
-            )
-        wrong = np.argwhere((raw < 0) | (raw >= np.array(self.num_choices)))
-        if len(wrong):
-            row, position = wrong[0]
-            raise ArchatlasError(
-                f"row {row}: position {position} of {self.name} has choices 0 to {self.num_choices[position] - 1}, "
-                f"but got {raw[row, position]}"
-            )
-        return raw.astype(np.int8)
+        return choice_matrix(choices, self.num_choices, self.name)
 
     def sample(self, count: int, generator: np.random.Generator) -> Choices:
         if count > self.networks:

@@ -65,11 +65,6 @@ class CellSupernet(nn.Module):
         self._cells = (space.cells.nodes, space.cells.operations)
         initialise(self, generator)
 
-    @classmethod
-    def of(cls, space: NasBench201, generator: torch.Generator) -> CellSupernet:
-        """The super-network of ``space`` with weights drawn from ``generator``."""
-        return cls(space, generator)
-
     def live(self, choices: Sequence[int]) -> tuple[int, ...]:
         """The path with none in the place of dead operations."""
         pruned = edge_cells(*self._cells).prune(np.array([choices], dtype=np.int8))

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +26,7 @@ from archatlas.supernet.one_by_one import one_by_one_logits
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.supernet.prefix_shared import prefix_shared_logits
 from archatlas.training.checkpoint import package_version
-from archatlas.training.fabric import prepare_process, torch_device
+from archatlas.training.fabric import prepare_process, threads_restored, torch_device
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
 
@@ -69,7 +68,6 @@ def evaluate_subnets(
     every super-network, and shrunk to the size that it was trained on. ``supernet`` is not changed. Finished parts in
     ``work`` are not evaluated again.
     """
-    prepare_process(device)
     place = torch_device(device)
     rows, back = np.unique(space.validate(choices), axis=0, return_inverse=True)
     store = None
@@ -86,7 +84,9 @@ def evaluate_subnets(
         for logits in subnet_logits(supernet, space, pending, calibration, batches, parameters, device):
             yield half_scores(logits, labels, halves)
 
-    scores, seconds = _in_parts(rows, parameters.part_size, store, score, progress, progress_line)
+    with threads_restored():
+        prepare_process(device)
+        scores, seconds = _in_parts(rows, parameters.part_size, store, score, progress, progress_line)
     return EvaluationRun(_table(space, choices, scores[back.reshape(-1)], halves, seed), seconds)
 
 
@@ -170,7 +170,12 @@ def half_scores(logits: Tensor, labels: Tensor, halves: Tensor) -> NDArray[np.fl
 
 
 def _in_parts(
-    rows: Choices, part_size: int, store: WorkStore | None, score: Any, progress: str | None, line: int
+    rows: Choices,
+    part_size: int,
+    store: WorkStore | None,
+    score: Callable[[Choices], Iterator[NDArray[np.float64]]],
+    progress: str | None,
+    line: int,
 ) -> tuple[NDArray[np.float64], float]:
     """Scores ``[n, halves, 2]`` of all rows and the seconds that they took; parts in the store are taken from there."""
     from tqdm import tqdm

@@ -7,14 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeGuard
+from typing import NamedTuple, TypeGuard
 
 import torch
 from torch import nn
 
+from archatlas.errors import ArchatlasError
 from archatlas.networks.blocks import MBConv
 from archatlas.networks.slices import copy_slice
 from archatlas.supernet.chain import ChainSupernet
+from archatlas.supernet.make import Supernet
+
+
+class Slice(NamedTuple):
+    """A block, and the largest one of its position, as a slice of which it begins."""
+
+    block: MBConv
+    source: MBConv
 
 
 @dataclass(frozen=True)
@@ -28,18 +37,37 @@ class OnePath:
         return [self.path]
 
 
-def start_as_slices(supernet: ChainSupernet, largest: Sequence[int]) -> None:
-    """Copy into every block of a position, in place, what it has room for of the ``largest`` one's weights.
+def slices_of(supernet: Supernet, largest: Sequence[int]) -> list[Slice]:
+    """All blocks that can begin as slices of the ``largest`` path's.
 
-    The choices of a position then agree on what their features mean, of which smaller ones lack some. Where each is
-    drawn for itself, what follows has to serve as many bases as there are choices (docs/results.md). Skips,
-    projections and blocks that do not expand have no parts in common with others and stay as they are.
+    Skips, projections and blocks that do not expand have no parts in common with others, and stay as they are.
+
+    Raises:
+        ArchatlasError: there is no such block.
     """
+    assert isinstance(supernet, ChainSupernet)  # Only chains have a largest path.
+    slices = []
     for position, chosen in enumerate(largest):
         source = supernet.block(position, chosen)
-        for block in supernet.row(position):
-            if block is not source and _has_slices(source) and _has_slices(block):
-                copy_slice(block, source)
+        if _has_slices(source):
+            others = (block for block in supernet.row(position) if block is not source)
+            slices += [Slice(block, source) for block in others if _has_slices(block)]
+    if not slices:
+        raise ArchatlasError(
+            "`supernet.largest_first_epochs` asks that blocks begin as slices of the largest path's, but at no "
+            "position do two choices expand, so that one could be a slice of the other: leave it at 0"
+        )
+    return slices
+
+
+def begin_as_slices(slices: Sequence[Slice]) -> None:
+    """Copy into every block, in place, what it has room for of its source's weights.
+
+    The choices of a position then agree on what their features mean, of which smaller ones lack some. Where each is
+    drawn for itself, what follows has to serve as many bases as there are choices (docs/results.md).
+    """
+    for block, source in slices:
+        copy_slice(block, source)
 
 
 def _has_slices(block: nn.Module) -> TypeGuard[MBConv]:

@@ -24,8 +24,8 @@ def make_supernet(space: SearchSpace, generator: torch.Generator) -> Supernet:
     if isinstance(space, NasBench201):
         return CellSupernet(space, generator)
     raise ArchatlasError(
-        f"there is no super-network for the space {space.name!r}: it is not a chain of blocks. "
-        "Train its networks alone, or take a chain space."
+        f"there is no super-network for the space {space.name!r}, only for chains of blocks and for the cells of "
+        "nas_bench_201. Look its networks up in a public table (`table`), or take another `space.preset`."
     )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.training.parameters import TrainingParameters
@@ -19,11 +19,13 @@ class SupernetParameters(BaseModel):
         default=2,
         ge=1,
         le=100,
-        description="super-networks, alike but for their seed: their disagreement is the scores' noise",
+        description="super-networks, alike but for their seed and their size of images: what they disagree on is taken "
+        "for noise",
     )
     strategy: Literal["uniform", "fair", "sandwich"] = Field(
         default="uniform",
-        description="which paths a step trains: one at random, every choice once, or largest-smallest-random",
+        description="which paths a step trains: one at random; so many that every choice has its share; or the "
+        "largest, the smallest and one at random",
     )
     skip_weight: float = Field(default=1.0, gt=0, le=1, description="how often a skip is drawn, against each block")
     training: TrainingParameters = Field(
@@ -33,7 +35,8 @@ class SupernetParameters(BaseModel):
         default=0,
         ge=0,
         le=10_000,
-        description="epochs before these of the largest path alone, as slices of which all blocks then begin; 0: none",
+        description="epochs before these of the largest path alone, as slices of which all blocks that expand then "
+        "begin; more than `training.warmup_epochs`, or 0: none",
     )
     augmentation: AugmentationParameters = Field(
         default_factory=lambda: AugmentationParameters.model_validate({}),
@@ -41,20 +44,26 @@ class SupernetParameters(BaseModel):
     )
     image_sizes: tuple[int, ...] | None = Field(
         default=None,
-        description="image sizes that super-networks are trained and judged on, in turn, pixels; null: as prepared",
+        description="sides of the images that super-networks are trained and judged on, in turn, pixels, of 4 to "
+        "`images.image_size`; at most `seeds` of them; null: as prepared",
     )
 
-    @field_validator("image_sizes")
-    @classmethod
-    def _each_size_has_a_super_network(
-        cls, sizes: tuple[int, ...] | None, info: ValidationInfo
-    ) -> tuple[int, ...] | None:
-        seeds = info.data.get("seeds")
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        sizes, first, warmup = self.image_sizes, self.largest_first_epochs, self.training.warmup_epochs
         if sizes is not None and (not sizes or min(sizes) < 4):
-            raise ValueError("give at least one size, of at least 4 pixels each, or null")
-        if sizes is not None and seeds is not None and len(sizes) > seeds:
-            raise ValueError(f"{len(sizes)} sizes need as many super-networks, but `supernet.seeds` is {seeds}")
-        return sizes
+            raise ValueError(f"`image_sizes` needs sizes of at least 4 pixels, or null, but is {list(sizes)}")
+        if sizes is not None and len(sizes) > self.seeds:
+            raise ValueError(
+                f"`image_sizes` has {len(sizes)} sizes, but `seeds` asks for {self.seeds} super-networks: ask for one "
+                "for each size, or leave some out"
+            )
+        if 0 < first <= warmup:
+            raise ValueError(
+                f"`largest_first_epochs` is {first}, all of which `training.warmup_epochs` = {warmup:g} would spend on "
+                "its warm-up: give the largest path more epochs, or set it to 0"
+            )
+        return self
 
     def image_size(self, number: int, prepared: int) -> int:
         """The size for super-network ``number``, of images that were prepared at ``prepared`` pixels."""
@@ -80,12 +89,12 @@ class EvaluationParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     calibration_images: int = Field(
-        default=256, ge=2, description="training images from which a subnet's batch-norm statistics are estimated"
+        default=256,
+        ge=2,
+        description="training images from which a subnet's batch-norm statistics are estimated, whole batches of them",
     )
     calibration_batch: int = Field(default=256, ge=2, description="images per batch of that estimate")
-    validation_batch: int = Field(
-        default=512, ge=1, description="validation images per forward pass; bounds the memory"
-    )
+    validation_batch: int = Field(default=512, ge=1, description="validation images per forward pass")
     precision: Literal["32", "bf16"] = Field(
         default="32",
         description="number format of activations and of convolution and linear weights; norms stay in float32",
@@ -96,3 +105,13 @@ class EvaluationParameters(BaseModel):
         "architecture, twins too; predictors are fitted to the sample's scores alone all the same",
     )
     part_size: int = Field(default=200, ge=1, description="architectures whose results are written at once")
+
+    @model_validator(mode="after")
+    def _whole_batches(self) -> Self:
+        images, batch = self.calibration_images, self.calibration_batch
+        if images > batch and images % batch:
+            raise ValueError(
+                f"`calibration_images` is {images}, which whole batches of `calibration_batch` = {batch} do not make: "
+                "each batch counts alike, so take a multiple"
+            )
+        return self

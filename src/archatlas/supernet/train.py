@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
@@ -17,8 +16,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.images.shrinking import shrink
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore
-from archatlas.supernet.chain import ChainSupernet
-from archatlas.supernet.largest_first import OnePath, start_as_slices
+from archatlas.supernet.largest_first import OnePath, begin_as_slices, slices_of
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.supernet.strategies.extremes import extreme_paths
@@ -55,7 +53,7 @@ def train_supernets(
     """
     workers, threads = cpu_shares(device, parameters.seeds)
     numbers = range(parameters.seeds)
-    # How the work is shared out is no part of what is trained: checkpoints do not depend on it.
+    # How the work is shared out is no part of what is trained: who has more cores now goes on all the same.
     alike = device.model_copy(update={"workers": None, "threads": device.threads if workers == 1 else None})
     setting = _Setting(space, description, parameters, alike, seed, work, progress, lines=workers > 1)
     if workers == 1:
@@ -97,7 +95,7 @@ def _train_one(
     size = parameters.image_size(number, prepared)
     supernet.image_size.fill_(size)
     split = ImageSplit.from_arrays(images)
-    trained = partial(
+    train_it = partial(
         train,
         supernet,
         ImageSplit(shrink(split.images, size), split.labels),
@@ -112,11 +110,15 @@ def _train_one(
     first = parameters.largest_first_epochs
     if first:
         largest, _ = extreme_paths(setting.space, "`supernet.largest_first_epochs`", "leave it at 0")
-        assert isinstance(supernet, ChainSupernet)
-        training = parameters.training.model_copy(update={"epochs": first})
-        curve = trained(training=training, seed=mixed_seed(own_seed, _FIRST), paths=OnePath(largest), progress=title)
-        start_as_slices(supernet, largest)
+        slices = slices_of(supernet, largest)
+        curve = train_it(
+            training=parameters.training.model_copy(update={"epochs": first}),
+            seed=mixed_seed(own_seed, _FIRST),
+            paths=OnePath(largest),
+            progress=title and f"largest path of {title}",
+        )
+        begin_as_slices(slices)
     paths = make_strategy(setting.space, parameters)
-    main = trained(training=parameters.training, seed=own_seed, paths=paths, progress=title)
-    curve += [{**row, "epoch": first + row["epoch"]} for row in main]
-    return number, {name: np.ascontiguousarray(value) for name, value in supernet.state_dict().items()}, curve
+    then = train_it(training=parameters.training, seed=own_seed, paths=paths, progress=title)
+    curve += [{**row, "epoch": first + row["epoch"]} for row in then]
+    return number, {name: value.contiguous().numpy() for name, value in supernet.state_dict().items()}, curve

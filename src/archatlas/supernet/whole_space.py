@@ -10,24 +10,36 @@ from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import Choices, Enumerable, HasTwins, SearchSpace
 
 MOST_EVALUATED = 200_000
-"""Networks of a space up to which it can be asked for as a whole."""
+"""Architectures up to which a space can be asked for as a whole."""
 
 
 def whole_space(space: SearchSpace, twins: bool) -> Choices:
     """Rows of every network of a space, each by its canonical architecture or (``twins``) by all of its spellings.
 
     Raises:
-        ArchatlasError: the space cannot be written out, or is too large to evaluate.
+        ArchatlasError: as ``whole_space_size`` does.
     """
-    if not isinstance(space, Enumerable) or space.networks > MOST_EVALUATED:
-        raise ArchatlasError(
-            f"`evaluation.whole_space` asks for all {space.networks:,} networks of {space.name}, and at most "
-            f"{MOST_EVALUATED:,} of a space that can be written out are evaluated: set it to none"
-        )
+    whole_space_size(space, twins)
+    assert isinstance(space, Enumerable)
     networks = space.enumerate_networks(0, space.networks)
     if not twins or not isinstance(space, HasTwins):
         return networks
     return np.concatenate([space.twins(row) for row in networks])
+
+
+def whole_space_size(space: SearchSpace, twins: bool) -> int:
+    """How many rows ``whole_space`` has.
+
+    Raises:
+        ArchatlasError: the space cannot be written out, or is too large to evaluate.
+    """
+    count, what = (space.size, "architectures") if twins else (space.networks, "networks")
+    if not isinstance(space, Enumerable) or count > MOST_EVALUATED:
+        raise ArchatlasError(
+            f"`evaluation.whole_space` asks for all {count:,} {what} of {space.name}, and at most {MOST_EVALUATED:,} "
+            "of a space that can be written out are evaluated: set it to none"
+        )
+    return count
 
 
 def joined_rows(first: Choices, second: Choices) -> Choices:

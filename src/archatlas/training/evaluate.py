@@ -9,7 +9,7 @@ from torch.nn import functional
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
-from archatlas.training.fabric import evaluation_mode, prepare_process, torch_device
+from archatlas.training.fabric import evaluation_mode, prepare_process, threads_restored, torch_device
 from archatlas.training.parameters import DeviceParameters
 
 
@@ -22,13 +22,13 @@ def logits_of(
     batch_size: int = 512,
 ) -> Tensor:
     """Logits ``[n, classes]`` (float32, on the CPU) in eval mode; the network is handed back as it was."""
-    prepare_process(device)
     place = torch_device(device)
     was_training, home = network.training, device_of(network)
     network.to(place).eval()
     parts: list[Tensor] = []
     try:
-        with evaluation_mode(place, device.precision):
+        with threads_restored(), evaluation_mode(place, device.precision):
+            prepare_process(device)
             for start in range(0, len(images), batch_size):
                 batch = normalise(images.images[start : start + batch_size].to(place), description)
                 if device.channels_last:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_scaling import FeatureScaling
+from archatlas.predictors.fitting import fold_of
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.multi_fidelity import CHEAP
 from archatlas.predictors.protocol import Evaluations, Predictor
@@ -136,7 +137,7 @@ def calibrate(
         predictor.fit(*_together(batch, cheap, known[rows], true[rows]) if with_scores else (known[rows], true[rows]))
         return predictor
 
-    fold = np.random.default_rng([seed, _FOLDS]).permutation(len(truth)) % _FOLDS
+    fold = fold_of(len(truth), _FOLDS, seed)
     held_out = {name: np.empty(len(truth)) for name in ("after", "alone")}
     for number in range(_FOLDS):
         left = fold == number

@@ -60,7 +60,7 @@ def train_networks(
     truth: TruthParameters | None = None,
     calibration: CalibrationParameters | None = None,
 ) -> pd.DataFrame:
-    """Train them alone, as finalists are."""
+    """Train them alone, as finalists are, ``calibration.seeds`` times each; or read as many trainings of a table."""
     from archatlas.verification.roles import no_trainings
 
     if calibration is None:
@@ -69,7 +69,8 @@ def train_networks(
     if known is not None:
         from archatlas.verification.lookup import looked_up
 
-        return looked_up(known, calibration_networks)
+        found = looked_up(known, calibration_networks)
+        return found[found.groupby("network").cumcount() < calibration.seeds].reset_index(drop=True)
     from archatlas.verification.stage import alone, train_roles
 
     work = work_store(work_folder, "archatlas.verification.trainings")

@@ -15,6 +15,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on, machine
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.work import work_store
+from archatlas.predictors.parameters import PredictorParameters
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
@@ -204,6 +205,7 @@ def audit(
     supernets: Supernets,
     calibrated_predictor: dict[str, Any],
     calibrated_predictor_state: dict[str, Any],
+    predictor: PredictorParameters,
     cost_table: pd.DataFrame,
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
@@ -217,10 +219,13 @@ def audit(
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
-    """Networks drawn uniformly and trained alone: their scores beside the truth, rank correlations, the trainings."""
+    """Networks drawn uniformly and trained alone: their scores beside the truth, rank correlations, the trainings.
+
+    Super-networks' scores are of the kind that was learned from, also where a calibrated predictor speaks of another.
+    """
     from archatlas.predictors.registry import load_predictor
 
-    predictor = load_predictor(calibrated_predictor, calibrated_predictor_state)
+    fitted_predictor = load_predictor(calibrated_predictor, calibrated_predictor_state)
     fitted = [*sampled_architectures["network"], *calibration_networks["network"]]
     known = trained_by_others(image_description, space, table, truth)
     if known is not None:
@@ -232,7 +237,7 @@ def audit(
             from archatlas.verification.candidates import scores_on_supernets
 
             score = scores_on_supernets(
-                str(calibrated_predictor["target"]),
+                predictor.target,
                 supernets,
                 known.space,
                 train=ImageSplit.from_tensors(train_images),
@@ -244,7 +249,7 @@ def audit(
                 work=work_store(work_folder, "archatlas.supernet.evaluate"),
                 progress="audit on the super-networks",
             )
-        return lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
+        return lookup.audited(known, fitted_predictor, fitted, verification.audit, seed, cost_table, score)
     from archatlas.verification.stage import alone, audited
 
     schedule = verification.model_copy(update={"training": verification.audit.training})
@@ -260,14 +265,14 @@ def audit(
     return audited(
         trainings,
         supernets,
-        predictor,
+        fitted_predictor,
         fitted,
         space,
         evaluation,
         verification.audit,
         seed,
         cost_table,
-        target=str(calibrated_predictor["target"]),
+        target=predictor.target,
     )
 
 

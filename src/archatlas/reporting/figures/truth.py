@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 SCORERS = (
     ("predictor_and_residual", "predictor and residual", RED),
     ("predictor", "predictor", PREDICTOR),
+    ("calibrated_predictor", "calibrated predictor", CEILING),
     ("default_predictor", "predictor, default settings", PURPLE),
     ("supernet_log_loss", "super-network, log loss", SUPERNET),
     ("supernet_accuracy", "super-network, accuracy", SUPERNET),
@@ -40,7 +41,7 @@ MOST_DRAWN = 1500
 LEAST_BEHIND = 0.01
 """Points of accuracy below which a difference to the best is not told apart."""
 
-_PANEL_SCORERS = ("supernet_accuracy", "supernet_log_loss", "predictor")
+_PANEL_SCORERS = ("supernet_accuracy", "supernet_log_loss", "predictor", "calibrated_predictor")
 _NONE = "This run was not compared with a table of true accuracies."
 _WHERE = (
     ("kendall_tau", "all networks"),

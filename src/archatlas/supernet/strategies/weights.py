@@ -23,7 +23,7 @@ def choice_weights(space: SearchSpace, skip_weight: float) -> ChoiceWeights:
     """
     if skip_weight == 1:
         return tuple((1.0,) * count for count in space.num_choices)
-    if not isinstance(space, HasSkips):
+    if not isinstance(space, HasSkips) or all(skip is None for skip in space.skips):
         raise ArchatlasError(
             f"`supernet.skip_weight` is {skip_weight:g}, but {space.name} has no skips that it knows: leave it at 1"
         )

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.tables.table import BenchmarkTable, Label
@@ -18,8 +17,6 @@ from archatlas.verification.truth.metrics import (
     true_ranks,
 )
 from archatlas.verification.truth.scores import scorer_and_seed, supernet_columns
-
-Floats = NDArray[np.float64]
 
 FACTS = ("network", "fitted", "true_accuracy", "true_rank")
 """Columns of the joined table that are no scorer; those of single trainings begin with ``true_accuracy_``."""

@@ -68,7 +68,7 @@ def supernet_columns(evaluations: pd.DataFrame, by: str = "network") -> pd.DataF
 
 @dataclass(frozen=True)
 class Fitted:
-    """A predictor of the run as its documents say: fitted to the means over all super-networks."""
+    """A predictor of the run as its documents say, fitted to means over all super-networks (and a few accuracies)."""
 
     predictor: Predictor
     description: Mapping[str, Any]
