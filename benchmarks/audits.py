@@ -1,8 +1,8 @@
 """The default run's audit over several seeds: is the fitted predictor truer than the scores that it was fitted to?
 
 ``python -m benchmarks.audits`` runs the stages up to the audit for each seed (four minutes each on two cores) and
-prints a table; what has been run already is read. ``--slow-learners 40`` also trains the ten worst networks of the
-first seed's audit for 40 epochs: are they broken, or slow?
+prints a table; what has been run already, by the same code, is read. ``--slow-learners 40`` also trains the ten worst
+networks of the first seed's audit for 40 epochs: are they broken, or slow?
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ TAUS = ["tau_supernet", "tau_predictor", "tau_difference", "tau_params", "tau_ma
 
 
 def audit_of(seed: int) -> dict[str, float]:
-    """The audit's summary and the tuned family for one seed, run if it was not."""
+    """The audit's summary and the tuned family for one seed; stages that ran as they are now are not run again."""
     folder = CURRENT / f"seed{seed}"
-    if not (folder / "audit_summary.json").exists():
-        kedro = Path(sys.executable).with_name("kedro")
-        parameters = f"experiment=seed{seed},seed={seed}"
-        subprocess.run([kedro, "run", "--params", parameters, "--to-nodes", "audit"], cwd=PROJECT, check=True)
+    kedro = Path(sys.executable).with_name("kedro")
+    parameters = f"experiment=seed{seed},seed={seed}"
+    subprocess.run([kedro, "run", "--params", parameters, "--to-nodes", "audit"], cwd=PROJECT, check=True)
     summary = json.loads((folder / "audit_summary.json").read_text())
     family = json.loads((folder / "tuning_summary.json").read_text())["family"]
     low, high = summary["tau_difference_ci"]

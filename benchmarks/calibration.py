@@ -2,8 +2,7 @@
 
 Reads the current results of `kedro run --env nas_bench_macro`. Each repetition chooses networks as the stage
 `calibrate_predictor` does, looks up their true accuracies, and ranks all other networks: by the predictor as tuned, by
-the calibrated one, and by a Gaussian process that knows the same accuracies alone. ARCHATLAS_BENCHMARK_DATA names the
-folder of the table.
+the calibrated one, and by a Gaussian process that knows the same accuracies alone.
 
     python -m benchmarks.calibration                       # some minutes
     python -m benchmarks.calibration --networks 30 --repetitions 3
@@ -12,51 +11,29 @@ folder of the table.
 from __future__ import annotations
 
 import argparse
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from safetensors.numpy import load_file
+from benchmarks.macro_run import read_run
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.images.description import ImageDescription
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.registry import load_predictor, make_predictor
-from archatlas.predictors.sample import evaluated_sample
-from archatlas.spaces.presets import preset
-from archatlas.spaces.tables.parameters import TableParameters
-from archatlas.spaces.tables.registry import load_table
+from archatlas.predictors.registry import make_predictor
 from archatlas.verification.calibration import calibrate, choose_networks
 
-CURRENT = Path(__file__).parent.parent / "data" / "current"
 FIGURES = {"tau": kendall_tau, "top half": kendall_tau_top_half}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
-    folder = CURRENT / options.experiment
-    description = ImageDescription.model_validate_json((folder / "image_description.json").read_text())
-    space = preset("nas_bench_macro", description.input_shape, description.num_classes)
-    parts = pd.read_parquet(folder / "cost_table.parquet")
-    tuned_as = json.loads((folder / "tuned_predictor.json").read_text())
-    tuned = load_predictor(tuned_as, load_file(folder / "tuned_predictor_state.safetensors"))
-    batch, scores = evaluated_sample(
-        space,
-        load_file(folder / "architecture_graphs.safetensors"),
-        pd.read_parquet(folder / "evaluations.parquet"),
-        parts,
-        tuned_as["target"],
-        fewest=2,
-    )
-    table = load_table(TableParameters(name="nas_bench_macro", label="test", truth="test"))
-    truth = table.networks().rows.set_index("network")[table.label("test").column]
-    every = ArchitectureBatch(space, space.enumerate_networks(0, space.networks), cost_table=parts)
-    names = np.array([str(name) for name in space.names(every.choices)])
-    true = truth.loc[names].to_numpy(dtype=np.float64)
+    run = read_run(options.experiment)
+    space, parts, tuned, every, names = run.space, run.cost_table, run.tuned, run.every, run.names
+    batch, scores = run.sample(run.tuned_as["target"])
+    true = run.said["true_accuracy"].to_numpy(dtype=np.float64)
+    truth = pd.Series(true, index=names)
     before = tuned.predict(every).mean
     rows = []
     for count in options.networks:
@@ -65,7 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             known = chosen["network"].to_numpy(dtype=np.str_)
             labels = truth.loc[known].to_numpy(dtype=np.float64)
             trainings = pd.DataFrame({"network": known, "seed": 0, "validation_accuracy": labels})
-            fitted, _, _ = calibrate(batch, scores, trainings, tuned, tuned_as, seed)
+            fitted, _, _ = calibrate(batch, scores, trainings, tuned, run.tuned_as, seed)
             alone = make_predictor("gp", None, seed)
             alone.fit(
                 ArchitectureBatch(space, space.parse(known), cost_table=parts),

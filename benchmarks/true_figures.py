@@ -20,6 +20,7 @@ SCORERS = {
     "supernet_log_loss": "super-networks, log loss",
     "predictor": "predictor",
     "predictor_and_residual": "predictor and residual",
+    "calibrated_predictor": "calibrated predictor",
     "macs": "MACs",
     "params": "params",
 }

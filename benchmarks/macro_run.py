@@ -1,0 +1,73 @@
+"""The current results of a run of `--env nas_bench_macro`, as benchmarks ask for them."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.images.description import ImageDescription
+from archatlas.predictors.protocol import Predictor
+from archatlas.predictors.registry import load_predictor
+from archatlas.predictors.sample import evaluated_sample
+from archatlas.predictors.scores import NetworkScores, Target
+from archatlas.spaces.presets import preset
+from archatlas.spaces.protocol import SearchSpace
+
+CURRENT = Path(__file__).parent.parent / "data" / "current"
+
+
+@dataclass(frozen=True)
+class MacroRun:
+    """What a run left behind."""
+
+    folder: Path
+    space: SearchSpace
+    cost_table: pd.DataFrame
+    tuned: Predictor
+    tuned_as: dict[str, Any]
+
+    @property
+    def every(self) -> ArchitectureBatch:
+        """All networks, in the space's order."""
+        return ArchitectureBatch(
+            self.space, self.space.enumerate_networks(0, self.space.networks), cost_table=self.cost_table
+        )
+
+    @property
+    def names(self) -> NDArray[np.str_]:
+        """Names of all networks, in the space's order."""
+        return np.array([str(name) for name in self.space.names(self.every.choices)])
+
+    @property
+    def said(self) -> pd.DataFrame:
+        """Scores by every scorer and true accuracies of all networks, in the space's order; index: network."""
+        rows = pd.read_parquet(self.folder / "truth_by_network.parquet").set_index("network")
+        return rows.loc[self.names]
+
+    def sample(self, target: Target) -> tuple[ArchitectureBatch, NetworkScores]:
+        """The networks that predictors are fitted to, and their scores."""
+        graphs = load_file(self.folder / "architecture_graphs.safetensors")
+        evaluations = pd.read_parquet(self.folder / "evaluations.parquet")
+        return evaluated_sample(self.space, graphs, evaluations, self.cost_table, target, fewest=2)
+
+
+def read_run(experiment: str) -> MacroRun:
+    """The current results of an experiment."""
+    folder = CURRENT / experiment
+    description = ImageDescription.model_validate_json((folder / "image_description.json").read_text())
+    tuned_as = json.loads((folder / "tuned_predictor.json").read_text())
+    return MacroRun(
+        folder,
+        preset("nas_bench_macro", description.input_shape, description.num_classes),
+        pd.read_parquet(folder / "cost_table.parquet"),
+        load_predictor(tuned_as, load_file(folder / "tuned_predictor_state.safetensors")),
+        tuned_as,
+    )
