@@ -1,8 +1,9 @@
 """What do a few true accuracies add to a super-network's scores, and the scores to them?
 
 Reads the current results of `kedro run --env nas_bench_macro`. Each repetition chooses networks as the stage
-`calibrate_predictor` does, looks up their true accuracies, and ranks all other networks: by the predictor as tuned, by
-the calibrated one, and by a Gaussian process that knows the same accuracies alone.
+`calibrate_predictor` does, looks up their true accuracies (means of all trainings), and ranks all other networks: by
+the predictor as tuned, by the calibrated one, by this and a third of what every network's own score says beyond the
+prediction, and by a Gaussian process that knows the same accuracies alone.
 
     python -m benchmarks.calibration                       # some minutes
     python -m benchmarks.calibration --networks 30 --repetitions 3
@@ -23,7 +24,9 @@ from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import make_predictor
 from archatlas.verification.calibration import calibrate, choose_networks
+from archatlas.verification.truth.scores import normal_quantiles
 
+SHARE = 0.33
 FIGURES = {"tau": kendall_tau, "top half": kendall_tau_top_half}
 
 
@@ -35,6 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     true = run.said["true_accuracy"].to_numpy(dtype=np.float64)
     truth = pd.Series(true, index=names)
     before = tuned.predict(every).mean
+    own = normal_quantiles(run.said[f"supernet_{run.tuned_as['target']}"].to_numpy(dtype=np.float64))
     rows = []
     for count in options.networks:
         for seed in range(options.repetitions):
@@ -49,7 +53,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 Evaluations(labels, np.zeros(count), np.full(count, "standalone")),
             )
             unseen = ~np.isin(names, known)
-            said = {"before": before, "calibrated": fitted.predict(every).mean, "alone": alone.predict(every).mean}
+            calibrated = fitted.predict(every).mean
+            beyond = SHARE * (own - normal_quantiles(before))
+            said = {
+                "before": before,
+                "calibrated": calibrated,
+                "and residual": normal_quantiles(calibrated) + beyond,
+                "alone": alone.predict(every).mean,
+            }
             rows.append({"networks": count, **_figures(true[unseen], {k: v[unseen] for k, v in said.items()})})
     means = pd.DataFrame(rows).groupby("networks").agg(["mean", "sem"])
     print(means.round(4).to_string())

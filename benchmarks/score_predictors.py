@@ -1,8 +1,8 @@
 """Which predictor, fitted to a super-network's scores, is truest, and what should it be fitted to?
 
 Reads the current results of `kedro run --env nas_bench_macro`. Each way is fitted to the scores of the run's sample and
-asked for all networks; then a third of what every network's own score says beyond it is added. Kendall's tau-b with
-true accuracies, and within the truly better half in brackets.
+asked for all networks; then a third of what every network's own score says beyond it is added (in normal quantiles).
+Kendall's tau-b with true accuracies, and within the truly better half in brackets.
 
     python -m benchmarks.score_predictors                    # three minutes
 """
@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
 from archatlas.predictors.registry import make_predictor
 from archatlas.predictors.scores import NetworkScores
+from archatlas.verification.truth.scores import normal_quantiles
 
 Floats = NDArray[np.float64]
 SHARE = 0.33
@@ -61,9 +62,8 @@ def ways() -> dict[str, Way]:
         "half of what the GCN adds": Way(changes={"residual_share": 0.5}),
         "a fifth of it": Way(changes={"residual_share": 0.2}),
         "pairwise hinge": Way(changes={"loss": "hinge"}),
-        "normal quantiles": Way(changes={"transform": "quantile"}),
+        "log losses, not their normal quantiles": Way(changes={"transform": "raw"}),
         "flow encoder": Way(changes={"encoder": "flow"}),
-        "flow encoder, normal quantiles": Way(changes={"encoder": "flow", "transform": "quantile"}),
         "ridges on counts and one-hot choices": Way(changes={"additive_features": "both"}),
         "the default of other environments": Way(settings=default),
         "ridge on counts": Way("ridge", settings={"features": "stage_counts"}),
@@ -98,7 +98,8 @@ def figures(run: MacroRun, way: Way) -> tuple[str, str]:
         single = said[[f"supernet_{target}/seed_{seed}" for seed in scores.seeds]].to_numpy(np.float64)
         own = ((single - single.mean(axis=0)) / single.std(axis=0)).mean(axis=1)
     true = said["true_accuracy"].to_numpy(np.float64)
-    return _figure(true, predicted), _figure(true, predicted + SHARE * (own - predicted))
+    expected = normal_quantiles(predicted)
+    return _figure(true, predicted), _figure(true, expected + SHARE * (normal_quantiles(own) - expected))
 
 
 def _figure(true: Floats, said: Floats) -> str:

@@ -43,6 +43,7 @@ ALIKE: dict[str, Any] = {
     LARGEST_FIRST: 0,
     EPOCHS: 10,
     DECAY: 1e-4,
+    "predictor.gcn.transform": "raw",
 }
 WAYS: dict[str, dict[str, Any]] = {
     "skips half as often as blocks": {},

@@ -21,6 +21,7 @@ SCORERS = {
     "predictor": "predictor",
     "predictor_and_residual": "predictor and residual",
     "calibrated_predictor": "calibrated predictor",
+    "calibrated_predictor_and_residual": "calibrated predictor and residual",
     "macs": "MACs",
     "params": "params",
 }

@@ -8,7 +8,9 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import kendalltau
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import kendalltau, norm
 
 from archatlas.costs.counting import count_parts
 from archatlas.encodings.batch import ArchitectureBatch
@@ -28,6 +30,7 @@ from archatlas.verification.truth.metrics import (
 )
 from archatlas.verification.truth.scores import (
     Fitted,
+    normal_quantiles,
     predictor_columns,
     residual_columns,
     scorer_and_seed,
@@ -161,13 +164,33 @@ def test_twins_scores_are_averaged() -> None:
 
 def test_a_share_of_what_the_score_says_beyond_the_predictor() -> None:
     table = pd.DataFrame(
-        {"p": [1.0, 2.0], "p/seed_0": [0.0, 0.0], "s": [3.0, np.nan], "s/seed_0": [4.0, 8.0]}, index=["a", "b"]
+        {
+            "p": [1.0, 2.0, 3.0, 9.0],
+            "s": [30.0, 20.0, 10.0, np.nan],  # The other way round; the last was not evaluated.
+            "c": [0.5, 0.5, 0.9, 0.9],
+            "p/seed_0": [1.0, 2.0, 3.0, 4.0],
+            "s/seed_0": [1.0, 2.0, 3.0, 4.0],
+        },
+        index=list("wxyz"),
     )
-    added = residual_columns(table, "p", "s", 0.25)
-    assert added["p_and_residual"].iloc[0] == 1.5
-    assert math.isnan(added["p_and_residual"].iloc[1])
-    assert added["p_and_residual/seed_0"].tolist() == [1.0, 2.0]
-    assert residual_columns(table.drop(columns=["s", "s/seed_0"]), "p", "s", 0.25).empty
+    added = residual_columns(table, "p", "s", 0.25, of=("p", "c"))
+    assert added.columns.tolist() == ["p_and_residual", "c_and_residual", "p_and_residual/seed_0"]
+    outer = norm.ppf(5 / 6)
+    np.testing.assert_allclose(added["p_and_residual"], [-0.5 * outer, 0, 0.5 * outer, np.nan], atol=1e-12)
+    tied = norm.ppf(1 / 3)
+    expected = [tied + 0.5 * outer, tied, outer - 0.5 * outer, np.nan]
+    np.testing.assert_allclose(added["c_and_residual"], expected, atol=1e-12)
+    np.testing.assert_allclose(added["p_and_residual/seed_0"], normal_quantiles(np.arange(4.0)))
+    assert residual_columns(table.drop(columns=["s", "s/seed_0"]), "p", "s", 0.25, of=("p",)).empty
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
+@settings(deadline=None)
+def test_normal_quantiles_keep_the_order_and_are_symmetric(values: list[float]) -> None:
+    quantiles = normal_quantiles(np.array(values))
+    np.testing.assert_allclose(normal_quantiles(-np.array(values)), -quantiles, atol=1e-9)
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(quantiles[order]) >= 0).all()
 
 
 def test_columns_say_their_super_network() -> None:

@@ -55,7 +55,7 @@ def score_networks(
     table = scores.predictor_columns(made, fitted, architecture_graphs, evaluations, cost_table, by_seed)
     table = table.join(scores.supernet_columns(space_evaluations if len(space_evaluations) else evaluations))
     raw = f"supernet_{tuned_predictor['target']}"
-    table = table.join(scores.residual_columns(table, TUNED, raw, truth.residual))
+    table = table.join(scores.residual_columns(table, TUNED, raw, truth.residual, of=(TUNED, CALIBRATED)))
     costs = costs_of(made, scores.every_network(made), cost_table).set_index(table.index)
     table = table.join(costs[["macs", "params"]])
     learned = pd.concat([evaluations["network"], calibration_networks["network"]]).unique()

@@ -28,6 +28,7 @@ Floats = NDArray[np.float64]
 SCORERS = (
     ("predictor_and_residual", "predictor and residual", RED),
     ("predictor", "predictor", PREDICTOR),
+    ("calibrated_predictor_and_residual", "calibrated predictor and residual", CEILING),
     ("calibrated_predictor", "calibrated predictor", CEILING),
     ("default_predictor", "predictor, default settings", PURPLE),
     ("supernet_log_loss", "super-network, log loss", SUPERNET),

@@ -33,7 +33,7 @@ class TruthParameters(BaseModel):
         0.33,
         ge=0,
         le=1,
-        description="share of what a network's own score says beyond the predictor that `predictor_and_residual` adds",
+        description="share of what a network's own score says beyond the predictor that `..._and_residual` adds",
     )
     predictor_by_seed: bool = Field(
         True, description="fit the predictor to each super-network's scores alone too, for its spread over seeds"

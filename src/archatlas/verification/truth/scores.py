@@ -6,13 +6,14 @@ each alone (``predictor/seed_0``, ...).
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import norm, rankdata
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
@@ -111,24 +112,36 @@ def predictor_columns(
     return pd.DataFrame(columns, index=pd.Index(space.names(choices), name="network"))
 
 
-def residual_columns(scores: pd.DataFrame, predictor: str, raw: str, share: float) -> pd.DataFrame:
-    """A predictor and a share of what each network's own score says beyond it: ``p + share (s - p)``.
+def residual_columns(scores: pd.DataFrame, learned: str, raw: str, share: float, of: Sequence[str]) -> pd.DataFrame:
+    """Predictors and a share of what a network's own score says beyond the prediction: ``z(p) + share (z(s) - z(l))``.
 
-    The prediction has what networks with like parts have in common, the rest of the score what is the network's own:
-    its merit, the super-network's bias and noise. NaN where there is no own score.
+    The prediction ``l`` that was learned from scores has what networks with like parts have in common, the rest of the
+    score ``s`` what is the network's own: its merit, the super-network's bias and noise. Predictors ``p`` and scores
+    have units of their own, so all are normal quantiles ``z`` of ranks. NaN where there is no own score.
 
     Args:
-        scores: columns of both, over all super-networks and for each; index: network.
-        predictor: its column.
+        scores: columns of all, over all super-networks and for each; index: network.
+        learned: the predictor that was fitted to scores.
         raw: the scorer of the kind that it was fitted to.
         share: 0 to 1.
+        of: the predictors to add to, ``learned`` or others.
+
+    Returns:
+        ``<predictor>_and_residual``, for each super-network too where there are such columns of all three.
     """
     columns = {}
     for column in scores.columns:
         scorer, seed = scorer_and_seed(str(column))
-        own = raw if seed == "all" else f"{raw}/seed_{seed}"
-        if scorer == predictor and own in scores:
-            name = f"{predictor}_and_residual"
-            column_name = name if seed == "all" else f"{name}/seed_{seed}"
-            columns[column_name] = scores[column] + share * (scores[own] - scores[column])
+        names = [str(column), *(name if seed == "all" else f"{name}/seed_{seed}" for name in (raw, learned))]
+        if scorer in of and set(names) <= set(scores.columns):
+            known = scores.dropna(subset=names)
+            predicted, own, expected = (normal_quantiles(known[name].to_numpy()) for name in names)
+            name = f"{scorer}_and_residual"
+            values = pd.Series(predicted + share * (own - expected), index=known.index)
+            columns[name if seed == "all" else f"{name}/seed_{seed}"] = values.reindex(scores.index)
     return pd.DataFrame(columns, index=scores.index)
+
+
+def normal_quantiles(values: Floats) -> Floats:
+    """Normal quantiles of the ranks of ``[n]`` values; equal ones share the mean of their ranks."""
+    return np.asarray(norm.ppf((rankdata(values) - 0.5) / len(values)), dtype=np.float64)
