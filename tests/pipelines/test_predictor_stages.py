@@ -151,7 +151,7 @@ def test_a_few_networks_are_trained_alone_and_the_atlas_speaks_of_such_accuracie
     assert set(trainings["network"]) == set(chosen["network"])
     assert trainings["validation_accuracy"].between(0, 1).all()
     document = catalog.load("calibrated_predictor")
-    assert (document["family"], document["target"]) == ("multi_fidelity", "accuracy")
+    assert [document[name] for name in ("family", "target", "scores")] == ["multi_fidelity", "accuracy", "log_loss"]
     assert catalog.load("tuned_predictor")["target"] == "log_loss"
     assert catalog.load("calibration_summary")["networks"] == 10
     atlas = catalog.load("atlas")

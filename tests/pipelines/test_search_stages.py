@@ -23,7 +23,6 @@ from archatlas.pipelines.search import nodes as search_nodes
 from archatlas.pipelines.search.pipeline import create_pipeline as create_search
 from archatlas.pipelines.verify_candidates import nodes
 from archatlas.pipelines.verify_candidates.pipeline import create_pipeline
-from archatlas.predictors.parameters import PredictorParameters
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import describe_predictor, make_predictor, state_tensors
 from archatlas.search.parameters import SearchParameters
@@ -102,7 +101,6 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "calibrated_predictor_state": state_tensors(predictor.state()),
         "params:space": SPACE,
         "params:search": SEARCH,
-        "params:predictor": PredictorParameters(),
         "params:costs": CostsParameters.model_validate({"latency": {"source": "none"}}),
         "params:evaluation": EvaluationParameters(calibration_images=32, calibration_batch=32),
         "params:verification": VERIFICATION,
@@ -195,12 +193,12 @@ def test_calibrated_networks_are_not_audited_and_raw_scores_are_of_the_kind_that
     (audit,) = (node for node in create_pipeline().nodes if node.name == "audit")
     assert (finished["audit"]["supernet_score"] > 0).all()
     drawn = finished["audit"][["network"]]
-    given = {"calibration_networks": drawn, "params:predictor": PredictorParameters(target="log_loss")}
+    document = {**project["calibrated_predictor"], "target": "accuracy", "scores": "log_loss"}
+    given = {"calibration_networks": drawn, "calibrated_predictor": document}
     made = audit.run({name: {**finished, **given}[name] for name in audit.inputs})["audit"]
     assert len(made) == 4
     assert not set(made["network"]) & set(drawn["network"])
     # Minus the log loss, although the calibrated predictor speaks of accuracies.
-    assert project["calibrated_predictor"]["target"] == "accuracy"
     assert (made["supernet_score"] < 0).all()
 
 

@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.fitting import compared, cross_seed_scores, fold_of, pairings
+from archatlas.predictors.fitting import compared, cross_seed_scores, pairings
+from archatlas.predictors.folds import fold_of
 from archatlas.predictors.parameters import GCNSettings, PredictorParameters
 from archatlas.predictors.scores import network_scores
 

@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.folds import fold_of
 from archatlas.predictors.metrics import METRICS
 from archatlas.predictors.parameters import PredictorParameters
 from archatlas.predictors.protocol import Predictor
@@ -76,11 +77,6 @@ def default_contender(parameters: PredictorParameters) -> Contender:
     """The configured family with its configured settings."""
     settings = getattr(parameters, parameters.name, None)
     return parameters.name, settings.model_dump() if settings is not None else {}
-
-
-def fold_of(count: int, folds: int, seed: int) -> NDArray[np.int64]:
-    """The fold of each of ``count`` networks, in equal shares, drawn from ``seed``."""
-    return np.random.default_rng([seed, folds]).permutation(count) % folds
 
 
 def fit_one(

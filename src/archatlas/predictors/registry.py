@@ -86,6 +86,11 @@ def load_predictor(description: Mapping[str, Any], state: Mapping[str, Any]) -> 
     return predictor
 
 
+def scores_learned(description: Mapping[str, Any]) -> str:
+    """Which scores of super-networks a predictor learned from: its target, or ``scores`` where that is another."""
+    return str(description.get("scores", description["target"]))
+
+
 def state_tensors(state: State) -> dict[str, Any]:
     """A predictor's state as torch tensors, as safetensors keeps it."""
     import torch

@@ -13,7 +13,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.fitting import Contender, compared, fold_of, predicted_pairs
+from archatlas.predictors.fitting import Contender, compared, predicted_pairs
+from archatlas.predictors.folds import fold_of
 from archatlas.predictors.metrics import kendall_tau, paired_bootstrap_interval
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.predictors.scores import NetworkScores

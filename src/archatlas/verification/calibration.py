@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_scaling import FeatureScaling
-from archatlas.predictors.fitting import fold_of
+from archatlas.predictors.folds import fold_of
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.multi_fidelity import CHEAP
 from archatlas.predictors.protocol import Evaluations, Predictor
@@ -116,13 +116,13 @@ def calibrate(
         scores: of its networks on super-networks.
         trainings: network, seed, validation_accuracy of networks trained alone.
         tuned: the predictor of the scores.
-        description: of that predictor, {family, settings, ...}.
+        description: of that predictor, {family, settings, target, ...}.
         seed: of the predictor and of the folds.
 
     Returns:
-        fitted ``multi_fidelity`` of the tuned family; {family, settings, seed, target}; and a summary: networks,
-        tau_before (of the tuned predictor with the accuracies), tau_after (of predictions for networks left out, by
-        folds), tau_alone (the same of a Gaussian process that knows the accuracies alone).
+        fitted ``multi_fidelity`` of the tuned family; {family, settings, seed, target, scores}; and a summary:
+        networks, tau_before (of the tuned predictor with the accuracies), tau_after (of predictions for networks left
+        out, by folds), tau_alone (the same of a Gaussian process that knows the accuracies alone).
     """
     accuracies = trainings.groupby("network", sort=False)["validation_accuracy"]
     names, truth = accuracies.mean().index.to_list(), accuracies.mean().to_numpy(dtype=np.float64)
@@ -149,7 +149,8 @@ def calibrate(
         "tau_before": kendall_tau(truth, tuned.predict(known).mean),
         **{f"tau_{name}": kendall_tau(truth, mean) for name, mean in held_out.items()},
     }
-    return calibrated, describe_predictor(*contender, seed, "accuracy"), summary
+    document = {**describe_predictor(*contender, seed, "accuracy"), "scores": description["target"]}
+    return calibrated, document, summary
 
 
 def _noise(accuracies: Any) -> float:

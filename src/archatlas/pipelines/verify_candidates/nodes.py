@@ -15,7 +15,6 @@ from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on, machine
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.work import work_store
-from archatlas.predictors.parameters import PredictorParameters
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
@@ -205,7 +204,6 @@ def audit(
     supernets: Supernets,
     calibrated_predictor: dict[str, Any],
     calibrated_predictor_state: dict[str, Any],
-    predictor: PredictorParameters,
     cost_table: pd.DataFrame,
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
@@ -223,9 +221,9 @@ def audit(
 
     Super-networks' scores are of the kind that was learned from, also where a calibrated predictor speaks of another.
     """
-    from archatlas.predictors.registry import load_predictor
+    from archatlas.predictors.registry import load_predictor, scores_learned
 
-    fitted_predictor = load_predictor(calibrated_predictor, calibrated_predictor_state)
+    predictor = load_predictor(calibrated_predictor, calibrated_predictor_state)
     fitted = [*sampled_architectures["network"], *calibration_networks["network"]]
     known = trained_by_others(image_description, space, table, truth)
     if known is not None:
@@ -237,7 +235,7 @@ def audit(
             from archatlas.verification.candidates import scores_on_supernets
 
             score = scores_on_supernets(
-                predictor.target,
+                scores_learned(calibrated_predictor),
                 supernets,
                 known.space,
                 train=ImageSplit.from_tensors(train_images),
@@ -249,7 +247,7 @@ def audit(
                 work=work_store(work_folder, "archatlas.supernet.evaluate"),
                 progress="audit on the super-networks",
             )
-        return lookup.audited(known, fitted_predictor, fitted, verification.audit, seed, cost_table, score)
+        return lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
     from archatlas.verification.stage import alone, audited
 
     schedule = verification.model_copy(update={"training": verification.audit.training})
@@ -265,14 +263,14 @@ def audit(
     return audited(
         trainings,
         supernets,
-        fitted_predictor,
+        predictor,
         fitted,
         space,
         evaluation,
         verification.audit,
         seed,
         cost_table,
-        target=predictor.target,
+        target=scores_learned(calibrated_predictor),
     )
 
 

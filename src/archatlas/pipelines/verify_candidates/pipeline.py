@@ -97,7 +97,6 @@ def create_pipeline(**_: object) -> Pipeline:
                     "calibration_networks": "calibration_networks",
                     "calibrated_predictor": "calibrated_predictor",
                     "calibrated_predictor_state": "calibrated_predictor_state",
-                    "predictor": "params:predictor",
                     "cost_table": "cost_table",
                     **_EVALUATION,
                     **_TRAINING,
