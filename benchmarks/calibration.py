@@ -17,16 +17,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from benchmarks.macro_run import read_run
+from benchmarks.macro_run import SHARE, read_run
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import make_predictor
 from archatlas.verification.calibration import calibrate, choose_networks
-from archatlas.verification.truth.scores import normal_quantiles
+from archatlas.verification.truth.scores import with_residual
 
-SHARE = 0.33
 FIGURES = {"tau": kendall_tau, "top half": kendall_tau_top_half}
 
 
@@ -34,17 +33,16 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
     run = read_run(options.experiment)
     space, parts, tuned, every, names = run.space, run.cost_table, run.tuned, run.every, run.names
-    batch, scores = run.sample(run.tuned_as["target"])
-    true = run.said["true_accuracy"].to_numpy(dtype=np.float64)
-    truth = pd.Series(true, index=names)
+    batch, scores = run.sample
+    true = run.truth.to_numpy(dtype=np.float64)
     before = tuned.predict(every).mean
-    own = normal_quantiles(run.said[f"supernet_{run.tuned_as['target']}"].to_numpy(dtype=np.float64))
+    own = run.scores.evaluations().score
     rows = []
     for count in options.networks:
         for seed in range(options.repetitions):
             chosen = choose_networks(space, tuned, count, parts, np.random.default_rng([seed, count]))
             known = chosen["network"].to_numpy(dtype=np.str_)
-            labels = truth.loc[known].to_numpy(dtype=np.float64)
+            labels = run.truth.loc[known].to_numpy(dtype=np.float64)
             trainings = pd.DataFrame({"network": known, "seed": 0, "validation_accuracy": labels})
             fitted, _, _ = calibrate(batch, scores, trainings, tuned, run.tuned_as, seed)
             alone = make_predictor("gp", None, seed)
@@ -54,11 +52,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             unseen = ~np.isin(names, known)
             calibrated = fitted.predict(every).mean
-            beyond = SHARE * (own - normal_quantiles(before))
             said = {
                 "before": before,
                 "calibrated": calibrated,
-                "and residual": normal_quantiles(calibrated) + beyond,
+                "and residual": with_residual(calibrated, own, before, SHARE),
                 "alone": alone.predict(every).mean,
             }
             rows.append({"networks": count, **_figures(true[unseen], {k: v[unseen] for k, v in said.items()})})

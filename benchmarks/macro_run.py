@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,12 @@ from archatlas.images.description import ImageDescription
 from archatlas.predictors.protocol import Predictor
 from archatlas.predictors.registry import load_predictor
 from archatlas.predictors.sample import evaluated_sample
-from archatlas.predictors.scores import NetworkScores, Target
+from archatlas.predictors.scores import NetworkScores, network_scores
 from archatlas.spaces.presets import preset
 from archatlas.spaces.protocol import SearchSpace
 
+SHARE = 0.33
+"""Of a network's own score beyond its prediction, that is added to it: `truth.residual`."""
 CURRENT = Path(__file__).parent.parent / "data" / "current"
 
 
@@ -34,29 +37,36 @@ class MacroRun:
     tuned: Predictor
     tuned_as: dict[str, Any]
 
-    @property
+    @cached_property
     def every(self) -> ArchitectureBatch:
         """All networks, in the space's order."""
         return ArchitectureBatch(
             self.space, self.space.enumerate_networks(0, self.space.networks), cost_table=self.cost_table
         )
 
-    @property
+    @cached_property
     def names(self) -> NDArray[np.str_]:
         """Names of all networks, in the space's order."""
         return np.array([str(name) for name in self.space.names(self.every.choices)])
 
-    @property
-    def said(self) -> pd.DataFrame:
-        """Scores by every scorer and true accuracies of all networks, in the space's order; index: network."""
+    @cached_property
+    def truth(self) -> pd.Series:
+        """True accuracies of all networks, in the space's order; index: network."""
         rows = pd.read_parquet(self.folder / "truth_by_network.parquet").set_index("network")
-        return rows.loc[self.names]
+        return rows.loc[self.names, "true_accuracy"]
 
-    def sample(self, target: Target) -> tuple[ArchitectureBatch, NetworkScores]:
+    @cached_property
+    def scores(self) -> NetworkScores:
+        """Scores of all networks on the super-networks, of the kind that was learned, in the space's order."""
+        evaluations = pd.read_parquet(self.folder / "space_evaluations.parquet")
+        return network_scores(evaluations, list(self.names), self.tuned_as["target"])
+
+    @cached_property
+    def sample(self) -> tuple[ArchitectureBatch, NetworkScores]:
         """The networks that predictors are fitted to, and their scores."""
         graphs = load_file(self.folder / "architecture_graphs.safetensors")
         evaluations = pd.read_parquet(self.folder / "evaluations.parquet")
-        return evaluated_sample(self.space, graphs, evaluations, self.cost_table, target, fewest=2)
+        return evaluated_sample(self.space, graphs, evaluations, self.cost_table, self.tuned_as["target"], fewest=2)
 
 
 def read_run(experiment: str) -> MacroRun:

@@ -17,16 +17,15 @@ from typing import Any
 
 import numpy as np
 import yaml
-from benchmarks.macro_run import MacroRun, read_run
+from benchmarks.macro_run import SHARE, MacroRun, read_run
 from numpy.typing import NDArray
 
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
 from archatlas.predictors.registry import make_predictor
 from archatlas.predictors.scores import NetworkScores
-from archatlas.verification.truth.scores import normal_quantiles
+from archatlas.verification.truth.scores import with_residual
 
 Floats = NDArray[np.float64]
-SHARE = 0.33
 DEFAULTS = Path(__file__).parent.parent / "conf" / "base" / "parameters_fit_predictor.yml"
 
 
@@ -86,20 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def figures(run: MacroRun, way: Way) -> tuple[str, str]:
     """Tau (top half) of what the predictor says of all networks, without and with a share of their own scores."""
-    target = run.tuned_as["target"]
-    batch, scores = run.sample(target)
+    batch, scores = run.sample
     settings = {**run.tuned_as["settings"], **way.changes} if way.settings is None else way.settings
     predictor = make_predictor(way.family, dict(settings), run.tuned_as["seed"])
-    evaluations = way.prepare(scores).evaluations()
-    predictor.fit(batch, evaluations)
-    predicted, said = predictor.predict(run.every).mean, run.said
-    own = said[f"supernet_{target}"].to_numpy(np.float64)
-    if way.prepare is standardised:
-        single = said[[f"supernet_{target}/seed_{seed}" for seed in scores.seeds]].to_numpy(np.float64)
-        own = ((single - single.mean(axis=0)) / single.std(axis=0)).mean(axis=1)
-    true = said["true_accuracy"].to_numpy(np.float64)
-    expected = normal_quantiles(predicted)
-    return _figure(true, predicted), _figure(true, expected + SHARE * (normal_quantiles(own) - expected))
+    predictor.fit(batch, way.prepare(scores).evaluations())
+    predicted, own = predictor.predict(run.every).mean, way.prepare(run.scores).evaluations().score
+    true = run.truth.to_numpy(np.float64)
+    return _figure(true, predicted), _figure(true, with_residual(predicted, own, predicted, SHARE))
 
 
 def _figure(true: Floats, said: Floats) -> str:

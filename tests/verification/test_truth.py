@@ -17,6 +17,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import make_predictor
+from archatlas.predictors.targets import normal_quantiles
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.tables.table import BenchmarkTable, Label
@@ -30,7 +31,6 @@ from archatlas.verification.truth.metrics import (
 )
 from archatlas.verification.truth.scores import (
     Fitted,
-    normal_quantiles,
     predictor_columns,
     residual_columns,
     scorer_and_seed,

@@ -133,7 +133,7 @@ def initialise(network: nn.Module, generator: torch.Generator) -> None:
     same expected norm. Under batch norm a filter's scale does not matter to what it computes, only to how fast it
     turns: its effective rate is the learning rate over its squared norm (van Laarhoven, 2017, arXiv:1706.05350).
     Variances by fan-out would let depthwise filters turn a thousand times as fast as those that project, and a
-    super-network's scores rank far worse (docs/results.md).
+    super-network's scores rank far worse (docs/experiments.md).
     """
     for module in network.modules():
         if isinstance(module, nn.Conv2d):

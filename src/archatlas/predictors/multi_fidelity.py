@@ -31,9 +31,9 @@ class MultiFidelityPredictor:
     its own features, as the relation need not be linear (Perdikaris et al., Proc. R. Soc. A 473, 2017). Few labels say
     neither how much of the slope of least squares ``b`` is, nor how much of ``d`` to believe: predicted is the mean of
     four models, ``b`` nothing, half and all of that slope with a ``d`` of its own, and all of it without ``d``. To
-    choose one of them by errors out of fold ranked worse, to weight them by these errors no better (docs/results.md).
-    Predictions are in the unit of the truth. Fitted to cheap scores alone it is their predictor, fitted to true ones
-    alone a Gaussian process.
+    choose one of them by errors out of fold ranked worse, to weight them by these errors no better
+    (docs/experiments.md). Predictions are in the unit of the truth. Fitted to cheap scores alone it is their predictor,
+    fitted to true ones alone a Gaussian process.
     """
 
     def __init__(self, settings: MultiFidelitySettings, seed: int) -> None:

@@ -34,15 +34,12 @@ class TargetTransform:
         Equal scores share their mean rank. Quantiles undo the long lower tail that accuracies have: with squared errors
         the tail would take the model's capacity, and ranks are what it is asked for.
         """
-        from scipy.stats import norm, rankdata
-
         spread = float(score.std()) or 1.0
         if name == "raw":
             mean = float(score.mean())
             return cls(np.array([mean, mean + spread]), np.array([0.0, 1.0]), spread)
         distinct, first = np.unique(score, return_index=True)
-        values = norm.ppf((rankdata(score)[first] - 0.5) / len(score))
-        return cls(distinct, np.asarray(values, dtype=np.float64), spread)
+        return cls(distinct, normal_quantiles(score)[first], spread)
 
     def forward(self, score: Floats) -> Floats:
         return self._map(score, self.scores, self.values, 1 / self.slope)
@@ -141,3 +138,10 @@ def interval_width(errors: Floats) -> float:
     levels = np.minimum(np.array(list(_COVERED)) * (1 + 1 / len(errors)), 1)
     needed = np.quantile(errors, levels) / np.array(list(_COVERED.values()))
     return float(np.clip(needed.mean(), *_WIDTH_BOUNDS))
+
+
+def normal_quantiles(values: Floats) -> Floats:
+    """Normal quantiles of the ranks of ``[n]`` values; equal ones share the mean of their ranks."""
+    from scipy.stats import norm, rankdata
+
+    return np.asarray(norm.ppf((rankdata(values) - 0.5) / len(values)), dtype=np.float64)

@@ -64,7 +64,7 @@ def begin_as_slices(slices: Sequence[Slice]) -> None:
     """Copy into every block, in place, what it has room for of its source's weights.
 
     The choices of a position then agree on what their features mean, of which smaller ones lack some. Where each is
-    drawn for itself, what follows has to serve as many bases as there are choices (docs/results.md).
+    drawn for itself, what follows has to serve as many bases as there are choices (docs/experiments.md).
     """
     for block, source in slices:
         copy_slice(block, source)

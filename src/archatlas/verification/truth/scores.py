@@ -13,13 +13,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import norm, rankdata
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
 from archatlas.predictors.fitting import fit_one
 from archatlas.predictors.protocol import Predictor
 from archatlas.predictors.sample import evaluated_sample
+from archatlas.predictors.targets import normal_quantiles
 from archatlas.spaces.protocol import Choices, Enumerable, SearchSpace
 
 Floats = NDArray[np.float64]
@@ -135,13 +135,14 @@ def residual_columns(scores: pd.DataFrame, learned: str, raw: str, share: float,
         names = [str(column), *(name if seed == "all" else f"{name}/seed_{seed}" for name in (raw, learned))]
         if scorer in of and set(names) <= set(scores.columns):
             known = scores.dropna(subset=names)
-            predicted, own, expected = (normal_quantiles(known[name].to_numpy()) for name in names)
+            predicted, own, expected = (known[name].to_numpy() for name in names)
+            values = with_residual(predicted, own, expected, share)
             name = f"{scorer}_and_residual"
-            values = pd.Series(predicted + share * (own - expected), index=known.index)
-            columns[name if seed == "all" else f"{name}/seed_{seed}"] = values.reindex(scores.index)
+            column_name = name if seed == "all" else f"{name}/seed_{seed}"
+            columns[column_name] = pd.Series(values, index=known.index).reindex(scores.index)
     return pd.DataFrame(columns, index=scores.index)
 
 
-def normal_quantiles(values: Floats) -> Floats:
-    """Normal quantiles of the ranks of ``[n]`` values; equal ones share the mean of their ranks."""
-    return np.asarray(norm.ppf((rankdata(values) - 0.5) / len(values)), dtype=np.float64)
+def with_residual(predicted: Floats, own: Floats, expected: Floats, share: float) -> Floats:
+    """``z(predicted) + share (z(own) - z(expected))`` of ``[n]`` networks, ``z`` the normal quantiles of ranks."""
+    return normal_quantiles(predicted) + share * (normal_quantiles(own) - normal_quantiles(expected))
