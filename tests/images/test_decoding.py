@@ -177,7 +177,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path):
         "no image, or of a kind that is not known",
         "there is no such file",
         "empty file",
-        "a link to a file that is not there",
+        "a link to nothing",
         "not a regular file",
     ]
     assert result[0].any()

@@ -29,7 +29,7 @@ _one_at_a_time = threading.Lock()
 _DRAFT_FACTOR = 2
 
 
-class UnreadableImage(Exception):
+class UnreadableImageError(Exception):
     """An image that cannot be read, for a reason that its message says in full."""
 
 
@@ -40,8 +40,9 @@ def to_pixels(
 
     The camera's rotation (EXIF) is applied; of several frames the first is taken. Transparent images are laid on
     white. 16-bit values are divided by 256; floating-point values are taken as 0..1, or as 0..255 if any exceeds 1.
-    Images that are not square are cut to the central square (``crop``), padded with black (``pad``; of the image at
-    least a line of pixels stays, however narrow it is), or distorted (``stretch``); resizing is bilinear, with anti-aliasing where it shrinks. Grey is the luma of ITU-R BT.601.
+    Images that are not square are cut to the central square (``crop``), padded with black (``pad``; however narrow an
+    image is, a line of its pixels stays), or distorted (``stretch``); resizing is bilinear, with anti-aliasing where it
+    shrinks. Grey is the luma of ITU-R BT.601.
     """
     side = (image_size, image_size)
     if image.format == "JPEG":
@@ -88,7 +89,7 @@ def decode(
             try:
                 with _open(item) as image, _one_at_a_time if _is_large(image) else nullcontext():
                     decoded = to_pixels(image, image_size, channels=channels, aspect=aspect)
-            except UnreadableImage as error:
+            except UnreadableImageError as error:
                 failures[position] = str(error)
                 continue
             except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
@@ -113,24 +114,22 @@ def decode(
 
 
 def _open(item: Encoded) -> Image.Image:
-    """Open an image, inside `_own_limit`. Raises `UnreadableImage` saying what is wrong, or what Pillow raises."""
+    """Open an image, inside `_own_limit`. Raises `UnreadableImageError` saying what is wrong, or what Pillow raises."""
     if isinstance(item, Image.Image):
         return item
     if isinstance(item, Path):
         if not item.exists():
-            raise UnreadableImage(
-                "a link to a file that is not there" if item.is_symlink() else "there is no such file"
-            )
+            raise UnreadableImageError("a link to nothing" if item.is_symlink() else "there is no such file")
         if not item.is_file():  # Opening a named pipe would wait for who writes to it.
-            raise UnreadableImage("not a regular file")
+            raise UnreadableImageError("not a regular file")
     if (item.stat().st_size if isinstance(item, Path) else len(item)) == 0:
-        raise UnreadableImage("empty file")
+        raise UnreadableImageError("empty file")
     try:
         return Image.open(io.BytesIO(item) if isinstance(item, bytes) else item)
     except UnidentifiedImageError as error:
-        raise UnreadableImage("no image, or of a kind that is not known") from error
+        raise UnreadableImageError("no image, or of a kind that is not known") from error
     except Image.DecompressionBombError as error:
-        raise UnreadableImage(f"more than the {MOST_MEGAPIXELS} megapixels that an image may have") from error
+        raise UnreadableImageError(f"more than the {MOST_MEGAPIXELS} megapixels that an image may have") from error
 
 
 @contextmanager

@@ -31,8 +31,8 @@ class Records:
 
     ``fetch`` gives the encoded images at some rows; ``names`` say where each lies, a file by its path below the source;
     ``labels`` int64 [n] are indices of ``class_names``; ``given`` int8 [n] is the split that the source puts the row
-    in (an index of `SPLITS`), or `UNSPLIT`; ``groups`` int64 [n] are codes of what must not be split, or None. ``left_out`` are files of the source that are not
-    among the rows.
+    in (an index of `SPLITS`), or `UNSPLIT`; ``groups`` int64 [n] are codes of what must not be split, or None.
+    ``left_out`` are files of the source that are not among the rows.
     """
 
     fetch: Callable[[Sequence[int]], Sequence[Encoded]]
@@ -93,11 +93,11 @@ def _read_folder(parameters: ImagesParameters, cache: str) -> Records:
         listed, given = [Path(os.path.relpath(path, root)).as_posix() for path in columns.paths()], columns.given
         if missing := sorted(set(folder.images) - set(listed)):
             raise ArchatlasError(
-                f"{len(missing)} images in `{root}` have no row in a metadata file, such as `{missing[0]}`: where there "
-                "is one, it must name all images. Add rows, or move the images or the metadata files away"
+                f"{len(missing)} images in `{root}` have no row in a metadata file, such as `{missing[0]}`: where "
+                "there is one, it must name all images. Add rows, or move the images or the metadata files away"
             )
     labelled = columns is not None and parameters.label_column in columns.rows.column_names
-    # In the order of paths, not in that in which the disk lists them. Where folders are the classes, an image needs one.
+    # In the order of paths, not of the disk's listing. Where folders are the classes, an image needs one.
     order = sorted(range(len(listed)), key=listed.__getitem__)
     strays = [] if labelled else [row for row in order if folder.class_of(listed[row]) is None]
     if len(strays) == len(order):
