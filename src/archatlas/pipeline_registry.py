@@ -17,7 +17,9 @@ STAGES = (
     "map_space",
     "search",
     "verify_candidates",
+    "finish_winners",
     "export",
+    "test_winners",
     "compare_with_truth",
     "report",
 )

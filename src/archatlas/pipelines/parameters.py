@@ -18,7 +18,7 @@ from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.export_parameters import ExportParameters
-from archatlas.verification.parameters import CalibrationParameters, VerificationParameters
+from archatlas.verification.parameters import CalibrationParameters, FinishingParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 
@@ -45,6 +45,9 @@ class ProjectParameters(BaseModel):
     search: SearchParameters
     segments: SegmentsParameters
     verification: VerificationParameters
+    finishing: FinishingParameters | None = Field(
+        description="winners are trained on before they are exported; null: they are exported as they are"
+    )
     table: TableParameters | None = Field(
         description="a public table of accuracies that stands in the place of images and training; null: none"
     )

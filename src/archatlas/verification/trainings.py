@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -51,6 +51,24 @@ class TrainingJob:
         """The network with weights drawn from the seed."""
         network = self.space.build(self.space.parse([self.network])[0])
         initialise(network, torch.Generator().manual_seed(self.seed))
+        return network
+
+
+@dataclass(frozen=True)
+class FurtherTraining(TrainingJob):
+    """The training of a network that begins with given weights (a state dict, as arrays)."""
+
+    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Beside the network and the seed the weights count, whatever made them."""
+        return fingerprint(super().key, {name: torch.from_numpy(array) for name, array in self.weights.items()})
+
+    def build(self) -> nn.Module:
+        """The network with its first weights."""
+        network = self.space.build(self.space.parse([self.network])[0])
+        network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()})
         return network
 
 

@@ -1,4 +1,4 @@
-"""The nodes that turn candidates into winners. Only the last one is given the test images.
+"""The nodes that turn candidates into winners, chosen on the validation images.
 
 With a public table (``table`` or ``truth``), what they would train is looked up (``verification/lookup.py``).
 """
@@ -121,41 +121,46 @@ def train_candidates(
     from archatlas.verification.stage import alone, train_roles
 
     trainings = alone(
-        train_images, validation_images, image_description, verification, device, _trainings_in(work_folder)
+        train_images, validation_images, image_description, verification, device, trainings_in(work_folder)
     )
     return train_roles(trainings, finalists, space, verification.seeds, seed, "finalists")
 
 
-def choose_winners(
-    candidates: pd.DataFrame,
-    candidate_evaluations: pd.DataFrame,
-    candidate_latency: pd.DataFrame,
-    candidate_trainings: pd.DataFrame,
+@depends_on(states=(machine,))
+def draw_comparisons(
     constraints: pd.DataFrame,
+    cost_table: pd.DataFrame,
+    latency_table: pd.DataFrame,
+    image_description: dict[str, Any],
+    space: SpaceParameters,
     search: SearchParameters,
     costs: CostsParameters,
     verification: VerificationParameters,
+    seed: int,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The winner of each budget by the validation images, and what became of every candidate."""
-    from archatlas.verification.candidates import supernet_scores
-    from archatlas.verification.winners import choose_winners
+) -> pd.DataFrame:
+    """Random networks and a MobileNet within each budget; none where others have trained what there is."""
+    from archatlas.spaces.presets import make_space
+    from archatlas.verification import comparisons as domain
 
-    return choose_winners(
-        candidates,
-        supernet_scores(candidate_evaluations)["accuracy"].to_dict(),
-        candidate_latency,
-        candidate_trainings,
+    if table is not None or truth is not None:
+        return domain.no_comparisons()
+    description = ImageDescription.model_validate(image_description)
+    return domain.comparisons(
+        make_space(space, description.input_shape, description.num_classes),
         _bounds(constraints, search),
-        measured_here=costs.latency.source != "imported",
-        misses=verification.nearest_misses,
-        chosen_by="predicted score" if truth else f"{'validation' if table is None else table.label} accuracy",
+        verification,
+        costs.latency,
+        seed,
+        cost_table,
+        latency_table,
     )
 
 
-@depends_on(files=(public_table, true_table), states=(machine,))
+@depends_on(files=(public_table, true_table))
 def train_comparisons(
+    comparison_networks: pd.DataFrame,
     constraints: pd.DataFrame,
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
@@ -164,7 +169,6 @@ def train_comparisons(
     image_description: dict[str, Any],
     space: SpaceParameters,
     search: SearchParameters,
-    costs: CostsParameters,
     verification: VerificationParameters,
     device: DeviceParameters,
     seed: int,
@@ -172,29 +176,57 @@ def train_comparisons(
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
 ) -> pd.DataFrame:
-    """Train alike what stands beside each winner: random networks and a MobileNet within the same budget."""
-    budgets = _bounds(constraints, search)
+    """Train them as finalists are trained; with a public table, random networks are looked up."""
     known = trained_by_others(image_description, space, table, truth)
     if known is not None:
         from archatlas.verification.lookup import random_within
 
+        budgets = _bounds(constraints, search)
         return random_within(known, budgets, verification.random_networks, seed, cost_table, latency_table)
-    from archatlas.verification.stage import alone, comparisons, train_roles
+    from archatlas.verification.stage import alone, train_roles
 
     trainings = alone(
-        train_images, validation_images, image_description, verification, device, _trainings_in(work_folder)
+        train_images, validation_images, image_description, verification, device, trainings_in(work_folder)
     )
-    beside = comparisons(
-        budgets,
-        trainings.description,
-        space,
-        costs.latency,
-        verification,
-        seed,
-        cost_table,
-        latency_table,
+    return train_roles(
+        trainings, comparison_networks, space, verification.seeds, seed, "random networks and MobileNets"
     )
-    return train_roles(trainings, beside, space, verification.seeds, seed, "random networks and MobileNets")
+
+
+def choose_winners(
+    candidates: pd.DataFrame,
+    candidate_evaluations: pd.DataFrame,
+    candidate_latency: pd.DataFrame,
+    candidate_trainings: pd.DataFrame,
+    comparison_networks: pd.DataFrame,
+    comparison_trainings: pd.DataFrame,
+    constraints: pd.DataFrame,
+    search: SearchParameters,
+    costs: CostsParameters,
+    verification: VerificationParameters,
+    table: TableParameters | None = None,
+    truth: TruthParameters | None = None,
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """The winner of each budget by the validation images, and what became of every candidate.
+
+    Whatever was trained alike and keeps the budget can win; with a public table, the finalists of that budget alone.
+    """
+    from archatlas.verification.candidates import supernet_scores
+    from archatlas.verification.winners import choose_winners
+
+    looked_up = table is not None or truth is not None
+    trained = [candidate_trainings] if looked_up else [candidate_trainings, comparison_trainings]
+    return choose_winners(
+        candidates,
+        supernet_scores(candidate_evaluations)["accuracy"].to_dict(),
+        candidate_latency,
+        pd.concat(trained, ignore_index=True),
+        _bounds(constraints, search),
+        beside=None if truth is not None else comparison_networks,
+        latency_from=costs.latency.source,
+        misses=verification.nearest_misses,
+        chosen_by="predicted score" if truth else f"{'validation' if table is None else table.label} accuracy",
+    )
 
 
 @depends_on(files=(public_table, true_table))
@@ -257,7 +289,7 @@ def audit(
         image_description,
         schedule,
         device,
-        _trainings_in(work_folder),
+        trainings_in(work_folder),
         keep_weights=False,
     )
     return audited(
@@ -274,47 +306,6 @@ def audit(
     )
 
 
-@depends_on(files=(public_table, true_table))
-def test_winners(
-    chosen_winners: list[dict[str, Any]],
-    candidate_trainings: pd.DataFrame,
-    comparison_trainings: pd.DataFrame,
-    audit_trainings: pd.DataFrame,
-    train_images: dict[str, Any],
-    validation_images: dict[str, Any],
-    test_images: dict[str, Any],
-    constraints: pd.DataFrame,
-    cost_table: pd.DataFrame,
-    latency_table: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
-    verification: VerificationParameters,
-    device: DeviceParameters,
-    work_folder: Path,
-    table: TableParameters | None,
-    truth: TruthParameters | None,
-) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], pd.DataFrame]:
-    """Read the test images, once: the winners, what stands beside them, the winners' weights, and all trainings.
-
-    Bounds and costs serve a public table, which tells what a perfect search would have found.
-    """
-    done = pd.concat([candidate_trainings, comparison_trainings, audit_trainings], ignore_index=True)
-    known = trained_by_others(image_description, space, table, truth)
-    if known is not None:
-        from archatlas.search.budgets import constraints_of
-        from archatlas.verification.lookup import judged
-
-        budgets = constraints_of(constraints)
-        documents, trainings = judged(known, chosen_winners, done, budgets, cost_table, latency_table)
-        return documents, {}, trainings
-    from archatlas.images.dataset import ImageSplit
-    from archatlas.verification.stage import alone, judge_on_test_images
-
-    work = _trainings_in(work_folder)
-    alike = alone(train_images, validation_images, image_description, verification, device, work)
-    return judge_on_test_images(alike, chosen_winners, done, ImageSplit.from_tensors(test_images), space)
-
-
 def _bounds(constraints: pd.DataFrame, search: SearchParameters) -> dict[str, list[Constraint]]:
     """The bounds of every budget, of one without any too."""
     from archatlas.search.budgets import constraints_of
@@ -323,6 +314,6 @@ def _bounds(constraints: pd.DataFrame, search: SearchParameters) -> dict[str, li
     return {budget: bounds.get(budget, []) for budget in search.budgets}
 
 
-def _trainings_in(work_folder: Path) -> WorkStore:
+def trainings_in(work_folder: Path) -> WorkStore:
     """All nodes share what was trained alone."""
     return work_store(work_folder, "archatlas.verification.trainings")
