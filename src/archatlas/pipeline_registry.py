@@ -7,6 +7,7 @@ from kedro.pipeline import Pipeline
 STAGES = (
     "prepare_images",
     "measure_costs",
+    "plan_schedule",
     "train_supernet",
     "sample_architectures",
     "evaluate_subnets",

@@ -13,7 +13,8 @@ from archatlas.images.description import ImageDescription
 from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.pace import Pace
 from archatlas.pipelines.parameters import ProjectParameters
-from archatlas.pipelines.plan import describe_rest, describe_run, duration, plan_stages
+from archatlas.pipelines.plan import describe_rest, describe_run, plan_stages
+from archatlas.schedule.time_budget import spelled
 
 IMAGES = ImageDescription(
     class_names=("no", "yes"),
@@ -151,4 +152,4 @@ def test_with_true_accuracies_no_winner_is_trained(configured: dict[str, Any]) -
     ("seconds", "words"), [(0.2, "1 s"), (42.4, "42 s"), (240, "4 min"), (5399, "90 min"), (9000, "2.5 h")]
 )
 def test_durations_are_rounded_for_people(seconds: float, words: str) -> None:
-    assert duration(seconds) == words
+    assert spelled(seconds) == words

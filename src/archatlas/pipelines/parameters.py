@@ -11,6 +11,7 @@ from archatlas.images.parameters import ImagesParameters
 from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
 from archatlas.predictors.parameters import AtlasParameters, PredictorParameters, TuningParameters
 from archatlas.reporting.parameters import CompareParameters, ReportParameters
+from archatlas.schedule.time_budget import TimeBudget
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.segments.parameters import SegmentsParameters
 from archatlas.spaces.parameters import SpaceParameters
@@ -29,6 +30,9 @@ class ProjectParameters(BaseModel):
 
     experiment: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the experiment's folders")
     seed: int = Field(ge=0, le=2**31 - 1, description="every random choice follows from it")
+    time_budget: TimeBudget | None = Field(
+        description="how long a run may take; a schedule is then chosen by the pace of this machine. null: as configured"
+    )
     device: DeviceParameters
     images: ImagesParameters
     space: SpaceParameters

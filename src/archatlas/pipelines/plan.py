@@ -16,6 +16,7 @@ from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.pace import Pace, measure_pace
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.predictors.benchmark_plan import describe_benchmark
+from archatlas.schedule.time_budget import spelled
 from archatlas.search.segments.parameters import SEGMENTS
 
 if TYPE_CHECKING:
@@ -54,10 +55,17 @@ def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: Cat
 def describe_rest(
     parameters: Mapping[str, Any], left: Iterable[Node], catalog: CatalogProtocol[Any, Any], outputs: Iterable[str]
 ) -> list[str]:
-    """The same of what is left, once the images that it depends on are read; no lines after any other outputs."""
-    if "image_description" not in outputs:
+    """The same of what is left, once what it depends on is known: the images, or the schedule of a time budget.
+
+    No lines after any other outputs.
+    """
+    if not {"image_description", "schedule"} & set(outputs):
         return []  # Asked between any two nodes: the parameters are not read for nothing.
     settings = ProjectParameters.model_validate(parameters)
+    if settings.time_budget is not None:
+        return _scheduled_lines(catalog.load("schedule")) if "schedule" in outputs else []
+    if "schedule" in outputs:
+        return []
     if settings.table is not None or _shipped_images(settings) is not None:
         return []
     return _lines("Images are read. Left", settings, left, catalog)
@@ -67,18 +75,26 @@ def _lines(
     head: str, settings: ProjectParameters, nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]
 ) -> list[str]:
     asked = {_stage_of(node) for node in nodes}
+    if settings.time_budget is not None and "plan_schedule" in asked:
+        time = f"{head}: {len(asked)} stages within {settings.time_budget}"
+        return [f"{time}; what is done with it is said once the pace of this machine is measured."]
     stages = [stage for stage in (*STAGES, *EXTRAS) if stage in asked]
     description = _known_images(settings, catalog)
     plans = list(plan_stages(settings, stages, description))
     known = sum(plan.seconds for plan in plans if plan.seconds is not None)
     unknown = any(plan.seconds is None for plan in plans)
     memory = _memory_mib(settings, stages, description)
-    about = f"{'more than ' if unknown else 'about '}{duration(known)} and {memory / 1024:.1f} GiB of memory"
+    about = f"{'more than ' if unknown else 'about '}{spelled(known)} and {memory / 1024:.1f} GiB of memory"
     lines = [f"{head}: {len(stages)} stage{'s' * (len(stages) > 1)}, {about}."]
     for plan in plans:
-        seconds = "once the images are read" if plan.seconds is None else duration(plan.seconds)
+        seconds = "once the images are read" if plan.seconds is None else spelled(plan.seconds)
         lines.append(f"  {plan.stage:22}{plan.what:74}{seconds}")
     return lines
+
+
+def _scheduled_lines(schedule: Mapping[str, Any]) -> list[str]:
+    """What is done with the time that was given; empty where a table stands in the place of training."""
+    return [f"  {stage:22}{spelled(seconds)}" for stage, seconds in schedule.get("seconds", {}).items()]
 
 
 def describe_results(
@@ -165,6 +181,12 @@ def _plan(
             return _plan_predictors(stage, settings)
         case "calibrate_predictor":
             return _plan_calibration(settings, train, pace)
+        case "plan_schedule":
+            return "nothing: as configured", 1.0
+        case "finish_winners":
+            return _plan_finishing(settings, train, pace)
+        case "test_winners":
+            return "the test images, by every exported file", 3.0
         case "map_space":
             rows = min(space.networks, 10**6)
             return f"{rows:,} networks", 3 + rows / _ATLAS_PER_SECOND
@@ -210,8 +232,12 @@ def _plan_lookup(stage: str, settings: ProjectParameters, table: TableParameters
         case "verify_candidates":
             beside = verification.top_k + verification.random_networks
             return f"{beside} networks looked up for each of {len(settings.search.budgets)} budgets; the audit", 15.0
-        case "export":
+        case "export" | "finish_winners":
             return "nothing: nothing was trained", 1.0
+        case "plan_schedule":
+            return "nothing: no time is given", 1.0
+        case "test_winners":
+            return "the winners looked up", 1.0
         case "compare_with_truth":
             return _plan_comparison(settings)
         case _:
@@ -237,6 +263,18 @@ def _plan_calibration(settings: ProjectParameters, train: int, pace: Pace | None
     schedule, workers = settings.verification.training, settings.device.workers or os.cpu_count() or 1
     steps = trainings * schedule.epochs * train / schedule.batch_size
     return f"{trainings} trainings", 30 + steps * pace.step / workers
+
+
+def _plan_finishing(settings: ProjectParameters, train: int, pace: Pace | None) -> tuple[str, float | None]:
+    finishing, budgets = settings.finishing, len(settings.search.budgets)
+    if finishing is None or settings.truth is not None:
+        return "nothing: winners are exported as they were trained", 1.0
+    trainings, epochs = budgets * finishing.seeds, finishing.training.epochs
+    what = f"{trainings} trainings for {budgets} budgets, {epochs} epochs each"
+    if pace is None:
+        return what, None
+    workers = min(settings.device.workers or os.cpu_count() or 1, trainings)
+    return what, trainings * epochs * (train / finishing.training.batch_size) * pace.step / workers
 
 
 def _plan_segments(
@@ -292,13 +330,6 @@ def _plan_verification(
     epochs = alone * verification.training.epochs + audited * audit.training.epochs
     workers = settings.device.workers or os.cpu_count() or 1
     return what, 8 + epochs * (train / verification.training.batch_size) * pace.step / workers
-
-
-def duration(seconds: float) -> str:
-    """``"25 s"``, ``"4 min"``, ``"2.5 h"``."""
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description: ImageDescription | None) -> float:

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from archatlas.pipelines.finish_winners.nodes import finish
+from archatlas.pipelines.finish_winners.nodes import finish, plan_finishing
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """One node: train the winners on."""
+    """Decide how long, then train the winners on."""
     return pipeline(
         [
+            node(
+                plan_finishing,
+                inputs=["schedule", "finishing_schedule", "chosen_winners", "run_records"],
+                outputs="finishing_plan",
+                name="plan_finishing",
+            ),
             node(
                 finish,
                 inputs={
@@ -23,6 +29,8 @@ def create_pipeline(**_: object) -> Pipeline:
                     "space": "params:space",
                     "verification": "params:verification",
                     "finishing": "params:finishing",
+                    "finishing_plan": "finishing_plan",
+                    "verification_schedule": "verification_schedule",
                     "device": "params:device",
                     "seed": "params:seed",
                     "work_folder": "work_folder",
@@ -31,6 +39,6 @@ def create_pipeline(**_: object) -> Pipeline:
                 },
                 outputs=["finished_winners", "winner_weights", "finishing_trainings"],
                 name="finish_winners",
-            )
+            ),
         ]
     )

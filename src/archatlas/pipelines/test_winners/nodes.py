@@ -8,6 +8,7 @@ import pandas as pd
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.verify_candidates.nodes import trainings_in
+from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.training.parameters import DeviceParameters
@@ -33,14 +34,16 @@ def test_winners(
     verification: VerificationParameters,
     device: DeviceParameters,
     work_folder: Path,
-    table: TableParameters | None,
-    truth: TruthParameters | None,
+    table: TableParameters | None = None,
+    truth: TruthParameters | None = None,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> tuple[list[dict[str, Any]], pd.DataFrame, pd.DataFrame, dict[str, Any]]:
     """The winners with their test figures, all trainings, what each exported file says of each test image, mistakes.
 
     The headline is what the exported file gets right. Beside it stand the winner and what it is compared with, all
     trained alike. Bounds and costs serve a public table, which tells what a perfect search would have found.
     """
+    verification = scheduled(verification, verification_schedule)
     from archatlas.images.dataset import ImageSplit
     from archatlas.images.description import ImageDescription
     from archatlas.verification.test_figures import exported_figures

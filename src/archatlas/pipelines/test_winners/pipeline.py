@@ -19,6 +19,7 @@ _DATA = (
     "cost_table",
     "latency_table",
     "image_description",
+    "verification_schedule",
     "work_folder",
 )
 _PARAMETERS = ("space", "verification", "device", "table", "truth")

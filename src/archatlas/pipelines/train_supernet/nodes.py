@@ -7,6 +7,7 @@ import pandas as pd
 
 from archatlas.images.description import ImageDescription
 from archatlas.pipelines.work import work_store
+from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import SupernetParameters
@@ -23,6 +24,7 @@ def train_supernet(
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
+    supernet_schedule: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Super-networks by seed (state dicts ``seed_0``, ...) and their learning curves.
 
@@ -42,7 +44,7 @@ def train_supernet(
         make_space(space, description.input_shape, description.num_classes),
         ImageSplit.from_tensors(train_images),
         description,
-        parameters=supernet,
+        parameters=scheduled(supernet, supernet_schedule),
         device=device,
         seed=seed,
         work=work_store(work_folder, "archatlas.supernet.train"),

@@ -8,6 +8,7 @@ import pandas as pd
 from archatlas.images.description import ImageDescription
 from archatlas.pipelines.work import work_store
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
+from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 
 
@@ -21,6 +22,7 @@ def tune(
     tuning: TuningParameters,
     seed: int,
     work_folder: Path,
+    tuning_schedule: dict[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Trials, the summary with the outer score, and the chosen predictor fitted on everything, with its state."""
     from archatlas.predictors import tuning as search
@@ -29,6 +31,7 @@ def tune(
     from archatlas.predictors.sample import evaluated_sample
     from archatlas.spaces.presets import make_space
 
+    tuning = scheduled(tuning, tuning_schedule)
     description = ImageDescription.model_validate(image_description)
     made = make_space(space, description.input_shape, description.num_classes)
     batch, scores = evaluated_sample(

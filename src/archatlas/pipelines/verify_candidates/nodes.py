@@ -15,6 +15,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on, machine
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.work import work_store
+from archatlas.schedule.overlay import scheduled
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
@@ -75,8 +76,10 @@ def measure_latency(
     search: SearchParameters,
     costs: CostsParameters,
     verification: VerificationParameters,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
     """The finalists of every budget with their latency, where it can be measured here or stands in a table."""
+    verification = scheduled(verification, verification_schedule)
     from archatlas.spaces.presets import make_space
     from archatlas.verification.candidates import finalists, finalists_by_table, measurer
 
@@ -108,8 +111,10 @@ def train_candidates(
     work_folder: Path,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Train the finalists alone."""
+    verification = scheduled(verification, verification_schedule)
     chosen = candidate_latency.loc[candidate_latency["finalist"], ["budget", "rank", "network"]]
     finalists = chosen.merge(candidates[["budget", "rank", "macs", "params"]], on=["budget", "rank"])
     finalists["role"] = "candidate"
@@ -139,8 +144,10 @@ def draw_comparisons(
     seed: int,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Random networks and a MobileNet within each budget; none where others have trained what there is."""
+    verification = scheduled(verification, verification_schedule)
     from archatlas.spaces.presets import make_space
     from archatlas.verification import comparisons as domain
 
@@ -175,8 +182,10 @@ def train_comparisons(
     work_folder: Path,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Train them as finalists are trained; with a public table, random networks are looked up."""
+    verification = scheduled(verification, verification_schedule)
     known = trained_by_others(image_description, space, table, truth)
     if known is not None:
         from archatlas.verification.lookup import random_within
@@ -248,11 +257,13 @@ def audit(
     work_folder: Path,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Networks drawn uniformly and trained alone: their scores beside the truth, rank correlations, the trainings.
 
     Super-networks' scores are of the kind that was learned from, also where a calibrated predictor speaks of another.
     """
+    verification = scheduled(verification, verification_schedule)
     from archatlas.predictors.registry import load_predictor, scores_learned
 
     predictor = load_predictor(calibrated_predictor, calibrated_predictor_state)

@@ -7,10 +7,11 @@ from kedro.pipeline import Pipeline, node, pipeline
 from archatlas.pipelines.verify_candidates import nodes
 
 _IMAGES = {name: name for name in ("train_images", "validation_images", "image_description")}
+_VERIFICATION = {"verification": "params:verification", "verification_schedule": "verification_schedule"}
 _TRAINING = {
     **_IMAGES,
     "space": "params:space",
-    "verification": "params:verification",
+    **_VERIFICATION,
     "device": "params:device",
     "work_folder": "work_folder",
     "table": "params:table",
@@ -47,7 +48,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     **_BUDGETS,
                     "image_description": "image_description",
                     "space": "params:space",
-                    "verification": "params:verification",
+                    **_VERIFICATION,
                 },
                 outputs="candidate_latency",
                 name="measure_finalists",
@@ -71,7 +72,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "image_description": "image_description",
                     **_BUDGETS,
                     "space": "params:space",
-                    "verification": "params:verification",
+                    **_VERIFICATION,
                     "table": "params:table",
                     "truth": "params:truth",
                     **_SEED,
