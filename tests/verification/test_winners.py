@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -25,6 +26,7 @@ CANDIDATES = pd.DataFrame(
     }
 )
 NOBODY = no_comparisons()
+HOW: dict[str, Any] = {"beside": NOBODY, "latency_from": "measured"}
 LIMIT = [Constraint("latency_ms", "max", 1.0)]
 TIMES = {"a": (0.9, 0.8, 1.1), "b": (0.8, 0.7, 1.0), "c": (0.9, 0.8, 1.2), "d": (0.5, 0.4, 0.6)}
 
@@ -100,14 +102,10 @@ def test_the_winner_is_the_best_finalist_on_validation_and_every_candidate_has_a
 def test_equal_accuracies_are_told_apart_by_log_loss_then_rank() -> None:
     latency = finalists(CANDIDATES, [], 3, None)
     done = trainings(a=[0.9], b=[0.9], c=[0.9])
-    chosen = choose_winners(
-        CANDIDATES, {}, latency, done, {"fast": []}, beside=NOBODY, latency_from="measured", misses=0
-    )[1]
+    chosen = choose_winners(CANDIDATES, {}, latency, done, {"fast": []}, **HOW, misses=0)[1]
     assert chosen[0]["architecture"] == "a"
     done.loc[done["network"] == "c", "validation_log_loss"] = 0.01
-    chosen = choose_winners(
-        CANDIDATES, {}, latency, done, {"fast": []}, beside=NOBODY, latency_from="measured", misses=0
-    )[1]
+    chosen = choose_winners(CANDIDATES, {}, latency, done, {"fast": []}, **HOW, misses=0)[1]
     assert chosen[0]["architecture"] == "c"
 
 
@@ -115,9 +113,7 @@ def test_where_no_candidate_is_fast_enough_the_nearest_misses_are_named() -> Non
     limit = [Constraint("latency_ms", "max", 0.5)]
     latency = finalists(CANDIDATES, limit, 2, measure)
     assert not latency["finalist"].any()
-    table, (answer,) = choose_winners(
-        CANDIDATES, {}, latency, trainings(), {"fast": limit}, beside=NOBODY, latency_from="measured", misses=2
-    )
+    table, (answer,) = choose_winners(CANDIDATES, {}, latency, trainings(), {"fast": limit}, **HOW, misses=2)
     assert not table["meets_budget"].any()
     assert answer["status"] == "none"
     assert "none of the 4 candidates keeps max_latency_ms 0.5" in answer["reason"]

@@ -18,12 +18,8 @@ def scheduled(parameters: Parameters, schedule: Mapping[str, Any] | None) -> Par
 
 
 def _merged(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        **base,
-        **{
-            name: _merged(base[name], value)
-            if isinstance(value, Mapping) and isinstance(base.get(name), Mapping)
-            else value
-            for name, value in over.items()
-        },
-    }
+    merged = dict(base)
+    for name, value in over.items():
+        below = base.get(name)
+        merged[name] = _merged(below, value) if isinstance(value, Mapping) and isinstance(below, Mapping) else value
+    return merged

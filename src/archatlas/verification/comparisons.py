@@ -99,7 +99,7 @@ def random_networks(
     cost_table: pd.DataFrame | None = None,
     latency_table: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """``count`` networks per budget, uniform among those that keep it: budget, network, macs, params, predicted latency.
+    """``count`` networks per budget, uniform among those that keep it: budget, network, MACs, params, latency.
 
     All budgets filter the same draws, so a network within two budgets can stand in both, and is trained once. Latency
     is the predicted one. A space of at most 50,000 networks is looked through completely; in a larger one a

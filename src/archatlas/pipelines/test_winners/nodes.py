@@ -17,7 +17,7 @@ from archatlas.verification.truth.parameters import TruthParameters
 
 
 @depends_on(files=(public_table, true_table))
-def test_winners(
+def judge(
     finished_winners: list[dict[str, Any]],
     networks: Path,
     candidate_trainings: pd.DataFrame,

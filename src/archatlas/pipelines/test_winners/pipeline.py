@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from archatlas.pipelines.test_winners.nodes import test_winners
+from archatlas.pipelines.test_winners.nodes import judge
 
 _DATA = (
     "finished_winners",
@@ -30,7 +30,7 @@ def create_pipeline(**_: object) -> Pipeline:
     return pipeline(
         [
             node(
-                test_winners,
+                judge,
                 inputs={**{name: name for name in _DATA}, **{name: f"params:{name}" for name in _PARAMETERS}},
                 outputs=["winners", "trainings", "test_predictions", "test_mistakes"],
                 name="test_winners",
