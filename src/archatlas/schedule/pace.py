@@ -59,7 +59,7 @@ def measure_pace(
         macs: of each.
         device: where, and by how many workers.
         batch_size: images of a step: no more than a run will have.
-        dtype: number format of forward passes where nothing is trained, ``32`` or ``bf16``.
+        dtype: number format of forward passes where nothing is trained: ``evaluation.precision``.
     """
     from archatlas.training.fabric import torch_device
     from archatlas.training.workers import side_by_side
@@ -97,7 +97,8 @@ def _time(
     place = torch_device(device)
     images = torch.randn(batch_size, *space.input_shape, device=place).contiguous(memory_format=torch.channels_last)
     labels = torch.zeros(batch_size, dtype=torch.long, device=place)
-    formats = autocast_dtype(device.precision), torch.bfloat16 if dtype == "bf16" else None
+    answers_in = "bf16-mixed" if dtype == "bf16" else dtype
+    formats = autocast_dtype(device.precision), autocast_dtype(answers_in)
     times = np.zeros((len(rows), 2))
 
     def synchronised() -> float:

@@ -95,9 +95,10 @@ class EvaluationParameters(BaseModel):
     )
     calibration_batch: int = Field(default=256, ge=2, description="images per batch of that estimate")
     validation_batch: int = Field(default=512, ge=1, description="validation images per forward pass")
-    precision: Literal["32", "bf16"] = Field(
+    precision: Literal["auto", "32", "bf16"] = Field(
         default="32",
-        description="number format of activations and of convolution and linear weights; norms stay in float32",
+        description="number format of activations and of convolution and linear weights; norms stay in float32; auto: "
+        "bf16 where the processor computes in bfloat16",
     )
     whole_space: Literal["none", "networks", "architectures"] = Field(
         default="none",

@@ -174,6 +174,9 @@ class _Trainer:
         if job.device.channels_last:
             self.images = self.images.contiguous(memory_format=torch.channels_last)
         self.labels = job.images.labels.to(fabric.device)
+        self.class_weights = class_weights(job.images.labels, job.description.num_classes, job.training)
+        if self.class_weights is not None:
+            self.class_weights = self.class_weights.to(fabric.device)
         self.schedule = CosineSchedule(
             job.training.learning_rate,
             total_steps=job.training.epochs * job.steps,
@@ -249,7 +252,9 @@ class _Trainer:
             waits = self.fabric.world_size > 1 and number + 1 < len(paths)
             with self.fabric.no_backward_sync(self.model, enabled=waits):
                 logits = self.model(batch) if path is None else self.model(batch, path)
-                loss = functional.cross_entropy(logits, labels, label_smoothing=training.label_smoothing)
+                loss = functional.cross_entropy(
+                    logits, labels, weight=self.class_weights, label_smoothing=training.label_smoothing
+                )
                 self.fabric.backward(loss / len(paths))
             measured.append(torch.stack([loss.detach(), (logits.detach().argmax(dim=1) == labels).float().mean()]))
         if training.gradient_clip is not None:
@@ -305,6 +310,17 @@ class _Trainer:
         if scaler is not None and checkpoint.scaler:
             kept = {name: value.item() for name, value in checkpoint.scaler.items()}
             scaler.load_state_dict({name: type(now)(kept[name]) for name, now in scaler.state_dict().items()})
+
+
+def class_weights(labels: Tensor, classes: int, training: TrainingParameters) -> Tensor | None:
+    """What each class counts in the loss, float32 ``[classes]``: ``n / (classes n_c)`` under balanced; else None.
+
+    A class without images counts as one with a single image; no step meets it.
+    """
+    if training.class_weights == "none":
+        return None
+    counts = torch.bincount(labels, minlength=classes).clamp(min=1)
+    return len(labels) / (classes * counts.float())
 
 
 def make_optimizer(network: nn.Module, training: TrainingParameters) -> torch.optim.Optimizer:
