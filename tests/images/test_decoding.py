@@ -1,10 +1,15 @@
 from __future__ import annotations
 
 import io
+import os
+import struct
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from archatlas.images.decoding import decode, to_pixels
@@ -82,10 +87,50 @@ def test_three_ways_with_images_that_are_not_square():
     assert pixels(image, aspect="stretch")[0].tolist() == [[71, 209]] * 2
 
 
-@pytest.mark.parametrize("size", [(1, 900), (900, 1), (1, 1)])
-@pytest.mark.parametrize("aspect", ["crop", "pad", "stretch"])
-def test_extreme_shapes(size: tuple[int, int], aspect: str):
-    assert pixels(Image.new("L", size, 7), 8, aspect=aspect).shape == (1, 8, 8)
+SIDES = st.one_of(st.sampled_from([1, 2, 3, 5, 17, 900, 4000]), st.integers(1, 300))
+
+
+@given(SIDES, SIDES, st.sampled_from([4, 7, 8, 32]), st.sampled_from(["crop", "pad", "stretch"]), st.booleans())
+@example(30, 90, 8, "pad", True)
+@example(90, 30, 8, "crop", True)
+@example(1000, 100, 32, "stretch", True)
+@example(4000, 400, 8, "pad", True)
+@example(1000, 10, 8, "pad", False)
+@example(1, 900, 8, "pad", False)
+@settings(deadline=None, max_examples=60)
+def test_nothing_of_an_image_is_lost_whatever_its_shape(width: int, height: int, size: int, aspect: str, as_jpeg: bool):
+    image = Image.new("L", (width, height), 200)
+    result = pixels(saved(image, "JPEG", quality=95) if as_jpeg else image, size, aspect=aspect)
+    assert result.shape == (1, size, size)
+    bright = result[0] >= 198
+    if aspect != "pad":
+        assert bright.all()
+    else:  # A band of the image's own shape in the middle, and black beside it.
+        assert (bright | (result[0] == 0)).all()
+        across, along = (bright.any(axis=1), bright.any(axis=0)) if width >= height else (bright.any(0), bright.any(1))
+        assert along.all()
+        assert abs(across.sum() - max(1, min(width, height) / max(width, height) * size)) <= 0.5 + 1e-9
+        assert abs(int(across.argmax()) - int(across[::-1].argmax())) <= 1
+
+
+def one_bit_png(width: int, height: int) -> bytes:
+    """The head of a PNG file that claims to be so large, and no pixels."""
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", b""), (b"IEND", b"")]
+    body = b"".join(
+        struct.pack(">I", len(data)) + k + data + struct.pack(">I", zlib.crc32(k + data)) for k, data in parts
+    )
+    return b"\x89PNG\r\n\x1a\n" + body
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_photograph_of_200_megapixels_is_read_and_more_than_400_are_refused_by_name():
+    before = Image.MAX_IMAGE_PIXELS
+    items = [encoded(Image.new("1", (20_000, 10_000), 1)), one_bit_png(20_001, 20_000)]
+    result, failures = decode(fetch_of(items), np.arange(2), 4, channels=None, aspect="crop")
+    assert (result[0] == 255).all()
+    assert failures == {1: "more than the 400 megapixels that an image may have"}
+    assert before == Image.MAX_IMAGE_PIXELS
 
 
 def test_large_photographs_are_read_at_low_resolution_to_the_same_effect():
@@ -119,10 +164,21 @@ def test_all_grey_stays_grey_and_a_mixture_becomes_colour(tmp_path: Path):
 
 def test_what_cannot_be_read_is_said(tmp_path: Path):
     whole = encoded(Image.fromarray(np.random.default_rng(0).integers(0, 255, (64, 64), dtype=np.uint8)))
-    items = [whole, whole[: len(whole) // 2], b"", b"not an image", tmp_path / "gone.png"]
-    result, failures = decode(fetch_of(items), np.arange(5), 4, channels=None, aspect="crop")
-    assert set(failures) == {1, 2, 3, 4}
+    (tmp_path / "zero.png").touch()
+    (tmp_path / "link.png").symlink_to(tmp_path / "gone.png")
+    os.mkfifo(tmp_path / "pipe.png")
+    files = [tmp_path / f"{name}.png" for name in ("gone", "zero", "link", "pipe")]
+    items = [whole, whole[: len(whole) // 2], b"", b"not an image", *files]
+    result, failures = decode(fetch_of(items), np.arange(8), 4, channels=None, aspect="crop")
+    assert set(failures) == set(range(1, 8))
     assert "truncated" in failures[1]
-    assert "FileNotFoundError" in failures[4]
+    assert [failures[at] for at in (2, 3, 4, 5, 6, 7)] == [
+        "empty file",
+        "no image, or of a kind that is not known",
+        "there is no such file",
+        "empty file",
+        "a link to nothing",
+        "not a regular file",
+    ]
     assert result[0].any()
     assert not result[1:].any()

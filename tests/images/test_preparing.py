@@ -4,6 +4,7 @@ import io
 import logging
 import os
 import shutil
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -116,7 +117,19 @@ def test_leaks_from_training_into_the_test_leave_training(tmp_path: Path, caplog
     seen = numbers_of(prepared.train, range(30)) | numbers_of(prepared.validation, range(30))
     assert seen == {*range(6), *range(12, 18)}
     assert "4 images are left out" in caplog.text
-    assert "2 images have exact copies with another label" in caplog.text
+    assert "4 images have exact copies with another label" in caplog.text
+    assert "train/dog/10.png has the same pixels as test/cat/10.png, whose class is cat" in caplog.text
+    files = prepared.split_files.set_index("file")
+    left_out = files[files["split"] == "left_out"]
+    assert left_out["note"].to_dict() == {
+        "train/cat/6.png": "copy of test/cat/6.png in test",
+        "train/cat/7.png": "copy of test/cat/7.png in test",
+        "train/dog/10.png": "copy of test/cat/10.png in test; the same pixels as test/cat/10.png, whose class is cat",
+        "train/dog/11.png": "copy of test/cat/11.png in test; the same pixels as test/cat/11.png, whose class is cat",
+    }
+    assert (left_out["position"] == -1).all()
+    assert left_out["class_name"].tolist() == ["cat", "cat", "dog", "dog"]
+    assert files.loc["test/cat/10.png", "note"] == "the same pixels as train/dog/10.png, whose class is dog"
 
 
 def test_a_class_called_train_is_a_class(tmp_path: Path):
@@ -131,6 +144,10 @@ def test_unlabelled_test_folder_is_left_out(tmp_path: Path, caplog: pytest.LogCa
     save(tmp_path / "test", range(16, 20))
     assert sizes(read(tmp_path)) == (8, 4, 4)
     assert "`test` is left out: it has no class folders" in caplog.text
+    left_out = read(tmp_path).split_files.query("split == 'left_out'")
+    assert left_out["file"].tolist() == [f"test/{number}.png" for number in range(16, 20)]
+    assert set(left_out["note"]) == {"it lies outside the folders of splits"}
+    assert set(left_out["class_name"]) == {""}
 
 
 def test_folders_of_splits_without_classes_are_refused(tmp_path: Path):
@@ -174,8 +191,25 @@ def test_groups_and_labels_by_metadata(pets: Path):
     with pytest.raises(ArchatlasError, match=r"no column `liter`; did you mean `litter`\?"):
         read(pets, group_column="liter")
     table.iloc[1:].to_csv(pets / "metadata.csv", index=False)
-    with pytest.raises(ArchatlasError, match=rf"1 images .* not read, such as `{files[0]}`"):
+    with pytest.raises(ArchatlasError, match=rf"1 images .* have no row in a metadata file, such as `{files[0]}`"):
         read(pets)
+
+
+def test_a_label_column_that_was_asked_for_must_be_there(pets: Path):
+    with pytest.raises(ArchatlasError, match=r"images.label_column is `breed`, but `.*pets` has no metadata file"):
+        read(pets, label_column="breed")
+    files = sorted(path.relative_to(pets).as_posix() for path in pets.rglob("*.png"))
+    table = pd.DataFrame({"file_name": files, "breed": ["x", "y"] * 10})
+    table.to_csv(pets / "metadata.csv", index=False)
+    with pytest.raises(ArchatlasError, match=r"images.label_column is `bred`, .* did you mean `breed`\?"):
+        read(pets, label_column="bred")
+    assert read(pets, label_column="breed").description.class_names == ("x", "y")
+    assert read(pets).description.class_names == ("cat", "dog")
+
+
+def test_a_group_column_needs_metadata(pets: Path):
+    with pytest.raises(ArchatlasError, match=r"images.group_column is `litter`, but there is no metadata file"):
+        read(pets, group_column="litter")
 
 
 def test_mixed_sizes_and_colours(tmp_path: Path):
@@ -204,10 +238,54 @@ def test_unusual_names(pets: Path, name: str):
     assert read(pets).description.class_names == tuple(sorted((f"{name} cat", "dog")))
 
 
-def test_names_that_the_reader_cannot_take_are_named(pets: Path):
+@pytest.mark.parametrize("with_metadata", [False, True])
+def test_names_that_the_reader_of_metadata_would_take_for_addresses(pets: Path, with_metadata: bool):
     (pets / "cat" / "0.png").rename(pets / "cat" / "d::0.png")
-    with pytest.raises(ArchatlasError, match=r"1 images .* `cat/d::0.png`\. .* takes no path with `::`"):
-        read(pets)
+    if with_metadata:
+        files = sorted(path.relative_to(pets).as_posix() for path in pets.rglob("*.png"))
+        pd.DataFrame({"file_name": files, "litter": range(20)}).to_csv(pets / "metadata.csv", index=False)
+    assert sum(sizes(read(pets))) == 20
+
+
+# --- which file went where
+
+
+def test_every_file_is_named_with_its_split_and_position(pets: Path):
+    save(pets / "dog", range(20, 23), "copy of 8 ({}).png")
+    for copy in pets.glob("dog/copy*"):
+        shutil.copy(pets / "dog" / "8.png", copy)
+    prepared = read(pets, max_images=21)
+    table = prepared.split_files
+    assert list(table.columns) == ["split", "position", "file", "class_name", "note"]
+    assert table["position"].dtype == "int64"
+    for name in ("train", "validation", "test"):
+        split, rows = getattr(prepared, name), table[table["split"] == name]
+        assert rows["position"].tolist() == list(range(len(split)))
+        for row, pixels, label in zip(rows.itertuples(), split.images, split.labels.tolist(), strict=True):
+            assert np.array_equal(np.asarray(Image.open(pets / row.file)), pixels[0].numpy())
+            assert row.class_name == prepared.description.class_names[label] == row.file.split("/")[0]
+    left_out = table[table["split"] == "left_out"]
+    assert set(left_out["note"]) == {"not drawn: images.max_images"}
+    assert len(left_out) == 2
+    assert sorted(table["file"]) == sorted(path.relative_to(pets).as_posix() for path in pets.rglob("*.png"))
+
+
+def test_groups_that_leak_are_named(tmp_path: Path):
+    for start, split in enumerate(("train", "test")):
+        for offset, name in enumerate(("cat", "dog")):
+            first = 20 * start + 10 * offset
+            save(tmp_path / split / name, range(first, first + 8), f"p{start}{offset}{{}}.png")
+    (tmp_path / "test/cat/p1020.png").rename(tmp_path / "test/cat/p001.png")  # of the group of train/cat/p001.png
+    table = read(tmp_path, group_pattern=r"/(p\d+)\.png").split_files
+    left_out = table[table["split"] == "left_out"].set_index("file")["note"]
+    assert left_out.to_dict() == {"train/cat/p001.png": "must not be split from test/cat/p001.png in test"}
+
+
+def test_the_table_of_files_is_the_same_on_another_machine(pets: Path, tmp_path: Path):
+    (pets / "cat" / "bad.png").write_bytes(b"no image")
+    shutil.copytree(pets, tmp_path / "elsewhere" / "pets")
+    one, two = (read(path, skip_unreadable=True).split_files for path in (pets, tmp_path / "elsewhere" / "pets"))
+    pd.testing.assert_frame_equal(one, two)
 
 
 # --- what a user may get wrong
@@ -231,9 +309,102 @@ def test_no_images(tmp_path: Path):
 
 
 def test_images_without_class_folder(pets: Path):
-    save(pets, range(30, 31))
-    with pytest.raises(ArchatlasError, match=r"`30.png` .* lies in no class folder"):
+    for path in pets.rglob("*.png"):
+        path.rename(pets / path.name)
+    with pytest.raises(ArchatlasError, match=r"no image in .* lies in a class folder \(one is `0.png`\)"):
         read(pets)
+
+
+@pytest.mark.parametrize("below", ["", "train/"])
+def test_a_stray_file_beside_the_class_folders_is_left_out(pets: Path, caplog: pytest.LogCaptureFixture, below: str):
+    if below:
+        (pets / "train").mkdir()
+        for name in ("cat", "dog"):
+            (pets / name).rename(pets / "train" / name)
+    save(pets / below, range(30, 31))
+    prepared = read(pets, group_pattern=r"((cat|dog)/\d+)")
+    assert sum(sizes(prepared)) == 20
+    assert f"1 image file left out: `{below}30.png` (it lies in no class folder)" in caplog.text
+    (row,) = prepared.split_files.query("split == 'left_out'").to_dict("records")
+    assert row == {
+        "split": "left_out",
+        "position": -1,
+        "file": f"{below}30.png",
+        "class_name": "",
+        "note": "it lies in no class folder",
+    }
+
+
+def test_kinds_of_images_without_a_reader_are_counted_and_named(pets: Path, caplog: pytest.LogCaptureFixture):
+    for number in range(7):
+        (pets / "cat" / f"{number}.HEIC").write_bytes(b"ftypheic")
+    (pets / "dog" / "drawing.svg").write_text("<svg/>")
+    prepared = read(pets)
+    assert sum(sizes(prepared)) == 20
+    named = ", ".join(f"`cat/{number}.HEIC`" for number in range(5))
+    heic = "there is no reader for .heic files: install pillow-heif to read it"
+    assert f"7 image files left out: {named} and 2 more ({heic})" in caplog.text
+    assert "1 image file left out: `dog/drawing.svg` (there is no reader for .svg files: convert it" in caplog.text
+    left_out = prepared.split_files.query("split == 'left_out'")
+    assert left_out["class_name"].tolist() == ["cat"] * 7 + ["dog"]
+    assert left_out["note"].iloc[0] == heic
+    for path in pets.rglob("*.png"):
+        path.unlink()
+    with pytest.raises(ArchatlasError, match=r"no images in .* 8 image files are not read: .*install pillow-heif"):
+        read(pets)
+
+
+def test_avif_is_read_where_pillow_can(pets: Path):
+    from PIL import features
+
+    if not features.check("avif"):
+        pytest.skip("this Pillow was built without AVIF")
+    save(pets / "cat", range(30, 34), "{}.avif", mode="RGB")
+    assert sum(sizes(read(pets, channels=1))) == 24
+
+
+def test_heic_is_read_where_a_plugin_says_that_it_can(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    from archatlas.images.kinds import suffixes_not_read, suffixes_read
+
+    assert ".heic" in suffixes_not_read(suffixes_read())
+    (tmp_path / "pillow_heif.py").write_text(
+        "from PIL import Image\ndef register_heif_opener(): Image.register_extension('PNG', '.heic')\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    Image.init()
+    monkeypatch.setattr(Image, "EXTENSION", dict(Image.EXTENSION))
+    assert ".heic" in suffixes_read()
+    assert ".heic" not in suffixes_not_read(suffixes_read())
+    monkeypatch.delitem(sys.modules, "pillow_heif")
+
+
+def test_classes_whose_names_differ_in_case_alone(pets: Path, caplog: pytest.LogCaptureFixture):
+    save(pets / "Cat", range(30, 34))
+    assert read(pets).description.class_names == ("Cat", "cat", "dog")
+    assert "`Cat` and `cat` are taken for different classes" in caplog.text
+
+
+def test_links_that_lead_nowhere_and_empty_files_are_unreadable_like_others(pets: Path):
+    (pets / "cat" / "dead.png").symlink_to(pets / "gone.png")
+    (pets / "dog" / "zero.png").touch()
+    with pytest.raises(
+        ArchatlasError,
+        match=r"cat/dead.png \(a link to nothing\); dog/zero.png \(empty file\)\. Repair",
+    ):
+        read(pets)
+    prepared = read(pets, skip_unreadable=True)
+    assert sum(sizes(prepared)) == 20
+    left_out = prepared.split_files.query("split == 'left_out'")
+    assert left_out["file"].tolist() == ["cat/dead.png", "dog/zero.png"]
+    assert left_out["note"].tolist() == ["unreadable: a link to nothing", "unreadable: empty file"]
+
+
+def test_a_named_pipe_is_no_image(pets: Path, caplog: pytest.LogCaptureFixture):
+    os.mkfifo(pets / "cat" / "x.png")
+    prepared = read(pets)
+    assert sum(sizes(prepared)) == 20
+    assert "1 image file left out: `cat/x.png` (it is not a regular file)" in caplog.text
+    assert prepared.split_files.query("split == 'left_out'")["file"].tolist() == ["cat/x.png"]
 
 
 def test_one_class(tmp_path: Path):
@@ -255,7 +426,7 @@ def test_unreadable_images_are_named_and_left_out_only_if_asked(pets: Path, capl
     content = (pets / "dog" / "8.png").read_bytes()
     (pets / "dog" / "8.png").write_bytes(content[: len(content) // 2])
     (pets / "cat" / "bad.png").write_bytes(b"no image")
-    with pytest.raises(ArchatlasError, match=r"2 of 21 images cannot be read: pets/cat/bad.png .*; pets/dog/8.png"):
+    with pytest.raises(ArchatlasError, match=r"2 of 21 images of the folder pets .*: cat/bad.png .*; dog/8.png"):
         read(pets)
     prepared = read(pets, skip_unreadable=True)
     assert prepared.description.unreadable_images == 2

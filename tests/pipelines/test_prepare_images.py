@@ -14,7 +14,7 @@ from archatlas.pipelines.prepare_images.pipeline import create_pipeline
 
 
 def test_digits():
-    train, validation, test, description, class_counts = prepare_images(ImagesParameters(), 0)
+    train, validation, test, description, class_counts, split_files = prepare_images(ImagesParameters(), 0)
     shapes = [tuple(split["images"].shape) for split in (train, validation, test)]
     assert shapes == [(899, 1, 8, 8), (449, 1, 8, 8), (449, 1, 8, 8)]
     assert train["images"].dtype == torch.uint8
@@ -27,6 +27,12 @@ def test_digits():
     assert abs(read.std[0] - pixels.std(correction=0).item()) < 1e-12
     assert list(class_counts.columns) == ["split", "class_name", "images"]
     assert class_counts["images"].sum() == 1797
+    assert list(split_files.columns) == ["split", "position", "file", "class_name", "note"]
+    assert sorted(split_files["file"]) == sorted(f"digit {row}" for row in range(1797))
+    for name, split in (("train", train), ("validation", validation), ("test", test)):
+        rows = split_files[split_files["split"] == name]
+        assert rows["position"].tolist() == list(range(len(split["labels"])))
+        assert rows["class_name"].tolist() == [str(label) for label in split["labels"].tolist()]
     by_split = class_counts.groupby("split")["images"]
     assert (by_split.max() - by_split.min()).max() <= 7  # as many as the classes themselves differ
 
@@ -38,6 +44,8 @@ def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
         assert torch.equal(one["labels"], two["labels"])
     assert first[3] == second[3]
     assert first[4].equals(second[4])
+    assert first[5].equals(second[5])
+    assert not first[5].equals(other[5])
     assert not torch.equal(first[2]["images"], other[2]["images"])
 
 
@@ -51,7 +59,8 @@ def test_the_test_split_leaves_by_its_own_data_set_alone():
     (only,) = create_pipeline().nodes
     assert only.name == "prepare"
     assert only.inputs == ["params:images", "params:seed", "params:table"]
-    assert only.outputs == ["train_images", "validation_images", "test_images", "image_description", "class_counts"]
+    images = ["train_images", "validation_images", "test_images"]
+    assert only.outputs == [*images, "image_description", "class_counts", "split_files"]
     assert get_type_hints(prepare_images)["images"] is ImagesParameters
 
 

@@ -31,6 +31,9 @@ def test_metrics_hold_the_promised_keys(run_data: dict[str, Any]) -> None:
         "mobilenet_accuracy_mean", "macs", "params", "latency_ms",
     }  # fmt: skip
     assert promised <= set(metrics["winners"][0])
+    recalls = [[0.99 - 0.012 * digit + 0.004 * budget for digit in range(10)] for budget in range(3)]
+    balanced = [winner["balanced_accuracy"] for winner in metrics["winners"]]
+    assert balanced == pytest.approx([sum(of_budget) / 10 for of_budget in recalls])
     assert metrics["export"]["max_abs_difference"] == 3.1e-6
     assert metrics["seconds_total"] == pytest.approx(294.2)
     json.dumps(metrics, allow_nan=False)
@@ -61,5 +64,6 @@ def test_a_run_without_audit_tuning_or_winner_has_nulls(run_data: dict[str, Any]
     assert metrics["audit"]["tau_predictor"] is None
     assert metrics["predictor"]["baselines"] == dict.fromkeys(("ridge", "lightgbm", "macs", "params"))
     assert metrics["winners"][0]["predicted"] is None
+    assert metrics["winners"][0]["balanced_accuracy"] is None
     assert metrics["seconds_total"] is None
     json.dumps(metrics, allow_nan=False)

@@ -128,6 +128,9 @@ def test_what_is_missing_is_said_plainly(run_data: dict[str, Any], make_run: Any
         "verified_candidates": run_data["verified_candidates"].iloc[:0],
         "export_summary": {},
         "manifest": {},
+        "split_files": pd.DataFrame(),
+        "test_predictions": pd.DataFrame(),
+        "test_mistakes": {},
         "winners": [
             {
                 "budget": "small",
@@ -205,7 +208,7 @@ def _root() -> Path:
 
 
 def test_chromium_draws_every_figure_without_a_console_message(page: str, drawn_by_chromium: Any) -> None:
-    assert drawn_by_chromium(page) == (14, [])
+    assert drawn_by_chromium(page) == (17, [])
 
 
 def test_tables_are_those_of_the_run(page: str, run: Run) -> None:

@@ -43,14 +43,14 @@ class Columns:
         part = self.rows.with_format("arrow")[list(rows)].column(self.image_column)
         return [_encoded(item) for item in part.to_pylist()]
 
-    def place(self, row: int) -> str:
-        """Where a row lies, for messages."""
-        split = int(self.given[row])
-        first = int(np.argmax(self.given == split))
-        place = f"row {row - first}" + (f" of split {SPLITS[split]}" if split != UNSPLIT else "")
-        item = self.rows.with_format("arrow")[[row]].column(self.image_column).to_pylist()[0]
-        path = item.get("path") if isinstance(item, dict) else None
-        return f"{path} ({place})" if path else place
+    def places(self) -> list[str]:
+        """Where each row lies, for messages: its number within its split, and the file name that comes with it."""
+        first = {int(split): int(np.argmax(self.given == split)) for split in np.unique(self.given)}
+        places = []
+        for row, (split, path) in enumerate(zip(self.given.tolist(), self.paths(), strict=True)):
+            place = f"row {row - first[split]}" + (f" of split {SPLITS[split]}" if split != UNSPLIT else "")
+            places.append(f"{path} ({place})" if path else place)
+        return places
 
 
 def _encoded(item: Any) -> Encoded:

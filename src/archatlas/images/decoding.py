@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Sequence
+import threading
+import warnings
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 Encoded = bytes | Path | Image.Image
 Pixels = NDArray[np.uint8]
 
+MOST_MEGAPIXELS = 400
+"""Larger images are refused: a small file can claim to hold more pixels than there is memory."""
+
 _CHUNK = 256
+_LARGE = 50_000_000  # Pixels: such an image takes hundreds of megabytes, so that they are decoded one at a time.
+_one_at_a_time = threading.Lock()
 # Photographs are many times larger than what a search trains on: the JPEG decoder may skip detail beyond this factor.
 _DRAFT_FACTOR = 2
+
+
+class UnreadableImageError(Exception):
+    """An image that cannot be read, for a reason that its message says in full."""
 
 
 def to_pixels(
@@ -28,8 +40,9 @@ def to_pixels(
 
     The camera's rotation (EXIF) is applied; of several frames the first is taken. Transparent images are laid on
     white. 16-bit values are divided by 256; floating-point values are taken as 0..1, or as 0..255 if any exceeds 1.
-    Images that are not square are cut to the central square (``crop``), padded with black (``pad``), or distorted
-    (``stretch``); resizing is bilinear, with anti-aliasing where it shrinks. Grey is the luma of ITU-R BT.601.
+    Images that are not square are cut to the central square (``crop``), padded with black (``pad``; however narrow an
+    image is, a line of its pixels stays), or distorted (``stretch``); resizing is bilinear, with anti-aliasing where it
+    shrinks. Grey is the luma of ITU-R BT.601.
     """
     side = (image_size, image_size)
     if image.format == "JPEG":
@@ -41,6 +54,8 @@ def to_pixels(
     if aspect == "crop":
         plain = ImageOps.fit(plain, side, bilinear)
     elif aspect == "pad":
+        if round(min(plain.size) / max(plain.size) * image_size) == 0:  # of which Pillow's `pad` would leave nothing
+            plain = plain.resize((image_size, 1) if plain.width > plain.height else (1, image_size), bilinear)
         plain = ImageOps.pad(plain, side, bilinear)
     elif plain.size != side:
         plain = plain.resize(side, bilinear)
@@ -60,7 +75,7 @@ def decode(
 
     ``fetch`` gives the encoded images at some rows. Returns uint8 [len(rows), c, image_size, image_size], where c is
     ``channels`` or, if that is None, 1 if every image is grey and else 3; and the images that cannot be read, as
-    positions in ``rows`` with the reason (their pixels are zero).
+    positions in ``rows`` with the reason (their pixels are zero). Images of more than `MOST_MEGAPIXELS` are among them.
     """
     from tqdm import tqdm
 
@@ -72,10 +87,15 @@ def decode(
         chunk = rows[start : start + _CHUNK]
         for position, item in enumerate(fetch(chunk.tolist()), start=start):
             try:
-                with _open(item) as image:
+                with _open(item) as image, _one_at_a_time if _is_large(image) else nullcontext():
                     decoded = to_pixels(image, image_size, channels=channels, aspect=aspect)
+            except UnreadableImageError as error:
+                failures[position] = str(error)
+                continue
             except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
-                failures[position] = f"{type(error).__name__}: {error}"
+                # Not what names the file: where it lies, or an address in memory, must not stand in a result.
+                system = error.strerror if isinstance(error, OSError) else None
+                failures[position] = f"{type(error).__name__}: {system or error}"
                 continue
             pixels[position] = decoded
             grey[position] = len(decoded) == 1
@@ -83,7 +103,7 @@ def decode(
 
     failures: dict[int, str] = {}
     starts = range(0, len(rows), _CHUNK)
-    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with _own_limit(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         # `delay`: a bar for less than two seconds is noise.
         parts = pool.map(decode_chunk, starts)
         for part in tqdm(parts, "reading images", total=len(starts), delay=2, mininterval=1, leave=False, disable=None):
@@ -94,9 +114,39 @@ def decode(
 
 
 def _open(item: Encoded) -> Image.Image:
+    """Open an image, inside `_own_limit`. Raises `UnreadableImageError` saying what is wrong, or what Pillow raises."""
     if isinstance(item, Image.Image):
         return item
-    return Image.open(io.BytesIO(item) if isinstance(item, bytes) else item)
+    if isinstance(item, Path):
+        if not item.exists():
+            raise UnreadableImageError("a link to nothing" if item.is_symlink() else "there is no such file")
+        if not item.is_file():  # Opening a named pipe would wait for who writes to it.
+            raise UnreadableImageError("not a regular file")
+    if (item.stat().st_size if isinstance(item, Path) else len(item)) == 0:
+        raise UnreadableImageError("empty file")
+    try:
+        return Image.open(io.BytesIO(item) if isinstance(item, bytes) else item)
+    except UnidentifiedImageError as error:
+        raise UnreadableImageError("no image, or of a kind that is not known") from error
+    except Image.DecompressionBombError as error:
+        raise UnreadableImageError(f"more than the {MOST_MEGAPIXELS} megapixels that an image may have") from error
+
+
+@contextmanager
+def _own_limit() -> Iterator[None]:
+    """Pillow refuses images of more than `MOST_MEGAPIXELS`, and warns of none. Not to be entered by several threads."""
+    before = Image.MAX_IMAGE_PIXELS
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000 // 2  # It warns from here on, and refuses from the double.
+        try:
+            yield
+        finally:
+            Image.MAX_IMAGE_PIXELS = before
+
+
+def _is_large(image: Image.Image) -> bool:
+    return image.width * image.height > _LARGE
 
 
 def _eight_bits(image: Image.Image) -> Image.Image:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,22 +18,27 @@ from archatlas.images.decoding import decode
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.reading import Records, open_records
+from archatlas.images.split_files import contradicted, empty_split_table, leaks, split_table
 from archatlas.images.splitting import SPLITS, assign_splits, bundles_of, copies_of, sample_rows
 
 _IMBALANCE = 3.0
-_NAMED_FAILURES = 5
+_NAMED = 5
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class PreparedImages:
-    """The splits, their description, and the images of each class in each split (split, class_name, images)."""
+    """The splits, their description, the images of each class in each split (split, class_name, images), and files.
+
+    ``split_files`` has a row for each image of the source (`split_files.split_table`).
+    """
 
     train: ImageSplit
     validation: ImageSplit
     test: ImageSplit
     description: ImageDescription
     class_counts: pd.DataFrame
+    split_files: pd.DataFrame
 
 
 def prepare(parameters: ImagesParameters, seed: int) -> PreparedImages:
@@ -41,6 +48,7 @@ def prepare(parameters: ImagesParameters, seed: int) -> PreparedImages:
     damaged, or has too few images of a class.
     """
     with open_records(parameters) as records:
+        _warn_of_names_alike(records.class_names)
         _check_classes(records.labels, records.class_names, parameters.min_images_per_class)
         rows = np.arange(len(records.labels))
         if parameters.max_images is not None:
@@ -49,6 +57,7 @@ def prepare(parameters: ImagesParameters, seed: int) -> PreparedImages:
             records.fetch, rows, parameters.image_size, channels=parameters.channels, aspect=parameters.aspect
         )
         kept = _without_failures(records, rows, failures, parameters.skip_unreadable)
+    reasons = {int(rows[at]): f"unreadable: {why}" for at, why in failures.items()}
     if failures:
         pixels, rows = pixels[kept], rows[kept]
         _check_classes(records.labels[rows], records.class_names, 3)
@@ -65,8 +74,13 @@ def prepare(parameters: ImagesParameters, seed: int) -> PreparedImages:
         seed=seed,
     )
     left_out = int((side < 0).sum())
-    _report_copies(copies, labels, left_out)
-    splits = _gather(pixels, labels, side, seed)
+    names = [records.names[row] for row in rows]
+    odd = contradicted(copies, labels, names, records.class_names)
+    _report_copies(copies, {names[index]: note for index, note in odd.items()}, left_out)
+    leaking = leaks(copies, bundles, side, names)
+    reasons |= {int(rows[at]): "; ".join([why, *([odd[at]] if at in odd else [])]) for at, why in leaking.items()}
+    orders = _orders(side, seed)
+    splits = _gather(pixels, labels, orders)
     mean, std = channel_statistics(splits[0].images)
     description = ImageDescription(
         class_names=records.class_names,
@@ -82,7 +96,7 @@ def prepare(parameters: ImagesParameters, seed: int) -> PreparedImages:
     )
     counts = count_classes(splits, records.class_names)
     _report_counts(description, counts)
-    return PreparedImages(*splits, description, counts)
+    return PreparedImages(*splits, description, counts, split_table(records, rows, orders, odd, reasons))
 
 
 def no_images(description: ImageDescription) -> PreparedImages:
@@ -90,7 +104,8 @@ def no_images(description: ImageDescription) -> PreparedImages:
     height, width = description.input_shape[1:]
     pixels = torch.empty((0, description.channels, height, width), dtype=torch.uint8)
     splits = (ImageSplit(pixels, torch.empty(0, dtype=torch.int64)),) * 3
-    return PreparedImages(*splits, description, count_classes(splits, description.class_names).iloc[:0])
+    counts = count_classes(splits, description.class_names).iloc[:0]
+    return PreparedImages(*splits, description, counts, empty_split_table())
 
 
 def channel_statistics(images: torch.Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -140,6 +155,16 @@ def _check_classes(labels: NDArray[np.int64], class_names: tuple[str, ...], leas
         )
 
 
+def _warn_of_names_alike(class_names: Sequence[str]) -> None:
+    """Two folders of one class are easily made: `Cat` and `cat`."""
+    alike: dict[str, list[str]] = {}
+    for name in class_names:
+        alike.setdefault(unicodedata.normalize("NFKC", name).casefold().strip(), []).append(f"`{name}`")
+    for names in alike.values():
+        if len(names) > 1:
+            _log.warning("%s are taken for different classes: rename them if they are one", " and ".join(names))
+
+
 def _without_failures(
     records: Records, rows: NDArray[np.int64], failures: dict[int, str], skip: bool
 ) -> NDArray[np.bool_]:
@@ -147,33 +172,38 @@ def _without_failures(
     if not failures:
         return kept
     kept[list(failures)] = False
-    named = [f"{records.name(int(rows[at]))} ({failures[at]})" for at in sorted(failures)[:_NAMED_FAILURES]]
+    named = [f"{records.names[rows[at]]} ({failures[at]})" for at in sorted(failures)[:_NAMED]]
     more = f" and {len(failures) - len(named)} more" if len(failures) > len(named) else ""
-    what = f"{len(failures)} of {len(rows)} images cannot be read: {'; '.join(named)}{more}"
+    what = f"{len(failures)} of {len(rows)} images of the {records.source} cannot be read: {'; '.join(named)}{more}"
     if not skip:
         raise ArchatlasError(f"{what}. Repair or remove them, or leave them out with images.skip_unreadable=true")
     _log.warning("%s. They are left out", what)
     return kept
 
 
+def _orders(side: NDArray[np.int8], seed: int) -> list[NDArray[np.int64]]:
+    """Which images each split holds, in random order."""
+    generator = np.random.default_rng([seed, 2])
+    return [generator.permutation(np.flatnonzero(side == split)) for split in range(len(SPLITS))]
+
+
 def _gather(
-    pixels: NDArray[np.uint8], labels: NDArray[np.int64], side: NDArray[np.int8], seed: int
+    pixels: NDArray[np.uint8], labels: NDArray[np.int64], orders: list[NDArray[np.int64]]
 ) -> tuple[ImageSplit, ImageSplit, ImageSplit]:
     everything = ImageSplit(torch.from_numpy(pixels), torch.from_numpy(labels))
-    generator = np.random.default_rng([seed, 2])
-    train, validation, test = (
-        everything.subset(torch.from_numpy(generator.permutation(np.flatnonzero(side == split)))) for split in range(3)
-    )
+    train, validation, test = (everything.subset(torch.from_numpy(order)) for order in orders)
     return train, validation, test
 
 
-def _report_copies(copies: NDArray[np.int64], labels: NDArray[np.int64], left_out: int) -> None:
-    pairs = np.unique(np.stack([copies, labels]), axis=1)
-    contradicted = int((np.bincount(pairs[0]) > 1).sum())
+def _report_copies(copies: NDArray[np.int64], contradictions: Mapping[str, str], left_out: int) -> None:
     if extra := len(copies) - len(np.unique(copies)):
         _log.info("%d images are exact copies of another; copies stay in one split", extra)
-    if contradicted:
-        _log.warning("%d images have exact copies with another label: check the labels", contradicted)
+    if contradictions:
+        named = "; ".join(f"{file} has {note}" for file, note in list(contradictions.items())[:_NAMED])
+        more = f"; {len(contradictions) - _NAMED} more in split_files" if len(contradictions) > _NAMED else ""
+        _log.warning(
+            "%d images have exact copies with another label: check the labels (%s%s)", len(contradictions), named, more
+        )
     if left_out:
         _log.warning(
             "%d images are left out, since a copy or another image of the group is in a later one of the given splits",

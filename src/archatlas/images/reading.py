@@ -6,7 +6,7 @@ import logging
 import os
 import re
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archatlas.errors import ArchatlasError
+from archatlas.errors import ArchatlasError, nearest
 from archatlas.images.columns import Columns, codes_of, join, labels_of
 from archatlas.images.decoding import Encoded
-from archatlas.images.folders import class_of_path, list_folder
+from archatlas.images.folders import METADATA, ImageFolder, LeftOut, list_folder, warn_of
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.splitting import SPLIT_NAMES, SPLITS, UNSPLIT
 
@@ -29,18 +29,20 @@ _log = logging.getLogger(__name__)
 class Records:
     """Labelled images that have not been decoded.
 
-    ``fetch`` gives the encoded images at some rows; ``name`` says in messages where the image of a row lies;
+    ``fetch`` gives the encoded images at some rows; ``names`` say where each lies, a file by its path below the source;
     ``labels`` int64 [n] are indices of ``class_names``; ``given`` int8 [n] is the split that the source puts the row
     in (an index of `SPLITS`), or `UNSPLIT`; ``groups`` int64 [n] are codes of what must not be split, or None.
+    ``left_out`` are files of the source that are not among the rows.
     """
 
     fetch: Callable[[Sequence[int]], Sequence[Encoded]]
-    name: Callable[[int], str]
+    names: tuple[str, ...]
     labels: NDArray[np.int64]
     class_names: tuple[str, ...]
     given: NDArray[np.int8]
     groups: NDArray[np.int64] | None
     source: str
+    left_out: tuple[LeftOut, ...] = ()
 
 
 @contextmanager
@@ -70,7 +72,7 @@ def _read_digits() -> Records:
     pixels = np.rint(digits.images * (255 / 16)).astype(np.uint8)
     return Records(
         fetch=lambda rows: [Image.fromarray(pixels[row]) for row in rows],
-        name=lambda row: f"digit {row}",
+        names=tuple(f"digit {row}" for row in range(len(pixels))),
         labels=digits.target.astype(np.int64),
         class_names=tuple(str(name) for name in digits.target_names),
         given=np.full(len(pixels), UNSPLIT, dtype=np.int8),
@@ -81,55 +83,94 @@ def _read_digits() -> Records:
 
 def _read_folder(parameters: ImagesParameters, cache: str) -> Records:
     """One sub-folder per class, perhaps below folders of splits; metadata files, if any, are read as well."""
-    from datasets.data_files import DataFilesDict, DataFilesList
-    from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder
-
     root = _existing(parameters, "folder of images")
     folder = list_folder(root)
-    # Not load_dataset("imagefolder", ...), which takes paths for patterns: it passes over links, and names with [ ] * ?
-    files = DataFilesDict({split: DataFilesList(paths, []) for split, paths in folder.files().items()})
+    columns = _metadata_columns(folder, parameters, cache) if folder.metadata else None
+    if columns is None:
+        _check_default(parameters, f"`{root}` has no metadata file ({', '.join(METADATA)}) that could hold it")
+        listed, given = list(folder.images), _given_by_folders(folder)
+    else:
+        listed, given = [Path(os.path.relpath(path, root)).as_posix() for path in columns.paths()], columns.given
+        if missing := sorted(set(folder.images) - set(listed)):
+            raise ArchatlasError(
+                f"{len(missing)} images in `{root}` have no row in a metadata file, such as `{missing[0]}`: where "
+                "there is one, it must name all images. Add rows, or move the images or the metadata files away"
+            )
+    labelled = columns is not None and parameters.label_column in columns.rows.column_names
+    # In the order of paths, not of the disk's listing. Where folders are the classes, an image needs one.
+    order = sorted(range(len(listed)), key=listed.__getitem__)
+    strays = [] if labelled else [row for row in order if folder.class_of(listed[row]) is None]
+    if len(strays) == len(order):
+        raise ArchatlasError(
+            f"no image in `{root}` lies in a class folder (one is `{listed[order[0]]}`): there must be one sub-folder "
+            "per class"
+        )
+    left_out = tuple(LeftOut(listed[row], "", "it lies in no class folder") for row in strays)
+    warn_of(left_out)
+    order = sorted(set(order) - set(strays), key=listed.__getitem__)
+    paths = [listed[row] for row in order]
+    if columns is not None and labelled:
+        labels, class_names = labels_of(columns, parameters.label_column, parameters.class_names)
+        labels = labels[order]
+    else:
+        found = [str(folder.class_of(path)) for path in paths]
+        class_names = tuple(sorted({*found, *folder.class_folders}))
+        codes = {name: code for code, name in enumerate(class_names)}
+        labels = np.array([codes[name] for name in found], dtype=np.int64)
+    return Records(
+        fetch=lambda rows: [root / paths[row] for row in rows],
+        names=tuple(paths),
+        labels=labels,
+        class_names=class_names,
+        given=given[order],
+        groups=_groups(columns, order, paths, parameters),
+        source=f"folder {root.name}",
+        left_out=(*folder.left_out, *left_out),
+    )
+
+
+def _given_by_folders(folder: ImageFolder) -> NDArray[np.int8]:
+    """The split of each image by its folder; a single split is one that is still to be divided."""
+    splits = [folder.split_of(path) for path in folder.images]
+    several = len(set(splits)) > 1
+    return np.array([SPLITS.index(split) if split and several else UNSPLIT for split in splits], dtype=np.int8)
+
+
+def _metadata_columns(folder: ImageFolder, parameters: ImagesParameters, cache: str) -> Columns:
+    """What the metadata files of a folder say of its images, a row each."""
+    from datasets.data_files import DataFilesDict, DataFilesList
+    from datasets.packaged_modules.imagefolder.imagefolder import ImageFolder as Reader
+
+    # Not load_dataset("imagefolder", ...), which takes paths for patterns and passes over links. The metadata files
+    # alone: the images are opened later, where one that is damaged can be left out.
+    files = {split: DataFilesList(paths, []) for split, paths in folder.metadata_files().items()}
     try:
-        reader = ImageFolder(
+        reader = Reader(
             cache_dir=cache,
-            data_files=files,
+            data_files=DataFilesDict(files),
             drop_labels=True,
-            drop_metadata=not folder.metadata,
+            drop_metadata=False,
             dataset_name="images",
         )
         reader.download_and_prepare()
         parts = reader.as_dataset()
     except Exception as error:
-        if "::" in str(files):
-            raise _not_read(root, [path for path in (str(root), *folder.images) if "::" in path]) from error
-        raise _unreadable_source(root, error) from error
+        raise _unreadable_source(folder.root, error) from error
+    known = {name for part in parts.values() for name in part.column_names}
     labelled = all(parameters.label_column in part.column_names for part in parts.values())
-    columns = join(
-        parts,
-        image_column="image",
-        columns=[parameters.label_column] * labelled + _group_columns(parameters),
-    )
-    paths = [Path(os.path.relpath(path, root)).as_posix() for path in columns.paths()]
-    missing = sorted(set(folder.images) - set(paths))
-    if missing:
-        raise _not_read(root, missing)
-    order = np.array(sorted(range(len(paths)), key=paths.__getitem__))  # not the order in which the disk lists them
-    if labelled:
-        labels, class_names = labels_of(columns, parameters.label_column, parameters.class_names)
-    else:
-        found = [class_of_path(root, path, folder.split_folders) for path in paths]
-        class_names = tuple(sorted({*found, *folder.class_folders}))
-        codes = {name: code for code, name in enumerate(class_names)}
-        labels = np.array([codes[name] for name in found], dtype=np.int64)
-    groups = _groups(columns, paths, parameters)
-    return Records(
-        fetch=lambda rows: columns.fetch(order[list(rows)].tolist()),
-        name=lambda row: f"{root.name}/{paths[order[row]]}",
-        labels=labels[order],
-        class_names=class_names,
-        given=columns.given[order],
-        groups=None if groups is None else groups[order],
-        source=f"folder {root.name}",
-    )
+    if not labelled:
+        _check_default(parameters, f"the metadata files of `{folder.root}` have no such column", known - {"image"})
+    wanted = [parameters.label_column] * labelled + _group_columns(parameters)
+    return join(parts, image_column="image", columns=wanted)
+
+
+def _check_default(parameters: ImagesParameters, why: str, known: Iterable[str] = ()) -> None:
+    """Raise `ArchatlasError` if a label column was asked for by name: folders are classes only where none was."""
+    if parameters.label_column != ImagesParameters.model_fields["label_column"].default:
+        raise ArchatlasError(
+            f"images.label_column is `{parameters.label_column}`, but {why}{nearest(parameters.label_column, known)}. "
+            "Correct it, or leave it out to have a class per folder"
+        )
 
 
 def _read_parquet(parameters: ImagesParameters, cache: str) -> Records:
@@ -176,17 +217,27 @@ def _records_of_columns(parts: Any, parameters: ImagesParameters, source: str) -
     if not len(columns.rows):
         raise ArchatlasError(f"no images in the source {source}: it has no rows")
     labels, class_names = labels_of(columns, parameters.label_column, parameters.class_names)
-    groups = _groups(columns, columns.paths() if parameters.group_pattern else [], parameters)
-    return Records(columns.fetch, columns.place, labels, class_names, columns.given, groups, source)
+    rows = range(len(labels))
+    groups = _groups(columns, rows, columns.paths() if parameters.group_pattern else [], parameters)
+    return Records(columns.fetch, tuple(columns.places()), labels, class_names, columns.given, groups, source)
 
 
 def _group_columns(parameters: ImagesParameters) -> list[str]:
     return [parameters.group_column] if parameters.group_column is not None else []
 
 
-def _groups(columns: Columns, paths: Sequence[str], parameters: ImagesParameters) -> NDArray[np.int64] | None:
+def _groups(
+    columns: Columns | None, rows: Sequence[int], paths: Sequence[str], parameters: ImagesParameters
+) -> NDArray[np.int64] | None:
+    """Codes of the groups of ``rows``, whose paths are ``paths``."""
     if parameters.group_column is not None:
-        values = columns.values(parameters.group_column)
+        if columns is None:
+            raise ArchatlasError(
+                f"images.group_column is `{parameters.group_column}`, but there is no metadata file "
+                f"({', '.join(METADATA)}) that could hold it"
+            )
+        column = columns.values(parameters.group_column)
+        values = [column[row] for row in rows]
         if any(value is None for value in values):
             raise ArchatlasError(
                 f"{sum(value is None for value in values)} rows have no value in images.group_column "
@@ -223,13 +274,6 @@ def _existing(parameters: ImagesParameters, kind: str) -> Path:
             f"images.path is `{parameters.path}`, which does not exist here (`{Path.cwd()}`): give the {kind}"
         )
     return root.absolute()
-
-
-def _not_read(root: Path, missing: Sequence[str]) -> ArchatlasError:
-    return ArchatlasError(
-        f"{len(missing)} images in `{root}` are not read, such as `{missing[0]}`. The reader of the `datasets` library "
-        "takes no path with `::` and, where there is a metadata file, no image without a row in it: rename or move them"
-    )
 
 
 def _unreadable_source(root: Path, error: Exception) -> ArchatlasError:

@@ -80,6 +80,26 @@ class Drawing:
 
 
 @dataclass(frozen=True)
+class Picture:
+    """A small image: ``source`` is a data URI, ``label`` for those who cannot see it, and below it three lines."""
+
+    source: str
+    label: str
+    title: str
+    note: str
+    file: str
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Images side by side, each pixel a square however far they are enlarged."""
+
+    kind: ClassVar[str] = "pictures"
+    caption: str
+    pictures: tuple[Picture, ...]
+
+
+@dataclass(frozen=True)
 class Code:
     """A listing, folded away if ``summary`` is given."""
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from archatlas.reporting import numbers
+from archatlas.reporting.class_results import balanced_accuracy
 from archatlas.reporting.run import Run, verified_row
 
 Fact = tuple[str, str]
@@ -91,6 +92,7 @@ def _facts_of_training(run: Run, winner: Mapping[str, Any], verified: Mapping[st
             "validation accuracy, alone",
             numbers.percent_with_std(winner.get("validation_accuracy_mean"), verified.get("validation_accuracy_std")),
         ),
+        ("balanced accuracy (test)", numbers.percent(balanced_accuracy(winner))),
         *_counted(winner),
         ("latency, median", numbers.milliseconds(winner.get("latency_ms"))),
         ("latency, quartiles", latency_quartiles({**verified, **_given(winner)})),

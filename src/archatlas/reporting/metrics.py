@@ -8,6 +8,7 @@ from typing import Any
 
 import pandas as pd
 
+from archatlas.reporting.class_results import balanced_accuracy
 from archatlas.reporting.manifest import stages_table
 
 _WINNER = (
@@ -92,7 +93,10 @@ def collect_metrics(
             "architectures_per_second": atlas_speed.get("architectures_per_second"),
             "peak_memory_mib": atlas_speed.get("peak_memory_mib"),
         },
-        "winners": [{key: winner.get(key) for key in _WINNER} for winner in winners],
+        "winners": [
+            {**{key: winner.get(key) for key in _WINNER}, "balanced_accuracy": balanced_accuracy(winner)}
+            for winner in winners
+        ],
         "export": {"max_abs_difference": export_summary.get("max_abs_difference")},
         "seconds_total": float(stages.sum()) if len(stages) else None,
     }

@@ -61,6 +61,9 @@ class Run:
     truth_correlations: pd.DataFrame = field(default_factory=pd.DataFrame)
     truth_picks: pd.DataFrame = field(default_factory=pd.DataFrame)
     truth_summary: Json = field(default_factory=dict)
+    split_files: pd.DataFrame = field(default_factory=pd.DataFrame)
+    test_predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
+    test_mistakes: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def target(self) -> str:

@@ -11,6 +11,7 @@ from archatlas.reporting.architecture_drawing import draw_chain
 from archatlas.reporting.blocks import Cards, Chart, Drawing, Facts, Grid, Section, TableBlock, Text
 from archatlas.reporting.cards import budget_cards
 from archatlas.reporting.cell_drawing import draw_cell
+from archatlas.reporting.classes import classes_section
 from archatlas.reporting.figures.atlas import figure_atlas
 from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance, position_title
 from archatlas.reporting.figures.ranking import (
@@ -19,7 +20,6 @@ from archatlas.reporting.figures.ranking import (
     figure_rank_correlation,
 )
 from archatlas.reporting.figures.results import (
-    figure_class_accuracy,
     figure_class_counts,
     figure_comparison,
     figure_latency_check,
@@ -333,20 +333,4 @@ def _latency_setting(run: Run) -> str:
     return (
         f" Device: {row['device']}, batch of {int(row['batch_size'])}, {threads} thread{'s' if threads != 1 else ''} "
         f"({row['source']})."
-    )
-
-
-def classes_section(run: Run) -> Section:
-    names = [str(name) for name in run.image_description.get("class_names", ())]
-    tested = any(winner.get("per_class_accuracy") for winner in run.winners)
-    return Section(
-        "classes",
-        "Accuracy of each class",
-        "How many of the test images of each class the winners name rightly. Classes stand from the hardest to the "
-        "easiest; a class with few images has a coarse figure.",
-        [
-            Chart("class-accuracy", figure_class_accuracy(run.winners, names), "Test accuracy of each class by winner")
-            if tested
-            else Text("No winner was tested.")
-        ],
     )

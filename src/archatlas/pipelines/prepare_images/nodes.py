@@ -14,8 +14,8 @@ from archatlas.spaces.tables.parameters import TableParameters
 @depends_on(files=("images.path",))
 def prepare_images(
     images: ImagesParameters, seed: int, table: TableParameters | None = None
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], pd.DataFrame]:
-    """Training, validation and test images, their description, and the images of each class.
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], pd.DataFrame, pd.DataFrame]:
+    """Training, validation and test images, their description, the images of each class, and the files.
 
     The test images leave by their own data set alone; the description counts them and no more. With a public table
     there are no images, but only what the table's networks were trained on.
@@ -36,4 +36,5 @@ def prepare_images(
         prepared.test.to_tensors(),
         prepared.description.model_dump(mode="json"),
         prepared.class_counts,
+        prepared.split_files,
     )

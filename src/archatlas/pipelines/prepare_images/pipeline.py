@@ -14,7 +14,14 @@ def create_pipeline() -> Pipeline:
             node(
                 prepare_images,
                 inputs=["params:images", "params:seed", "params:table"],
-                outputs=["train_images", "validation_images", "test_images", "image_description", "class_counts"],
+                outputs=[
+                    "train_images",
+                    "validation_images",
+                    "test_images",
+                    "image_description",
+                    "class_counts",
+                    "split_files",
+                ],
                 name="prepare",
             )
         ]

@@ -12,6 +12,7 @@ from archatlas.spaces.parameters import SpaceParameters
 RUN_DATA = (
     "image_description",
     "class_counts",
+    "split_files",
     "space_summary",
     "cost_table",
     "latency_table",
