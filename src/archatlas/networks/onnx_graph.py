@@ -139,7 +139,8 @@ def _linear(writer: _Writer, module: nn.Linear, x: str, name: str) -> str:
 def _average(writer: _Writer, module: nn.AdaptiveAvgPool2d, x: str, name: str) -> str:
     if module.output_size not in (1, (1, 1)):
         raise UnknownOperationError(str(module))
-    return writer.add("GlobalAveragePool", [x], name)
+    axes = writer.constant(torch.tensor([2, 3]))
+    return writer.add("ReduceMean", [x, axes], name, keepdims=1)
 
 
 def _pool(kind: str, **more: int) -> Callable[[_Writer, Any, str, str], str]:
