@@ -16,6 +16,7 @@ from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.pace import Pace, measure_pace
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.predictors.benchmark_plan import describe_benchmark
+from archatlas.progress import duration
 from archatlas.search.segments.parameters import SEGMENTS
 
 if TYPE_CHECKING:
@@ -292,13 +293,6 @@ def _plan_verification(
     epochs = alone * verification.training.epochs + audited * audit.training.epochs
     workers = settings.device.workers or os.cpu_count() or 1
     return what, 8 + epochs * (train / verification.training.batch_size) * pace.step / workers
-
-
-def duration(seconds: float) -> str:
-    """``"25 s"``, ``"4 min"``, ``"2.5 h"``."""
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description: ImageDescription | None) -> float:
