@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from kedro.utils import find_kedro_project
-
 from archatlas.errors import ArchatlasError, nearest
 
 _CURRENT = Path("data/current")
@@ -23,7 +21,8 @@ def files_of_start(start_from: str | None) -> list[Path]:
     """
     if start_from is None:
         return []
-    current = Path(find_kedro_project(Path.cwd()) or Path()) / _CURRENT
+    here = Path.cwd()
+    current = next((one / _CURRENT for one in (here, *here.parents) if (one / _CURRENT).is_dir()), _CURRENT)
     places = [current / start_from / "supernets", Path(start_from).expanduser()]
     for place in (one for one in places if one.exists()):
         files = [place] if place.is_file() else list(place.glob(f"*{_SUFFIX}"))
