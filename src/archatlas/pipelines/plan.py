@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archatlas.images.description import ImageDescription
@@ -80,24 +79,6 @@ def _lines(
         seconds = "once the images are read" if plan.seconds is None else duration(plan.seconds)
         lines.append(f"  {plan.stage:22}{plan.what:74}{seconds}")
     return lines
-
-
-def describe_results(
-    parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
-) -> list[str]:
-    """Lines that say where the results lie."""
-    pages = [
-        file
-        for dataset, file in (
-            ("report_html", "report.html"),
-            ("predictor_benchmark_html", "predictor_benchmark.html"),
-        )
-        if dataset in pipeline.outputs()
-    ]
-    if not pages:
-        return []
-    current: Path = catalog["current_results"].load()
-    return [f"Done. The report: {os.path.relpath(current / page)} (open it in a browser)" for page in pages]
 
 
 def plan_stages(
