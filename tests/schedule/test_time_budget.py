@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from archatlas.schedule.time_budget import TimeBudget, seconds_of, spelled
+from archatlas.schedule.time_budget import TimeBudget, seconds_of
 
 
 @pytest.mark.parametrize(
@@ -20,8 +20,3 @@ def test_times_as_people_write_them(text: str, seconds: float) -> None:
 def test_what_is_no_time_is_refused_with_an_example(value: Any) -> None:
     with pytest.raises(ValidationError, match=r"30min|2min to 720h"):
         TypeAdapter(TimeBudget).validate_python(value)
-
-
-@pytest.mark.parametrize(("seconds", "words"), [(0.2, "1 s"), (89, "89 s"), (600, "10 min"), (5400, "1.5 h")])
-def test_seconds_are_spelled_about(seconds: float, words: str) -> None:
-    assert spelled(seconds) == words

@@ -69,6 +69,11 @@ class ProjectParameters(BaseModel):
     def _others_fit_the_supernet(cls, supernet: SupernetParameters, info: ValidationInfo) -> SupernetParameters:
         for problem in _misfits_of_supernet(supernet, info.data.get("images"), info.data.get("space")):
             raise ValueError(problem)
+        if supernet.start_from is not None and supernet.start_from == info.data.get("experiment"):
+            raise ValueError(
+                f"`start_from` is {supernet.start_from}, this very experiment, whose super-networks would then be "
+                "trained again by every run: name another `experiment`, or a folder of weights"
+            )
         return supernet
 
     @field_validator("truth")

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archatlas.images.description import ImageDescription
@@ -16,7 +15,7 @@ from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.pace import Pace, measure_pace
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.predictors.benchmark_plan import describe_benchmark
-from archatlas.schedule.time_budget import spelled
+from archatlas.progress import duration
 from archatlas.search.segments.parameters import SEGMENTS
 
 if TYPE_CHECKING:
@@ -84,35 +83,17 @@ def _lines(
     known = sum(plan.seconds for plan in plans if plan.seconds is not None)
     unknown = any(plan.seconds is None for plan in plans)
     memory = _memory_mib(settings, stages, description)
-    about = f"{'more than ' if unknown else 'about '}{spelled(known)} and {memory / 1024:.1f} GiB of memory"
+    about = f"{'more than ' if unknown else 'about '}{duration(known)} and {memory / 1024:.1f} GiB of memory"
     lines = [f"{head}: {len(stages)} stage{'s' * (len(stages) > 1)}, {about}."]
     for plan in plans:
-        seconds = "once the images are read" if plan.seconds is None else spelled(plan.seconds)
+        seconds = "once the images are read" if plan.seconds is None else duration(plan.seconds)
         lines.append(f"  {plan.stage:22}{plan.what:74}{seconds}")
     return lines
 
 
 def _scheduled_lines(schedule: Mapping[str, Any]) -> list[str]:
     """What is done with the time that was given; empty where a table stands in the place of training."""
-    return [f"  {stage:22}{spelled(seconds)}" for stage, seconds in schedule.get("seconds", {}).items()]
-
-
-def describe_results(
-    parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
-) -> list[str]:
-    """Lines that say where the results lie."""
-    pages = [
-        file
-        for dataset, file in (
-            ("report_html", "report.html"),
-            ("predictor_benchmark_html", "predictor_benchmark.html"),
-        )
-        if dataset in pipeline.outputs()
-    ]
-    if not pages:
-        return []
-    current: Path = catalog["current_results"].load()
-    return [f"Done. The report: {os.path.relpath(current / page)} (open it in a browser)" for page in pages]
+    return [f"  {stage:22}{duration(seconds)}" for stage, seconds in schedule.get("seconds", {}).items()]
 
 
 def plan_stages(

@@ -32,10 +32,3 @@ def seconds_of(time_budget: str) -> float:
     match = _FORM.match(time_budget)
     assert match is not None
     return sum(float(part) * unit for part, unit in zip(match.groups(), _UNITS.values(), strict=True) if part)
-
-
-def spelled(seconds: float) -> str:
-    """``"25 s"``, ``"4 min"``, ``"2.5 h"``: about so long."""
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

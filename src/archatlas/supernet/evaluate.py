@@ -18,6 +18,7 @@ from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
 from archatlas.images.shrinking import shrink
+from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.chain import ChainSupernet
@@ -182,8 +183,6 @@ def _in_parts(
     line: int,
 ) -> tuple[NDArray[np.float64], float]:
     """Scores ``[n, halves, 2]`` of all rows and the seconds that they took; parts in the store are taken from there."""
-    from tqdm import tqdm
-
     parts = [slice(start, min(start + part_size, len(rows))) for start in range(0, len(rows), part_size)]
     finished = {number: _load_part(store, number, part.stop - part.start) for number, part in enumerate(parts)}
     todo = [number for number, done in finished.items() if done is None]
@@ -191,10 +190,8 @@ def _in_parts(
     pending = np.concatenate([rows[parts[number]] for number in todo]) if todo else rows[:0]
     # One walk over all that is missing: parts say when results are written, not what is shared.
     walk = score(pending)
-    hidden = None if progress is not None else True
-    with tqdm(
-        total=len(rows), initial=len(rows) - len(pending), desc=progress, unit="net", position=line, disable=hidden
-    ) as bar:
+    given = {"total": len(rows), "initial": len(rows) - len(pending), "unit": "network", "position": line}
+    with progress_bar(desc=progress, hidden=progress is None, **given) as bar:
         for number in todo:
             started = time.perf_counter()
             scores = []

@@ -22,6 +22,7 @@ from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
 from archatlas.images.parameters import AugmentationParameters
+from archatlas.progress import progress_bar
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.average import WeightAverage
 from archatlas.training.checkpoint import (
@@ -185,19 +186,15 @@ class _Trainer:
 
     def run(self, curve: list[dict[str, float]]) -> list[dict[str, float]]:
         """Train the epochs that ``curve`` lacks; stops early, without saving, at a loss that is not finite."""
-        from tqdm import tqdm
-
         job, epochs = self.job, self.job.training.epochs
-        # disable=None: off where the output is no terminal.
-        hidden = None if job.progress is not None and self.fabric.is_global_zero else True
         saved = time.monotonic()
-        with tqdm(
+        with progress_bar(
             total=epochs * job.steps,
             initial=len(curve) * job.steps,
             desc=job.progress,
             unit="step",
             position=job.progress_line,
-            disable=hidden,
+            hidden=job.progress is None or not self.fabric.is_global_zero,
         ) as bar:
             for epoch in range(len(curve), epochs):
                 curve.append(self._epoch(epoch, bar))

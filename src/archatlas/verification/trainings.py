@@ -18,6 +18,7 @@ from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.networks.blocks import initialise
+from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.training.checkpoint import package_version
@@ -97,12 +98,10 @@ class Trainings:
         Each finished training is saved at once (weights, then its figures). A killed run repeats only what was under
         way: of each such training the last epoch and at most ``checkpoint_seconds`` of earlier ones.
         """
-        from tqdm import tqdm
-
         store = self._store
         figures = {job.key: self._figures(job) for job in jobs}
         waiting = {job.key: job for job in jobs if figures[job.key] is None}
-        with tqdm(total=len(waiting), desc=progress, unit="network", disable=None if waiting else True) as bar:
+        with progress_bar(total=len(waiting), desc=progress, unit="network", hidden=not waiting) as bar:
             self._train(list(waiting.values()), bar)
         figures |= {key: store.load_json(key) for key in waiting}
         rows = [(job.label or job.network, job.seed, *_scores(figures[job.key])) for job in jobs]

@@ -47,7 +47,8 @@ def plan_schedule(
     from archatlas.schedule.allocation import allocate, more_time
     from archatlas.schedule.facts import drawn_networks, facts_of, timed_networks
     from archatlas.schedule.pace import measure_pace
-    from archatlas.schedule.time_budget import seconds_of, spelled
+    from archatlas.progress import duration
+    from archatlas.schedule.time_budget import seconds_of
     from archatlas.spaces.presets import make_space
 
     description = ImageDescription.model_validate(image_description)
@@ -71,7 +72,7 @@ def plan_schedule(
         "facts": {**asdict(facts), "limits": dict(facts.limits)},
     }
     log = logging.getLogger("archatlas")
-    log.info("With %s: about %s in all.", time_budget, spelled(schedule.promised))
+    log.info("With %s: about %s in all.", time_budget, duration(schedule.promised))
     for line in schedule.gave_up:
         log.info("  given up: %s", line)
     return document, *(getattr(schedule, section) for section in SECTIONS)

@@ -6,6 +6,8 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.pipelines.start_from import files_of_start, start_of_supernets
 from archatlas.pipelines.work import work_store
 from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
@@ -14,6 +16,7 @@ from archatlas.supernet.parameters import SupernetParameters
 from archatlas.training.parameters import DeviceParameters
 
 
+@depends_on(files=(start_of_supernets,))
 def train_supernet(
     train_images: dict[str, Any],
     image_description: dict[str, Any],
@@ -48,4 +51,5 @@ def train_supernet(
         device=device,
         seed=seed,
         work=work_store(work_folder, "archatlas.supernet.train"),
+        start=files_of_start(supernet.start_from),
     )
