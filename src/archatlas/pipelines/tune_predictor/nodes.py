@@ -1,5 +1,6 @@
 """The node that looks for the predictor that is used from here on."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ from archatlas.images.description import ImageDescription
 from archatlas.pipelines.work import work_store
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.spaces.parameters import SpaceParameters
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def tune(
@@ -27,6 +30,8 @@ def tune(
     from archatlas.predictors.fitting import fit_one
     from archatlas.predictors.registry import describe_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
+    from archatlas.signals.predictor import tuned_no_better
+    from archatlas.signals.signal import given, log_signals
     from archatlas.spaces.presets import make_space
 
     description = ImageDescription.model_validate(image_description)
@@ -36,6 +41,7 @@ def tune(
     )
     work = work_store(work_folder, "archatlas.predictors.tuning")
     tuned = search.tune(batch, scores, predictor, tuning, seed=seed, work=work)
+    log_signals(_LOGGER, given(tuned_no_better(tuned.summary)))
     fitted = fit_one(batch, scores, tuned.contender, seed)
     chosen = describe_predictor(*tuned.contender, seed, predictor.target)
     return tuned.trials, tuned.summary, chosen, state_tensors(fitted.state())

@@ -3,6 +3,7 @@
 With a public table (``table`` or ``truth``), what they would train is looked up (``verification/lookup.py``).
 """
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,8 @@ from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 Supernets = dict[str, Callable[[], dict[str, Any]]]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @depends_on(files=(public_table,))
@@ -247,7 +250,8 @@ def audit(
                 work=work_store(work_folder, "archatlas.supernet.evaluate"),
                 progress="audit on the super-networks",
             )
-        return lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
+        made = lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
+        return _audit_logged(made)
     from archatlas.verification.stage import alone, audited
 
     schedule = verification.model_copy(update={"training": verification.audit.training})
@@ -260,7 +264,7 @@ def audit(
         _trainings_in(work_folder),
         keep_weights=False,
     )
-    return audited(
+    made = audited(
         trainings,
         supernets,
         predictor,
@@ -272,6 +276,17 @@ def audit(
         cost_table,
         target=scores_learned(calibrated_predictor),
     )
+    return _audit_logged(made)
+
+
+def _audit_logged(
+    made: tuple[pd.DataFrame, dict[str, Any], pd.DataFrame],
+) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
+    from archatlas.signals.audit import audit_too_small, audit_unsettled
+    from archatlas.signals.signal import given, log_signals
+
+    log_signals(_LOGGER, given(audit_too_small(made[1]), audit_unsettled(made[1])))
+    return made
 
 
 @depends_on(files=(public_table, true_table))
@@ -306,13 +321,24 @@ def test_winners(
 
         budgets = constraints_of(constraints)
         documents, trainings = judged(known, chosen_winners, done, budgets, cost_table, latency_table)
+        _log_doubts(documents, None)
         return documents, {}, trainings
     from archatlas.images.dataset import ImageSplit
     from archatlas.verification.stage import alone, judge_on_test_images
 
     work = _trainings_in(work_folder)
     alike = alone(train_images, validation_images, image_description, verification, device, work)
-    return judge_on_test_images(alike, chosen_winners, done, ImageSplit.from_tensors(test_images), space)
+    judged_by_images = judge_on_test_images(alike, chosen_winners, done, ImageSplit.from_tensors(test_images), space)
+    _log_doubts(judged_by_images[0], image_description)
+    return judged_by_images
+
+
+def _log_doubts(winners: list[dict[str, Any]], image_description: dict[str, Any] | None) -> None:
+    """Log what speaks against the winners; without a description they were judged by a public table."""
+    from archatlas.signals.signal import log_signals
+    from archatlas.signals.winners import winner_signals
+
+    log_signals(_LOGGER, winner_signals(winners, image_description))
 
 
 def _bounds(constraints: pd.DataFrame, search: SearchParameters) -> dict[str, list[Constraint]]:
