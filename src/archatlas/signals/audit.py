@@ -33,6 +33,14 @@ def settled(summary: Mapping[str, Any]) -> bool:
     return half_time is not None and float(half_time) >= SETTLED
 
 
+def reference(summary: Mapping[str, Any]) -> str:
+    """What the audit holds scores against, by the name it deserves: the truth, or an accuracy after some epochs."""
+    if settled(summary):
+        return "the truth"
+    epochs = int(summary["epochs"])
+    return f"their accuracy after {epochs} epoch{'s' * (epochs > 1)}"
+
+
 def audit_too_small(summary: Mapping[str, Any]) -> Signal | None:
     """Whether an audit is too small to say anything: few networks, or a wide interval of the predictor's tau.
 

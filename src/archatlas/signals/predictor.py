@@ -129,6 +129,6 @@ def _no_better(
         level,
         f"The predictor ({family}) ranks networks that it has not seen with {own}, {told} {rival} (tau {control:.2f}; "
         f"difference {low:+.2f} to {high:+.2f}).",
-        "Its scores are used all the same.",
+        "The search goes by its scores, unless they have no signal at all.",
         "More networks (`sample.architectures`) or better super-networks (`supernet.training.epochs`).",
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 
 import pandas as pd
 
 from archatlas.search.enumeration import RankedBy
 from archatlas.signals.predictor import constant_predictions
-from archatlas.signals.signal import Signal, given
+from archatlas.signals.signal import Signal, given, log_signals
 from archatlas.signals.supernet import near_majority, scores_disagree
 
 _OF_EVALUATIONS = ("supernet_near_majority", "scores_disagree")
@@ -44,3 +45,12 @@ def ranked_by(signals: Iterable[Signal], *, calibrated: bool) -> RankedBy:
     decide = {_OF_PREDICTIONS, *(() if calibrated else _OF_EVALUATIONS)}
     broken = any(signal.level == "broken" and signal.name in decide for signal in signals)
     return "macs" if broken else "predicted_score"
+
+
+def log_ranking(logger: logging.Logger, signals: Iterable[Signal], ranked_by: RankedBy) -> None:
+    """Log what speaks against predictions, and why candidates are ranked by MACs, if so; the rest was logged before."""
+    found = list(signals)
+    log_signals(logger, [signal for signal in found if signal.name == _OF_PREDICTIONS])
+    if ranked_by == "macs":
+        broken = ", ".join(signal.name for signal in found if signal.level == "broken")
+        logger.warning("search: candidates are ranked by MACs, since predicted scores have no signal (%s).", broken)

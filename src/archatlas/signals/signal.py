@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
-from typing import Literal, cast
+from typing import Any, Literal, cast
 
 Level = Literal["warning", "broken"]
 """``broken``: the stage's result tells nothing. ``warning``: it may be right, but this run cannot show it."""
@@ -40,9 +40,9 @@ class Signal:
         return f"{self.stage}, {self.name} ({self.level}): {self.what} {self.instead} {self.cure}"
 
 
-def of_document(document: dict[str, str]) -> Signal:
+def of_document(document: Mapping[str, Any]) -> Signal:
     """The signal that ``Signal.document`` wrote."""
-    return Signal(**document)  # type: ignore[arg-type]
+    return Signal(**document)
 
 
 def given(*found: Signal | None) -> list[Signal]:

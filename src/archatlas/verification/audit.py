@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archatlas.predictors.metrics import bootstrap_interval, kendall_tau, paired_bootstrap_interval
+from archatlas.predictors.metrics import (
+    bootstrap_interval,
+    kendall_tau,
+    mean_pairwise_tau,
+    mean_pairwise_tau_interval,
+    paired_bootstrap_interval,
+)
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.verification.parameters import AuditParameters
 
@@ -80,15 +85,17 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
 
     Returns:
         count; tau_<scorer> and tau_<scorer>_ci for each of ``SCORERS``; tau_difference and its paired interval
-        (predictor less super-network, the same resamples for both); tau_ceiling, the mean tau between the truths of two
-        seeds; spread_p10 and spread_p90 of the networks' accuracies; epochs of a training and tau_half_time with its
-        interval, how the order after half of them agrees with that at the end (of the same seeds, so rather too well;
-        all three None where truth was looked up). None where it cannot be told.
+        (predictor less super-network, the same resamples for both); tau_ceiling and its interval, the mean tau between
+        the truths of two seeds; spread_p10 and spread_p90 of the networks' accuracies; epochs of a training and
+        tau_half_time with its interval, how the order after half of them agrees with that at the end (of the same
+        seeds, so rather too well; all three None where truth was looked up). None where it cannot be told.
     """
     names = [f"tau_{name}" for name in (*SCORERS, "difference")]
     summary: dict[str, Any] = {"count": len(audit), "truth": parameters.truth}
     summary |= {key: None for name in names for key in (name, f"{name}_ci")}
-    summary |= dict.fromkeys(("tau_ceiling", "spread_p10", "spread_p90", "tau_half_time", "tau_half_time_ci"))
+    summary |= dict.fromkeys(
+        ("tau_ceiling", "tau_ceiling_ci", "spread_p10", "spread_p90", "tau_half_time", "tau_half_time_ci")
+    )
     summary["epochs"] = parameters.training.epochs if "truth_at_half" in audit else None
     if len(audit) < FEWEST:
         return summary
@@ -106,8 +113,10 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
         )
         summary["tau_difference_ci"] = _interval(pair)
     seeds = [column for column in audit.columns if column.startswith("truth_seed_")]
-    pairs = [kendall_tau(_values(audit, one), _values(audit, other)) for one, other in combinations(seeds, 2)]
-    summary["tau_ceiling"] = _known(float(np.mean(pairs))) if pairs else None
+    if len(seeds) > 1:
+        by_seed = audit[seeds].to_numpy(dtype=np.float64)
+        summary["tau_ceiling"] = _known(mean_pairwise_tau(by_seed))
+        summary["tau_ceiling_ci"] = _interval(mean_pairwise_tau_interval(by_seed, **again))
     if "truth_at_half" in audit and audit["truth_at_half"].notna().all():
         at_half = _values(audit, "truth_at_half")
         summary["tau_half_time"] = _known(kendall_tau(truth, at_half))

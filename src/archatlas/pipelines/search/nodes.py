@@ -38,8 +38,7 @@ def search(
     from archatlas.search.answer import answer, evolved, reads_atlas
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible
     from archatlas.search.enumeration import scored
-    from archatlas.signals.ranking import ranked_by, signals_of_scores
-    from archatlas.signals.signal import log_signals
+    from archatlas.signals.ranking import log_ranking, ranked_by, signals_of_scores
 
     made = searched_space(image_description, space, table)
     # Anew, and not from measure_costs: a changed budget asks for this stage alone.
@@ -49,8 +48,8 @@ def search(
     budgets = {name: bounds.get(name, []) for name in search.budgets}
     predicted = scored(atlas)
     signals = signals_of_scores(evaluations, class_counts, atlas, scores_learned(calibrated_predictor))
-    log_signals(_LOGGER, signals)
     rank = ranked_by(signals, calibrated="scores" in calibrated_predictor)
+    log_ranking(_LOGGER, signals, rank)
     if reads_atlas(made, len(predicted), search):
         whole = len(predicted) == made.networks
         candidates, front = answer(predicted, budgets, search, whole_space=whole, ranked_by=rank)

@@ -160,8 +160,7 @@ def choose(
     from archatlas.search.answer import answer
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible
     from archatlas.search.enumeration import scored
-    from archatlas.signals.ranking import ranked_by, signals_of_scores
-    from archatlas.signals.signal import log_signals
+    from archatlas.signals.ranking import log_ranking, ranked_by, signals_of_scores
 
     made = _whole_space(image_description, space)
     constraints = feasibility(search.budgets, least_and_most(made, cost_table, latency_table))
@@ -169,8 +168,8 @@ def choose(
     bounds = constraints_of(constraints)
     budgets = {name: bounds.get(name, []) for name in search.budgets}
     signals = signals_of_scores(evaluations, class_counts, atlas, scores_learned(calibrated_predictor))
-    log_signals(_LOGGER, signals)
     rank = ranked_by(signals, calibrated="scores" in calibrated_predictor)
+    log_ranking(_LOGGER, signals, rank)
     candidates, front = answer(scored(atlas), budgets, search, whole_space=False, ranked_by=rank)
     return candidates, front, constraints
 
