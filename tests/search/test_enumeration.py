@@ -87,7 +87,7 @@ def test_a_lower_bound_takes_off_standard_deviations() -> None:
     table = scored(ATLAS)
     assert rank_score(table, "lower_bound", 1.0) == pytest.approx([0.8, 0.8, 0.75, 0.8])
     best = top_candidates(table, [], parameters(top_k=1, rank_by="lower_bound", confidence=2.0))
-    assert best["network"].tolist() == ["d"]
+    assert best["network"].tolist() == ["b"]
     assert best["predicted_score"].tolist() == [0.8]
 
 

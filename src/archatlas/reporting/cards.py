@@ -192,7 +192,7 @@ def _gain(winner: Mapping[str, Any], beside: Comparison) -> str:
 def _marks(winner: Mapping[str, Any], digits: int) -> tuple[Mark, ...]:
     """Test accuracies as dots on one scale, which starts a little below the least and ends a little above the best."""
     entries = [
-        ("winner", numbers.known(winner.get("test_accuracy_mean")), winner.get("test_accuracy_std"), "winner"),
+        ("this network", numbers.known(winner.get("test_accuracy_mean")), winner.get("test_accuracy_std"), "winner"),
         (
             "random networks",
             numbers.known(winner.get("random_accuracy_mean")),
