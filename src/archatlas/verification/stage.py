@@ -24,7 +24,7 @@ from archatlas.verification.candidates import evaluate_on_supernets, supernet_sc
 from archatlas.verification.members import member_of
 from archatlas.verification.parameters import AuditParameters, VerificationParameters
 from archatlas.verification.roles import DRAW_AUDIT, RESAMPLE, ROLE_COLUMNS, ROLE_TYPES, TRAIN
-from archatlas.verification.trainings import TrainingJob, Trainings
+from archatlas.verification.trainings import HALF_TIME_COLUMNS, TrainingJob, Trainings
 from archatlas.verification.winners import with_test_figures
 
 
@@ -63,9 +63,18 @@ def job_of(space: SpaceParameters, description: ImageDescription, network: str, 
 
 
 def train_roles(
-    trainings: Trainings, networks: pd.DataFrame, space: SpaceParameters, seeds: int, seed: int, progress: str
+    trainings: Trainings,
+    networks: pd.DataFrame,
+    space: SpaceParameters,
+    seeds: int,
+    seed: int,
+    progress: str,
+    also: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Train each network of a table (role, budget, network, macs, params) from ``seeds`` seeds: ``ROLE_COLUMNS``."""
+    """Train each network of a table (role, budget, network, macs, params) from ``seeds`` seeds: ``ROLE_COLUMNS``.
+
+    ``also`` names columns of ``trainings.TRAINING_COLUMNS`` to have beside them.
+    """
     rows = networks.loc[networks.index.repeat(seeds)].reset_index(drop=True)
     rows["seed"] = training_seeds(seed, seeds) * len(networks)
     jobs = [
@@ -75,7 +84,7 @@ def train_roles(
     done = trainings.run(jobs, progress)
     rows["validation_accuracy"], rows["validation_log_loss"] = done["validation_accuracy"], done["validation_log_loss"]
     rows["test_accuracy"] = np.nan
-    return rows[ROLE_COLUMNS].astype(ROLE_TYPES)
+    return rows[ROLE_COLUMNS].astype(ROLE_TYPES).join(done[list(also)])
 
 
 def audited(
@@ -111,7 +120,7 @@ def audited(
     names = made.names(choices).tolist()
     costs = costs_of(made, choices, cost_table)
     networks = pd.DataFrame({"role": "audit", "budget": "", "network": pd.Series(names, dtype="str")}).join(costs)
-    done = train_roles(trainings, networks, space, parameters.seeds, seed, "audit")
+    done = train_roles(trainings, networks, space, parameters.seeds, seed, "audit", HALF_TIME_COLUMNS)
     table = networks[["network", "macs", "params"]]
     if names:
         evaluations = evaluate_on_supernets(
@@ -133,9 +142,9 @@ def audited(
         table.insert(2, "predicted_score", prediction.mean)
         table = table.merge(truths(done, parameters.truth), left_on="network", right_index=True, validate="one_to_one")
     else:
-        columns = ["supernet_score", "predicted_score", "truth", "validation_accuracy_mean"]
+        columns = ["supernet_score", "predicted_score", "truth", "validation_accuracy_mean", "truth_at_half"]
         table = table.assign(**{column: pd.Series(dtype="float64") for column in columns})
-    return table, summarise(table, parameters, mixed_seed(seed, RESAMPLE)), done
+    return table, summarise(table, parameters, mixed_seed(seed, RESAMPLE)), done[ROLE_COLUMNS]
 
 
 def best_weights(

@@ -11,9 +11,10 @@ import pandas as pd
 from torch import Tensor
 
 from archatlas.images.dataset import ImageSplit
-from archatlas.verification.export import ONNX, ONNX_INT8
+from archatlas.predictors.metrics import wilson_interval
+from archatlas.verification.export import ONNX
 from archatlas.verification.mistakes import mistakes_of, predictions_table
-from archatlas.verification.onnx_run import onnx_logits
+from archatlas.verification.onnx_run import ONNX_INT8, onnx_logits
 
 Json = dict[str, Any]
 
@@ -61,18 +62,15 @@ _NOTHING = {
 
 def float_figures(table: pd.DataFrame, class_names: Sequence[str]) -> Json:
     """Accuracy with its interval, balanced accuracy and the accuracy of each class, from one file's predictions."""
-    from scipy.stats import binomtest
-
     right = (table["label"] == table["predicted"]).to_numpy()
-    count = int(right.sum())
-    interval = binomtest(count, len(right)).proportion_ci(0.95, method="wilson")
+    share = float(right.mean())
     recall = pd.Series(right).groupby(table["label"].to_numpy()).mean()
     by_class: Mapping[str, float | None] = {
         name: float(recall[label]) if label in recall.index else None for label, name in enumerate(class_names)
     }
     return {
-        "exported_accuracy": count / len(right),
-        "exported_accuracy_ci": [float(interval.low), float(interval.high)],
+        "exported_accuracy": share,
+        "exported_accuracy_ci": list(wilson_interval(share, len(right))),
         "balanced_accuracy": float(recall.mean()),
         "per_class_accuracy": dict(by_class),
     }

@@ -28,7 +28,13 @@ from archatlas.training.loop import train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.training.workers import side_by_side
 
-TRAINING_COLUMNS = ["network", "seed", "validation_accuracy", "validation_log_loss"]
+HALF_TIME_COLUMNS = ["validation_accuracy_at_half", "validation_log_loss_at_half"]
+"""What a training had reached after half of its epochs (rounded down; NaN of a single one)."""
+
+TRAINING_COLUMNS = ["network", "seed", "validation_accuracy", "validation_log_loss", *HALF_TIME_COLUMNS]
+
+_FIGURES = ("accuracy", "log_loss", "accuracy_at_half", "log_loss_at_half")
+"""What is kept of a training, in the order of its columns; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -105,8 +111,9 @@ class Trainings:
             self._train(list(waiting.values()), bar)
         figures |= {key: store.load_json(key) for key in waiting}
         rows = [(job.label or job.network, job.seed, *_scores(figures[job.key])) for job in jobs]
+        types = {"network": "str", "seed": "int64"}
         return pd.DataFrame(rows, columns=TRAINING_COLUMNS).astype(
-            {"network": "str", "seed": "int64", "validation_accuracy": "float64", "validation_log_loss": "float64"}
+            {name: types.get(name, "float64") for name in TRAINING_COLUMNS}
         )
 
     def weights(self, job: TrainingJob) -> dict[str, Tensor]:
@@ -129,7 +136,7 @@ class Trainings:
     def _store(self) -> WorkStore:
         data = (self.train.to_tensors(), self.validation.to_tensors(), self.description)
         setting = (self.training, self.augmentation, self._device())
-        return self.work.task("trainings", package_version(), *setting, *data)
+        return self.work.task("trainings", package_version(), _FIGURES, *setting, *data)
 
     def _figures(self, job: TrainingJob) -> dict[str, Any] | None:
         """The figures of a training that is done, weights and all."""
@@ -185,7 +192,8 @@ def _train_one(
     """Train, judge on the validation images, save; runs in a worker on a CPU."""
     network = job.build()
     checkpoints = WorkStore(store.folder / f"{job.key}.checkpoints")
-    train(
+    validation, half = ImageSplit.from_arrays(validation_images), setting.training.epochs // 2
+    curve = train(
         network,
         ImageSplit.from_arrays(train_images),
         setting.description,
@@ -195,17 +203,20 @@ def _train_one(
         seed=job.seed,
         checkpoints=checkpoints,
         checkpoint_seconds=setting.checkpoint_seconds,
+        validation=validation if half else None,
+        validate_after=[half],
     )
-    validation = ImageSplit.from_arrays(validation_images)
     logits = logits_of(network, validation, setting.description, device=setting.device)
     accuracy, log_loss = accuracy_and_log_loss(logits, validation.labels)
     if setting.keep_weights:
         store.save_tensors(job.key, network.state_dict())
+    at_half = curve[half - 1] if half else {}
+    figures = (accuracy, log_loss, at_half.get("validation_accuracy"), at_half.get("validation_log_loss"))
     # The figures last: where they are, the training is done.
-    store.save_json(job.key, {"network": job.network, "seed": job.seed, "accuracy": accuracy, "log_loss": log_loss})
+    store.save_json(job.key, {"network": job.network, "seed": job.seed, **dict(zip(_FIGURES, figures, strict=True))})
     checkpoints.discard()
 
 
-def _scores(figures: dict[str, Any] | None) -> tuple[float, float]:
+def _scores(figures: dict[str, Any] | None) -> tuple[float | None, ...]:
     assert figures is not None
-    return figures["accuracy"], figures["log_loss"]
+    return tuple(figures[name] for name in _FIGURES)

@@ -44,10 +44,10 @@ def plan_schedule(
     import logging
     from dataclasses import asdict
 
+    from archatlas.progress import duration
     from archatlas.schedule.allocation import allocate, more_time
     from archatlas.schedule.facts import drawn_networks, facts_of, timed_networks
     from archatlas.schedule.pace import measure_pace
-    from archatlas.progress import duration
     from archatlas.schedule.time_budget import seconds_of
     from archatlas.spaces.presets import make_space
 

@@ -1,5 +1,6 @@
 """The node that reads the test images, once, after everything is chosen."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @depends_on(files=(public_table, true_table))
@@ -46,6 +49,8 @@ def judge(
     verification = scheduled(verification, verification_schedule)
     from archatlas.images.dataset import ImageSplit
     from archatlas.images.description import ImageDescription
+    from archatlas.signals.signal import log_signals
+    from archatlas.signals.winners import winner_signals
     from archatlas.verification.test_figures import exported_figures
 
     done = pd.concat([candidate_trainings, comparison_trainings, audit_trainings], ignore_index=True)
@@ -65,4 +70,5 @@ def judge(
         )
         documents, trainings = judge_on_test_images(alike, finished_winners, done, test, space)
     winners, predictions, mistakes = exported_figures(documents, networks, test, names)
+    log_signals(_LOGGER, winner_signals(winners, None if known is not None else image_description))
     return winners, trainings, predictions, mistakes

@@ -3,6 +3,7 @@
 With a public table (``table`` or ``truth``), what they would train is looked up (``verification/lookup.py``).
 """
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 Supernets = dict[str, Callable[[], dict[str, Any]]]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @depends_on(files=(public_table,))
@@ -290,7 +293,8 @@ def audit(
                 work=work_store(work_folder, "archatlas.supernet.evaluate"),
                 progress="audit on the super-networks",
             )
-        return lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
+        made = lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
+        return _audit_logged(made)
     from archatlas.verification.stage import alone, audited
 
     schedule = verification.model_copy(update={"training": verification.audit.training})
@@ -303,7 +307,7 @@ def audit(
         trainings_in(work_folder),
         keep_weights=False,
     )
-    return audited(
+    made = audited(
         trainings,
         supernets,
         predictor,
@@ -315,6 +319,17 @@ def audit(
         cost_table,
         target=scores_learned(calibrated_predictor),
     )
+    return _audit_logged(made)
+
+
+def _audit_logged(
+    made: tuple[pd.DataFrame, dict[str, Any], pd.DataFrame],
+) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
+    from archatlas.signals.audit import audit_too_small, audit_unsettled
+    from archatlas.signals.signal import given, log_signals
+
+    log_signals(_LOGGER, given(audit_too_small(made[1]), audit_unsettled(made[1])))
+    return made
 
 
 def _bounds(constraints: pd.DataFrame, search: SearchParameters) -> dict[str, list[Constraint]]:
