@@ -107,7 +107,7 @@ def _measure(
     drawn = rows[np.sort(np.random.default_rng(0).choice(len(rows), min(options.one_by_one, len(rows)), replace=False))]
 
     def copied() -> ChainSupernet:
-        copy = working_copy(supernet, parameters.precision, device)
+        copy = working_copy(supernet, parameters.precision == "bf16", device)
         assert isinstance(copy, ChainSupernet)
         return copy
 

@@ -7,6 +7,7 @@ from kedro.pipeline import Pipeline
 STAGES = (
     "prepare_images",
     "measure_costs",
+    "plan_schedule",
     "train_supernet",
     "sample_architectures",
     "evaluate_subnets",
@@ -17,7 +18,9 @@ STAGES = (
     "map_space",
     "search",
     "verify_candidates",
+    "finish_winners",
     "export",
+    "test_winners",
     "compare_with_truth",
     "report",
 )

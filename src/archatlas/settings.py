@@ -13,7 +13,7 @@ HOOKS = (
     AnnouncementHook(
         before="archatlas.pipelines.plan:describe_run",
         between="archatlas.pipelines.plan:describe_rest",
-        after="archatlas.pipelines.plan:describe_results",
+        after="archatlas.pipelines.results:describe_results",
     ),
     ManifestHook("manifest", distribution="archatlas"),
 )

@@ -39,7 +39,7 @@ def timed(counted):
 
 @pytest.fixture
 def quick() -> LatencyParameters:
-    return LatencyParameters(warm_up_calls=2, calls=10, check_networks=3)
+    return LatencyParameters(warm_up_calls=2, calls=10, check_networks=3, fit_networks=8)
 
 
 class OneByOne:

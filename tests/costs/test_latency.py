@@ -18,6 +18,7 @@ from archatlas.costs.latency import (
     measure_parts,
 )
 from archatlas.costs.latency_columns import CHECK_TYPES, LATENCY_TYPES
+from archatlas.costs.measure_latency import device_name
 from archatlas.costs.parameters import CostsParameters, LatencyParameters
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
@@ -31,7 +32,9 @@ def test_every_part_has_a_latency_with_quartiles(tiny, counted, quick):
     )
     assert (table["latency_lower_quartile_ms"] <= table["latency_ms"]).all()
     assert (table["latency_ms"] <= table["latency_upper_quartile_ms"]).all()
-    assert (table["latency_ms"] > 0).all()
+    assert (table["latency_ms"] >= 0).all()
+    assert table["latency_ms"].iloc[0] > 0, "the stem bears the call of the runtime"
+    assert table["device"].unique().tolist() == [f"{device_name()}, onnxruntime"]
     said = table[["batch_size", "threads", "source"]].drop_duplicates()
     assert said.to_numpy().tolist() == [[1, 1, "measured"]]
     # Positions 0 and 1 hold blocks of one shape: measured once.
@@ -93,6 +96,27 @@ def test_threads_are_set_back_after_a_failure():
     assert torch.get_num_threads() == threads
 
 
+def test_pytorch_is_measured_where_it_is_asked_for(tiny, quick):
+    """Eager PyTorch spends most of a small network's time between its operators."""
+    network = tiny.build(tiny.sample(1, np.random.default_rng(0))[0])
+    eager = quick.model_copy(update={"runtime": "torch"})
+    slow, fast = (measure_network(network, tiny.input_shape, one) for one in (eager, quick))
+    assert slow.lower_quartile_ms > 2 * fast.upper_quartile_ms
+    table = measure_parts(tiny, eager)
+    assert table["device"].unique().tolist() == [f"{device_name()}, torch"]
+    assert table["latency_ms"].sum() > 2 * measure_parts(tiny, quick)["latency_ms"].sum()
+
+
+def test_the_check_is_of_networks_that_the_parts_were_not_fitted_to(tiny, quick):
+    few = quick.model_copy(update={"check_networks": 5, "fit_networks": 0})
+    many = quick.model_copy(update={"check_networks": 40, "fit_networks": 100})
+    assert len(latency_tables(tiny, few, seed=0)[1]) == 5
+    table, check = latency_tables(tiny, many, seed=0)
+    assert len(check) == 40
+    assert check["architecture"].is_unique
+    assert (table["latency_ms"] >= 0).all()
+
+
 def test_time_is_bounded(quick):
     slow = nn.Sequential(*(nn.Conv2d(8, 8, 7, padding=3) for _ in range(10)))
     hurried = quick.model_copy(update={"calls": 100_000, "max_seconds": 0.05})
@@ -126,8 +150,6 @@ def test_impossible_parameters_are_refused(values, message):
 
 
 def test_the_machine_has_a_name():
-    from archatlas.costs.latency import device_name
-
     assert device_name().strip()
 
 

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import math
+from unittest import mock
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -98,3 +101,51 @@ def test_parameters_in_pixels_follow_the_size():
     assert scaled == AugmentationParameters(flip=True, shift=3, cutout=8)
     # What is asked for is never rounded away, and what is not is not made up.
     assert AugmentationParameters(shift=1, cutout=0).scaled(0.25) == AugmentationParameters(shift=1, cutout=0)
+
+
+def pixels(count: int = 6, channels: int = 3, side: int = 8) -> torch.Tensor:
+    return torch.rand(count, channels, side, side, generator=torch.Generator().manual_seed(0))
+
+
+def changed(images: torch.Tensor, seed: int = 0, **what: float) -> torch.Tensor:
+    parameters = AugmentationParameters.model_validate({"shift": 0, **what})
+    return augment(images, parameters, torch.Generator().manual_seed(seed))
+
+
+def test_a_zoomed_blank_image_is_blank_but_for_its_rim() -> None:
+    seen = changed(torch.full((200, 1, 8, 8), 3.0), zoom=0.5)
+    # Windows are at most 7/6 as wide as the image: that leaves a rim of .57 pixels, and one more for interpolation.
+    torch.testing.assert_close(seen[:, :, 2:-2, 2:-2], torch.full((200, 1, 4, 4), 3.0))
+    narrowed = (seen - 3).abs().amax(dim=(1, 2, 3)) < 1e-5
+    assert 0.4 < float(narrowed.float().mean()) < math.log(2) / math.log(7 / 3)
+    assert float(seen.min()) >= 0
+
+
+def test_a_turn_by_a_right_angle_moves_pixels_only() -> None:
+    images = pixels(1)
+
+    def largest(low: float, high: float, count: int, generator: torch.Generator) -> torch.Tensor:
+        return torch.full((count,), high)
+
+    with mock.patch("archatlas.images.augmentation._uniform", largest):
+        turned = changed(images, rotate=90)
+    torch.testing.assert_close(turned, torch.rot90(images, 1, (2, 3)), atol=1e-4, rtol=0)
+
+
+def test_colour_keeps_the_order_of_grey_values_and_its_bounds() -> None:
+    images = pixels(50, channels=1)
+    seen = changed(images, colour=0.2)
+    for before, after in zip(images, seen, strict=True):
+        assert torch.equal(before.flatten().argsort(), after.flatten().argsort())
+    assert float((seen - images).abs().max()) <= math.exp(0.2) - 1 + 0.2 + 1e-6
+
+
+@pytest.mark.parametrize("what", [{"zoom": 0.4}, {"rotate": 20.0}, {"colour": 0.3}])
+def test_the_same_draws_change_images_alike_whatever_their_layout(what: dict[str, float]) -> None:
+    images = pixels()
+    one = changed(images, **what)
+    other = changed(images.contiguous(memory_format=torch.channels_last), **what)
+    assert other.is_contiguous(memory_format=torch.channels_last)
+    torch.testing.assert_close(one, other.contiguous())
+    assert not torch.equal(one, images)
+    assert not torch.equal(one, changed(images, seed=1, **what))

@@ -120,6 +120,23 @@ def test_a_run_that_is_killed_leaves_what_was_finished(toy: Toy) -> None:
     assert len(toy.versions("worked.txt")) == 1
 
 
+@pytest.mark.parametrize("runner", ["SequentialRunner", INCREMENTAL])
+def test_an_expected_error_in_a_node_is_told_once(toy: Toy, runner: str) -> None:
+    code, errors = toy.run("ending=refusal", runner=runner)
+    assert code == 1
+    assert errors.count("so it cannot be") == 1
+    assert "Error: so it cannot be\n" in errors
+
+
+def test_of_a_fault_kedro_says_in_which_node_it_was(toy: Toy) -> None:
+    process = toy.start("run", "--runner", INCREMENTAL, "--params", "ending=fault")
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 1
+    told = output + errors
+    assert "failed with error" in told
+    assert "Traceback" in told
+
+
 @contextmanager
 def disk(folder: Path, size: str) -> Iterator[None]:
     """A small disk at the folder, for its superuser only."""

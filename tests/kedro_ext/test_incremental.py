@@ -278,6 +278,25 @@ def test_explain_says_what_would_run_and_why_and_runs_nothing(project: Project) 
     assert project.run().ran == ["train", "evaluate", "report"]
 
 
+def test_a_line_says_which_node_runs_and_the_first_reasons_but_not_that_it_is_new(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    def lines() -> list[str]:
+        told = [record.getMessage() for record in caplog.records]
+        caplog.clear()
+        return [line for line in told if line.startswith("[")]
+
+    caplog.set_level("INFO")
+    project.run()
+    assert lines() == ["[1/4] load", "[2/4] train", "[3/4] evaluate", "[4/4] report"]
+    project.parameters["training"] = {"rate": 3, **dict.fromkeys("abcd", 1)}
+    project.run()
+    assert lines()[0] == (
+        "[2/4] train: parameter training.a: None -> 1; parameter training.b: None -> 1; "
+        "parameter training.c: None -> 1; 3 more reasons"
+    )
+
+
 def test_kedros_own_runner_does_everything_and_its_results_are_current(project: Project) -> None:
     project.run()
     first = project.file("report")

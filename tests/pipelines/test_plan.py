@@ -13,7 +13,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.pace import Pace
 from archatlas.pipelines.parameters import ProjectParameters
-from archatlas.pipelines.plan import describe_rest, describe_run, duration, plan_stages
+from archatlas.pipelines.plan import describe_rest, describe_run, plan_stages
 
 IMAGES = ImageDescription(
     class_names=("no", "yes"),
@@ -145,10 +145,3 @@ def test_with_true_accuracies_no_winner_is_trained(configured: dict[str, Any]) -
     assert plans["verify_candidates"].what == "winners of 3 budgets and 60 more looked up in a table"
     assert plans["export"].what == "nothing: no winner is trained"
     assert plans["compare_with_truth"].what == "every score beside the true accuracies of nas_bench_macro"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "words"), [(0.2, "1 s"), (42.4, "42 s"), (240, "4 min"), (5399, "90 min"), (9000, "2.5 h")]
-)
-def test_durations_are_rounded_for_people(seconds: float, words: str) -> None:
-    assert duration(seconds) == words

@@ -14,10 +14,10 @@ from kedro.runner import SequentialRunner
 
 from archatlas.kedro_ext.datasets import ParquetDataset
 from archatlas.kedro_ext.source_code import SourceCode
-from archatlas.pipelines.plan import describe_results
 from archatlas.pipelines.predictor_benchmark.nodes import public_tables
 from archatlas.pipelines.predictor_benchmark.pipeline import create_pipeline
 from archatlas.pipelines.predictor_benchmark.stores import BY_VALUE, stores_by_code
+from archatlas.pipelines.results import describe_results
 from archatlas.predictors.acquisition_table import RUN_MODULE
 from archatlas.predictors.benchmark import ROW_MODULE
 from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters

@@ -127,6 +127,7 @@ def make_run_data(networks: int = 3000, *, audit_networks: int = 44, seed: int =
             "rows": len(atlas), "seconds": 5.1, "architectures_per_second": 27670.0, "peak_memory_mib": 611.0
         },
         **NOT_COMPARED,
+        "signals": [],
         "manifest": _manifest(),
     }  # fmt: skip
     return data
@@ -249,8 +250,8 @@ def _search(scored: pd.DataFrame, truth: np.ndarray, rng: np.random.Generator) -
             row["verdict"] = "winner" if row is first else "behind the winner on validation"
         runs = {
             "candidate": first["validation_accuracy_mean"] - 0.004 + rng.normal(0, 0.003, 3),
-            "random": first["validation_accuracy_mean"] - 0.02 + rng.normal(0, 0.007, 5),
-            "mobilenet": first["validation_accuracy_mean"] - 0.013 + rng.normal(0, 0.004, 3),
+            "random": first["validation_accuracy_mean"] - 0.09 + rng.normal(0, 0.007, 5),
+            "mobilenet": first["validation_accuracy_mean"] - 0.08 + rng.normal(0, 0.004, 3),
         }
         for role, accuracies in runs.items():
             trainings += [
@@ -391,6 +392,10 @@ def _audit(scored: pd.DataFrame, truth: np.ndarray, count: int, rng: np.random.G
         "tau_macs": 0.42,
         "tau_macs_ci": [0.25, 0.57],
         "tau_ceiling": 0.74,
+        "tau_ceiling_ci": [0.6, 0.83],
+        "epochs": 4,
+        "tau_half_time": 0.66,
+        "tau_half_time_ci": [0.52, 0.77],
         "spread_p10": float(np.percentile(truth[rows], 10)),
         "spread_p90": float(np.percentile(truth[rows], 90)),
     }

@@ -105,6 +105,9 @@ def test_rank_correlation_bars_intervals_and_ceiling(run: Run) -> None:
     assert bars["predictor"].error_x.array[0] == pytest.approx(0.1)
     assert bars["predictor"].error_x.arrayminus[0] == pytest.approx(0.13)
     assert 0.74 in [shape.x0 for shape in figure.layout.shapes]
+    assert figure.layout.xaxis.title.text == "Kendall tau-b with the truth"
+    short = figure_rank_correlation({**run.audit_summary, "tau_half_time": 0.2})
+    assert short.layout.xaxis.title.text == "Kendall tau-b with their accuracy after 4 epochs"
     assert tuple(figure.layout.xaxis.range) == (0, 1)
 
 

@@ -23,6 +23,8 @@ def test_metrics_hold_the_promised_keys(run_data: dict[str, Any]) -> None:
     }
     assert metrics["audit"]["count"] == 44
     assert metrics["audit"]["tau_difference_ci"] == [0.01, 0.17]
+    assert (metrics["audit"]["epochs"], metrics["audit"]["tau_half_time"]) == (4, 0.66)
+    assert metrics["signals"] == []
     assert {"tau_supernet_ci", "tau_predictor_ci", "tau_params", "tau_ceiling"} <= set(metrics["audit"])
     assert metrics["atlas"]["rows"] == 3000
     assert [winner["budget"] for winner in metrics["winners"]] == ["small", "medium", "large"]

@@ -167,7 +167,7 @@ def test_a_log_loss_target_and_a_title(run_data: dict[str, Any], make_run: Any) 
     page = render_page(make_run(changed, report=ReportParameters(title="Digits & <digits>")))
     text = _text(page)
     assert "Digits &amp; &lt;digits&gt;" in text
-    assert "predicted score -0.312" in text
+    assert "predicted score (shared weights) -0.312" in text
     assert "minus log loss" in page
 
 

@@ -9,7 +9,8 @@ from archatlas.reporting import sentences
 
 
 def _audit(**changes: Any) -> dict[str, Any]:
-    return {"count": 40, "tau_supernet": 0.5, "tau_predictor": 0.6, "tau_difference": 0.1} | changes
+    known = {"count": 40, "tau_supernet": 0.5, "tau_supernet_ci": [0.3, 0.6], "tau_difference": 0.1}
+    return known | {"tau_predictor": 0.6, "tau_predictor_ci": [0.4, 0.7]} | changes
 
 
 @pytest.mark.parametrize(
@@ -17,13 +18,12 @@ def _audit(**changes: Any) -> dict[str, Any]:
     [
         (_audit(tau_difference_ci=[0.01, 0.2]), "ranks networks better than the super-network's raw scores"),
         (_audit(tau_difference_ci=[-0.3, -0.1], tau_difference=-0.2), "ranks networks worse"),
-        (
-            _audit(tau_difference_ci=[-0.05, 0.2]),
-            "ahead of the super-network's raw scores, but the difference is within",
-        ),
-        (_audit(tau_difference_ci=[-0.2, 0.05], tau_difference=-0.1), "behind the super-network's"),
-        (_audit(tau_difference_ci=[0.0, 0.0], tau_difference=0.0), "rank alike"),
+        (_audit(tau_difference_ci=[-0.05, 0.2]), "This run cannot tell whether the predictor or"),
+        (_audit(tau_difference_ci=[-0.2, 0.05], tau_difference=-0.1), "This run cannot tell whether the predictor or"),
+        (_audit(tau_difference_ci=[0.0, 0.0], tau_difference=0.0), "includes zero (tau 0.60 (0.40 to 0.70) against"),
         (_audit(count=2), "too small to say"),
+        (_audit(count=11, tau_difference_ci=[0.01, 0.2]), "too small to say"),
+        (_audit(tau_predictor_ci=[0.1, 0.8], tau_difference_ci=[0.01, 0.2]), "too small to say"),
         ({"count": 0}, "There was no audit"),
         ({}, "There was no audit"),
     ],
@@ -65,9 +65,36 @@ def test_a_baseline_that_wins_is_named() -> None:
     assert "At least one baseline does as well or better" in text
 
 
-def test_params_alone_may_win() -> None:
-    assert "would rank at least as well as" in sentences.against_params(_audit(tau_params=0.65))
-    assert "ranks less well than" in sentences.against_params(_audit(tau_params=0.2, tau_macs=0.3))
+def test_params_alone_may_win_and_only_intervals_that_stand_apart_tell() -> None:
+    ahead = sentences.against_params(_audit(tau_params=0.8, tau_params_ci=[0.71, 0.9]))
+    assert ahead.startswith("Counting params alone ranks better than the predictor (tau 0.80 (0.71 to 0.90) against")
+    behind = _audit(tau_params=0.2, tau_params_ci=[0.0, 0.4], tau_macs=0.3, tau_macs_ci=[0.2, 0.39])
+    assert "Counting MACs alone ranks less well than the predictor" in sentences.against_params(behind)
+    unclear = _audit(tau_macs=0.3, tau_macs_ci=[0.1, 0.41])
+    assert "cannot tell whether the predictor ranks better than counting MACs" in sentences.against_params(unclear)
+    assert "cannot tell" in sentences.against_params(_audit(tau_macs=0.1))
+
+
+@pytest.mark.parametrize(
+    ("counts", "said"),
+    [
+        ((3, 3, 3), "Every budget has a winner."),
+        ((2, 3, 2), "2 of 3 budgets have a winner."),
+        ((0, 3, 0), "No network met any of the budgets."),
+        ((3, 3, 0), "Every budget has a network that was chosen for it; that it is better than others of its budget, "
+         "this run does not show."),
+        ((2, 3, 1), "2 of 3 budgets have a network that was chosen for it; that it is better than others of its budget "
+         "is shown for 1 of 2."),
+    ],
+)  # fmt: skip
+def test_a_winner_is_what_is_shown_to_be_better(counts: tuple[int, int, int], said: str) -> None:
+    assert sentences.verdict(*counts) == said
+
+
+def test_half_time_stands_with_its_interval_or_not_at_all() -> None:
+    summary = _audit(epochs=4, tau_half_time=0.5, tau_half_time_ci=[0.25, 0.75])
+    assert "with tau 0.50 (0.25 to 0.75)" in sentences.half_time(summary)
+    assert sentences.half_time(_audit(epochs=1, tau_half_time=None)) == ""
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from archatlas.costs.constraints import Constraint, satisfied
 from archatlas.costs.counting import count_parts
@@ -44,17 +46,48 @@ def test_scores_are_higher_for_the_better() -> None:
         scored(ATLAS.drop(columns="predicted_supernet_accuracy"))
 
 
-def test_candidates_keep_the_bounds_and_are_ranked_by_score_then_macs() -> None:
+def test_candidates_keep_the_bounds_and_are_ranked_by_score_and_ties_go_to_more_macs() -> None:
     best = top_candidates(scored(ATLAS), [Constraint("macs", "max", 20)], parameters(top_k=3))
-    assert best["network"].tolist() == ["a", "d", "b"]
+    assert best["network"].tolist() == ["a", "b", "d"]
     assert best["rank"].tolist() == [1, 2, 3]
+    assert set(best["ranked_by"]) == {"predicted_score"}
+
+
+def test_without_a_signal_the_largest_network_that_fits_comes_first() -> None:
+    bounds = {"tight": [Constraint("macs", "max", 20)], "any": []}
+    found = candidates_of(scored(ATLAS), bounds, parameters(top_k=3), whole_space=True, ranked_by="macs")
+    assert found.loc[found["budget"] == "tight", "network"].tolist() == ["b", "a", "d"]
+    assert found.loc[found["budget"] == "any", "network"].tolist() == ["c", "b", "a"]
+    assert set(found["ranked_by"]) == {"macs"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(1, 50)), min_size=1, max_size=60), st.integers(1, 8))
+def test_no_network_left_out_has_a_higher_score_or_as_high_a_one_at_more_macs(
+    drawn: list[tuple[int, int]], top_k: int
+) -> None:
+    table = pd.DataFrame(
+        {
+            "network": [f"n{number:02d}" for number in range(len(drawn))],
+            "predicted_score": [score / 10 for score, _ in drawn],
+            "predicted_std": 0.1,
+            "macs": [macs for _, macs in drawn],
+            "params": 1,
+            "predicted_latency_ms": np.nan,
+        }
+    )
+    best = top_candidates(table, [], parameters(top_k=top_k))
+    left = table[~table["network"].isin(best["network"])]
+    worst = min(zip(best["predicted_score"], best["macs"], strict=True))
+    assert all(pair <= worst for pair in zip(left["predicted_score"], left["macs"], strict=True))
+    largest = top_candidates(table, [], parameters(top_k=top_k), "macs")["macs"]
+    assert largest.tolist() == sorted(table["macs"], reverse=True)[:top_k]
 
 
 def test_a_lower_bound_takes_off_standard_deviations() -> None:
     table = scored(ATLAS)
     assert rank_score(table, "lower_bound", 1.0) == pytest.approx([0.8, 0.8, 0.75, 0.8])
     best = top_candidates(table, [], parameters(top_k=1, rank_by="lower_bound", confidence=2.0))
-    assert best["network"].tolist() == ["d"]
+    assert best["network"].tolist() == ["b"]
     assert best["predicted_score"].tolist() == [0.8]
 
 

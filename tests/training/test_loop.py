@@ -23,7 +23,7 @@ from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.strategies.fair import FairPaths
 from archatlas.supernet.strategies.weights import choice_weights
-from archatlas.training.loop import make_optimizer, train
+from archatlas.training.loop import class_weights, make_optimizer, train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
 CPU = DeviceParameters(accelerator="cpu")
@@ -246,6 +246,14 @@ def test_blocks_off_the_path_are_left_alone(
         supernet.blocks[1][0].layers[0][0].weight,
         before.blocks[1][0].layers[0][0].weight,
     )
+
+
+def test_balanced_classes_count_alike_however_many_images_each_has() -> None:
+    labels = torch.tensor([0, 0, 0, 1])
+    balanced = class_weights(labels, 3, TrainingParameters(class_weights="balanced"))
+    assert balanced is not None
+    assert balanced.tolist() == pytest.approx([4 / 9, 4 / 3, 4 / 3])
+    assert class_weights(labels, 3, TrainingParameters()) is None
 
 
 def test_norms_and_biases_are_not_decayed(space: ChainSpace) -> None:

@@ -37,6 +37,35 @@ def test_truth_is_the_mean_over_seeds_and_higher_for_the_better() -> None:
     assert losses["validation_accuracy_mean"].tolist() == pytest.approx([0.6, 0.9])
 
 
+def test_half_time_is_averaged_and_signed_as_truth_is() -> None:
+    trainings = pd.DataFrame(
+        {
+            "network": ["b", "b", "a", "a"],
+            "seed": [7, 3, 7, 3],
+            "validation_accuracy": [0.5, 0.7, 0.9, 0.9],
+            "validation_log_loss": [2.0, 1.0, 0.5, 0.25],
+            "validation_accuracy_at_half": [0.25, 0.75, 0.5, 0.0],
+            "validation_log_loss_at_half": [3.0, 2.0, 1.0, 1.0],
+        }
+    )
+    assert truths(trainings, "accuracy")["truth_at_half"].tolist() == [0.5, 0.25]
+    assert truths(trainings, "log_loss")["truth_at_half"].tolist() == [-2.5, -1.0]
+    assert "truth_at_half" not in truths(trainings.iloc[:, :4], "accuracy")
+
+
+def test_the_order_at_half_time_is_held_against_that_at_the_end() -> None:
+    audit = pd.DataFrame({"predicted_score": [1.0, 2.0, 3.0, 4.0], "truth": [0.1, 0.2, 0.3, 0.4]})
+    asked = AuditParameters.model_validate({"bootstrap_samples": 50, "training": {"epochs": 8}})
+    reversed_order = summarise(audit.assign(truth_at_half=[0.4, 0.3, 0.2, 0.1]), asked, 0)
+    assert reversed_order["tau_half_time"] == pytest.approx(-1)
+    assert reversed_order["epochs"] == 8
+    assert reversed_order["tau_half_time_ci"][1] <= 0
+    unknown = summarise(audit.assign(truth_at_half=np.nan), asked, 0)
+    assert (unknown["tau_half_time"], unknown["tau_half_time_ci"], unknown["epochs"]) == (None, None, 8)
+    looked_up = summarise(audit, asked, 0)
+    assert (looked_up["tau_half_time"], looked_up["epochs"]) == (None, None)
+
+
 def test_the_summary_by_hand() -> None:
     audit = pd.DataFrame(
         {

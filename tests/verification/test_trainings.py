@@ -77,6 +77,31 @@ def test_the_table_has_a_row_per_job_and_networks_learn(two_workers: tuple[Train
     assert table["validation_log_loss"].nunique() == len(JOBS)
 
 
+def test_half_time_is_what_the_training_had_reached_then(tmp_path: Path) -> None:
+    made = trainings(tmp_path, 1, training=TrainingParameters(epochs=3, batch_size=16))
+    network = JOBS[0].build()
+    curve = loop.train(
+        network,
+        made.train,
+        made.description,
+        training=made.training,
+        augmentation=made.augmentation,
+        device=made._device(),
+        seed=JOBS[0].seed,
+        validation=made.validation,
+    )
+    (row,) = made.run(JOBS[:1]).to_dict("records")
+    assert row["validation_accuracy_at_half"] == curve[0]["validation_accuracy"]
+    assert row["validation_log_loss_at_half"] == curve[0]["validation_log_loss"]
+    assert row["validation_log_loss"] == curve[2]["validation_log_loss"] != row["validation_log_loss_at_half"]
+
+
+def test_a_single_epoch_has_no_half(tmp_path: Path) -> None:
+    table = trainings(tmp_path, 1, training=TrainingParameters(epochs=1, batch_size=16)).run(JOBS[:1])
+    assert table[["validation_accuracy_at_half", "validation_log_loss_at_half"]].isna().all(axis=None)
+    assert table["validation_accuracy"].notna().all()
+
+
 def test_a_killed_run_trains_only_what_is_missing(two_workers: tuple[Trainings, pd.DataFrame]) -> None:
     made, table = two_workers
     store = WorkStore(next(made.work.folder.glob(f"*/{JOBS[0].key}.safetensors")).parent)

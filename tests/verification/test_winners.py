@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import pytest
 from archatlas.costs.constraints import Constraint
 from archatlas.costs.latency import LatencyMeasurement
 from archatlas.verification.candidates import finalists, meets_latency, supernet_scores
+from archatlas.verification.comparisons import no_comparisons
 from archatlas.verification.winners import VERIFIED_COLUMNS, choose_winners, with_test_figures
 
 CANDIDATES = pd.DataFrame(
@@ -23,6 +25,8 @@ CANDIDATES = pd.DataFrame(
         "predicted_latency_ms": [1.0, 0.9, 0.8, 0.7],
     }
 )
+NOBODY = no_comparisons()
+HOW: dict[str, Any] = {"beside": NOBODY, "latency_from": "measured"}
 LIMIT = [Constraint("latency_ms", "max", 1.0)]
 TIMES = {"a": (0.9, 0.8, 1.1), "b": (0.8, 0.7, 1.0), "c": (0.9, 0.8, 1.2), "d": (0.5, 0.4, 0.6)}
 
@@ -70,7 +74,14 @@ def test_the_winner_is_the_best_finalist_on_validation_and_every_candidate_has_a
     latency = finalists(CANDIDATES, LIMIT, 2, measure)
     done = trainings(b=[0.90, 0.94], d=[0.95, 0.91])
     table, (winner,) = choose_winners(
-        CANDIDATES, {"a": 0.5, "b": 0.6}, latency, done, {"fast": LIMIT}, measured_here=True, misses=2
+        CANDIDATES,
+        {"a": 0.5, "b": 0.6},
+        latency,
+        done,
+        {"fast": LIMIT},
+        beside=NOBODY,
+        latency_from="measured",
+        misses=2,
     )
     assert table.columns.tolist() == VERIFIED_COLUMNS
     assert table["meets_budget"].tolist() == [False, True, False, True]
@@ -91,10 +102,10 @@ def test_the_winner_is_the_best_finalist_on_validation_and_every_candidate_has_a
 def test_equal_accuracies_are_told_apart_by_log_loss_then_rank() -> None:
     latency = finalists(CANDIDATES, [], 3, None)
     done = trainings(a=[0.9], b=[0.9], c=[0.9])
-    chosen = choose_winners(CANDIDATES, {}, latency, done, {"fast": []}, measured_here=True, misses=0)[1]
+    chosen = choose_winners(CANDIDATES, {}, latency, done, {"fast": []}, **HOW, misses=0)[1]
     assert chosen[0]["architecture"] == "a"
     done.loc[done["network"] == "c", "validation_log_loss"] = 0.01
-    chosen = choose_winners(CANDIDATES, {}, latency, done, {"fast": []}, measured_here=True, misses=0)[1]
+    chosen = choose_winners(CANDIDATES, {}, latency, done, {"fast": []}, **HOW, misses=0)[1]
     assert chosen[0]["architecture"] == "c"
 
 
@@ -102,9 +113,7 @@ def test_where_no_candidate_is_fast_enough_the_nearest_misses_are_named() -> Non
     limit = [Constraint("latency_ms", "max", 0.5)]
     latency = finalists(CANDIDATES, limit, 2, measure)
     assert not latency["finalist"].any()
-    table, (answer,) = choose_winners(
-        CANDIDATES, {}, latency, trainings(), {"fast": limit}, measured_here=True, misses=2
-    )
+    table, (answer,) = choose_winners(CANDIDATES, {}, latency, trainings(), {"fast": limit}, **HOW, misses=2)
     assert not table["meets_budget"].any()
     assert answer["status"] == "none"
     assert "none of the 4 candidates keeps max_latency_ms 0.5" in answer["reason"]
@@ -116,7 +125,7 @@ def test_where_no_candidate_is_fast_enough_the_nearest_misses_are_named() -> Non
 def test_an_imported_table_is_said_not_to_be_a_measurement() -> None:
     latency = finalists(CANDIDATES, LIMIT, 1, None)
     table, (winner,) = choose_winners(
-        CANDIDATES, {}, latency, trainings(a=[0.9]), {"fast": LIMIT}, measured_here=False, misses=2
+        CANDIDATES, {}, latency, trainings(a=[0.9]), {"fast": LIMIT}, beside=NOBODY, latency_from="imported", misses=2
     )
     assert "not measured here" in table["verdict"][0]
     assert winner["latency_ms"] is None
@@ -127,15 +136,15 @@ def test_the_test_figures_of_a_budget() -> None:
     done = pd.DataFrame(
         {
             "role": ["candidate"] * 2 + ["candidate"] + ["random"] * 4 + ["mobilenet"] * 2,
+            "budget": ["x"] * 9,
+            "seed": [0, 1, 0, 0, 1, 0, 1, 0, 1],
             "network": ["a", "a", "b", "r", "r", "s", "s", "mobilenet_x0.50", "mobilenet_x0.50"],
             "test_accuracy": [0.9, 0.8, np.nan, 0.5, 0.7, 0.8, 0.8, 0.75, 0.85],
             "macs": [1] * 7 + [9, 9],
             "params": [2] * 7 + [8, 8],
         }
     )
-    document = with_test_figures(
-        {"budget": "x", "status": "found", "architecture": "a"}, done, {"cat": 0.5, "dog": float("nan")}
-    )
+    document = with_test_figures({"budget": "x", "status": "found", "architecture": "a"}, done)
     assert document["test_accuracy_mean"] == pytest.approx(0.85)
     assert document["test_accuracy_std"] == pytest.approx(0.1 / np.sqrt(2))
     assert document["random_accuracy_mean"] == pytest.approx(0.7)
@@ -143,8 +152,68 @@ def test_the_test_figures_of_a_budget() -> None:
     assert document["random_count"] == 2
     assert document["mobilenet_accuracy_mean"] == pytest.approx(0.8)
     assert (document["mobilenet_architecture"], document["mobilenet_macs"]) == ("mobilenet_x0.50", 9)
-    assert document["per_class_accuracy"] == {"cat": 0.5, "dog": None}
     json.dumps(document, allow_nan=False)
+
+
+BESIDE = pd.DataFrame(
+    {
+        "role": ["random", "mobilenet"],
+        "budget": ["fast", "fast"],
+        "network": ["r", "mobilenet_x0.50"],
+        "macs": [15, 25],
+        "params": [2, 3],
+        "predicted_latency_ms": [0.9, np.nan],
+        "latency_ms": [0.8, 0.9],
+        "latency_lower_quartile_ms": [0.7, 0.8],
+        "latency_upper_quartile_ms": [0.9, 1.2],
+    }
+)
+
+
+def chosen(bounds: list[Constraint], done: pd.DataFrame, latency_from: str = "measured") -> tuple[pd.DataFrame, dict]:
+    latency = finalists(CANDIDATES, bounds, 2, measure)
+    table, (winner,) = choose_winners(
+        CANDIDATES, {}, latency, done, {"fast": bounds}, beside=BESIDE, latency_from=latency_from, misses=2
+    )
+    return table, winner
+
+
+def test_whatever_was_trained_and_keeps_the_budget_can_win() -> None:
+    done = trainings(b=[0.90], d=[0.91], r=[0.93], **{"mobilenet_x0.50": [0.99]})
+    table, winner = chosen(LIMIT, done)
+    # The MobileNet's upper quartile is 1.2 ms: too slow.
+    assert (winner["architecture"], winner["role"], winner["predicted"]) == ("r", "random", None)
+    assert table.loc[table["role"] == "random", ["rank", "verdict"]].values.tolist() == [
+        [0, "winner: random network, best mean validation accuracy of all that were trained"]
+    ]
+    assert "mobilenet_x0.50" not in set(table["network"])
+    table, winner = chosen([Constraint("macs", "max", 40)], done)
+    assert (winner["architecture"], winner["macs"], winner["best_seed"]) == ("mobilenet_x0.50", 25, 0)
+    assert (table.loc[table["network"] == "r", "verdict"]).str.startswith("random network: keeps the budget").all()
+
+
+def test_where_latency_is_predicted_what_has_none_keeps_no_bound_on_it() -> None:
+    done = trainings(b=[0.90], d=[0.91], r=[0.93], **{"mobilenet_x0.50": [0.99]})
+    _, winner = chosen(LIMIT, done, "imported")
+    assert winner["architecture"] == "r"
+
+
+def test_a_finalist_of_a_smaller_budget_competes_in_the_larger_one() -> None:
+    small = CANDIDATES.iloc[2:].assign(budget="small", rank=[1, 2])
+    both = pd.concat([CANDIDATES.iloc[:2], small], ignore_index=True)
+    latency = pd.concat([finalists(part, [], 2, None) for _, part in both.groupby("budget")], ignore_index=True)
+    bounds = {"fast": [Constraint("macs", "max", 40)], "small": [Constraint("macs", "max", 20)]}
+    done = trainings(a=[0.8], b=[0.7], c=[0.9], d=[0.6])
+    how = {"latency_from": "none", "misses": 0}
+    table, winners = choose_winners(both, {}, latency, done, bounds, beside=NOBODY, **how)
+    assert [winner["architecture"] for winner in winners] == ["c", "c"]
+    of_small = table[(table["budget"] == "fast") & (table["network"] == "c")]
+    assert of_small["verdict"].tolist() == [
+        "winner: finalist of `small`, best mean validation accuracy of all that were trained"
+    ]
+    # Where true accuracies choose nothing, no other budget's finalist is looked at.
+    alone = choose_winners(both, {}, latency, done, bounds, beside=None, **how)[1]
+    assert [winner["architecture"] for winner in alone] == ["a", "c"]
 
 
 def test_supernet_scores_weight_halves_by_their_images() -> None:

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import gc
-import platform
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from archatlas.costs.counting import Part, parts_of
 from archatlas.costs.imported_latency import import_table
 from archatlas.costs.latency_columns import CHECK_TYPES, LATENCY, LATENCY_TYPES, no_check, no_latency
+from archatlas.costs.measure_latency import device_name, quartiles_in_turn, without_call
 from archatlas.costs.parameters import LatencyParameters
+from archatlas.costs.part_fit import fitted_factors, shares_of
+from archatlas.costs.runtimes import Call, call_of_module, empty_call
 from archatlas.costs.table import part_costs
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
 from archatlas.training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
-    from torch import Tensor, nn
+    from torch import nn
 
 __all__ = [
     "LatencyMeasurement", "import_table", "latency_tables", "measure_network", "measure_networks", "measure_parts",
@@ -41,6 +42,12 @@ class LatencyMeasurement:
     median_ms: float
     lower_quartile_ms: float
     upper_quartile_ms: float
+
+    @classmethod
+    def of(cls, quartiles: NDArray[np.float64]) -> LatencyMeasurement:
+        """From lower quartile, median and upper quartile in ms."""
+        lower, median, upper = quartiles.tolist()
+        return cls(median, lower, upper)
 
     @property
     def iqr(self) -> float:
@@ -61,71 +68,34 @@ def fixed_threads(threads: int) -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-@dataclass(frozen=True)
-class _Timed:
-    """A module with its input ``[b, c, h, w]``, and how often it runs untimed before each timed call."""
-
-    module: nn.Module
-    x: Tensor
-    untimed_calls: int
-
-    def seconds(self) -> float:
-        for _ in range(self.untimed_calls):
-            self.module(self.x)
-        start = perf_counter()
-        self.module(self.x)
-        return perf_counter() - start
-
-
-def _timed(module: nn.Module, input_shape: tuple[int, ...], batch_size: int, untimed_calls: int) -> _Timed:
-    import torch
-
-    x = torch.rand(batch_size, *input_shape, generator=torch.Generator().manual_seed(0))
-    return _Timed(module.eval(), x, untimed_calls)
-
-
-def _measure_in_turn(timed: Sequence[_Timed], parameters: LatencyParameters) -> list[LatencyMeasurement]:
-    """Warm each one up, then time one call of each in turn, round by round.
-
-    In turn, so that a machine that is busy for a while slows all alike, and so that a block meets caches that another
-    block has filled, as it does in a network: called over and over, it would seem faster than it is.
-    """
+def _measure_in_turn(calls: Sequence[Call], parameters: LatencyParameters) -> NDArray[np.float64]:
+    """Lower quartile, median and upper quartile of each call, ``[calls, 3]``, in ms; one of each in turn, by rounds."""
     import torch
 
     # As training does: what is measured must not depend on what this process has done before.
     keep_freed_memory()
-    times: list[list[float]] = []
-    with fixed_threads(parameters.threads), torch.inference_mode(), _no_garbage_collection():
-        for one in timed:
-            for _ in range(parameters.warm_up_calls):
-                one.seconds()
-        stop = perf_counter() + parameters.max_seconds
-        while len(times) < parameters.calls and (len(times) < _FEWEST_CALLS or perf_counter() < stop):
-            times.append([one.seconds() for one in timed])
-    quartiles = np.quantile(np.array(times) * 1e3, [0.25, 0.5, 0.75], axis=0).T
-    return [LatencyMeasurement(float(median), float(lower), float(upper)) for lower, median, upper in quartiles]
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    before = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if before:
-            gc.enable()
+    with fixed_threads(parameters.threads), torch.inference_mode():
+        return quartiles_in_turn(
+            calls,
+            warm_up=parameters.warm_up_calls,
+            calls=parameters.calls,
+            fewest=_FEWEST_CALLS,
+            max_seconds=parameters.max_seconds,
+        )
 
 
 def measure_networks(
     networks: Sequence[nn.Module], input_shape: tuple[int, ...], parameters: LatencyParameters
 ) -> list[LatencyMeasurement]:
-    """Latency of whole networks on this machine's CPU (float32, inference mode), all measured in the same rounds.
+    """Latency of whole networks on this machine's CPU (float32), all measured in the same rounds.
+
+    By ``parameters.runtime``: as ONNX files in onnxruntime, which is how winners are shipped, or in eager PyTorch.
 
     Each timed call follows an untimed one of the same network, as where a network is used again and again. Networks are
     put into evaluation mode. ``input_shape`` is channels, height, width.
     """
-    return _measure_in_turn([_timed(one, input_shape, parameters.batch_size, 1) for one in networks], parameters)
+    calls = [call_of_module(one, input_shape, parameters) for one in networks]
+    return [LatencyMeasurement.of(quartiles) for quartiles in _measure_in_turn(calls, parameters)]
 
 
 def measure_network(
@@ -139,7 +109,7 @@ def measure_parts(space: SearchSpace, parameters: LatencyParameters) -> pd.DataF
     """Latency of every part of a chain on this machine's CPU. Parts that are alike are measured once.
 
     Returns:
-        Columns device, batch_size, threads, part, position, choice, operation, latency_ms (median),
+        Columns device (with the runtime), batch_size, threads, part, position, choice, operation, latency_ms (median),
         latency_lower_quartile_ms, latency_upper_quartile_ms, source (``measured``).
 
     Raises:
@@ -169,7 +139,7 @@ def latency_tables(space: SearchSpace, parameters: LatencyParameters, seed: int)
         return import_table(Path(str(parameters.table)), space), no_check()
     if parameters.source == "table":
         raise ArchatlasError("`costs.latency.source` is `table`, but no public table is named by `table`")
-    count = min(parameters.check_networks, space.networks)
+    count = min(parameters.check_networks + parameters.fit_networks, space.networks)
     return _measure(space, space.sample(count, np.random.default_rng(seed)), parameters)
 
 
@@ -181,32 +151,35 @@ def _measure(space: SearchSpace, choices: Choices, parameters: LatencyParameters
         )
     parts = parts_of(space)
     distinct, index = distinct_parts(parts)
-    batch = parameters.batch_size
-    timed = [_timed(part.make(), part.input_shape, batch, 0) for part in distinct]
-    timed += [_timed(space.build(row), space.input_shape, batch, 1) for row in choices]
-    measured = _measure_in_turn(timed, parameters)
-    table = _table_of(parts, [measured[i] for i in index], parameters)
-    whole = measured[len(distinct) :]
-    check = {
-        "architecture": space.names(choices) if len(choices) else [],
-        LATENCY: part_costs(table, "latency_ms", space).sum(choices),
-        "measured_latency_ms": [one.median_ms for one in whole],
-        "measured_latency_lower_quartile_ms": [one.lower_quartile_ms for one in whole],
-        "measured_latency_upper_quartile_ms": [one.upper_quartile_ms for one in whole],
+    calls = [call_of_module(part.make(), part.input_shape, parameters) for part in distinct]
+    calls.append(empty_call(parameters))
+    calls += [call_of_module(space.build(row), space.input_shape, parameters) for row in choices]
+    measured = _measure_in_turn(calls, parameters)
+    call, whole = measured[len(distinct), 1], measured[len(distinct) + 1 :]
+    alone = np.array([without_call(part.part, measured[i], call) for part, i in zip(parts, index, strict=True)])
+    # The check is of networks that the parts were not fitted to.
+    check = min(parameters.check_networks, len(choices))
+    shares = shares_of(alone, index, parts, space, choices[check:])
+    factors = fitted_factors(shares, whole[check:, 1])[index]
+    table = _table_of(parts, alone * factors[:, None], parameters)
+    columns = {
+        "architecture": space.names(choices[:check]) if check else [],
+        LATENCY: part_costs(table, "latency_ms", space).sum(choices[:check]),
+        "measured_latency_ms": whole[:check, 1],
+        "measured_latency_lower_quartile_ms": whole[:check, 0],
+        "measured_latency_upper_quartile_ms": whole[:check, 2],
     }
-    return table, pd.DataFrame(check).astype(CHECK_TYPES)
+    return table, pd.DataFrame(columns).astype(CHECK_TYPES)
 
 
-def _table_of(
-    parts: Sequence[Part], measured: Sequence[LatencyMeasurement], parameters: LatencyParameters
-) -> pd.DataFrame:
-    device = device_name()
+def _table_of(parts: Sequence[Part], quartiles: NDArray[np.float64], parameters: LatencyParameters) -> pd.DataFrame:
+    device = f"{device_name()}, {parameters.runtime}"
     rows = [
         (
             device, parameters.batch_size, parameters.threads, part.part, part.position, part.choice, part.operation,
-            one.median_ms, one.lower_quartile_ms, one.upper_quartile_ms, "measured",
+            median, lower, upper, "measured",
         )
-        for part, one in zip(parts, measured, strict=True)
+        for part, (lower, median, upper) in zip(parts, quartiles.tolist(), strict=True)
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(LATENCY_TYPES)).astype(LATENCY_TYPES)
 
@@ -226,13 +199,3 @@ def distinct_parts(parts: Sequence[Part]) -> tuple[list[Part], list[int]]:
             distinct.append(part)
         index.append(seen[key])
     return distinct, index
-
-
-def device_name() -> str:
-    """The processor's name as the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    named = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    return named[0] if named else platform.processor() or platform.machine() or "unknown"

@@ -11,6 +11,7 @@ import pandas as pd
 from archatlas.costs.counting import KEY, count_parts, parts_of
 from archatlas.costs.latency import distinct_parts
 from archatlas.errors import ArchatlasError
+from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import PrefixShared, SearchSpace
 
 SCRIPT = "measure_latency.py"
@@ -34,7 +35,6 @@ def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
         ArchatlasError: the space is not a chain of parts.
     """
     from torch import nn
-    from tqdm import tqdm
 
     from archatlas.networks.onnx_file import write_onnx
 
@@ -44,7 +44,7 @@ def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
     parts = parts_of(space)
     distinct, index = distinct_parts(parts)
     files = [f"part_{number:03d}.onnx" for number in range(len(distinct))]
-    for part, file in zip(tqdm(distinct, desc="latency kit", unit="part", disable=None), files, strict=True):
+    for part, file in zip(progress_bar(distinct, desc="latency kit", unit="part"), files, strict=True):
         write_onnx(part.make(), part.input_shape, folder / file)
     write_onnx(nn.Identity(), (1, 1, 1), folder / "part_call.onnx")
 

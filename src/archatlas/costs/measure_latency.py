@@ -12,8 +12,10 @@ from __future__ import annotations
 import argparse
 import csv
 import gc
+import math
 import platform
 import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -80,40 +82,75 @@ def device_name() -> str:
 
 
 def measure(folder: Path, shapes: dict[str, tuple[int, ...]], options: argparse.Namespace) -> dict[str, Any]:
-    """Quartiles in ms by file. Parts are called in turn, so that a device that slows down slows all of them alike."""
-    settings = onnxruntime.SessionOptions()
-    settings.intra_op_num_threads = options.threads
-    settings.inter_op_num_threads = 1
+    """Quartiles in ms by file."""
     random = np.random.default_rng(0)
     runs = []
     for file, shape in shapes.items():
-        session = onnxruntime.InferenceSession(str(folder / file), settings, providers=[options.provider])
         x = random.random((options.batch_size, *shape), dtype=np.float32)
-        runs.append((session, {session.get_inputs()[0].name: x}))
-    for session, inputs in runs:
-        for _ in range(options.warm_up):
-            session.run(None, inputs)
-    times = np.empty((options.calls, len(runs)))
+        runs.append(call_of(str(folder / file), x, options.threads, options.provider))
+    quartiles = quartiles_in_turn(runs, warm_up=options.warm_up, calls=options.calls)
+    return dict(zip(shapes, quartiles, strict=True))
+
+
+def call_of(
+    model: str | bytes, x: np.ndarray, threads: int, provider: str = "CPUExecutionProvider"
+) -> Callable[[], Any]:
+    """A call of an ONNX file (path or content) of one input with ``x``."""
+    settings = onnxruntime.SessionOptions()
+    settings.intra_op_num_threads = threads
+    settings.inter_op_num_threads = 1
+    settings.log_severity_level = 3
+    # Of several sessions called in turn, threads that wait for the next call of one would slow the others.
+    settings.add_session_config_entry("session.force_spinning_stop", "1")
+    session = onnxruntime.InferenceSession(model, settings, providers=[provider])
+    inputs = {session.get_inputs()[0].name: x}
+    return lambda: session.run(None, inputs)
+
+
+def quartiles_in_turn(
+    runs: Sequence[Callable[[], Any]], *, warm_up: int, calls: int, fewest: int = 1, max_seconds: float = math.inf
+) -> np.ndarray:
+    """Lower quartile, median and upper quartile of each run's time, ``[runs, 3]``, in ms.
+
+    Each is called ``warm_up`` times, then one after the other ``calls`` times (less, but at least ``fewest``, if that
+    takes more than ``max_seconds``), so that a device that slows down slows all of them alike.
+    """
+    for run in runs:
+        for _ in range(warm_up):
+            run()
+    times = np.empty((calls, len(runs)))
+    stop, done = perf_counter() + max_seconds, 0
+    collects = gc.isenabled()
     gc.disable()
-    for call in range(options.calls):
-        for index, (session, inputs) in enumerate(runs):
-            session.run(None, inputs)  # the caches as they are where a network runs again and again
-            start = perf_counter()
-            session.run(None, inputs)
-            times[call, index] = perf_counter() - start
-    gc.enable()
-    return dict(zip(shapes, np.quantile(times * 1e3, [0.25, 0.5, 0.75], axis=0).T, strict=True))
+    try:
+        while done < calls and (done < fewest or perf_counter() < stop):
+            for index, run in enumerate(runs):
+                run()  # the caches as they are where a network runs again and again
+                start = perf_counter()
+                run()
+                times[done, index] = perf_counter() - start
+            done += 1
+    finally:
+        if collects:
+            gc.enable()
+    quartiles: np.ndarray = np.quantile(times[:done] * 1e3, [0.25, 0.5, 0.75], axis=0).T
+    return quartiles
 
 
 def with_latency(row: Row, quartiles: Any, call: float, options: argparse.Namespace) -> Row:
-    """A row of the table. A network is called once, so its stem alone bears what a call of the runtime costs."""
-    spent = 0.0 if row["part"] == "stem" else call
-    lower, median, upper = (max(float(value) - spent, 0.0) for value in quartiles)
+    """A row of the table."""
+    lower, median, upper = without_call(row["part"], quartiles, call)
     said = {"device": options.device, "batch_size": options.batch_size, "threads": options.threads}
     kept = {name: row[name] for name in ("part", "position", "choice", "operation", "macs")}
     return {
         **said, **kept, "latency_ms": median, "latency_lower_quartile_ms": lower, "latency_upper_quartile_ms": upper,
     }  # fmt: skip
+
+
+def without_call(part: str, quartiles: Any, call: float) -> list[float]:
+    """A network is called once, so its stem alone bears what a call of the runtime costs, ms."""
+    spent = 0.0 if part == "stem" else call
+    return [max(float(value) - spent, 0.0) for value in quartiles]
 
 
 if __name__ == "__main__":

@@ -25,6 +25,11 @@ class LatencyParameters(BaseModel):
         None,
         description="column of the public table (source `table`), in ms: help_pixel3, hw_cifar10_raspi4_latency, ...",
     )
+    runtime: Literal["onnxruntime", "torch"] = Field(
+        "onnxruntime",
+        description="what is measured on this machine's CPU: ONNX files in onnxruntime, as winners are shipped, or "
+        "eager PyTorch",
+    )
     batch_size: int = Field(1, ge=1, le=65536, description="images per forward pass")
     threads: int = Field(1, ge=1, le=1024, description="CPU threads while measuring; set back afterwards")
     warm_up_calls: int = Field(10, ge=1, le=10_000, description="untimed forward passes of each part before timing")
@@ -34,8 +39,14 @@ class LatencyParameters(BaseModel):
     max_seconds: float = Field(
         30, gt=0, le=86_400, description="seconds after which timing stops, even if fewer calls (at least 10) are done"
     )
+    fit_networks: int = Field(
+        32,
+        ge=0,
+        le=10_000,
+        description="random networks measured whole, to which latencies of parts are fitted; 0: parts as alone",
+    )
     check_networks: int = Field(
-        8, ge=0, le=1000, description="random networks measured whole, to tell how far predicted latency is off"
+        8, ge=0, le=1000, description="further random networks measured whole, to tell how far predicted latency is off"
     )
 
     @model_validator(mode="after")

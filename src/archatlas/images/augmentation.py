@@ -1,9 +1,12 @@
-"""Random flips, shifted crops and cutout of a whole batch at once, on the device where the batch is."""
+"""Random changes of a whole batch at once, on the device where the batch is."""
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from archatlas.errors import ArchatlasError
 from archatlas.images.parameters import AugmentationParameters
@@ -16,18 +19,31 @@ def augment(images: Tensor, parameters: AugmentationParameters, generator: torch
     format, and is ``images`` itself where the parameters ask for nothing. ``generator`` is on the CPU, so that every
     device sees the same draws. In this order:
 
+    - zoom and rotate: a window whose side is ``1 - zoom`` to ``1 + zoom / 3`` of the image's (uniform in its
+      logarithm), turned and anywhere inside the image that it fits, is brought to the image's size, bilinearly; zero
+      where it reaches beyond (after the random resized crop of Szegedy et al., CVPR 2015);
     - flip: mirrored left to right with probability 1/2;
     - shift: ``out[i, j] = in[i + dy, j + dx]`` with dy, dx uniform in -shift..shift, and zero (the mean colour of
       normalised images) where that is outside: the padded random crop of He et al. (CVPR 2016, section 4.2);
     - cutout: a square of zeros around a uniform centre pixel, cut off at the border (DeVries and Taylor 2017,
-      arXiv 1708.04552, section 3).
+      arXiv 1708.04552, section 3);
+    - colour: normalised values times ``exp(u)``, plus ``v``, with u, v uniform in -colour..colour, and RGB drawn
+      towards or away from its grey by a factor of 1 - colour to 1 + colour.
 
     `ArchatlasError` if the shift or the cutout could hide a whole image.
     """
+    _check_sizes(parameters, min(images.shape[2:]))
+    if parameters.zoom or parameters.rotate:
+        images = _zoomed(images, parameters.zoom, math.radians(parameters.rotate), generator)
+    images = _moved(images, parameters, generator)
+    return _coloured(images, parameters.colour, generator) if parameters.colour else images
+
+
+def _moved(images: Tensor, parameters: AugmentationParameters, generator: torch.Generator) -> Tensor:
+    """Flip, shift and cutout."""
     if not (parameters.flip or parameters.shift or parameters.cutout):
         return images
     count, _, height, width = images.shape
-    _check_sizes(parameters, min(height, width))
     device = images.device
     rows = torch.arange(height, device=device).expand(count, height)
     columns = torch.arange(width, device=device).expand(count, width)
@@ -46,6 +62,36 @@ def augment(images: Tensor, parameters: AugmentationParameters, generator: torch
         source_columns = torch.where(flipped, width - 1 - source_columns, source_columns)
     moved = _pick(images, source_rows, source_columns) if parameters.shift or parameters.flip else images
     return moved if kept is None else moved * kept.unsqueeze(1)
+
+
+def _zoomed(images: Tensor, zoom: float, angle: float, generator: torch.Generator) -> Tensor:
+    count, device = len(images), images.device
+    side = torch.exp(_uniform(math.log(1 - zoom), math.log(1 + zoom / 3), count, generator))
+    turned = _uniform(-angle, angle, count, generator)
+    room = (1 - side).clamp(min=0)
+    across, down = (room * _uniform(-1.0, 1.0, count, generator) for _ in range(2))
+    cosine, sine = side * torch.cos(turned), side * torch.sin(turned)
+    rows = (torch.stack([cosine, -sine, across], dim=1), torch.stack([sine, cosine, down], dim=1))
+    grid = functional.affine_grid(torch.stack(rows, dim=1).to(device), list(images.shape), align_corners=False)
+    seen = functional.grid_sample(images, grid.to(images.dtype), align_corners=False)
+    channels_last = images.is_contiguous(memory_format=torch.channels_last) and not images.is_contiguous()
+    return seen.contiguous(memory_format=torch.channels_last) if channels_last else seen
+
+
+def _coloured(images: Tensor, colour: float, generator: torch.Generator) -> Tensor:
+    count = len(images)
+    contrast, brightness, saturation = (
+        _uniform(-colour, colour, count, generator).view(-1, 1, 1, 1).to(images.device, images.dtype) for _ in range(3)
+    )
+    changed = torch.addcmul(brightness, images, contrast.exp())
+    if images.shape[1] != 3:
+        return changed
+    return torch.lerp(changed.mean(dim=1, keepdim=True), changed, 1 + saturation)
+
+
+def _uniform(low: float, high: float, count: int, generator: torch.Generator) -> Tensor:
+    """Uniform numbers in low..high, float32 [count], on the CPU."""
+    return low + (high - low) * torch.rand(count, generator=generator)
 
 
 def _check_sizes(parameters: AugmentationParameters, side: int) -> None:

@@ -16,6 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
+from archatlas.progress import progress_bar
+
 Encoded = bytes | Path | Image.Image
 Pixels = NDArray[np.uint8]
 
@@ -77,8 +79,6 @@ def decode(
     ``channels`` or, if that is None, 1 if every image is grey and else 3; and the images that cannot be read, as
     positions in ``rows`` with the reason (their pixels are zero). Images of more than `MOST_MEGAPIXELS` are among them.
     """
-    from tqdm import tqdm
-
     pixels = np.zeros((len(rows), channels or 3, image_size, image_size), dtype=np.uint8)
     grey = np.ones(len(rows), dtype=bool)
 
@@ -104,10 +104,14 @@ def decode(
     failures: dict[int, str] = {}
     starts = range(0, len(rows), _CHUNK)
     with _own_limit(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
-        # `delay`: a bar for less than two seconds is noise.
         parts = pool.map(decode_chunk, starts)
-        for part in tqdm(parts, "reading images", total=len(starts), delay=2, mininterval=1, leave=False, disable=None):
-            failures.update(part)
+        # `delay`: a bar for less than two seconds is noise.
+        with progress_bar(
+            total=len(rows), desc="reading images", unit="image", delay=2, mininterval=1, leave=False
+        ) as bar:
+            for start, part in zip(starts, parts, strict=True):
+                failures.update(part)
+                bar.update(min(_CHUNK, len(rows) - start))
     if channels is None and grey.all():
         pixels = np.ascontiguousarray(pixels[:, :1])
     return pixels, failures

@@ -92,6 +92,13 @@ class AugmentationParameters(BaseModel):
     flip: bool = Field(False, description="mirror left to right with probability 1/2 (not for digits or letters)")
     shift: int = Field(1, ge=0, le=256, description="largest shift in each direction (the gap is zero), pixels")
     cutout: int = Field(0, ge=0, le=512, description="side of the square that is set to zero, pixels; 0: none")
+    zoom: float = Field(
+        0.0, ge=0, lt=1, description="largest part by which the side of what is seen is cut or, a third of it, widened"
+    )
+    rotate: float = Field(0.0, ge=0, le=180, description="largest rotation in either direction, degrees")
+    colour: float = Field(
+        0.0, ge=0, le=1, description="largest relative change of brightness, contrast and, of RGB, saturation"
+    )
 
     def scaled(self, factor: float) -> AugmentationParameters:
         """The same changes of images whose side is ``factor`` times as long, in whole pixels; none vanishes."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import functools
+import logging
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import click
@@ -18,6 +21,7 @@ from archatlas.kedro_ext.disk_trouble import disk_trouble
 from archatlas.kedro_ext.stop import RunStopped, stoppable
 
 _RUNNER = f"{__package__}.incremental.IncrementalRunner"
+_NODES = "kedro.pipeline.node"
 _EXPLAIN = "Say node by node whether it would run or its results be used again, and why; run nothing."
 _KEDRO_ERRORS = (DatasetError, MissingConfigException, ParameterValidationError)
 
@@ -66,10 +70,15 @@ def with_plain_errors(callback: Any, *expected: type[Exception]) -> Any:
     """The callback of a command, with what :func:`run_with_plain_errors` says of ``kedro run``."""
     plain = (*expected, *_KEDRO_ERRORS)
 
+    def is_told_here(error: BaseException | None) -> bool:
+        return isinstance(error, Exception) and (
+            isinstance(error, plain) or _expected_cause(error, expected) is not None or disk_trouble(error) is not None
+        )
+
     @functools.wraps(callback)
     def command(*args: Any, **kwargs: Any) -> Any:
         try:
-            with stoppable():
+            with stoppable(), _not_told_twice(is_told_here):
                 return callback(*args, **kwargs)
         except RunStopped as stopped:
             click.echo(stopped, err=True)
@@ -84,6 +93,21 @@ def with_plain_errors(callback: Any, *expected: type[Exception]) -> Any:
             raise
 
     return command
+
+
+@contextmanager
+def _not_told_twice(is_told_here: Callable[[BaseException | None], bool]) -> Iterator[None]:
+    """Without the line of Kedro's nodes about an error whose message this command prints itself."""
+
+    def keep(record: logging.LogRecord) -> bool:
+        return not is_told_here(sys.exc_info()[1])
+
+    logger = logging.getLogger(_NODES)
+    logger.addFilter(keep)
+    try:
+        yield
+    finally:
+        logger.removeFilter(keep)
 
 
 def project_group(name: str, *commands: click.Command) -> click.Group:

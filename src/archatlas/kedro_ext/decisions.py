@@ -28,6 +28,9 @@ if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
+NEVER_RAN = "it never ran here"
+"""The reason of a node of which there is no record."""
+
 _SHOWN = 3
 
 
@@ -75,13 +78,13 @@ class Decider:
         pending = [name for name in self._inputs(node) if self._is_pending(name)]
         newest = self.records.newest(node.name)
         if pending:
-            known = tuple(differences(newest.parts, parts, ignore=pending)) if newest else ("it never ran here",)
+            known = tuple(differences(newest.parts, parts, ignore=pending)) if newest else (NEVER_RAN,)
             makers = ", ".join(dict.fromkeys(self._makers[name].name for name in pending))
             return Decision(node, "run", known) if known else Decision(node, "wait", (f"it depends on {makers}",))
         key = fingerprint(parts)
         record = self.records.find(node.name, key)
         if record is None:
-            reasons = tuple(differences(newest.parts, parts)) if newest else ("it never ran here",)
+            reasons = tuple(differences(newest.parts, parts)) if newest else (NEVER_RAN,)
             return Decision(node, "run", reasons or ("it has no record of this state",), key, parts)
         broken = tuple(self._broken(record))
         if not node.outputs:

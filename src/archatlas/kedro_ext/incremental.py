@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,7 +22,7 @@ from kedro.runner import AbstractRunner
 from kedro.runner.task import Task
 
 from archatlas.kedro_ext import versions
-from archatlas.kedro_ext.decisions import Decider, Decision
+from archatlas.kedro_ext.decisions import NEVER_RAN, Decider, Decision
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, fingerprint
 from archatlas.kedro_ext.runner_specs import know_runner_hooks
 from archatlas.kedro_ext.stop import entering, stoppable
@@ -35,6 +35,9 @@ if TYPE_CHECKING:
     from pluggy import PluginManager
 
 _log = logging.getLogger(__name__)
+
+_REASONS = 3
+"""Reasons in a line of log; the manifest has all of them, and so has ``--explain`` before the run."""
 
 
 class IncrementalRunner(AbstractRunner):
@@ -83,6 +86,13 @@ def explain(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], records: str
     decisions = decider.forecast(pipeline)
     decider.digests.save()
     return decisions
+
+
+def _told(reasons: Sequence[str]) -> str:
+    """Reasons for the log, the first few; that a node is new here is no news to who has just started."""
+    told = [reason for reason in reasons if reason != NEVER_RAN]
+    more = [f"{len(told) - _REASONS} more reasons"] if len(told) > _REASONS + 1 else []
+    return f": {'; '.join([*told[:_REASONS], *more] if more else told)}" if told else ""
 
 
 class _Run:
@@ -145,7 +155,7 @@ class _Run:
 
     def _execute(self, decision: Decision, number: int, count: int) -> None:
         node = decision.node
-        _log.info("[%d/%d] %s: %s", number, count, node.name, "; ".join(decision.reasons))
+        _log.info("[%d/%d] %s%s", number, count, node.name, _told(decision.reasons))
         if self._prepare_inputs(node):
             fresh = self._decider.decide(node)
             decision = Decision(node, "run", decision.reasons, fresh.key, fresh.parts)

@@ -44,6 +44,10 @@ def fingerprint(parts: Any) -> str:
     return hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
 
 
+def _time(file: Path) -> int:
+    return file.stat().st_mtime_ns
+
+
 class RecordStore:
     """Records of nodes and of what is current, as JSON files in a folder; each written whole or not at all.
 
@@ -55,8 +59,12 @@ class RecordStore:
 
     def find(self, node: str, key: str) -> NodeRecord | None:
         """The record of a node's run with this fingerprint, if there was one."""
+        return self._read(self._file(node, key))
+
+    @staticmethod
+    def _read(file: Path) -> NodeRecord | None:
         try:
-            return _parsed(json.loads(self._file(node, key).read_text()))
+            return _parsed(json.loads(file.read_text()))
         except (OSError, ValueError, KeyError, TypeError):
             return None
 
@@ -70,8 +78,21 @@ class RecordStore:
 
     def newest(self, node: str) -> NodeRecord | None:
         """The record of a node that was written or used last."""
-        files = sorted(self._file(node, "*").parent.glob("*.json"), key=lambda file: file.stat().st_mtime_ns)
+        files = sorted(self._file(node, "*").parent.glob("*.json"), key=_time)
         return next((found for file in reversed(files) if (found := self.find(node, file.stem))), None)
+
+    def since(self, node: str) -> list[NodeRecord]:
+        """The newest record of every node that was written or used after ``node`` was; none if it never was."""
+        own = self._times(node)
+        if not own:
+            return []
+        folders = sorted(path for path in (self._folder / "nodes").iterdir() if path.is_dir())
+        newest = [max(folder.glob("*.json"), key=_time, default=None) for folder in folders]
+        later = [file for file in newest if file is not None and _time(file) > max(own)]
+        return [record for file in later if (record := self._read(file)) is not None]
+
+    def _times(self, node: str) -> list[int]:
+        return [_time(file) for file in self._file(node, "*").parent.glob("*.json")]
 
     def _file(self, node: str, key: str) -> Path:
         # Names of nodes may hold any character; most are plain.

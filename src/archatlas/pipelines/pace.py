@@ -30,7 +30,8 @@ def measure_pace(space: SearchSpace, settings: ProjectParameters, networks: int 
 
     device = torch_device(settings.device)
     dtype = autocast_dtype(settings.device.precision)
-    evaluated = torch.bfloat16 if settings.evaluation.precision == "bf16" else None
+    wanted = settings.evaluation.precision
+    evaluated = autocast_dtype("bf16-mixed" if wanted == "bf16" else wanted)
     batch = settings.supernet.training.batch_size
     images = torch.randn(batch, *space.input_shape, device=device)
     labels = torch.zeros(batch, dtype=torch.long, device=device)

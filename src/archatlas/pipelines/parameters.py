@@ -11,6 +11,7 @@ from archatlas.images.parameters import ImagesParameters
 from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
 from archatlas.predictors.parameters import AtlasParameters, PredictorParameters, TuningParameters
 from archatlas.reporting.parameters import CompareParameters, ReportParameters
+from archatlas.schedule.time_budget import TimeBudget
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.segments.parameters import SegmentsParameters
 from archatlas.spaces.parameters import SpaceParameters
@@ -18,7 +19,7 @@ from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.export_parameters import ExportParameters
-from archatlas.verification.parameters import CalibrationParameters, VerificationParameters
+from archatlas.verification.parameters import CalibrationParameters, FinishingParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 
@@ -29,6 +30,9 @@ class ProjectParameters(BaseModel):
 
     experiment: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the experiment's folders")
     seed: int = Field(ge=0, le=2**31 - 1, description="every random choice follows from it")
+    time_budget: TimeBudget | None = Field(
+        description="how long a run may take: a schedule is chosen by this machine's pace; null: as configured"
+    )
     device: DeviceParameters
     images: ImagesParameters
     space: SpaceParameters
@@ -45,6 +49,9 @@ class ProjectParameters(BaseModel):
     search: SearchParameters
     segments: SegmentsParameters
     verification: VerificationParameters
+    finishing: FinishingParameters | None = Field(
+        description="winners are trained on before they are exported; null: they are exported as they are"
+    )
     table: TableParameters | None = Field(
         description="a public table of accuracies that stands in the place of images and training; null: none"
     )
@@ -62,6 +69,11 @@ class ProjectParameters(BaseModel):
     def _others_fit_the_supernet(cls, supernet: SupernetParameters, info: ValidationInfo) -> SupernetParameters:
         for problem in _misfits_of_supernet(supernet, info.data.get("images"), info.data.get("space")):
             raise ValueError(problem)
+        if supernet.start_from is not None and supernet.start_from == info.data.get("experiment"):
+            raise ValueError(
+                f"`start_from` is {supernet.start_from}, this very experiment, whose super-networks would then be "
+                "trained again by every run: name another `experiment`, or a folder of weights"
+            )
         return supernet
 
     @field_validator("truth")

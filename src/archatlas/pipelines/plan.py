@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from archatlas.images.description import ImageDescription
@@ -16,6 +15,7 @@ from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.pace import Pace, measure_pace
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.predictors.benchmark_plan import describe_benchmark
+from archatlas.progress import duration
 from archatlas.search.segments.parameters import SEGMENTS
 
 if TYPE_CHECKING:
@@ -54,10 +54,17 @@ def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: Cat
 def describe_rest(
     parameters: Mapping[str, Any], left: Iterable[Node], catalog: CatalogProtocol[Any, Any], outputs: Iterable[str]
 ) -> list[str]:
-    """The same of what is left, once the images that it depends on are read; no lines after any other outputs."""
-    if "image_description" not in outputs:
+    """The same of what is left, once what it depends on is known: the images, or the schedule of a time budget.
+
+    No lines after any other outputs.
+    """
+    if not {"image_description", "schedule"} & set(outputs):
         return []  # Asked between any two nodes: the parameters are not read for nothing.
     settings = ProjectParameters.model_validate(parameters)
+    if settings.time_budget is not None:
+        return _scheduled_lines(catalog.load("schedule")) if "schedule" in outputs else []
+    if "schedule" in outputs:
+        return []
     if settings.table is not None or _shipped_images(settings) is not None:
         return []
     return _lines("Images are read. Left", settings, left, catalog)
@@ -67,6 +74,9 @@ def _lines(
     head: str, settings: ProjectParameters, nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]
 ) -> list[str]:
     asked = {_stage_of(node) for node in nodes}
+    if settings.time_budget is not None and "plan_schedule" in asked:
+        time = f"{head}: {len(asked)} stages within {settings.time_budget}"
+        return [f"{time}; what is done with it is said once the pace of this machine is measured."]
     stages = [stage for stage in (*STAGES, *EXTRAS) if stage in asked]
     description = _known_images(settings, catalog)
     plans = list(plan_stages(settings, stages, description))
@@ -81,22 +91,9 @@ def _lines(
     return lines
 
 
-def describe_results(
-    parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
-) -> list[str]:
-    """Lines that say where the results lie."""
-    pages = [
-        file
-        for dataset, file in (
-            ("report_html", "report.html"),
-            ("predictor_benchmark_html", "predictor_benchmark.html"),
-        )
-        if dataset in pipeline.outputs()
-    ]
-    if not pages:
-        return []
-    current: Path = catalog["current_results"].load()
-    return [f"Done. The report: {os.path.relpath(current / page)} (open it in a browser)" for page in pages]
+def _scheduled_lines(schedule: Mapping[str, Any]) -> list[str]:
+    """What is done with the time that was given; empty where a table stands in the place of training."""
+    return [f"  {stage:22}{duration(seconds)}" for stage, seconds in schedule.get("seconds", {}).items()]
 
 
 def plan_stages(
@@ -165,6 +162,12 @@ def _plan(
             return _plan_predictors(stage, settings)
         case "calibrate_predictor":
             return _plan_calibration(settings, train, pace)
+        case "plan_schedule":
+            return "nothing: as configured", 1.0
+        case "finish_winners":
+            return _plan_finishing(settings, train, pace)
+        case "test_winners":
+            return "the test images, by every exported file", 3.0
         case "map_space":
             rows = min(space.networks, 10**6)
             return f"{rows:,} networks", 3 + rows / _ATLAS_PER_SECOND
@@ -210,8 +213,12 @@ def _plan_lookup(stage: str, settings: ProjectParameters, table: TableParameters
         case "verify_candidates":
             beside = verification.top_k + verification.random_networks
             return f"{beside} networks looked up for each of {len(settings.search.budgets)} budgets; the audit", 15.0
-        case "export":
+        case "export" | "finish_winners":
             return "nothing: nothing was trained", 1.0
+        case "plan_schedule":
+            return "nothing: no time is given", 1.0
+        case "test_winners":
+            return "the winners looked up", 1.0
         case "compare_with_truth":
             return _plan_comparison(settings)
         case _:
@@ -237,6 +244,18 @@ def _plan_calibration(settings: ProjectParameters, train: int, pace: Pace | None
     schedule, workers = settings.verification.training, settings.device.workers or os.cpu_count() or 1
     steps = trainings * schedule.epochs * train / schedule.batch_size
     return f"{trainings} trainings", 30 + steps * pace.step / workers
+
+
+def _plan_finishing(settings: ProjectParameters, train: int, pace: Pace | None) -> tuple[str, float | None]:
+    finishing, budgets = settings.finishing, len(settings.search.budgets)
+    if finishing is None or settings.truth is not None:
+        return "nothing: winners are exported as they were trained", 1.0
+    trainings, epochs = budgets * finishing.seeds, finishing.training.epochs
+    what = f"{trainings} trainings for {budgets} budgets, {epochs} epochs each"
+    if pace is None:
+        return what, None
+    workers = min(settings.device.workers or os.cpu_count() or 1, trainings)
+    return what, trainings * epochs * (train / finishing.training.batch_size) * pace.step / workers
 
 
 def _plan_segments(
@@ -292,13 +311,6 @@ def _plan_verification(
     epochs = alone * verification.training.epochs + audited * audit.training.epochs
     workers = settings.device.workers or os.cpu_count() or 1
     return what, 8 + epochs * (train / verification.training.batch_size) * pace.step / workers
-
-
-def duration(seconds: float) -> str:
-    """``"25 s"``, ``"4 min"``, ``"2.5 h"``."""
-    if seconds < 90:
-        return f"{max(seconds, 1):.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description: ImageDescription | None) -> float:

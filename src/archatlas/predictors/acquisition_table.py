@@ -13,6 +13,7 @@ from archatlas.predictors.acquisition_run import OUTCOME, run_loop
 from archatlas.predictors.benchmark import Contender, StoreOf, load
 from archatlas.predictors.benchmark_data import BenchmarkData
 from archatlas.predictors.benchmark_parameters import AcquisitionLoop, PredictorBenchmarkParameters
+from archatlas.progress import progress_bar
 
 COLUMNS = (
     *("space", "observed", "reported", "loop", "predictor", "family", "uses_costs"),
@@ -26,13 +27,11 @@ RUN_MODULE = "archatlas.predictors.acquisition_run"
 
 def acquisition_table(parameters: PredictorBenchmarkParameters, seed: int, store_of: StoreOf) -> pd.DataFrame:
     """All rows (``COLUMNS``, see :func:`run_loop`); those that lie in the store are not made again."""
-    from tqdm import tqdm
-
     asked, loops = parameters.acquisition, parameters.chosen_loops
     rows: list[dict[str, Any]] = []
     if loops:
         data = BenchmarkData.of(load(parameters, asked.space), asked.observed, asked.reported, "rows")
-        with tqdm(total=len(loops) * asked.seeds, desc="acquisition loops", unit="loop", disable=None) as bar:
+        with progress_bar(total=len(loops) * asked.seeds, desc="acquisition loops", unit="loop") as bar:
             for name, loop in loops.items():
                 contender = Contender.of(loop.predictor, parameters.chosen_predictors[loop.predictor])
                 bar.set_postfix_str(name)

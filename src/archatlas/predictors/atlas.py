@@ -16,6 +16,7 @@ import pandas as pd
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.predictors.protocol import Predictor
+from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import Choices, Enumerable, SearchSpace
 from archatlas.storage.atomic import atomic_path
 
@@ -102,10 +103,9 @@ def write_atlas(chunks: Iterator[pd.DataFrame], path: Path, total: int) -> tuple
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
-    from tqdm import tqdm
 
     began, rows = perf_counter(), 0
-    with atomic_path(path) as temporary, tqdm(total=total, desc="atlas", unit="network", disable=None) as bar:
+    with atomic_path(path) as temporary, progress_bar(total=total, desc="atlas", unit="network") as bar:
         writer: pq.ParquetWriter | None = None
         try:
             for chunk in chunks:

@@ -19,6 +19,7 @@ from archatlas.predictors.benchmark_parameters import BenchmarkedPredictor, Pred
 from archatlas.predictors.benchmark_row import MEASURED, measure
 from archatlas.predictors.protocol import Predictor
 from archatlas.predictors.registry import make_predictor, predictor_settings
+from archatlas.progress import progress_bar
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
 from archatlas.spaces.tables.table import BenchmarkTable
@@ -91,11 +92,9 @@ def benchmark(parameters: PredictorBenchmarkParameters, seed: int, store_of: Sto
         seed: of the first repetition; the others follow
         store_of: gives the store of what some modules make
     """
-    from tqdm import tqdm
-
     compared = contenders(parameters)
     made: list[dict[str, Any]] = []
-    with tqdm(total=count_rows(parameters), desc="predictor benchmark", unit="row", disable=None) as bar:
+    with progress_bar(total=count_rows(parameters), desc="predictor benchmark", unit="row") as bar:
         for data, labels in _all_data(parameters):
             for contender in compared:
                 bar.set_postfix_str(f"{data.table.name}, {data.learned}, {contender.name}")

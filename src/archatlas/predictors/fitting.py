@@ -23,6 +23,7 @@ from archatlas.predictors.parameters import PredictorParameters
 from archatlas.predictors.protocol import Predictor
 from archatlas.predictors.registry import make_predictor
 from archatlas.predictors.scores import NetworkScores
+from archatlas.progress import progress_bar
 
 Floats = NDArray[np.float64]
 Contender = tuple[str, Mapping[str, Any]]
@@ -132,11 +133,9 @@ def cross_seed_scores(
         predictor, protocol, fold, fit_seed, score_seed, fit_half, score_half, kendall_tau, spearman,
         kendall_tau_top_half, rmse; a row per contender, fold and pairing.
     """
-    from tqdm import tqdm
-
     fold = fold_of(len(batch), folds, seed)
     rows: list[dict[str, Any]] = []
-    for name, contender in tqdm(contenders.items(), desc="predictors compared", unit="predictor", disable=None):
+    for name, contender in progress_bar(contenders.items(), desc="predictors compared", unit="predictor"):
         for number in range(folds):
             pairs = predicted_pairs(batch, scores, contender, fold != number, number, seed)
             rows += [_row(name, number, scores, *pair) for pair in pairs]

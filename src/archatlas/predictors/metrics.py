@@ -7,6 +7,7 @@ has learned nothing then stands in the tables as what it is.
 from __future__ import annotations
 
 from collections.abc import Callable
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +86,30 @@ def paired_bootstrap_interval(
         for t, a, b in zip(*columns, strict=True)
     ]
     return _percentiles(np.mean(drawn, axis=0), confidence)
+
+
+def mean_pairwise_tau(scores: Floats) -> float:
+    """Kendall's tau-b between columns of ``scores`` ``[n, k]``, the mean over all pairs of them."""
+    return float(np.mean([kendall_tau(one, other) for one, other in combinations(scores.T, 2)]))
+
+
+def mean_pairwise_tau_interval(
+    scores: Floats, *, samples: int = 1000, confidence: float = 0.95, seed: int = 0
+) -> tuple[float, float]:
+    """Percentile interval of ``mean_pairwise_tau``; all pairs see the same resampled rows."""
+    drawn = [_resampled(one, other, kendall_tau, samples, seed) for one, other in combinations(scores.T, 2)]
+    return _percentiles(np.mean(drawn, axis=0), confidence)
+
+
+def wilson_interval(accuracy: float, images: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Interval of a share of ``images`` (Wilson, JASA 1927), which stays within 0 and 1.
+
+    The mean accuracy of several trainings is on the same images, so these, and not images times trainings, count.
+    """
+    from scipy.stats import binomtest
+
+    interval = binomtest(round(accuracy * images), images).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
 
 
 def _or_zero(truth: Floats, predicted: Floats, correlation: Callable[[], float]) -> float:

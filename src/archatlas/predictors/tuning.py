@@ -20,6 +20,7 @@ from archatlas.predictors.parameters import PredictorParameters, TuningParameter
 from archatlas.predictors.scores import NetworkScores
 from archatlas.predictors.tuning_space import contender_of, defaults, suggest
 from archatlas.predictors.tuning_trials import describe_trial, read_trial
+from archatlas.progress import progress_bar
 from archatlas.storage.work_store import WorkStore
 
 if TYPE_CHECKING:
@@ -109,13 +110,12 @@ def run_study(
 ) -> optuna.Study:
     """The study, in memory; each finished trial is a part. Trials that were asked for in vain are forgotten."""
     import optuna
-    from tqdm import tqdm
 
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     pruner = optuna.pruners.MedianPruner(n_startup_trials=_STARTUP_TRIALS)
     study = optuna.create_study(direction="maximize", pruner=pruner)
     first = defaults(predictor, tuning.families)
-    with tqdm(total=tuning.trials, desc="tuning", unit="trial", disable=None) as bar:
+    with progress_bar(total=tuning.trials, desc="tuning", unit="trial") as bar:
         for number in range(tuning.trials):
             # What a trial is depends on those before it alone, so one whose part is lost is made anew as it was.
             known = parts.load_json(_part(number))

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
+from archatlas.predictors.metrics import wilson_interval
 from archatlas.reporting import numbers
 from archatlas.reporting.class_results import balanced_accuracy
 from archatlas.reporting.run import Run, verified_row
+from archatlas.reporting.tables import on_shared_weights
+from archatlas.signals.winners import Comparison, comparisons
 
 Fact = tuple[str, str]
 """What a figure is called, and the figure."""
@@ -36,16 +39,24 @@ class Mark:
 
 @dataclass(frozen=True)
 class Card:
-    """What was found for one budget. ``accuracy`` is empty where there is no winner; then ``reason`` says why."""
+    """What was found for one budget. ``accuracy`` is empty where there is no winner; then ``reason`` says why.
+
+    ``badge`` says what is shown of the network, and ``tone`` how that is coloured. ``scores`` led to the network and
+    say nothing of its accuracy alone; they are folded away.
+    """
 
     budget: str
     limits: tuple[str, ...]
     found: bool
+    badge: str
+    tone: Literal["good", "plain", "bad"]
     architecture: str
     accuracy: str
-    gain: str
+    interval: str
+    gains: tuple[str, ...]
     marks: tuple[Mark, ...]
-    facts: tuple[tuple[str, str], ...]
+    facts: tuple[Fact, ...]
+    scores: tuple[Fact, ...]
     reason: str
     nearest_misses: tuple[str, ...]
 
@@ -64,21 +75,50 @@ def limits_of(run: Run, budget: str) -> tuple[str, ...]:
     )
 
 
+def is_better(run: Run, winner: Mapping[str, Any]) -> bool:
+    """Whether a winner is better, beyond noise, than all that stands beside it; not where nothing does."""
+    beside = comparisons(winner, run.test_images)
+    return bool(beside) and all(one.verdict == "better" for one in beside)
+
+
+def test_interval(run: Run, winner: Mapping[str, Any]) -> str:
+    """What the number of test images leaves open of a winner's accuracy: ``90.1 % to 95.6 %``; empty if unknown."""
+    mean = numbers.known(winner.get("test_accuracy_mean"))
+    if mean is None or run.test_images is None:
+        return ""
+    low, high = wilson_interval(mean, run.test_images)
+    return numbers.between(numbers.percent(low), numbers.percent(high))
+
+
+def _badge(run: Run, winner: Mapping[str, Any]) -> tuple[str, Literal["good", "plain", "bad"]]:
+    if is_better(run, winner):
+        return "winner", "good"
+    if any(one.verdict == "worse" for one in comparisons(winner, run.test_images)):
+        return "no winner: others are better", "bad"
+    return "chosen", "plain"
+
+
 def _found_card(run: Run, winner: Mapping[str, Any]) -> Card:
     budget, network = str(winner["budget"]), str(winner["architecture"])
     verified = verified_row(run.verified_candidates, budget, network)
     facts = _facts_of_training(run, winner, verified) if not run.alone_is_looked_up else _facts_of_table(run, winner)
+    badge, tone = _badge(run, winner)
+    interval = test_interval(run, winner)
     return Card(
         budget=budget,
         limits=limits_of(run, budget),
         found=True,
+        badge=badge,
+        tone=tone,
         architecture=network,
         accuracy=numbers.percent_with_std(
             numbers.known(winner.get("test_accuracy_mean")), winner.get("test_accuracy_std"), _digits(run)
         ),
-        gain=_gain(winner),
+        interval=f"{interval} by {numbers.whole(run.test_images)} test images (95%)" if interval else "",
+        gains=tuple(_gain(winner, one) for one in comparisons(winner, run.test_images)),
         marks=_marks(winner, _digits(run)),
         facts=facts,
+        scores=_scores(run, winner),
         reason="",
         nearest_misses=(),
     )
@@ -86,8 +126,6 @@ def _found_card(run: Run, winner: Mapping[str, Any]) -> Card:
 
 def _facts_of_training(run: Run, winner: Mapping[str, Any], verified: Mapping[str, Any]) -> tuple[Fact, ...]:
     facts: tuple[Fact, ...] = (
-        _predicted(run, winner),
-        _on_supernets(winner),
         (
             "validation accuracy, alone",
             numbers.percent_with_std(winner.get("validation_accuracy_mean"), verified.get("validation_accuracy_std")),
@@ -107,8 +145,6 @@ def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
     label, truth = run.choosing_accuracy, run.true_accuracy
     within = f"{numbers.whole(winner.get('accuracy_rank'))} of {numbers.whole(winner.get('networks_in_budget'))}"
     facts: tuple[Fact, ...] = (
-        _predicted(run, winner),
-        *(() if run.true_table is None else (_on_supernets(winner),)),
         (f"{label} accuracy", numbers.percent(winner.get("validation_accuracy_mean"), 2)),
         *_counted(winner),
         ("latency", numbers.milliseconds(winner.get("latency_ms"))),
@@ -119,13 +155,13 @@ def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
     return tuple((name, text) for name, text in facts if text != numbers.DASH)
 
 
-def _predicted(run: Run, winner: Mapping[str, Any]) -> Fact:
-    name = "predicted accuracy" if run.target == "accuracy" else "predicted score"
-    return name, numbers.score(winner.get("predicted"), run.target)
-
-
-def _on_supernets(winner: Mapping[str, Any]) -> Fact:
-    return "super-network's accuracy", numbers.percent(winner.get("supernet_accuracy"))
+def _scores(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
+    name = f"predicted {'accuracy' if run.target == 'accuracy' else 'score'}{on_shared_weights(run)}"
+    facts: tuple[Fact, ...] = ((name, numbers.score(winner.get("predicted"), run.target)),)
+    if run.table is None:
+        facts += (("super-network's accuracy (shared weights)", numbers.percent(winner.get("supernet_accuracy"))),)
+    by_macs = run.ranked_by_macs(str(winner["budget"]))
+    return (*facts, ("candidates ranked by", "MACs, for want of a signal" if by_macs else "predicted score"))
 
 
 def _counted(winner: Mapping[str, Any]) -> tuple[Fact, Fact]:
@@ -141,19 +177,24 @@ def _given(winner: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in winner.items() if value is not None}
 
 
-def _gain(winner: Mapping[str, Any]) -> str:
-    mean, random = numbers.known(winner.get("test_accuracy_mean")), numbers.known(winner.get("random_accuracy_mean"))
-    if mean is None or random is None:
-        return ""
-    count = winner.get("random_count")
-    networks = f"{count} random network{'s' * (count > 1)}" if count else "random networks"
-    return f"{numbers.points(mean - random)} against {networks} of the same budget"
+def _gain(winner: Mapping[str, Any], beside: Comparison) -> str:
+    count, rival = winner.get("random_count"), beside.rival
+    if rival == "random networks" and count:
+        rival = f"{count} random network{'s' * (count > 1)}"
+    told = {
+        "better": "beyond noise",
+        "worse": "worse beyond noise",
+        "unclear": "within noise, so this run cannot tell which is better",
+    }[beside.verdict]
+    return (
+        f"{numbers.points(beside.difference)} against {rival} of the same budget: {told} (± {100 * beside.margin:.1f})"
+    )
 
 
 def _marks(winner: Mapping[str, Any], digits: int) -> tuple[Mark, ...]:
     """Test accuracies as dots on one scale, which starts a little below the least and ends a little above the best."""
     entries = [
-        ("winner", numbers.known(winner.get("test_accuracy_mean")), winner.get("test_accuracy_std"), "winner"),
+        ("this network", numbers.known(winner.get("test_accuracy_mean")), winner.get("test_accuracy_std"), "winner"),
         (
             "random networks",
             numbers.known(winner.get("random_accuracy_mean")),
@@ -182,11 +223,15 @@ def _none_card(run: Run, winner: Mapping[str, Any]) -> Card:
         budget=budget,
         limits=limits_of(run, budget),
         found=False,
+        badge="none",
+        tone="bad",
         architecture="",
         accuracy="",
-        gain="",
+        interval="",
+        gains=(),
         marks=(),
         facts=(),
+        scores=(),
         reason=reason[:1].upper() + reason[1:],
         nearest_misses=tuple(_miss(miss) for miss in winner.get("nearest_misses") or ()),
     )

@@ -11,6 +11,7 @@ from markupsafe import Markup
 
 from archatlas.reporting.blocks import Section, safe_json
 from archatlas.reporting.figures.theme import DARK, LIGHT
+from archatlas.signals.signal import Signal
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,14 @@ class Tile:
 
 
 def render_html(
-    *, eyebrow: str, title: str, summary: str, tiles: Sequence[Tile], sections: Sequence[Section], footer: str
+    *,
+    eyebrow: str,
+    title: str,
+    summary: str,
+    tiles: Sequence[Tile],
+    sections: Sequence[Section],
+    footer: str,
+    doubts: Sequence[Signal] = (),
 ) -> str:
     """The page. It makes no request of any kind: its content security policy forbids them.
 
@@ -33,6 +41,7 @@ def render_html(
         tiles: the numbers to remember
         sections: in the order of the reader's questions
         footer: a sentence at the end
+        doubts: what speaks against the page's own figures, above all of them
     """
     from plotly.offline import get_plotlyjs
 
@@ -45,6 +54,7 @@ def render_html(
         title=title,
         summary=summary,
         tiles=tiles,
+        doubts=doubts,
         sections=sections,
         footer=footer,
         templates=Markup(safe_json({"light": LIGHT, "dark": DARK})),

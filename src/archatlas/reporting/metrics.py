@@ -46,8 +46,12 @@ _AUDIT = (
     "tau_macs",
     "tau_macs_ci",
     "tau_ceiling",
+    "tau_ceiling_ci",
     "spread_p10",
     "spread_p90",
+    "epochs",
+    "tau_half_time",
+    "tau_half_time_ci",
 )
 _BASELINES = ("ridge", "lightgbm", "macs", "params")
 _TRUTH = ("table", "accuracy", "networks", "fitted", "optimum", "ceilings", "scorers")
@@ -64,13 +68,15 @@ def collect_metrics(
     truth_summary: Mapping[str, Any],
     winners: Sequence[Mapping[str, Any]],
     export_summary: Mapping[str, Any],
+    signals: Sequence[Mapping[str, Any]],
     manifest: Mapping[str, Any],
 ) -> dict[str, Any]:
     """Nested metrics, the same keys in every run; null where a run has no such figure.
 
     ``predictor.kendall_tau`` and its baselines are cross-seed scores on what the tuning study has not seen. Seconds are
     those of the run that made the stage's results, None for a stage that the manifest does not name. ``truth`` is the
-    comparison with a public table (``verification.truth.comparison.summarise``).
+    comparison with a public table (``verification.truth.comparison.summarise``). ``signals`` is what the run says
+    against itself (``signals.signal.Signal``), none if all is well.
     """
     stages = stages_table(manifest).set_index("stage")["seconds"]
     baselines = tuning_summary.get("outer_baselines") or {}
@@ -97,6 +103,7 @@ def collect_metrics(
             {**{key: winner.get(key) for key in _WINNER}, "balanced_accuracy": balanced_accuracy(winner)}
             for winner in winners
         ],
+        "signals": list(signals),
         "export": {"max_abs_difference": export_summary.get("max_abs_difference")},
         "seconds_total": float(stages.sum()) if len(stages) else None,
     }

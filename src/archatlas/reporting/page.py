@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from archatlas.reporting import numbers
+from archatlas.reporting.cards import is_better, test_interval
 from archatlas.reporting.html import Tile, render_html
 from archatlas.reporting.manifest import stages_table
-from archatlas.reporting.run import Run
+from archatlas.reporting.run import Json, Run
 from archatlas.reporting.sections import make_sections
 from archatlas.reporting.words import words_of
+from archatlas.signals.audit import conclusive, settled
 
 
 def render_page(run: Run) -> str:
@@ -17,6 +19,7 @@ def render_page(run: Run) -> str:
         eyebrow="archatlas report",
         title=headline(run),
         summary=words_of(run).summary,
+        doubts=run.doubts,
         tiles=tiles(run),
         sections=make_sections(run),
         footer=f"Experiment {run.experiment}{', run of ' + made if made else ''}.",
@@ -27,22 +30,45 @@ def headline(run: Run) -> str:
     """The page's title: as asked, or made from the experiment's name."""
     if run.report.title:
         return run.report.title
-    budgets = len(run.winners)
+    budgets, found = len(run.winners), len(run.found)
+    if not found:
+        return f"{run.experiment}: no network for {'any budget' if budgets != 1 else 'the budget'}"
+    if found < budgets:
+        return f"{run.experiment}: a network for {found} of {budgets} budgets"
     return f"{run.experiment}: a network for {'each of ' + str(budgets) + ' budgets' if budgets != 1 else 'one budget'}"
 
 
 def tiles(run: Run) -> list[Tile]:
-    """The four numbers to remember."""
-    accuracies = [numbers.known(winner.get("test_accuracy_mean")) for winner in run.found]
-    known = [accuracy for accuracy in accuracies if accuracy is not None]
+    """The numbers to remember: what each budget's network reached, each with its interval, and how large the run was.
+
+    A rank correlation is among them only if the audit is large enough and long enough to be trusted.
+    """
     stages = stages_table(run.manifest)
     return [
-        Tile(numbers.percent(max(known)) if known else "none", "best test accuracy"),
-        Tile(f"{len(run.found)} of {len(run.winners)}", "budgets with a winner"),
+        *(_budget_tile(run, winner) for winner in run.winners),
+        *([_audit_tile(run)] if conclusive(run.audit_summary) and settled(run.audit_summary) else []),
         Tile(numbers.about(run.space_summary.get("networks")), words_of(run).networks),
-        Tile(numbers.tau(run.audit_summary.get("tau_predictor")), "rank correlation with truth (audit)"),
         Tile(numbers.seconds(stages["seconds"].sum()) if len(stages) else numbers.DASH, "run time of all stages"),
     ]
+
+
+def _budget_tile(run: Run, winner: Json) -> Tile:
+    budget = str(winner.get("budget", ""))
+    if winner.get("status") != "found":
+        return Tile("none", f"{budget}: no network kept it")
+    interval, kind = test_interval(run, winner), run.true_accuracy or "test"
+    of = f", {interval} by {numbers.whole(run.test_images)} images" if interval else ""
+    called = "winner" if is_better(run, winner) else "chosen network"
+    return Tile(numbers.percent(winner.get("test_accuracy_mean")), f"{budget}: {kind} accuracy of the {called}{of}")
+
+
+def _audit_tile(run: Run) -> Tile:
+    summary = run.audit_summary
+    return Tile(
+        numbers.tau(summary["tau_predictor"]),
+        f"rank correlation of the predictor with the truth, {numbers.interval(summary['tau_predictor_ci'])} by "
+        f"{numbers.whole(summary['count'])} audit networks",
+    )
 
 
 def made_on(run: Run) -> str:

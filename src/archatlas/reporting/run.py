@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.reporting.parameters import ReportParameters
+from archatlas.signals.signal import Signal, of_document
+from archatlas.signals.winners import images_of
 from archatlas.spaces.protocol import SearchSpace
 
 Json = Mapping[str, Any]
@@ -64,6 +66,7 @@ class Run:
     split_files: pd.DataFrame = field(default_factory=pd.DataFrame)
     test_predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
     test_mistakes: Mapping[str, Any] = field(default_factory=dict)
+    signals: Sequence[Json] = ()
 
     @property
     def target(self) -> str:
@@ -108,6 +111,23 @@ class Run:
     def image_sizes(self) -> tuple[int, ...]:
         """Sizes of images that super-networks took in turn; none: all saw them as they were prepared."""
         return tuple(_value(self.parameters.get("supernet"), "image_sizes") or ())
+
+    @property
+    def doubts(self) -> list[Signal]:
+        """What the run says against its own results, broken ones first."""
+        return [of_document(document) for document in self.signals]
+
+    @property
+    def test_images(self) -> int | None:
+        """How many images winners were tested on; None where that is not known, or a public table was looked up."""
+        return None if self.alone_is_looked_up else images_of(self.image_description, "test") or None
+
+    def ranked_by_macs(self, budget: str | None = None) -> bool:
+        """Whether candidates (of a budget) were ranked by MACs, for want of a signal in their scores."""
+        if "ranked_by" not in self.candidates:
+            return False
+        rows = self.candidates if budget is None else self.candidates[self.candidates["budget"] == budget]
+        return bool(rows["ranked_by"].eq("macs").any())
 
     @property
     def found(self) -> list[Json]:

@@ -9,7 +9,7 @@ from archatlas.costs.network_latency import is_of_networks
 from archatlas.reporting import numbers, sentences, tables
 from archatlas.reporting.architecture_drawing import draw_chain
 from archatlas.reporting.blocks import Cards, Chart, Drawing, Facts, Grid, Section, TableBlock, Text
-from archatlas.reporting.cards import budget_cards
+from archatlas.reporting.cards import budget_cards, is_better
 from archatlas.reporting.cell_drawing import draw_cell
 from archatlas.reporting.classes import classes_section
 from archatlas.reporting.figures.atlas import figure_atlas
@@ -29,6 +29,7 @@ from archatlas.reporting.provenance import provenance_section, time_section, use
 from archatlas.reporting.run import Run, costs_in
 from archatlas.reporting.truth import truth_section
 from archatlas.reporting.words import words_of
+from archatlas.signals.audit import reference
 from archatlas.spaces.chain import ChainSpace
 
 
@@ -54,7 +55,9 @@ def make_sections(run: Run) -> list[Section]:
 
 
 def found_section(run: Run) -> Section:
-    blocks: list[Any] = [Text(sentences.verdict(len(run.found), len(run.winners))), Cards(tuple(budget_cards(run)))]
+    better = sum(is_better(run, winner) for winner in run.found)
+    verdict = sentences.verdict(len(run.found), len(run.winners), better)
+    blocks: list[Any] = [Text(verdict), Cards(tuple(budget_cards(run)))]
     budgets = [str(winner["budget"]) for winner in run.found]
     if budgets:
         blocks.append(
@@ -161,27 +164,27 @@ def atlas_section(run: Run) -> Section:
         "atlas",
         "The atlas",
         f"{numbers.whole(len(run.atlas))} networks were predicted{speed}. Colour is how many networks have that cost "
-        "and score (on a logarithmic scale). The line is the Pareto front, what the search ranks best at each cost or "
-        "less; the large marks are the winners.",
+        "and score (on a logarithmic scale). The line is the Pareto front, the highest predicted score at each cost or "
+        "less; the large marks are the networks chosen for the budgets.",
         charts or [Text("The atlas is empty.")],
     )
 
 
 def trust_section(run: Run) -> Section:
     words = words_of(run)
-    counted = sentences.against_params(run.audit_summary)
+    counted, held_against = sentences.against_params(run.audit_summary), reference(run.audit_summary)
+    half_time = sentences.half_time(run.audit_summary)
     blocks: list[Any] = [Text(words.audit)]
     if run.audit_summary.get("count"):
         blocks.append(
             Chart(
                 "rank-correlation",
                 figure_rank_correlation(run.audit_summary),
-                "Kendall tau-b of predictor, super-network, params and MACs with the truth",
-                "Rank correlation with the truth",
+                f"Kendall tau-b of predictor, super-network, params and MACs with {held_against}",
+                f"Rank correlation with {held_against}",
             )
         )
-    if counted:
-        blocks.append(Text(counted))
+    blocks += [Text(text) for text in (counted, half_time) if text]
     if len(run.audit):
         blocks.append(
             Chart(

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.reporting import numbers
+from archatlas.signals.audit import conclusive
 
 _RIVALS = {"ridge": "the additive ridge", "params": "counting params", "macs": "counting MACs"}
 
@@ -25,7 +26,10 @@ def _field(owner: Any, name: str) -> Any:
 
 
 def predictor_against_supernet(audit_summary: Mapping[str, Any], covered: str = "95%") -> str:
-    """Whether the predictor ranks the audit better than the raw scores, by the paired interval."""
+    """Whether the predictor ranks the audit better than the raw scores, by the paired interval.
+
+    Where the interval includes zero, or the audit is too small, the sentence says that this run cannot tell.
+    """
     bounds = audit_summary.get("tau_difference_ci")
     if not audit_summary.get("count"):
         return "There was no audit, so this run cannot say whether the predictor ranks better than the raw scores."
@@ -37,19 +41,26 @@ def predictor_against_supernet(audit_summary: Mapping[str, Any], covered: str = 
         difference = predictor - supernet
     low, high = float(bounds[0]), float(bounds[1])
     facts = (
-        f"tau {numbers.tau(predictor)} against {numbers.tau(supernet)}, difference {_signed(difference)}, "
-        f"paired {covered} interval {_signed(low)} to {_signed(high)}, {audit_summary['count']} audit networks"
+        f"{_tau(audit_summary, 'predictor')} against {_tau(audit_summary, 'supernet')}, difference "
+        f"{_signed(difference)}, paired {covered} interval {_signed(low)} to {_signed(high)}, "
+        f"{audit_summary['count']} audit networks"
     )
+    if not conclusive(audit_summary):
+        return f"The audit is too small to say whether the predictor ranks better than the raw scores ({facts})."
     if low > 0:
         return f"The predictor ranks networks better than the super-network's raw scores do ({facts})."
     if high < 0:
         return f"The predictor ranks networks worse than the super-network's raw scores do ({facts})."
-    leaning = "ahead of" if (difference or 0) > 0 else "behind"
     return (
-        f"The predictor is {leaning} the super-network's raw scores, but the difference is within what chance "
-        f"gives: the interval includes zero ({facts})."
-        if difference
-        else f"The predictor and the super-network's raw scores rank alike ({facts})."
+        "This run cannot tell whether the predictor or the super-network's raw scores rank networks better: the "
+        f"interval of their difference includes zero ({facts})."
+    )
+
+
+def _tau(audit_summary: Mapping[str, Any], name: str) -> str:
+    """A rank correlation of the audit with its interval: ``tau 0.60 (0.47 to 0.70)``."""
+    return (
+        f"tau {numbers.tau(audit_summary.get(f'tau_{name}'))} ({numbers.interval(audit_summary.get(f'tau_{name}_ci'))})"
     )
 
 
@@ -59,13 +70,14 @@ def predictor_against_table(audit_summary: Mapping[str, Any], label: str, truth:
     if not count or numbers.is_missing(tau):
         return "There was no audit, so this run cannot say how well the predictor ranks."
     text = (
-        f"The predictor ranks {numbers.whole(count)} networks that it was not fitted to by their {truth} with tau "
-        f"{numbers.tau(tau)} ({numbers.interval(audit_summary.get('tau_predictor_ci'))})."
+        f"The predictor ranks {numbers.whole(count)} networks that it was not fitted to by their {truth} with "
+        f"{_tau(audit_summary, 'predictor')}."
     )
     own = audit_summary.get("tau_table")
     if numbers.is_missing(own):
         return text
-    return f"{text} Looking up the {label} of every one of them, which it learned from, would give {numbers.tau(own)}."
+    known = _tau(audit_summary, "table")
+    return f"{text} Looking up the {label} of every one of them, which it learned from, would give {known}."
 
 
 def _signed(value: Any) -> str:
@@ -76,24 +88,44 @@ def against_params(audit_summary: Mapping[str, Any]) -> str:
     """How the predictor stands to counting parameters and MACs, and to the ceiling."""
     if not audit_summary.get("count") or numbers.is_missing(audit_summary.get("tau_predictor")):
         return ""
-    predictor = float(audit_summary["tau_predictor"])
     counted = {
-        name: float(audit_summary[f"tau_{key}"])
-        for key, name in (("params", "params alone"), ("macs", "MACs alone"))
+        key: float(audit_summary[f"tau_{key}"])
+        for key in ("params", "macs")
         if not numbers.is_missing(audit_summary.get(f"tau_{key}"))
     }
     ceiling = audit_summary.get("tau_ceiling")
     parts = []
     if counted:
-        best = max(counted, key=lambda name: counted[name])
-        verb = "ranks less well than" if counted[best] < predictor else "would rank at least as well as"
-        parts.append(f"Counting {best} (tau {numbers.tau(counted[best])}) {verb} the predictor.")
+        best = max(counted, key=lambda key: counted[key])
+        parts.append(_against_counting(audit_summary, best))
     if not numbers.is_missing(ceiling):
         parts.append(
-            f"Two trainings of the same networks agree to tau {numbers.tau(ceiling)}. Scores are held against the mean "
-            "of all trainings, which is less noisy than one, so that a score could go somewhat beyond."
+            f"Two trainings of the same networks agree to {_tau(audit_summary, 'ceiling')}. Scores are held against "
+            "the mean of all trainings, which is less noisy than one, so that a score could go somewhat beyond."
         )
     return " ".join(parts)
+
+
+def _against_counting(audit_summary: Mapping[str, Any], cost: str) -> str:
+    """Whether counting a cost ranks better or worse than the predictor; only intervals that stand apart tell."""
+    own, counted = audit_summary.get("tau_predictor_ci"), audit_summary.get(f"tau_{cost}_ci")
+    name = f"{'MACs' if cost == 'macs' else cost} alone"
+    facts = f"{_tau(audit_summary, cost)} against {_tau(audit_summary, 'predictor')}"
+    if own and counted and counted[1] < own[0]:
+        return f"Counting {name} ranks less well than the predictor ({facts})."
+    if own and counted and counted[0] > own[1]:
+        return f"Counting {name} ranks better than the predictor ({facts})."
+    return f"This run cannot tell whether the predictor ranks better than counting {name} ({facts})."
+
+
+def half_time(audit_summary: Mapping[str, Any]) -> str:
+    """How the order after half of the audit's epochs agrees with that at the end; empty where it is not known."""
+    if numbers.is_missing(audit_summary.get("tau_half_time")):
+        return ""
+    return (
+        f"After half of {numbers.whole(audit_summary['epochs'])} epochs the networks stood in the order of the end "
+        f"with {_tau(audit_summary, 'half_time')}. Both are of the same trainings, which flatters it."
+    )
 
 
 def gcn_against(predictor_scores: pd.DataFrame, other: str = "ridge") -> str:
@@ -129,8 +161,9 @@ def tuned_sentence(tuning_summary: Mapping[str, Any]) -> str:
         return ""
     family = tuning_summary.get("family")
     text = (
-        f"The study chose {family}: tau {numbers.tau(tuning_summary.get('inner_kendall_tau'))} within the study and "
-        f"{numbers.tau(outer)} in the outer loop, which the study has not seen."
+        f"The study chose {family}: tau {numbers.tau(tuning_summary.get('inner_kendall_tau'))} within the study, where "
+        f"it was the best of {numbers.whole(tuning_summary.get('trials'))} trials, and {numbers.tau(outer)}"
+        f"{_of_outer(tuning_summary)} in the outer loop, which the study has not seen."
     )
     rest = {k: v for k, v in (tuning_summary.get("outer_baselines") or {}).items() if not numbers.is_missing(v)}
     if rest:
@@ -141,6 +174,12 @@ def tuned_sentence(tuning_summary: Mapping[str, Any]) -> str:
             "" if beaten else " At least one baseline does as well or better there."
         )
     return text
+
+
+def _of_outer(tuning_summary: Mapping[str, Any]) -> str:
+    """The interval of the outer tau: its difference to that of a constant, which is 0."""
+    bounds = ((tuning_summary.get("outer_difference_to") or {}).get("constant") or {}).get("ci")
+    return f" ({numbers.interval(bounds)})" if bounds else ""
 
 
 def calibrated_sentence(summary: Mapping[str, Any]) -> str:
@@ -206,10 +245,17 @@ def latency_error(latency_check: pd.DataFrame) -> str:
     )
 
 
-def verdict(found: int, asked: int) -> str:
-    """The headline's count: ``3 of 3 budgets have a winner``."""
-    if found == asked:
-        return "Every budget has a winner." if asked > 1 else "The budget has a winner."
+def verdict(found: int, asked: int, better: int) -> str:
+    """What was found for the budgets, and for how many it is shown to be better than what stands beside it."""
     if found == 0:
         return "No network met any of the budgets."
-    return f"{found} of {asked} budgets have a winner."
+    every = "Every budget" if asked > 1 else "The budget"
+    if better == found:
+        return f"{every} has a winner." if found == asked else f"{found} of {asked} budgets have a winner."
+    chosen = f"{every} has" if found == asked else f"{found} of {asked} budgets have"
+    shown = (
+        "that it is better than others of its budget, this run does not show"
+        if better == 0
+        else f"that it is better than others of its budget is shown for {better} of {found}"
+    )
+    return f"{chosen} a network that was chosen for it; {shown}."

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.reporting import numbers
-from archatlas.reporting.run import Run
+from archatlas.reporting.run import Run, score_column
 
 
 @dataclass(frozen=True)
@@ -175,20 +175,29 @@ def candidates_table(run: Run) -> Table:
     return Table(columns, tuple(rows), frozenset(emphasised))
 
 
+def on_shared_weights(run: Run) -> str:
+    """What to add to a predicted score that is not of networks trained alone."""
+    return " (shared weights)" if score_column(run.atlas).startswith("predicted_supernet_") else ""
+
+
 _LEFT = ("budget", "network", "verdict")
 
 
 def _candidate_columns(run: Run) -> dict[str, Callable[[Mapping[Any, Any]], str | Cell]]:
     """Titles of the candidates' columns, and what each shows of a row."""
     supernet: dict[str, Callable[[Mapping[Any, Any]], str | Cell]] = {
-        "super-network": lambda row: numbers.percent(row["supernet_accuracy"])
+        "super-network (shared weights)": lambda row: numbers.percent(row["supernet_accuracy"])
+    }
+    ranked: dict[str, Callable[[Mapping[Any, Any]], str | Cell]] = {
+        "ranked by": lambda row: "MACs" if run.ranked_by_macs(str(row["budget"])) else "predicted score"
     }
     alone = f"{run.choosing_accuracy} accuracy" if run.alone_is_looked_up else "alone (validation)"
     return {
         "budget": lambda row: str(row["budget"]),
         "rank": lambda row: numbers.whole(row["rank"]),
+        **(ranked if "ranked_by" in run.candidates else {}),
         "network": lambda row: Cell(str(row["network"]), code=True),
-        "predicted": lambda row: numbers.score(row["predicted_score"], run.target),
+        f"predicted{on_shared_weights(run)}": lambda row: numbers.score(row["predicted_score"], run.target),
         **(supernet if run.table is None else {}),
         alone: lambda row: numbers.percent_with_std(row["validation_accuracy_mean"], row["validation_accuracy_std"]),
         "MACs": lambda row: numbers.short(row["macs"]),

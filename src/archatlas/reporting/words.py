@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from archatlas.reporting import numbers, sentences
 from archatlas.reporting.figures.ranking import ALONE
 from archatlas.reporting.run import Run
+from archatlas.signals.audit import reference
 
 
 @dataclass(frozen=True)
@@ -38,8 +39,9 @@ def _trained(run: Run) -> Words:
         summary=f"{_supernets(run)} trained on {run.image_description.get('source', 'the images')}, {_sampled(run)} of "
         f"the networks inside were scored, {_fitted_and_mapped(run)} were trained alone.",
         networks="distinct networks in the space",
-        found="One card per budget: the best network that keeps it. The winner is chosen on validation images; the "
-        "test accuracy (mean ± standard deviation over training seeds) was measured once, afterwards.",
+        found="One card per budget: of the networks that keep it, the one that was chosen, on validation images. The "
+        "test accuracy (mean ± standard deviation over training seeds) was measured once, afterwards; its interval is "
+        "what the number of test images leaves open (Wilson, 95%).",
         comparison="Each mark above is one training and a short line is a mean. All were trained alike from scratch, "
         "and the random networks keep the same budget.",
         images=str(run.image_description.get("source", numbers.DASH)),
@@ -103,7 +105,7 @@ def _looked_up(run: Run, table: str) -> Words:
         summary=f"Nothing was trained: accuracies come from the public table {table}. {_sampled(run)} of its networks "
         f"were looked up, {_fitted_and_mapped(run)}, {candidates} more at most, were looked up as well.",
         networks="distinct networks that the table knows",
-        found=f"One card per budget: the best network that keeps it. The winner is chosen by the {label} accuracy of "
+        found=f"One card per budget: a network that keeps it. The winner is chosen by the {label} accuracy of "
         f"the table, and {blind}. Beside it stands the best that the table holds within the same budget.",
         comparison="Each mark above is one training, or the mean of several where the table has no more, and a short "
         "line is a mean. The random networks keep the same budget.",
@@ -139,14 +141,20 @@ def _sampled(run: Run) -> str:
 
 def _fitted_and_mapped(run: Run) -> str:
     family = run.tuning_summary.get("family", "none")
+    first = (
+        "the largest for each budget, for want of a signal in their scores,"
+        if run.ranked_by_macs()
+        else "the best by that for each budget"
+    )
     return (
         f"a predictor ({family}) was fitted to the scores, {numbers.whole(len(run.atlas))} networks were predicted, "
-        "and the best for each budget"
+        f"and {first}"
     )
 
 
 def _tau(run: Run) -> str:
     return (
-        "Kendall tau-b is 1 if a score ranks them as the truth does and 0 if it ranks them at random. Whiskers are "
+        f"Kendall tau-b is 1 if a score ranks them as {reference(run.audit_summary)} does and 0 if it ranks them at "
+        "random. Whiskers are "
         f"{sentences.coverage(run.parameters)} bootstrap intervals"
     )

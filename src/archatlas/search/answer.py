@@ -13,7 +13,7 @@ from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
 from archatlas.predictors.protocol import Predictor
-from archatlas.search.enumeration import SCORED_COLUMNS, candidates_of, rank_score, top_candidates
+from archatlas.search.enumeration import SCORED_COLUMNS, RankedBy, candidates_of, merit, rank_score, top_candidates
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.pareto import pareto_fronts
 from archatlas.spaces.protocol import Choices, SearchSpace
@@ -36,13 +36,16 @@ def answer(
     parameters: SearchParameters,
     *,
     whole_space: bool = True,
+    ranked_by: RankedBy = "predicted_score",
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Candidates of every budget and the fronts of a scored table (``enumeration.SCORED_COLUMNS``).
+
+    Fronts are of predicted scores, whatever candidates are ranked by.
 
     Raises:
         ArchatlasError: a budget that no row keeps.
     """
-    candidates = candidates_of(table, budgets, parameters, whole_space=whole_space)
+    candidates = candidates_of(table, budgets, parameters, whole_space=whole_space, ranked_by=ranked_by)
     score = rank_score(table, parameters.rank_by, parameters.confidence)
     return candidates, pareto_fronts(table, score, _known_costs(table))
 
@@ -77,6 +80,7 @@ def evolved(
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
     seed: int,
+    ranked_by: RankedBy = "predicted_score",
 ) -> pd.DataFrame:
     """All different networks of ``sample`` and of what the evolutions for budgets and fronts visited, scored.
 
@@ -89,6 +93,7 @@ def evolved(
         cost_table: counted parts.
         latency_table: latency of parts; may be empty.
         seed: of every random choice.
+        ranked_by: what the evolutions for budgets maximise; those for fronts go by the score.
 
     Raises:
         ArchatlasError: only some networks of the space are known, so that what an evolution proposes may not be.
@@ -107,9 +112,12 @@ def evolved(
     def objective(table: pd.DataFrame) -> NDArray[np.float64]:
         return rank_score(table, parameters.rank_by, parameters.confidence)
 
-    def best(constraints: Sequence[Constraint]) -> Choices:
+    def of_budget(table: pd.DataFrame) -> NDArray[np.float64]:
+        return merit(table, parameters, ranked_by)
+
+    def best(constraints: Sequence[Constraint], ranked_by: RankedBy = "predicted_score") -> Choices:
         half = parameters.model_copy(update={"top_k": settings.population // 2})
-        return space.parse(top_candidates(sample, constraints, half)["network"].to_numpy(dtype=np.str_))
+        return space.parse(top_candidates(sample, constraints, half, ranked_by)["network"].to_numpy(dtype=np.str_))
 
     settings = parameters.evolution
     visited = [
@@ -120,8 +128,8 @@ def evolved(
             parameters=settings,
             evaluations=settings.evaluations,
             seed=mixed_seed(seed, _BUDGETS, number),
-            objective=objective,
-            start=best(constraints),
+            objective=of_budget,
+            start=best(constraints, ranked_by),
         )
         for number, constraints in enumerate(budgets.values())
     ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from archatlas.spaces.protocol import SearchSpace
 
 SCORED_COLUMNS = ["network", "predicted_score", "predicted_std", "macs", "params", "predicted_latency_ms"]
+RankedBy = Literal["predicted_score", "macs"]
+"""What orders candidates: the predictor, or, where scores have no signal, MACs, the most first."""
+
 _PREDICTION = re.compile("predicted_(?:supernet_)?(accuracy|log_loss)")
 
 
@@ -53,25 +56,42 @@ def rank_score(table: pd.DataFrame, rank_by: str, confidence: float) -> NDArray[
     return mean - confidence * table["predicted_std"].to_numpy(dtype=np.float64) if rank_by == "lower_bound" else mean
 
 
+def merit(table: pd.DataFrame, parameters: SearchParameters, ranked_by: RankedBy) -> NDArray[np.float64]:
+    """What candidates are ordered by, ``[n]``, higher is better: ``rank_score`` as asked, or the MACs."""
+    if ranked_by == "macs":
+        return table["macs"].to_numpy(dtype=np.float64)
+    return rank_score(table, parameters.rank_by, parameters.confidence)
+
+
 def top_candidates(
-    table: pd.DataFrame, constraints: Iterable[Constraint], parameters: SearchParameters
+    table: pd.DataFrame,
+    constraints: Iterable[Constraint],
+    parameters: SearchParameters,
+    ranked_by: RankedBy = "predicted_score",
 ) -> pd.DataFrame:
-    """The ``top_k`` best rows that keep every constraint, best first, with their rank from 1. Ties go to fewer MACs.
+    """The ``top_k`` best rows that keep every constraint, best first, with their rank from 1. Ties go to more MACs.
+
+    Among networks that scores do not tell apart the larger is the better guess: a budget is there to be spent, and
+    super-networks favour the small.
 
     Args:
         table: columns ``SCORED_COLUMNS``.
         constraints: bounds, all of which a row must keep.
-        parameters: how many rows, and what they are ranked by.
+        parameters: how many rows, and which score they are ranked by.
+        ranked_by: the score, or MACs where there is no signal in it.
+
+    Returns:
+        rank, ``SCORED_COLUMNS``, ranked_by.
     """
     kept = np.flatnonzero(satisfied(table, constraints))
     part = table.iloc[kept]
-    score = rank_score(part, parameters.rank_by, parameters.confidence)
+    score = merit(part, parameters, ranked_by)
     if len(part) > 4 * parameters.top_k:  # all rows that can be among the best, ties included
         least = -np.partition(-score, parameters.top_k - 1)[parameters.top_k - 1]
         near = np.flatnonzero(score >= least)
         part, score = part.iloc[near], score[near]
-    order = np.lexsort((part["network"].to_numpy(dtype=np.str_), part["macs"].to_numpy(), -score))[: parameters.top_k]
-    best = part.iloc[order][SCORED_COLUMNS].reset_index(drop=True)
+    order = np.lexsort((part["network"].to_numpy(dtype=np.str_), -part["macs"].to_numpy(), -score))[: parameters.top_k]
+    best = part.iloc[order][SCORED_COLUMNS].reset_index(drop=True).assign(ranked_by=ranked_by)
     best.insert(0, "rank", np.arange(1, len(best) + 1, dtype=np.int64))
     return best
 
@@ -89,16 +109,21 @@ def nearest_misses(table: pd.DataFrame, constraints: Sequence[Constraint], count
 
 
 def candidates_of(
-    table: pd.DataFrame, budgets: Mapping[str, Sequence[Constraint]], parameters: SearchParameters, *, whole_space: bool
+    table: pd.DataFrame,
+    budgets: Mapping[str, Sequence[Constraint]],
+    parameters: SearchParameters,
+    *,
+    whole_space: bool,
+    ranked_by: RankedBy = "predicted_score",
 ) -> pd.DataFrame:
-    """Candidates of every budget: budget, rank and ``SCORED_COLUMNS``.
+    """Candidates of every budget: budget, rank, ``SCORED_COLUMNS`` and ranked_by.
 
     Raises:
         ArchatlasError: no network of the table keeps all bounds of a budget, with the network that comes nearest.
     """
     parts = []
     for name, constraints in budgets.items():
-        best = top_candidates(table, constraints, parameters)
+        best = top_candidates(table, constraints, parameters, ranked_by)
         if best.empty:
             raise ArchatlasError(_impossible(name, table, constraints, whole_space))
         best.insert(0, "budget", name)

@@ -27,7 +27,7 @@ class SpaceParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    preset: Literal["digits", "mobile", "nas_bench_macro", "nas_bench_201", "nas_bench_101"] = Field(
+    preset: Literal["digits", "photographs", "mobile", "nas_bench_macro", "nas_bench_201", "nas_bench_101"] = Field(
         "digits", description="the space that the other fields modify; nas_bench_201 and _101 repeat one cell"
     )
     stem_width: int | None = Field(None, ge=1, le=4096, description="output channels of the first convolution")

@@ -18,6 +18,9 @@ def _operations(*names: str) -> tuple[Operation, ...]:
     return tuple(Operation.parse(name) for name in names)
 
 
+_STRIDED_FROM = 80
+"""Sides of images, pixels, from which the stem of ``photographs`` has stride 2."""
+
 _PRESETS: dict[str, dict[str, Any]] = {
     # Narrow, and with blocks that mix channels alone (kernel 1), so that on 8 x 8 digits it matters what stands where:
     # docs/results.md shows how much.
@@ -43,6 +46,16 @@ _PRESETS: dict[str, dict[str, Any]] = {
         "activation": "relu6",
         "head_width": 1280,
     },
+    # A user's own photographs, at the sizes that one evening allows: 3 to 15 million MACs at 32 pixels. Its maps end at
+    # 4 x 4 for 32 pixels and 8 x 8 for 64; the stem of larger images is strided.
+    "photographs": {
+        "stem_width": 16,
+        "stem_stride": lambda side: 1 if side < _STRIDED_FROM else 2,
+        "stages": (Stage(24, 2, 2), Stage(40, 3, 2), Stage(80, 3, 2)),
+        "operations": _operations("k3e3", "k3e6", "k5e3", "k5e6", "skip"),
+        "activation": "relu6",
+        "head_width": 256,
+    },
     # NAS-Bench-Macro (Su et al., CVPR 2021, arXiv 2103.11922): 3^8 chains, named by eight digits.
     "nas_bench_macro": {
         "stem_width": 32,
@@ -66,7 +79,9 @@ def preset(name: str, input_shape: tuple[int, int, int], num_classes: int) -> Se
     """The preset ``name`` for images of ``input_shape`` (channels, height, width)."""
     if name in _CELLS:
         return _CELLS[name](name, input_shape, num_classes)
-    return ChainSpace(name=name, input_shape=input_shape, num_classes=num_classes, **_PRESETS[name])
+    side = input_shape[-1]
+    fields = {field: value(side) if callable(value) else value for field, value in _PRESETS[name].items()}
+    return ChainSpace(name=name, input_shape=input_shape, num_classes=num_classes, **fields)
 
 
 def make_space(parameters: SpaceParameters, input_shape: tuple[int, int, int], num_classes: int) -> SearchSpace:

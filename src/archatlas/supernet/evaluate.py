@@ -18,6 +18,7 @@ from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
 from archatlas.images.shrinking import shrink
+from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.chain import ChainSupernet
@@ -26,7 +27,7 @@ from archatlas.supernet.one_by_one import one_by_one_logits
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.supernet.prefix_shared import prefix_shared_logits
 from archatlas.training.checkpoint import package_version
-from archatlas.training.fabric import prepare_process, threads_restored, torch_device
+from archatlas.training.fabric import computes_in_bfloat16, prepare_process, threads_restored, torch_device
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
 
@@ -100,20 +101,24 @@ def subnet_logits(
     device: DeviceParameters,
 ) -> Iterator[Tensor]:
     """Logits ``[n, classes]`` of each of the (sorted) rows, prefix-shared where the space is; works on a copy."""
-    working = working_copy(supernet, parameters.precision, device)
+    working = working_copy(supernet, _in_bfloat16(parameters), device)
     if isinstance(space, PrefixShared) and isinstance(working, ChainSupernet):
         return prefix_shared_logits(working, rows, calibration, validation)
     return one_by_one_logits(working, rows, calibration, validation)
 
 
-def working_copy(supernet: nn.Module, precision: str, device: DeviceParameters) -> nn.Module:
+def _in_bfloat16(parameters: EvaluationParameters) -> bool:
+    return parameters.precision == "bf16" or (parameters.precision == "auto" and computes_in_bfloat16())
+
+
+def working_copy(supernet: nn.Module, in_bfloat16: bool, device: DeviceParameters) -> nn.Module:
     """A deep copy on the device, whose running statistics may be changed freely.
 
-    Under bf16, convolutions and linear layers of the copy are cast, and so are the images: activations are bf16. Norms
+    In bfloat16, convolutions and linear layers of the copy are cast, and so are the images: activations are bf16. Norms
     keep float32 weights and statistics. That is what autocast would do, without its casts at every call.
     """
     working = copy.deepcopy(supernet).to(torch_device(device))
-    if precision == "bf16":
+    if in_bfloat16:
         for module in working.modules():
             if isinstance(module, nn.Conv2d | nn.Linear):
                 module.to(torch.bfloat16)
@@ -139,7 +144,7 @@ def image_batches(
     count = min(parameters.calibration_images, len(train)) // size
     generator = torch.Generator().manual_seed(mixed_seed(images_seed, _CALIBRATION))
     drawn = torch.randperm(len(train), generator=generator)[: size * count]
-    dtype = torch.bfloat16 if parameters.precision == "bf16" else torch.float32
+    dtype = torch.bfloat16 if _in_bfloat16(parameters) else torch.float32
     layout = torch.channels_last if device.channels_last else torch.contiguous_format
     place = torch_device(device)
 
@@ -178,8 +183,6 @@ def _in_parts(
     line: int,
 ) -> tuple[NDArray[np.float64], float]:
     """Scores ``[n, halves, 2]`` of all rows and the seconds that they took; parts in the store are taken from there."""
-    from tqdm import tqdm
-
     parts = [slice(start, min(start + part_size, len(rows))) for start in range(0, len(rows), part_size)]
     finished = {number: _load_part(store, number, part.stop - part.start) for number, part in enumerate(parts)}
     todo = [number for number, done in finished.items() if done is None]
@@ -187,10 +190,8 @@ def _in_parts(
     pending = np.concatenate([rows[parts[number]] for number in todo]) if todo else rows[:0]
     # One walk over all that is missing: parts say when results are written, not what is shared.
     walk = score(pending)
-    hidden = None if progress is not None else True
-    with tqdm(
-        total=len(rows), initial=len(rows) - len(pending), desc=progress, unit="net", position=line, disable=hidden
-    ) as bar:
+    given = {"total": len(rows), "initial": len(rows) - len(pending), "unit": "network", "position": line}
+    with progress_bar(desc=progress, hidden=progress is None, **given) as bar:
         for number in todo:
             started = time.perf_counter()
             scores = []

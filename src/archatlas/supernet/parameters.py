@@ -38,6 +38,12 @@ class SupernetParameters(BaseModel):
         description="epochs before these of the largest path alone, as slices of which all blocks that expand then "
         "begin; more than `training.warmup_epochs`, or 0: none",
     )
+    start_from: str | None = Field(
+        default=None,
+        min_length=1,
+        description="super-networks of the same space, trained on other images, whose weights these begin with: an "
+        "experiment, a folder of safetensors files or one file; null: none",
+    )
     augmentation: AugmentationParameters = Field(
         default_factory=lambda: AugmentationParameters.model_validate({}),
         description="random changes of the training images",
@@ -62,6 +68,11 @@ class SupernetParameters(BaseModel):
             raise ValueError(
                 f"`largest_first_epochs` is {first}, all of which `training.warmup_epochs` = {warmup:g} would spend on "
                 "its warm-up: give the largest path more epochs, or set it to 0"
+            )
+        if self.start_from is not None and first:
+            raise ValueError(
+                f"`start_from` is {self.start_from}, whose blocks agree already, and `largest_first_epochs` = {first} "
+                "would write slices of the largest path over them: set it to 0"
             )
         return self
 
@@ -95,9 +106,10 @@ class EvaluationParameters(BaseModel):
     )
     calibration_batch: int = Field(default=256, ge=2, description="images per batch of that estimate")
     validation_batch: int = Field(default=512, ge=1, description="validation images per forward pass")
-    precision: Literal["32", "bf16"] = Field(
+    precision: Literal["auto", "32", "bf16"] = Field(
         default="32",
-        description="number format of activations and of convolution and linear weights; norms stay in float32",
+        description="number format of activations and of convolution and linear weights; norms stay in float32; auto: "
+        "bf16 where the processor computes in bfloat16",
     )
     whole_space: Literal["none", "networks", "architectures"] = Field(
         default="none",

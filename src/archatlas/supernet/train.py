@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import logging
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -17,15 +21,18 @@ from archatlas.images.shrinking import shrink
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.largest_first import OnePath, begin_as_slices, slices_of
-from archatlas.supernet.make import make_supernet
+from archatlas.supernet.make import Supernet, make_supernet
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.supernet.strategies.extremes import extreme_paths
 from archatlas.supernet.strategies.registry import make_strategy
+from archatlas.supernet.warm_start import WarmStart, begin_with, read_start
 from archatlas.training.fabric import cpu_shares
 from archatlas.training.loop import train
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
 from archatlas.training.workers import side_by_side
+
+_log = logging.getLogger(__name__)
 
 CURVE_COLUMNS = ("seed", "epoch", "loss", "accuracy", "learning_rate")
 
@@ -43,19 +50,26 @@ def train_supernets(
     seed: int,
     work: WorkStore | None,
     progress: bool = True,
+    start: Sequence[Path] = (),
 ) -> tuple[dict[str, dict[str, Tensor]], pd.DataFrame]:
     """State dicts ``seed_0``, ``seed_1``, ... and their learning curves (columns ``CURVE_COLUMNS``).
 
     A curve begins with the epochs of the largest path alone, where there are such. Super-network ``i`` depends on
     (``seed``, i), by its first weights, its order of images and its paths, and on its size of images. Each seed has its
     own checkpoints in ``work``. On a CPU ``device.workers`` of them train at a time, with their share of the
-    threads. Raises ArchatlasError if the space does not suit the strategy or has no largest path.
+    threads. With ``start``, files of other super-networks' weights, super-network ``i`` begins with those of file ``i``
+    modulo their number (:mod:`archatlas.supernet.warm_start`). Raises ArchatlasError if the space does not suit the
+    strategy, has no largest path or is not that of the weights to start from.
     """
     workers, threads = cpu_shares(device, parameters.seeds)
     numbers = range(parameters.seeds)
     # How the work is shared out is no part of what is trained: who has more cores now goes on all the same.
     alike = device.model_copy(update={"workers": None, "threads": device.threads if workers == 1 else None})
-    setting = _Setting(space, description, parameters, alike, seed, work, progress, lines=workers > 1)
+    files = tuple(start[number % len(start)] for number in numbers) if start else ()
+    for file in dict.fromkeys(files):  # Here, so that it is said, or refused, once and before any training.
+        begun = _begin(make_supernet(space, torch.Generator().manual_seed(0)), space, file)
+        _log.info("super-networks begin with the weights of %s: %s", os.path.relpath(file), begun)
+    setting = _Setting(space, description, parameters, alike, seed, work, progress, files, lines=workers > 1)
     if workers == 1:
         trained = [_train_one(number, images.to_arrays(), setting) for number in numbers]
     else:
@@ -81,6 +95,8 @@ class _Setting:
     seed: int
     work: WorkStore | None
     progress: bool
+    start: tuple[Path, ...]
+    """A file of weights to begin with for each super-network, or none."""
     lines: bool
     """Whether each has a line of its own for its progress."""
 
@@ -91,6 +107,8 @@ def _train_one(
     """Number, weights and learning curve of a super-network; runs in a worker where several train at a time."""
     parameters, own_seed = setting.parameters, mixed_seed(setting.seed, number)
     supernet = make_supernet(setting.space, torch.Generator().manual_seed(own_seed))
+    if setting.start:
+        _begin(supernet, setting.space, setting.start[number])
     prepared = setting.description.image_size
     size = parameters.image_size(number, prepared)
     supernet.image_size.fill_(size)
@@ -122,3 +140,7 @@ def _train_one(
     then = train_it(training=parameters.training, seed=own_seed, paths=paths, progress=title)
     curve += [{**row, "epoch": first + row["epoch"]} for row in then]
     return number, {name: value.contiguous().numpy() for name, value in supernet.state_dict().items()}, curve
+
+
+def _begin(supernet: Supernet, space: SearchSpace, file: Path) -> WarmStart:
+    return begin_with(supernet, read_start(file), space=space.name, origin=os.path.relpath(file))

@@ -68,7 +68,10 @@ def make_fabric(device: DeviceParameters) -> Fabric:
         options: dict[str, Any] = {"find_unused_parameters": True, _BUFFER_OPTION: False}
         strategy = DDPStrategy(start_method="spawn", **options)
     return Fabric(
-        accelerator=accelerator, devices=device.devices, strategy=strategy, precision=_PRECISIONS[device.precision]
+        accelerator=accelerator,
+        devices=device.devices,
+        strategy=strategy,
+        precision=_PRECISIONS[known_precision(device.precision)],
     )
 
 
@@ -104,7 +107,23 @@ def threads_restored() -> Iterator[None]:
 
 def autocast_dtype(precision: str) -> torch.dtype | None:
     """The number format of convolutions and matrix products under ``precision``; None: float32."""
-    return {"bf16-mixed": torch.bfloat16, "bf16-true": torch.bfloat16, "16-mixed": torch.float16}.get(precision)
+    formats = {"bf16-mixed": torch.bfloat16, "bf16-true": torch.bfloat16, "16-mixed": torch.float16}
+    return formats.get(known_precision(precision))
+
+
+def known_precision(precision: str) -> str:
+    """``precision`` itself, or what ``auto`` stands for on this machine."""
+    if precision != "auto":
+        return precision
+    return "bf16-mixed" if computes_in_bfloat16() else "32"
+
+
+def computes_in_bfloat16() -> bool:
+    """Whether the processor, or the GPU where there is one, has instructions for bfloat16: elsewhere it is slower."""
+    if torch.cuda.is_available():
+        return torch.cuda.is_bf16_supported(including_emulation=False)
+    asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
+    return any(bool(supported()) for supported in asked if supported is not None)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
 from archatlas.images.parameters import AugmentationParameters
+from archatlas.progress import progress_bar
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.average import WeightAverage
 from archatlas.training.checkpoint import (
@@ -65,6 +66,7 @@ class _Job:
     progress: str | None
     progress_line: int
     validation: ImageSplit | None
+    validate_after: frozenset[int] | None
 
     @property
     def batch_size(self) -> int:
@@ -95,11 +97,13 @@ def train(
     progress: str | None = None,
     progress_line: int = 0,
     validation: ImageSplit | None = None,
+    validate_after: Iterable[int] | None = None,
 ) -> list[dict[str, float]]:
     """Train ``network`` in place and give its learning curve: epoch (from 1), loss, accuracy, learning_rate.
 
     Loss and accuracy are means over the epoch's (augmented) training batches and paths; with ``validation`` also
-    validation_accuracy and validation_log_loss of the weights as they would be returned. With ``paths`` a step trains
+    validation_accuracy and validation_log_loss of the weights as they would be returned (after each epoch, or after the
+    epochs ``validate_after`` alone, which changes no weight). With ``paths`` a step trains
     ``network(x, path)`` for each path of ``paths(step, generator)`` and the gradients of the mean loss are accumulated.
     The weights at the end are the averaged ones if ``training.ema_decay`` is set.
 
@@ -116,14 +120,17 @@ def train(
             f"each device takes an equal share of a step's images: a batch of {min(training.batch_size, len(images))} "
             f"cannot be shared by `device.devices` = {device.devices}; change `batch_size`."
         )
+    epochs = None if validate_after is None else frozenset(validate_after)
     store = None
     if checkpoints is not None:
         made_by = (network.state_dict(), repr(network), images.to_tensors(), description, training, augmentation)
-        validated = None if validation is None else validation.to_tensors()
+        validated: Any = None if validation is None else validation.to_tensors()
+        if epochs is not None:
+            validated = (validated, sorted(epochs))
         store = checkpoints.task("training", package_version(), *made_by, device, seed, repr(paths), validated)
     resumed = None if store is None else load_checkpoint(store)
     given = (network, images, description, training, augmentation, device, seed, paths)
-    job = _Job(*given, store, checkpoint_seconds, progress, progress_line, validation)
+    job = _Job(*given, store, checkpoint_seconds, progress, progress_line, validation, epochs)
     if resumed is not None and len(resumed.curve) == training.epochs:
         network.load_state_dict(dict(resumed.network))
         return resumed.curve
@@ -174,6 +181,9 @@ class _Trainer:
         if job.device.channels_last:
             self.images = self.images.contiguous(memory_format=torch.channels_last)
         self.labels = job.images.labels.to(fabric.device)
+        self.class_weights = class_weights(job.images.labels, job.description.num_classes, job.training)
+        if self.class_weights is not None:
+            self.class_weights = self.class_weights.to(fabric.device)
         self.schedule = CosineSchedule(
             job.training.learning_rate,
             total_steps=job.training.epochs * job.steps,
@@ -182,19 +192,15 @@ class _Trainer:
 
     def run(self, curve: list[dict[str, float]]) -> list[dict[str, float]]:
         """Train the epochs that ``curve`` lacks; stops early, without saving, at a loss that is not finite."""
-        from tqdm import tqdm
-
         job, epochs = self.job, self.job.training.epochs
-        # disable=None: off where the output is no terminal.
-        hidden = None if job.progress is not None and self.fabric.is_global_zero else True
         saved = time.monotonic()
-        with tqdm(
+        with progress_bar(
             total=epochs * job.steps,
             initial=len(curve) * job.steps,
             desc=job.progress,
             unit="step",
             position=job.progress_line,
-            disable=hidden,
+            hidden=job.progress is None or not self.fabric.is_global_zero,
         ) as bar:
             for epoch in range(len(curve), epochs):
                 curve.append(self._epoch(epoch, bar))
@@ -236,7 +242,13 @@ class _Trainer:
         if fabric.world_size > 1:
             sums = fabric.all_reduce(sums, reduce_op="mean")  # type: ignore[assignment]
         loss, accuracy = (sums / job.steps).tolist()
-        return {"epoch": epoch + 1, "loss": loss, "accuracy": accuracy, "learning_rate": rate, **self._validate()}
+        return {
+            "epoch": epoch + 1,
+            "loss": loss,
+            "accuracy": accuracy,
+            "learning_rate": rate,
+            **self._validate(epoch + 1),
+        }
 
     def _step(self, step: int, rate: float, batch: Tensor, labels: Tensor, paths: Sequence[Any]) -> Tensor:
         """One update of the weights; (mean loss, mean accuracy) over the paths, still on the device."""
@@ -249,7 +261,9 @@ class _Trainer:
             waits = self.fabric.world_size > 1 and number + 1 < len(paths)
             with self.fabric.no_backward_sync(self.model, enabled=waits):
                 logits = self.model(batch) if path is None else self.model(batch, path)
-                loss = functional.cross_entropy(logits, labels, label_smoothing=training.label_smoothing)
+                loss = functional.cross_entropy(
+                    logits, labels, weight=self.class_weights, label_smoothing=training.label_smoothing
+                )
                 self.fabric.backward(loss / len(paths))
             measured.append(torch.stack([loss.detach(), (logits.detach().argmax(dim=1) == labels).float().mean()]))
         if training.gradient_clip is not None:
@@ -263,9 +277,11 @@ class _Trainer:
             self.average.update(step)
         return torch.stack(measured).mean(dim=0)
 
-    def _validate(self) -> dict[str, float]:
+    def _validate(self, epoch: int) -> dict[str, float]:
         job = self.job
         if job.validation is None or not self.fabric.is_global_zero:
+            return {}
+        if job.validate_after is not None and epoch not in job.validate_after:
             return {}
         network = self.network
         if self.average is not None:
@@ -305,6 +321,17 @@ class _Trainer:
         if scaler is not None and checkpoint.scaler:
             kept = {name: value.item() for name, value in checkpoint.scaler.items()}
             scaler.load_state_dict({name: type(now)(kept[name]) for name, now in scaler.state_dict().items()})
+
+
+def class_weights(labels: Tensor, classes: int, training: TrainingParameters) -> Tensor | None:
+    """What each class counts in the loss, float32 ``[classes]``: ``n / (classes n_c)`` under balanced; else None.
+
+    A class without images counts as one with a single image; no step meets it.
+    """
+    if training.class_weights == "none":
+        return None
+    counts = torch.bincount(labels, minlength=classes).clamp(min=1)
+    return len(labels) / (classes * counts.float())
 
 
 def make_optimizer(network: nn.Module, training: TrainingParameters) -> torch.optim.Optimizer:

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-Precision = Literal["32", "bf16-mixed", "16-mixed", "bf16-true"]
+Precision = Literal["auto", "32", "bf16-mixed", "16-mixed", "bf16-true"]
 
 
 class DeviceParameters(BaseModel):
@@ -18,7 +18,11 @@ class DeviceParameters(BaseModel):
         default="auto", description="kind of device; auto takes a GPU if there is one"
     )
     devices: int = Field(default=1, ge=1, le=64, description="devices that share each training step's batch")
-    precision: Precision = Field(default="32", description="number format of training; mixed keeps weights in float32")
+    precision: Precision = Field(
+        default="32",
+        description="number format of training; mixed keeps weights in float32; auto: bf16-mixed where the processor "
+        "computes in bfloat16, else 32",
+    )
     threads: int | None = Field(
         default=None, ge=1, le=1024, description="CPU threads, over all workers; null: PyTorch's own choice"
     )
@@ -55,6 +59,9 @@ class TrainingParameters(BaseModel):
         gt=0,
         lt=1,
         description="decay per step of the averaged weights that are kept; null: the last weights",
+    )
+    class_weights: Literal["none", "balanced"] = Field(
+        default="none", description="balanced: classes count alike in the loss, however many images each has"
     )
     gradient_clip: float | None = Field(
         default=None, gt=0, description="largest L2 norm of a step's gradient; null: none"

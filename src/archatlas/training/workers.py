@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import threading
@@ -10,10 +11,13 @@ import warnings
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
 
+LogFormat: TypeAlias = tuple[str | None, str | None, int]
+
+_PACKAGE = __name__.partition(".")[0]
 _LOOK_SECONDS = 0.5
 
 
@@ -31,7 +35,7 @@ def side_by_side(
     import joblib
 
     asked = {"backend": "loky", "inner_max_num_threads": threads, "initializer": prepare_worker}
-    with joblib.parallel_config(**asked, initargs=(os.getpid(),)):
+    with joblib.parallel_config(**asked, initargs=(os.getpid(), _log_format())):
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
         results: Generator[Result] | None = None
         try:
@@ -50,8 +54,10 @@ def _end(results: Generator[Any] | None) -> None:
             results.close()
 
 
-def prepare_worker(parent: int) -> None:
+def prepare_worker(parent: int, log_format: LogFormat | None = None) -> None:
     """Make this process end within a second of the death of its parent, which has this number.
+
+    With ``log_format`` it logs to stderr, with lines that look as the parent's.
 
     A parent that is asked to stop kills its workers. One that is killed itself cannot, and they would train on for
     nobody. On Linux alone the kernel can tell them (PR_SET_PDEATHSIG), but of the death of the thread that started
@@ -61,6 +67,9 @@ def prepare_worker(parent: int) -> None:
 
     # Its own lock is one between processes, and whoever outlives a killed worker complains that it was left behind.
     tqdm.set_lock(threading.RLock())
+    if log_format is not None:
+        logging.basicConfig(format=log_format[0], datefmt=log_format[1])
+        logging.getLogger(_PACKAGE).setLevel(log_format[2])
 
     def watch() -> None:
         while os.getppid() == parent:
@@ -68,6 +77,14 @@ def prepare_worker(parent: int) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
+
+
+def _log_format() -> LogFormat | None:
+    """Format, format of dates and level of this process's log; None if it has none."""
+    formatters = [handler.formatter for handler in logging.getLogger().handlers if handler.formatter is not None]
+    if not formatters:
+        return None
+    return formatters[0]._fmt, formatters[0].datefmt, logging.getLogger(_PACKAGE).getEffectiveLevel()
 
 
 @contextmanager

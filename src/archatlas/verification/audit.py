@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from itertools import combinations
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archatlas.predictors.metrics import bootstrap_interval, kendall_tau, paired_bootstrap_interval
+from archatlas.predictors.metrics import (
+    bootstrap_interval,
+    kendall_tau,
+    mean_pairwise_tau,
+    mean_pairwise_tau_interval,
+    paired_bootstrap_interval,
+)
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.verification.parameters import AuditParameters
 
@@ -25,6 +30,9 @@ SCORERS = {
 
 ``table`` is the accuracy that a public table gave in the place of evaluations (see ``verification/lookup.py``).
 """
+
+HALF_TIME = {"accuracy": "validation_accuracy_at_half", "log_loss": "validation_log_loss_at_half"}
+"""Columns of trainings that say what a network had reached after half of its epochs, by what truth is."""
 
 FEWEST = 3
 """Of fewer networks no rank correlation is told."""
@@ -49,7 +57,8 @@ def truths(trainings: pd.DataFrame, truth: str) -> pd.DataFrame:
     """What trainings say of each network, higher is better; index: network, in order of first appearance.
 
     Columns: truth (mean over seeds), truth_seed_0, truth_seed_1, ... (in the order of the seeds),
-    validation_accuracy_mean. Truth is the validation accuracy, or minus the validation log loss.
+    validation_accuracy_mean; and truth_at_half, the same as truth after half of the epochs, where trainings tell it
+    (``trainings.HALF_TIME_COLUMNS``). Truth is the validation accuracy, or minus the validation log loss.
     """
     score = trainings["validation_accuracy"] if truth == "accuracy" else -trainings["validation_log_loss"]
     table = trainings.assign(score=score)
@@ -57,7 +66,11 @@ def truths(trainings: pd.DataFrame, truth: str) -> pd.DataFrame:
     by_seed = by_seed.loc[table["network"].drop_duplicates()]
     by_seed.columns = [f"truth_seed_{number}" for number in range(by_seed.shape[1])]
     by_seed.insert(0, "truth", by_seed.mean(axis=1))
-    by_seed["validation_accuracy_mean"] = table.groupby("network")["validation_accuracy"].mean()
+    by_network = table.groupby("network")
+    by_seed["validation_accuracy_mean"] = by_network["validation_accuracy"].mean()
+    if HALF_TIME[truth] in table:
+        at_half = by_network[HALF_TIME[truth]].mean()
+        by_seed["truth_at_half"] = at_half if truth == "accuracy" else -at_half
     return by_seed
 
 
@@ -65,20 +78,25 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
     """Kendall tau-b of every scorer with the truth, with intervals from resampling the networks.
 
     Args:
-        audit: the columns of ``SCORERS``, truth, truth_seed_<i> and, where truth is not an accuracy,
-            validation_accuracy_mean.
+        audit: the columns of ``SCORERS``, truth, truth_seed_<i>, where truth is not an accuracy
+            validation_accuracy_mean, and where networks were trained truth_at_half.
         parameters: number of resamples and coverage.
         seed: of the resampling.
 
     Returns:
         count; tau_<scorer> and tau_<scorer>_ci for each of ``SCORERS``; tau_difference and its paired interval
-        (predictor less super-network, the same resamples for both); tau_ceiling, the mean tau between the truths of two
-        seeds; spread_p10 and spread_p90 of the networks' accuracies. None where it cannot be told.
+        (predictor less super-network, the same resamples for both); tau_ceiling and its interval, the mean tau between
+        the truths of two seeds; spread_p10 and spread_p90 of the networks' accuracies; epochs of a training and
+        tau_half_time with its interval, how the order after half of them agrees with that at the end (of the same
+        seeds, so rather too well; all three None where truth was looked up). None where it cannot be told.
     """
     names = [f"tau_{name}" for name in (*SCORERS, "difference")]
     summary: dict[str, Any] = {"count": len(audit), "truth": parameters.truth}
     summary |= {key: None for name in names for key in (name, f"{name}_ci")}
-    summary |= dict.fromkeys(("tau_ceiling", "spread_p10", "spread_p90"))
+    summary |= dict.fromkeys(
+        ("tau_ceiling", "tau_ceiling_ci", "spread_p10", "spread_p90", "tau_half_time", "tau_half_time_ci")
+    )
+    summary["epochs"] = parameters.training.epochs if "truth_at_half" in audit else None
     if len(audit) < FEWEST:
         return summary
     truth = _values(audit, "truth")
@@ -95,8 +113,14 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
         )
         summary["tau_difference_ci"] = _interval(pair)
     seeds = [column for column in audit.columns if column.startswith("truth_seed_")]
-    pairs = [kendall_tau(_values(audit, one), _values(audit, other)) for one, other in combinations(seeds, 2)]
-    summary["tau_ceiling"] = _known(float(np.mean(pairs))) if pairs else None
+    if len(seeds) > 1:
+        by_seed = audit[seeds].to_numpy(dtype=np.float64)
+        summary["tau_ceiling"] = _known(mean_pairwise_tau(by_seed))
+        summary["tau_ceiling_ci"] = _interval(mean_pairwise_tau_interval(by_seed, **again))
+    if "truth_at_half" in audit and audit["truth_at_half"].notna().all():
+        at_half = _values(audit, "truth_at_half")
+        summary["tau_half_time"] = _known(kendall_tau(truth, at_half))
+        summary["tau_half_time_ci"] = _interval(bootstrap_interval(truth, at_half, **again))
     accuracies = "validation_accuracy_mean" if "validation_accuracy_mean" in audit else "truth"
     spread = np.percentile(_values(audit, accuracies), [10, 90])
     summary["spread_p10"], summary["spread_p90"] = float(spread[0]), float(spread[1])

@@ -1,17 +1,94 @@
-"""What stands beside a winner: random networks within the same budget."""
+"""What stands beside a winner, and may win itself: random networks and a MobileNet within the same budget."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from archatlas.costs.constraints import Constraint, satisfied
+from archatlas.costs.latency import measure_network, measure_networks
+from archatlas.costs.latency_columns import LATENCY
+from archatlas.costs.parameters import LatencyParameters
 from archatlas.costs.table import costs_of
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.training.seeds import mixed_seed
+from archatlas.verification.members import member_of
+from archatlas.verification.mobilenet import scaled_mobilenet
+from archatlas.verification.parameters import VerificationParameters
+from archatlas.verification.roles import DRAW_RANDOM
 
 _PER_DRAW, _DRAWS = 50_000, 20
+
+COMPARISON_TYPES = {
+    "role": "str", "budget": "str", "network": "str", "macs": "int64", "params": "int64", LATENCY: "float64",
+    "latency_ms": "float64", "latency_lower_quartile_ms": "float64", "latency_upper_quartile_ms": "float64",
+}  # fmt: skip
+"""Columns of the table of comparisons; latency is NaN where it is not predicted, or not measured here."""
+
+
+def no_comparisons() -> pd.DataFrame:
+    """The table of comparisons where nothing is trained beside the candidates."""
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in COMPARISON_TYPES.items()})
+
+
+def comparisons(
+    space: SearchSpace,
+    budgets: Mapping[str, Sequence[Constraint]],
+    parameters: VerificationParameters,
+    latency: LatencyParameters,
+    seed: int,
+    cost_table: pd.DataFrame,
+    latency_table: pd.DataFrame,
+) -> pd.DataFrame:
+    """Random networks and a MobileNet within each budget: ``COMPARISON_TYPES``.
+
+    A bound on latency is kept by random networks as predicted, by a MobileNet as measured, where it is measured here;
+    there all of them are timed in the same rounds.
+
+    Args:
+        space: of the search.
+        budgets: bounds by budget.
+        parameters: how many random networks, and whether a MobileNet.
+        latency: how it is measured.
+        seed: of the draw.
+        cost_table: counted parts.
+        latency_table: latency of parts; may be empty.
+    """
+    generator = np.random.default_rng(mixed_seed(seed, DRAW_RANDOM))
+    drawn = random_networks(space, budgets, parameters.random_networks, generator, cost_table, latency_table)
+    rows = [no_comparisons(), drawn.assign(role="random")]
+    measured = latency.source == "measured"
+
+    def upper_quartile_ms(module: Any) -> float:
+        return measure_network(module, space.input_shape, latency).upper_quartile_ms
+
+    for budget, constraints in budgets.items() if parameters.mobilenet else ():
+        scaled = scaled_mobilenet(space, constraints, upper_quartile_ms if measured else None)
+        if scaled is not None:
+            row = {"role": "mobilenet", "budget": budget, "network": scaled.label}
+            rows.append(pd.DataFrame([{**row, "macs": scaled.macs, "params": scaled.params}]))
+    table = pd.concat(rows, ignore_index=True)
+    if measured and len(table):
+        table = table.drop(columns=_MEASURED).merge(_timed(space, table["network"], latency), on="network")
+    return table[list(COMPARISON_TYPES)].astype(COMPARISON_TYPES)
+
+
+_MEASURED = ["latency_ms", "latency_lower_quartile_ms", "latency_upper_quartile_ms"]
+
+
+def _timed(space: SearchSpace, names: pd.Series, latency: LatencyParameters) -> pd.DataFrame:
+    """Measured latency of each different network: network, and the columns of ``_MEASURED``."""
+    different = names.drop_duplicates().tolist()
+    members = [member_of(space, name) for name in different]
+    modules = [member.space.build(member.space.parse([member.network])[0]) for member in members]
+    times = [
+        (one.median_ms, one.lower_quartile_ms, one.upper_quartile_ms)
+        for one in measure_networks(modules, space.input_shape, latency)
+    ]
+    return pd.DataFrame(times, columns=_MEASURED).assign(network=different)
 
 
 def random_networks(
@@ -22,7 +99,7 @@ def random_networks(
     cost_table: pd.DataFrame | None = None,
     latency_table: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """``count`` networks per budget, uniform among those that keep it: budget, network, macs, params.
+    """``count`` networks per budget, uniform among those that keep it: budget, network, MACs, params, latency.
 
     All budgets filter the same draws, so a network within two budgets can stand in both, and is trained once. Latency
     is the predicted one. A space of at most 50,000 networks is looked through completely; in a larger one a
@@ -42,11 +119,11 @@ def random_networks(
             fresh = [place for place, name in enumerate(names) if f"{budget} {name}" not in seen][: missing[budget]]
             seen.update(f"{budget} {names[place]}" for place in fresh)
             missing[budget] -= len(fresh)
-            part = costs.iloc[rows[fresh]].reset_index(drop=True)[["macs", "params"]]
+            part = costs.iloc[rows[fresh]].reset_index(drop=True).reindex(columns=["macs", "params", LATENCY])
             part.insert(0, "network", pd.Series(names[fresh], dtype="str"))
             part.insert(0, "budget", budget)
             found[budget].append(part)
-    empty = pd.DataFrame({"budget": [], "network": [], "macs": [], "params": []}).astype(
-        {"budget": "str", "network": "str", "macs": "int64", "params": "int64"}
-    )
-    return pd.concat([empty, *(part for parts in found.values() for part in parts)], ignore_index=True)
+    columns = ["budget", "network", "macs", "params", LATENCY]
+    empty = no_comparisons()[columns]
+    table = pd.concat([empty, *(part for parts in found.values() for part in parts)], ignore_index=True)
+    return table.astype({name: COMPARISON_TYPES[name] for name in columns})

@@ -17,6 +17,7 @@ from archatlas.networks.onnx_file import write_onnx
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import Supernet, load_supernet
 from archatlas.verification.export_parameters import ExportParameters
+from archatlas.verification.members import member_of
 from archatlas.verification.standalone import (
     DOCUMENT,
     WEIGHTS,
@@ -76,8 +77,10 @@ def export_winners(
             raise ArchatlasError(
                 f"there are no weights of the winner of `{budget}`: run `kedro run --pipelines verify_candidates` again"
             )
-        network = make_standalone(space, str(winner["architecture"]), winner_weights[budget](), images, budget)
-        choices = space.parse([winner["architecture"]])[0].tolist()
+        member = member_of(space, str(winner["architecture"]))
+        network = make_standalone(member.space, member.network, winner_weights[budget](), images, budget)
+        inside = member.space is space  # A scaled MobileNet is no path of the super-networks.
+        choices = space.parse([member.network])[0].tolist() if inside else None
         budgets[budget] = export_network(network, choices, loaded, parameters, folder / budget, seed)
     differences = [
         entry[key]
@@ -94,7 +97,7 @@ def _any_found(winners: Sequence[Json]) -> bool:
 
 def export_network(
     network: StandaloneNetwork,
-    choices: Sequence[int],
+    choices: Sequence[int] | None,
     supernets: Sequence[Supernet],
     parameters: ExportParameters,
     folder: Path,
@@ -107,7 +110,8 @@ def export_network(
     name = f"{network.document.architecture} (budget `{network.document.budget}`)"
     # The same pixels as the network itself sees them: normalised.
     seen = (pixels - network.mean) / network.std
-    path_difference = max((path_and_extract_differ(one, choices, seen) for one in supernets), default=None)
+    paths = [] if choices is None else [path_and_extract_differ(one, choices, seen) for one in supernets]
+    path_difference = max(paths, default=None)
     if path_difference is not None:
         what = f"the subnet extracted from the super-network and its path through the super-network, {name}"
         _require(path_difference, parameters, what)

@@ -128,13 +128,13 @@ def judged(
     documents = []
     for document in chosen:
         if document["status"] != "found":
-            documents.append(with_test_figures(document, table.iloc[:0], {}))
+            documents.append(with_test_figures(document, table.iloc[:0]))
             continue
         own = (table["role"] == "candidate") & (table["network"] == document["architecture"])
         rows = ((table["role"] == "random") | own) & (table["budget"] == document["budget"])
         table.loc[rows, "test_accuracy"] = _truths_of(known, table[rows])
         beside = best_possible(known, costs, budgets.get(document["budget"], []), document["architecture"])
-        documents.append({**with_test_figures(document, table[rows], {}), **beside})
+        documents.append({**with_test_figures(document, table[rows]), **beside})
     return documents, table
 
 

@@ -23,6 +23,8 @@ from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.protocol import SearchSpace
 
+LABEL = "mobilenet_x"
+"""What the names of scaled MobileNets begin with; the multiplier follows."""
 HUNDREDTHS = range(1, 401)
 """Width multipliers that are tried, in hundredths: 0.01 to 4."""
 
@@ -44,7 +46,7 @@ class ScaledMobileNet:
     @property
     def label(self) -> str:
         """Its name in tables."""
-        return f"mobilenet_x{self.multiplier:.2f}"
+        return f"{LABEL}{self.multiplier:.2f}"
 
 
 def mobilenet(space: ChainSpace, multiplier: float) -> ScaledMobileNet:
@@ -53,7 +55,7 @@ def mobilenet(space: ChainSpace, multiplier: float) -> ScaledMobileNet:
     stages = tuple(Stage(_times(stage.width, multiplier), stage.depth, stage.stride) for stage in space.stages)
     scaled = replace(
         space,
-        name=f"mobilenet_x{multiplier:.2f}",
+        name=f"{LABEL}{multiplier:.2f}",
         stem_width=_times(space.stem_width, multiplier),
         stem_block_width=_times(space.stem_block_width, multiplier),
         head_width=_times(space.head_width, multiplier),

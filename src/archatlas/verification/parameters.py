@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.training.parameters import TrainingParameters
@@ -34,6 +34,35 @@ class CalibrationParameters(BaseModel):
 
     networks: int = Field(30, ge=10, le=10_000, description="networks to train alone, of all levels of predicted score")
     seeds: int = Field(1, ge=1, le=100, description="trainings per network, on the schedule of finalists")
+
+
+class FinishingParameters(BaseModel):
+    """Winners are trained on before they are exported; what they are compared with is not."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    start: Literal["trained", "scratch"] = Field(
+        "trained", description="first weights: those of the winner's best training, or fresh ones"
+    )
+    seeds: int = Field(
+        1, ge=1, le=100, description="trainings of each winner, from its best ones in turn; the best is exported"
+    )
+    with_validation: bool = Field(
+        False, description="train on the validation images too: nothing then says which training is the best"
+    )
+    training: TrainingParameters = Field(default_factory=TrainingParameters, description="schedule of each training")
+    augmentation: AugmentationParameters = Field(
+        default_factory=AugmentationParameters, description="changes of training images"
+    )
+
+    @model_validator(mode="after")
+    def _one_where_nothing_tells_them_apart(self) -> Self:
+        if self.with_validation and self.seeds > 1:
+            raise ValueError(
+                f"`seeds` is {self.seeds}, but with `with_validation` no images are left to tell trainings apart: set "
+                "`seeds` to 1, or `with_validation` to false"
+            )
+        return self
 
 
 class VerificationParameters(BaseModel):

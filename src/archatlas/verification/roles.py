@@ -12,7 +12,7 @@ ROLE_COLUMNS = [
 
 ROLE_TYPES = {"role": "str", "budget": "str", "network": "str", "seed": "int64"}
 
-DRAW_AUDIT, DRAW_RANDOM, RESAMPLE, TRAIN, DRAW_CALIBRATION = range(5)
+DRAW_AUDIT, DRAW_RANDOM, RESAMPLE, TRAIN, DRAW_CALIBRATION, FINISH = range(6)
 """What a random choice is for: mixed into its seed."""
 
 

@@ -8,15 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from archatlas.costs.constraints import Constraint
-from archatlas.costs.latency import measure_network
-from archatlas.costs.parameters import LatencyParameters
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.predictors.protocol import Predictor
-from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.storage.work_store import WorkStore
@@ -25,14 +21,11 @@ from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
 from archatlas.verification.audit import draw_audit, summarise, truths
 from archatlas.verification.candidates import evaluate_on_supernets, supernet_scores
-from archatlas.verification.comparisons import random_networks
-from archatlas.verification.mobilenet import mobilenet, scaled_mobilenet
+from archatlas.verification.members import member_of
 from archatlas.verification.parameters import AuditParameters, VerificationParameters
-from archatlas.verification.roles import DRAW_AUDIT, DRAW_RANDOM, RESAMPLE, ROLE_COLUMNS, ROLE_TYPES, TRAIN
-from archatlas.verification.trainings import TrainingJob, Trainings
+from archatlas.verification.roles import DRAW_AUDIT, RESAMPLE, ROLE_COLUMNS, ROLE_TYPES, TRAIN
+from archatlas.verification.trainings import HALF_TIME_COLUMNS, TrainingJob, Trainings
 from archatlas.verification.winners import with_test_figures
-
-_MOBILENET = "mobilenet_x"
 
 
 def alone(
@@ -64,19 +57,24 @@ def training_seeds(seed: int, count: int) -> list[int]:
 
 
 def job_of(space: SpaceParameters, description: ImageDescription, network: str, seed: int) -> TrainingJob:
-    """The training of a network of the space, or of a MobileNet by its label."""
-    made = make_space(space, description.input_shape, description.num_classes)
-    if network.startswith(_MOBILENET):
-        assert isinstance(made, ChainSpace)
-        scaled = mobilenet(made, float(network.removeprefix(_MOBILENET)))
-        return TrainingJob(scaled.space, scaled.network, seed, scaled.label)
-    return TrainingJob(made, network, seed)
+    """The training of a network by its name in tables (``members.member_of``)."""
+    member = member_of(make_space(space, description.input_shape, description.num_classes), network)
+    return TrainingJob(member.space, member.network, seed, network)
 
 
 def train_roles(
-    trainings: Trainings, networks: pd.DataFrame, space: SpaceParameters, seeds: int, seed: int, progress: str
+    trainings: Trainings,
+    networks: pd.DataFrame,
+    space: SpaceParameters,
+    seeds: int,
+    seed: int,
+    progress: str,
+    also: Sequence[str] = (),
 ) -> pd.DataFrame:
-    """Train each network of a table (role, budget, network, macs, params) from ``seeds`` seeds: ``ROLE_COLUMNS``."""
+    """Train each network of a table (role, budget, network, macs, params) from ``seeds`` seeds: ``ROLE_COLUMNS``.
+
+    ``also`` names columns of ``trainings.TRAINING_COLUMNS`` to have beside them.
+    """
     rows = networks.loc[networks.index.repeat(seeds)].reset_index(drop=True)
     rows["seed"] = training_seeds(seed, seeds) * len(networks)
     jobs = [
@@ -86,37 +84,7 @@ def train_roles(
     done = trainings.run(jobs, progress)
     rows["validation_accuracy"], rows["validation_log_loss"] = done["validation_accuracy"], done["validation_log_loss"]
     rows["test_accuracy"] = np.nan
-    return rows[ROLE_COLUMNS].astype(ROLE_TYPES)
-
-
-def comparisons(
-    budgets: Mapping[str, Sequence[Constraint]],
-    description: ImageDescription,
-    space: SpaceParameters,
-    latency: LatencyParameters,
-    parameters: VerificationParameters,
-    seed: int,
-    cost_table: pd.DataFrame,
-    latency_table: pd.DataFrame,
-) -> pd.DataFrame:
-    """Random networks and a MobileNet within each budget: role, budget, network (or label), macs, params.
-
-    A bound on latency is kept by random networks as predicted, by a MobileNet as measured, where it is measured here.
-    """
-    made = make_space(space, description.input_shape, description.num_classes)
-    generator = np.random.default_rng(mixed_seed(seed, DRAW_RANDOM))
-    drawn = random_networks(made, budgets, parameters.random_networks, generator, cost_table, latency_table)
-    rows = [drawn.assign(role="random")]
-
-    def upper_quartile_ms(module: Any) -> float:
-        return measure_network(module, made.input_shape, latency).upper_quartile_ms
-
-    for budget, constraints in budgets.items() if parameters.mobilenet else ():
-        scaled = scaled_mobilenet(made, constraints, upper_quartile_ms if latency.source == "measured" else None)
-        if scaled is not None:
-            row = {"role": "mobilenet", "budget": budget, "network": scaled.label}
-            rows.append(pd.DataFrame([{**row, "macs": scaled.macs, "params": scaled.params}]))
-    return pd.concat(rows, ignore_index=True)
+    return rows[ROLE_COLUMNS].astype(ROLE_TYPES).join(done[list(also)])
 
 
 def audited(
@@ -152,7 +120,7 @@ def audited(
     names = made.names(choices).tolist()
     costs = costs_of(made, choices, cost_table)
     networks = pd.DataFrame({"role": "audit", "budget": "", "network": pd.Series(names, dtype="str")}).join(costs)
-    done = train_roles(trainings, networks, space, parameters.seeds, seed, "audit")
+    done = train_roles(trainings, networks, space, parameters.seeds, seed, "audit", HALF_TIME_COLUMNS)
     table = networks[["network", "macs", "params"]]
     if names:
         evaluations = evaluate_on_supernets(
@@ -174,9 +142,22 @@ def audited(
         table.insert(2, "predicted_score", prediction.mean)
         table = table.merge(truths(done, parameters.truth), left_on="network", right_index=True, validate="one_to_one")
     else:
-        columns = ["supernet_score", "predicted_score", "truth", "validation_accuracy_mean"]
+        columns = ["supernet_score", "predicted_score", "truth", "validation_accuracy_mean", "truth_at_half"]
         table = table.assign(**{column: pd.Series(dtype="float64") for column in columns})
-    return table, summarise(table, parameters, mixed_seed(seed, RESAMPLE)), done
+    return table, summarise(table, parameters, mixed_seed(seed, RESAMPLE)), done[ROLE_COLUMNS]
+
+
+def best_weights(
+    trainings: Trainings, chosen: Sequence[dict[str, Any]], space: SpaceParameters
+) -> dict[str, dict[str, Any]]:
+    """By budget, the weights of the winner's best seed on the validation images."""
+    return {
+        document["budget"]: trainings.weights(
+            job_of(space, trainings.description, document["architecture"], document["best_seed"])
+        )
+        for document in chosen
+        if document["status"] == "found"
+    }
 
 
 def judge_on_test_images(
@@ -185,35 +166,26 @@ def judge_on_test_images(
     done: pd.DataFrame,
     test: ImageSplit,
     space: SpaceParameters,
-) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], pd.DataFrame]:
-    """Judge the winners and what stands beside them on the test images.
+) -> tuple[list[dict[str, Any]], pd.DataFrame]:
+    """Judge the winners, as they were trained alike, and what stands beside them on the test images.
 
     Returns:
-        the documents of the budgets, the weights of each winner's best seed on the validation images by budget, and all
-        trainings with test accuracies where they were taken.
+        the documents of the budgets, and all trainings with test accuracies where they were taken.
     """
     table = done.copy()
     documents: list[dict[str, Any]] = []
-    weights: dict[str, dict[str, Any]] = {}
-    known: dict[str, tuple[float, Any]] = {}
+    known: dict[str, float] = {}
     for document in chosen:
         if document["status"] != "found":
-            documents.append(with_test_figures(document, table.iloc[:0], {}))
+            documents.append(with_test_figures(document, table.iloc[:0]))
             continue
-        beside = table["role"].isin(["random", "mobilenet"])
-        own = (table["role"] == "candidate") & (table["network"] == document["architecture"])
-        rows = (beside | own) & (table["budget"] == document["budget"])
-        recalls = []
-        for row in table[rows].to_dict("index").items():
-            index, training = row
+        won = table["network"] == document["architecture"]
+        beside = table["role"].isin(["random", "mobilenet"]) & (table["budget"] == document["budget"])
+        rows = beside | (won & table["role"].isin(["candidate", "random", "mobilenet"]))
+        for index, training in table[rows].to_dict("index").items():
             job = job_of(space, trainings.description, training["network"], training["seed"])
             if job.key not in known:
-                known[job.key] = trainings.test(job, test)
-            table.loc[index, "test_accuracy"] = known[job.key][0]
-            if training["role"] == "candidate":
-                recalls.append(known[job.key][1])
-        recall = dict(zip(trainings.description.class_names, np.mean(recalls, axis=0).tolist(), strict=True))
-        documents.append(with_test_figures(document, table[rows], recall))
-        best = job_of(space, trainings.description, document["architecture"], document["best_seed"])
-        weights[document["budget"]] = trainings.weights(best)
-    return documents, weights, table
+                known[job.key] = trainings.test(job, test)[0]
+            table.loc[index, "test_accuracy"] = known[job.key]
+        documents.append(with_test_figures(document, table[rows]))
+    return documents, table

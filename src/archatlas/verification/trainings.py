@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -18,6 +18,7 @@ from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.networks.blocks import initialise
+from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.training.checkpoint import package_version
@@ -27,7 +28,13 @@ from archatlas.training.loop import train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.training.workers import side_by_side
 
-TRAINING_COLUMNS = ["network", "seed", "validation_accuracy", "validation_log_loss"]
+HALF_TIME_COLUMNS = ["validation_accuracy_at_half", "validation_log_loss_at_half"]
+"""What a training had reached after half of its epochs (rounded down; NaN of a single one)."""
+
+TRAINING_COLUMNS = ["network", "seed", "validation_accuracy", "validation_log_loss", *HALF_TIME_COLUMNS]
+
+_FIGURES = ("accuracy", "log_loss", "accuracy_at_half", "log_loss_at_half")
+"""What is kept of a training, in the order of its columns; None where there is none."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +58,24 @@ class TrainingJob:
         """The network with weights drawn from the seed."""
         network = self.space.build(self.space.parse([self.network])[0])
         initialise(network, torch.Generator().manual_seed(self.seed))
+        return network
+
+
+@dataclass(frozen=True)
+class FurtherTraining(TrainingJob):
+    """The training of a network that begins with given weights (a state dict, as arrays)."""
+
+    weights: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+
+    @property
+    def key(self) -> str:
+        """Beside the network and the seed the weights count, whatever made them."""
+        return fingerprint(super().key, {name: torch.from_numpy(array) for name, array in self.weights.items()})
+
+    def build(self) -> nn.Module:
+        """The network with its first weights."""
+        network = self.space.build(self.space.parse([self.network])[0])
+        network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()})
         return network
 
 
@@ -79,17 +104,16 @@ class Trainings:
         Each finished training is saved at once (weights, then its figures). A killed run repeats only what was under
         way: of each such training the last epoch and at most ``checkpoint_seconds`` of earlier ones.
         """
-        from tqdm import tqdm
-
         store = self._store
         figures = {job.key: self._figures(job) for job in jobs}
         waiting = {job.key: job for job in jobs if figures[job.key] is None}
-        with tqdm(total=len(waiting), desc=progress, unit="network", disable=None if waiting else True) as bar:
+        with progress_bar(total=len(waiting), desc=progress, unit="network", hidden=not waiting) as bar:
             self._train(list(waiting.values()), bar)
         figures |= {key: store.load_json(key) for key in waiting}
         rows = [(job.label or job.network, job.seed, *_scores(figures[job.key])) for job in jobs]
+        types = {"network": "str", "seed": "int64"}
         return pd.DataFrame(rows, columns=TRAINING_COLUMNS).astype(
-            {"network": "str", "seed": "int64", "validation_accuracy": "float64", "validation_log_loss": "float64"}
+            {name: types.get(name, "float64") for name in TRAINING_COLUMNS}
         )
 
     def weights(self, job: TrainingJob) -> dict[str, Tensor]:
@@ -112,7 +136,7 @@ class Trainings:
     def _store(self) -> WorkStore:
         data = (self.train.to_tensors(), self.validation.to_tensors(), self.description)
         setting = (self.training, self.augmentation, self._device())
-        return self.work.task("trainings", package_version(), *setting, *data)
+        return self.work.task("trainings", package_version(), _FIGURES, *setting, *data)
 
     def _figures(self, job: TrainingJob) -> dict[str, Any] | None:
         """The figures of a training that is done, weights and all."""
@@ -168,7 +192,8 @@ def _train_one(
     """Train, judge on the validation images, save; runs in a worker on a CPU."""
     network = job.build()
     checkpoints = WorkStore(store.folder / f"{job.key}.checkpoints")
-    train(
+    validation, half = ImageSplit.from_arrays(validation_images), setting.training.epochs // 2
+    curve = train(
         network,
         ImageSplit.from_arrays(train_images),
         setting.description,
@@ -178,17 +203,20 @@ def _train_one(
         seed=job.seed,
         checkpoints=checkpoints,
         checkpoint_seconds=setting.checkpoint_seconds,
+        validation=validation if half else None,
+        validate_after=[half],
     )
-    validation = ImageSplit.from_arrays(validation_images)
     logits = logits_of(network, validation, setting.description, device=setting.device)
     accuracy, log_loss = accuracy_and_log_loss(logits, validation.labels)
     if setting.keep_weights:
         store.save_tensors(job.key, network.state_dict())
+    at_half = curve[half - 1] if half else {}
+    figures = (accuracy, log_loss, at_half.get("validation_accuracy"), at_half.get("validation_log_loss"))
     # The figures last: where they are, the training is done.
-    store.save_json(job.key, {"network": job.network, "seed": job.seed, "accuracy": accuracy, "log_loss": log_loss})
+    store.save_json(job.key, {"network": job.network, "seed": job.seed, **dict(zip(_FIGURES, figures, strict=True))})
     checkpoints.discard()
 
 
-def _scores(figures: dict[str, Any] | None) -> tuple[float, float]:
+def _scores(figures: dict[str, Any] | None) -> tuple[float | None, ...]:
     assert figures is not None
-    return figures["accuracy"], figures["log_loss"]
+    return tuple(figures[name] for name in _FIGURES)

@@ -7,21 +7,29 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from archatlas.costs.constraints import COST_COLUMNS, Constraint
 
 Json = dict[str, Any]
 
 VERIFIED_COLUMNS = [
-    "budget", "rank", "network", "predicted_score", "supernet_accuracy", "validation_accuracy_mean",
+    "budget", "role", "rank", "network", "predicted_score", "supernet_accuracy", "validation_accuracy_mean",
     "validation_accuracy_std", "macs", "params", "predicted_latency_ms", "latency_ms", "latency_lower_quartile_ms",
     "latency_upper_quartile_ms", "meets_budget", "verdict",
 ]  # fmt: skip
+"""``role`` is candidate, or what else was trained and keeps the budget: random, mobilenet (``rank`` is 0 there)."""
+
+_LATENCIES = ["latency_ms", "latency_lower_quartile_ms", "latency_upper_quartile_ms"]
+_TITLES = {"candidate": "candidate", "random": "random network", "mobilenet": "scaled MobileNet"}
 
 
 def mean_and_std(trainings: pd.DataFrame) -> pd.DataFrame:
-    """Over the seeds of each budget and network: validation_accuracy_mean, _std (n - 1; NaN of one), log_loss_mean."""
-    grouped = trainings.groupby(["budget", "network"], sort=False)
+    """Over the seeds of each network: validation_accuracy_mean, _std (n - 1; NaN of one), validation_log_loss_mean.
+
+    A network that stands in several budgets was trained once, with the same seeds.
+    """
+    grouped = trainings.drop_duplicates(["network", "seed"]).groupby("network", sort=False)
     return grouped.agg(
         validation_accuracy_mean=("validation_accuracy", "mean"),
         validation_accuracy_std=("validation_accuracy", "std"),
@@ -29,14 +37,16 @@ def mean_and_std(trainings: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def best_finalist(finalists: pd.DataFrame) -> int | None:
-    """Index label of the winner: largest mean validation accuracy, then least log loss, then rank; None of none."""
-    if finalists.empty:
+def best_trained(contestants: pd.DataFrame) -> int | None:
+    """Index label of the winner: largest mean validation accuracy, then least log loss, then row; None of none."""
+    if contestants.empty:
         return None
-    order = np.lexsort(
-        (finalists["rank"], finalists["validation_log_loss_mean"], -finalists["validation_accuracy_mean"])
+    order = np.lexsort((-contestants["validation_log_loss_mean"], contestants["validation_accuracy_mean"]))
+    best = contestants.iloc[order[-1]]
+    alike = (contestants["validation_accuracy_mean"] == best["validation_accuracy_mean"]) & (
+        contestants["validation_log_loss_mean"] == best["validation_log_loss_mean"]
     )
-    return int(finalists.index[order[0]])
+    return int(contestants.index[alike.to_numpy().argmax()])
 
 
 def choose_winners(
@@ -46,38 +56,51 @@ def choose_winners(
     trainings: pd.DataFrame,
     constraints: Mapping[str, Sequence[Constraint]],
     *,
-    measured_here: bool,
+    beside: pd.DataFrame | None,
+    latency_from: str,
     misses: int,
     chosen_by: str = "validation accuracy",
 ) -> tuple[pd.DataFrame, list[Json]]:
     """The table of verified candidates, and one document per budget: its winner, or why there is none.
 
+    The winner is the best that was trained: among the budget's own finalists, finalists of other budgets, random
+    networks and MobileNets, whatever keeps the budget. Equal ones are told apart by log loss, then in this order.
+
     Args:
         candidates: budget, rank, ``enumeration.SCORED_COLUMNS``.
         supernet_accuracy: mean accuracy on the super-networks by network.
         latency: from ``candidates.finalists``, of all budgets.
-        trainings: budget, network, seed, validation_accuracy, validation_log_loss of the finalists.
+        trainings: network, seed, validation_accuracy, validation_log_loss of all that was trained alike.
         constraints: bounds by budget, in the order in which winners are given.
-        measured_here: whether latency was measured on the device that the budgets are about.
+        beside: random networks and MobileNets (``comparisons.COMPARISON_TYPES``) that may win too; None: not even
+            finalists of other budgets may.
+        latency_from: ``costs.latency.source``: only where it is ``measured`` have networks quartiles.
         misses: how many networks to name where there is no winner.
         chosen_by: what ``validation_accuracy`` is, where a public table has another in its place.
     """
     table = candidates.merge(latency, on=["budget", "rank", "network"], how="left", validate="one_to_one")
-    table = table.merge(mean_and_std(trainings), on=["budget", "network"], how="left", validate="many_to_one")
-    table["supernet_accuracy"] = table["network"].map(dict(supernet_accuracy)).astype("float64")
     table["tried"] = table["finalist"].notna()
     table["finalist"] = table["finalist"].eq(True)
+    table["role"] = "candidate"
+    others = table.iloc[:0]
+    if beside is not None:
+        others = pd.concat([table[table["finalist"]], beside], ignore_index=True).drop_duplicates("network")
+    means = mean_and_std(trainings)
     parts, documents = [], []
     for budget, bounds in constraints.items():
-        part = table[table["budget"] == budget].reset_index(drop=True)
-        winner = best_finalist(part[part["finalist"] & part["validation_accuracy_mean"].notna()])
+        own = table[table["budget"] == budget]
+        foreign = others[_keeps(others, bounds, latency_from == "measured") & ~others["network"].isin(own["network"])]
+        part = pd.concat([own, foreign.assign(rank=0, tried=True, finalist=True)], ignore_index=True)
+        part = part.merge(means, on="network", how="left", validate="many_to_one")
+        part["supernet_accuracy"] = part["network"].map(dict(supernet_accuracy)).astype("float64")
+        winner = best_trained(part[part["finalist"] & part["validation_accuracy_mean"].notna()])
         timed = any(bound.cost == "latency_ms" for bound in bounds)
         part["meets_budget"] = part["finalist"] if timed else True
         part["verdict"] = [
-            _verdict(row, index == winner, bounds, timed, measured_here, chosen_by)
+            _verdict(row, budget, index == winner, bounds, timed and latency_from == "imported", chosen_by)
             for index, row in enumerate(part.to_dict("records"))
         ]
-        parts.append(part[VERIFIED_COLUMNS])
+        parts.append(part.assign(budget=budget)[VERIFIED_COLUMNS])
         if winner is None:
             documents.append(_no_winner(budget, part, bounds, misses))
         else:
@@ -85,14 +108,37 @@ def choose_winners(
     return pd.concat(parts, ignore_index=True), documents
 
 
+def _keeps(networks: pd.DataFrame, bounds: Sequence[Constraint], measured: bool) -> NDArray[np.bool_]:
+    """Which networks keep a budget: latency as measured (the quartile that counts), or else as predicted."""
+    kept = np.ones(len(networks), dtype=np.bool_)
+    for bound in bounds:
+        kept &= bound.keeps(networks[_column(bound) if measured else COST_COLUMNS[bound.cost]].to_numpy())
+    return kept
+
+
+def _column(bound: Constraint) -> str:
+    """What a bound is held against once networks are measured: three calls in four must keep it."""
+    if bound.cost != "latency_ms":
+        return COST_COLUMNS[bound.cost]
+    return f"latency_{'upper' if bound.bound == 'max' else 'lower'}_quartile_ms"
+
+
 def _verdict(
-    row: Mapping[Any, Any], won: bool, bounds: Sequence[Constraint], timed: bool, measured_here: bool, chosen_by: str
+    row: Mapping[Any, Any],
+    budget: str,
+    won: bool,
+    bounds: Sequence[Constraint],
+    unmeasured: bool,
+    chosen_by: str,
 ) -> str:
-    unmeasured = "" if not timed or measured_here else "; latency as the imported table predicts it, not measured here"
+    note = "; latency as the imported table predicts it, not measured here" if unmeasured else ""
+    who = "finalist" if row["role"] == "candidate" else _TITLES[row["role"]]
+    if row["budget"] != budget:
+        who += f" of `{row['budget']}`"
     if won:
-        return f"winner: best mean {chosen_by} of the finalists{unmeasured}"
+        return f"winner: {who}, best mean {chosen_by} of all that were trained{note}"
     if row["finalist"]:
-        return f"finalist: keeps the budget, but its mean {chosen_by} is not the best{unmeasured}"
+        return f"{who}: keeps the budget, but its mean {chosen_by} is not the best{note}"
     if row["tried"]:
         broken = ", ".join(str(bound) for bound in bounds if bound.cost == "latency_ms")
         return (
@@ -103,13 +149,14 @@ def _verdict(
 
 
 def _winner(budget: str, row: Mapping[Any, Any], trainings: pd.DataFrame) -> Json:
-    own = trainings[(trainings["budget"] == budget) & (trainings["network"] == row["network"])]
+    own = trainings[trainings["network"] == row["network"]].drop_duplicates("seed")
     best = own.sort_values(["validation_accuracy", "validation_log_loss", "seed"], ascending=[False, True, True])
     return {
         "budget": budget,
         "status": "found",
         "architecture": str(row["network"]),
-        "predicted": float(row["predicted_score"]),
+        "role": str(row["role"]),
+        "predicted": _number(row["predicted_score"]),
         **{name: _number(row[name]) for name in ("supernet_accuracy", "validation_accuracy_mean")},
         "validation_accuracy_std": _number(row["validation_accuracy_std"]),
         "macs": int(row["macs"]),
@@ -125,8 +172,9 @@ def _winner(budget: str, row: Mapping[Any, Any], trainings: pd.DataFrame) -> Jso
 def _no_winner(budget: str, part: pd.DataFrame, bounds: Sequence[Constraint], misses: int) -> Json:
     named = ", ".join(str(bound) for bound in bounds)
     nothing = (
-        "architecture", "predicted", "supernet_accuracy", "validation_accuracy_mean", "validation_accuracy_std", "macs",
-        "params", "predicted_latency_ms", "latency_ms", "latency_upper_quartile_ms", "best_seed",
+        "architecture", "role", "predicted", "supernet_accuracy", "validation_accuracy_mean",
+        "validation_accuracy_std", "macs", "params", "predicted_latency_ms", "latency_ms", "latency_upper_quartile_ms",
+        "best_seed",
     )  # fmt: skip
     return {
         "budget": budget,
@@ -146,10 +194,7 @@ def measured_misses(part: pd.DataFrame, bounds: Sequence[Constraint], count: int
     tried = part[part["tried"]]
     excess = np.full(len(tried), -np.inf)
     for bound in bounds:
-        column = COST_COLUMNS[bound.cost]
-        if bound.cost == "latency_ms":
-            column = f"latency_{'upper' if bound.bound == 'max' else 'lower'}_quartile_ms"
-        excess = np.fmax(excess, bound.excess(tried[column].to_numpy()))
+        excess = np.fmax(excess, bound.excess(tried[_column(bound)].to_numpy()))
     nearest = tried.assign(excess=excess).sort_values(["excess", "rank"]).head(count)
     return [
         {
@@ -170,20 +215,20 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def with_test_figures(document: Json, trainings: pd.DataFrame, recall: Mapping[str, float]) -> Json:
-    """A budget's document with what the test images say of its winner and of the networks beside it.
+def with_test_figures(document: Json, trainings: pd.DataFrame) -> Json:
+    """A budget's document with what the test images say of its winner and of the networks beside it, trained alike.
 
     Args:
         document: from ``choose_winners``.
-        trainings: the budget's rows: role, network, seed, test_accuracy.
-        recall: share of each class's test images that the winner gets right, mean over seeds.
+        trainings: the rows of the budget and of its winner: role, network, seed, test_accuracy.
 
     The spread of the winner is over its seeds; that of random networks over networks, each the mean of its seeds.
     """
-    own = trainings[(trainings["role"] == "candidate") & (trainings["network"] == document["architecture"])]
+    own = trainings[trainings["network"] == document["architecture"]].drop_duplicates("seed")
     winner = own["test_accuracy"].to_numpy(dtype=np.float64)
-    random = trainings[trainings["role"] == "random"].groupby("network", sort=False)["test_accuracy"].mean()
-    beside = trainings[trainings["role"] == "mobilenet"]
+    beside = trainings[trainings["budget"] == document["budget"]]
+    random = beside[beside["role"] == "random"].groupby("network", sort=False)["test_accuracy"].mean()
+    scaled = beside[beside["role"] == "mobilenet"]
     return {
         **document,
         "test_accuracy_mean": _mean(winner),
@@ -191,11 +236,10 @@ def with_test_figures(document: Json, trainings: pd.DataFrame, recall: Mapping[s
         "random_accuracy_mean": _mean(random.to_numpy()),
         "random_accuracy_std": _std(random.to_numpy()),
         "random_count": len(random),
-        "mobilenet_architecture": None if beside.empty else str(beside["network"].iloc[0]),
-        "mobilenet_accuracy_mean": _mean(beside["test_accuracy"].to_numpy()),
-        "mobilenet_macs": None if beside.empty else int(beside["macs"].iloc[0]),
-        "mobilenet_params": None if beside.empty else int(beside["params"].iloc[0]),
-        "per_class_accuracy": {name: _number(value) for name, value in recall.items()},
+        "mobilenet_architecture": None if scaled.empty else str(scaled["network"].iloc[0]),
+        "mobilenet_accuracy_mean": _mean(scaled["test_accuracy"].to_numpy()),
+        "mobilenet_macs": None if scaled.empty else int(scaled["macs"].iloc[0]),
+        "mobilenet_params": None if scaled.empty else int(scaled["params"].iloc[0]),
     }
 
 

@@ -9,6 +9,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import trained_by_others, true_table
 from archatlas.pipelines.work import work_store
+from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import CalibrationParameters, VerificationParameters
@@ -59,8 +60,10 @@ def train_networks(
     work_folder: Path,
     truth: TruthParameters | None = None,
     calibration: CalibrationParameters | None = None,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Train them alone, as finalists are, ``calibration.seeds`` times each; or read as many trainings of a table."""
+    verification = scheduled(verification, verification_schedule)
     from archatlas.verification.roles import no_trainings
 
     if calibration is None:

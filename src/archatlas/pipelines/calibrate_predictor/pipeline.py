@@ -30,6 +30,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "image_description": "image_description",
                     "space": "params:space",
                     "verification": "params:verification",
+                    "verification_schedule": "verification_schedule",
                     "device": "params:device",
                     **_SEED,
                     "work_folder": "work_folder",

@@ -1,5 +1,6 @@
 """The node that scores subnets."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
 
+_LOGGER = logging.getLogger(__name__)
+
 
 @depends_on(files=(public_table,))
 def evaluate(
@@ -23,6 +26,7 @@ def evaluate(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
+    class_counts: pd.DataFrame,
     space: SpaceParameters,
     evaluation: EvaluationParameters,
     device: DeviceParameters,
@@ -42,6 +46,8 @@ def evaluate(
         found, speed = known_networks(table).timed_evaluations(networks)
         return found, speed, found.iloc[:0]
     from archatlas.images.dataset import ImageSplit
+    from archatlas.signals.signal import given, log_signals
+    from archatlas.signals.supernet import near_majority
     from archatlas.spaces.presets import make_space
     from archatlas.supernet.evaluate_all import evaluate_on_all
     from archatlas.supernet.whole_space import joined_rows, rows_of, whole_space
@@ -76,6 +82,7 @@ def evaluate(
     of_sample, of_space = (
         pd.concat([rows_of(one, names) for one in tables], ignore_index=True) for names in (sampled, whole)
     )
+    log_signals(_LOGGER, given(near_majority(of_sample, class_counts)))
     return of_sample, speed, of_space
 
 
@@ -86,6 +93,7 @@ def evaluate_sample(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
+    class_counts: pd.DataFrame,
     space: SpaceParameters,
     evaluation: EvaluationParameters,
     device: DeviceParameters,
@@ -95,7 +103,7 @@ def evaluate_sample(
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Evaluations of the sample alone and how fast, whatever ``evaluation.whole_space`` asks for."""
     alone = evaluation.model_copy(update={"whole_space": "none"})
-    images = train_images, validation_images, image_description
+    images = train_images, validation_images, image_description, class_counts
     evaluations, speed, _ = evaluate(
         supernets, sampled_architectures, *images, space, alone, device, seed, work_folder, table
     )

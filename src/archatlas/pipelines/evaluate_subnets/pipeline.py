@@ -19,6 +19,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "train_images": "train_images",
                     "validation_images": "validation_images",
                     "image_description": "image_description",
+                    "class_counts": "class_counts",
                     "space": "params:space",
                     "evaluation": "params:evaluation",
                     "device": "params:device",

@@ -12,7 +12,7 @@ from archatlas.verification.truth.parameters import TruthParameters
 
 
 def export(
-    winners: list[dict[str, Any]],
+    finished_winners: list[dict[str, Any]],
     winner_weights: dict[str, Any],
     supernets: dict[str, Any],
     image_description: dict[str, Any],
@@ -30,13 +30,13 @@ def export(
     others = table or truth
     if others is not None:
         folder.mkdir(parents=True)
-        return folder, _nothing_exported(winners, others.name, "nothing" if table else "no winner")
+        return folder, _nothing_exported(finished_winners, others.name, "nothing" if table else "no winner")
     from archatlas.spaces.presets import make_space
     from archatlas.verification.export import export_winners
 
     description = ImageDescription.model_validate(image_description)
     return folder, export_winners(
-        winners,
+        finished_winners,
         winner_weights,
         supernets,
         space=make_space(space, description.input_shape, description.num_classes),

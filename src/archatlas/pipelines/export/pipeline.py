@@ -14,7 +14,7 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 export,
                 inputs={
-                    "winners": "winners",
+                    "finished_winners": "finished_winners",
                     "winner_weights": "winner_weights",
                     "supernets": "supernets",
                     "image_description": "image_description",

@@ -1,5 +1,6 @@
 """The node that compares predictors and fits the default one."""
 
+import logging
 from typing import Any
 
 import pandas as pd
@@ -7,6 +8,8 @@ import pandas as pd
 from archatlas.images.description import ImageDescription
 from archatlas.predictors.parameters import PredictorParameters
 from archatlas.spaces.parameters import SpaceParameters
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def fit(
@@ -22,6 +25,9 @@ def fit(
     from archatlas.predictors.fitting import compared, cross_seed_scores, default_contender, fit_one
     from archatlas.predictors.registry import describe_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
+    from archatlas.signals.predictor import fitted_no_better
+    from archatlas.signals.signal import given, log_signals
+    from archatlas.signals.supernet import scores_disagree
     from archatlas.spaces.presets import make_space
 
     description = ImageDescription.model_validate(image_description)
@@ -30,6 +36,8 @@ def fit(
         made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=10 * predictor.folds
     )
     table = cross_seed_scores(batch, scores, compared(predictor), folds=predictor.folds, seed=seed)
+    doubts = scores_disagree(evaluations, predictor.target), fitted_no_better(table, predictor.name)
+    log_signals(_LOGGER, given(*doubts))
     contender = default_contender(predictor)
     fitted = fit_one(batch, scores, contender, seed)
     return table, describe_predictor(*contender, seed, predictor.target), state_tensors(fitted.state())

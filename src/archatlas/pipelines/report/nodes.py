@@ -8,6 +8,8 @@ import pandas as pd
 
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.verification.truth.parameters import TruthParameters
 
 RUN_DATA = (
     "image_description",
@@ -40,6 +42,7 @@ RUN_DATA = (
     "truth_correlations",
     "truth_picks",
     "truth_summary",
+    "signals",
     "manifest",
 )
 """Data sets that the page shows: the fields of ``reporting.run.Run``, by their catalog names."""
@@ -56,6 +59,38 @@ def draw_atlas(
     from archatlas.reporting.figures.atlas import figure_atlas
 
     return figure_atlas(atlas, pareto_front, winners, verified_candidates, bins=report.atlas_bins)
+
+
+def collect_signals(
+    evaluations: pd.DataFrame,
+    class_counts: pd.DataFrame,
+    image_description: dict[str, Any],
+    predictor_scores: pd.DataFrame,
+    tuning_summary: dict[str, Any],
+    calibrated_predictor: dict[str, Any],
+    atlas: pd.DataFrame,
+    audit_summary: dict[str, Any],
+    winners: list[dict[str, Any]],
+    table: TableParameters | None,
+    truth: TruthParameters | None,
+) -> list[dict[str, str]]:
+    """What the stages logged against the run's own results, once more from its tables."""
+    from archatlas.predictors.registry import scores_learned
+    from archatlas.signals.collect import collect_signals as collect
+
+    found = collect(
+        evaluations=evaluations,
+        class_counts=class_counts,
+        image_description=image_description,
+        predictor_scores=predictor_scores,
+        tuning_summary=tuning_summary,
+        atlas=atlas,
+        audit_summary=audit_summary,
+        winners=winners,
+        target=scores_learned(calibrated_predictor),
+        looked_up=table is not None or truth is not None,
+    )
+    return [signal.document() for signal in found]
 
 
 def draw_rank_correlation(audit_summary: dict[str, Any]) -> Any:
@@ -93,6 +128,7 @@ def write_metrics(
     truth_summary: dict[str, Any],
     winners: list[dict[str, Any]],
     export_summary: dict[str, Any],
+    signals: list[dict[str, str]],
     manifest: dict[str, Any],
 ) -> dict[str, Any]:
     """metrics.json."""
@@ -108,6 +144,7 @@ def write_metrics(
         truth_summary=truth_summary,
         winners=winners,
         export_summary=export_summary,
+        signals=signals,
         manifest=manifest,
     )
 

@@ -6,6 +6,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from archatlas.pipelines.report.nodes import (
     RUN_DATA,
+    collect_signals,
     draw_atlas,
     draw_choice_importance,
     draw_learning_curves,
@@ -24,14 +25,37 @@ _METRICS_FROM = (
     "truth_summary",
     "winners",
     "export_summary",
+    "signals",
     "manifest",
+)
+
+_SIGNALS_FROM = (
+    "evaluations",
+    "class_counts",
+    "image_description",
+    "predictor_scores",
+    "tuning_summary",
+    "calibrated_predictor",
+    "atlas",
+    "audit_summary",
+    "winners",
 )
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Figures, metrics and page; none needs another."""
+    """Figures, metrics and page; signals, which the two last need, first."""
     return pipeline(
         [
+            node(
+                collect_signals,
+                inputs={
+                    **{name: name for name in _SIGNALS_FROM},
+                    "table": "params:table",
+                    "truth": "params:truth",
+                },
+                outputs="signals",
+                name="collect_signals",
+            ),
             node(
                 draw_atlas,
                 inputs=["atlas", "pareto_front", "winners", "verified_candidates", "params:report"],

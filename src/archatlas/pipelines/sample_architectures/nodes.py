@@ -6,6 +6,7 @@ import pandas as pd
 
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import public_table, searched_space
+from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import SampleParameters
@@ -19,8 +20,10 @@ def sample(
     sample: SampleParameters,
     seed: int,
     table: TableParameters | None = None,
+    sample_schedule: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
     """A table of network, architecture, macs, params."""
     from archatlas.supernet.sample import sample_architectures
 
-    return sample_architectures(searched_space(image_description, space, table), sample, seed, cost_table)
+    made = searched_space(image_description, space, table)
+    return sample_architectures(made, scheduled(sample, sample_schedule), seed, cost_table)

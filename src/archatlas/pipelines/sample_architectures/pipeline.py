@@ -20,6 +20,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "sample": "params:sample",
                     "seed": "params:seed",
                     "table": "params:table",
+                    "sample_schedule": "sample_schedule",
                 },
                 outputs="sampled_architectures",
                 name="sample_architectures",

@@ -1,5 +1,6 @@
 """The node that answers every budget."""
 
+import logging
 from typing import Any
 
 import pandas as pd
@@ -10,10 +11,14 @@ from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 
+_LOGGER = logging.getLogger(__name__)
+
 
 @depends_on(files=(public_table,))
 def search(
     atlas: pd.DataFrame,
+    evaluations: pd.DataFrame,
+    class_counts: pd.DataFrame,
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
     calibrated_predictor: dict[str, Any],
@@ -24,11 +29,16 @@ def search(
     seed: int,
     table: TableParameters | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Candidates of every budget, the Pareto fronts, and every bound in its cost's unit as the search used it."""
+    """Candidates of every budget, the Pareto fronts, and every bound in its cost's unit as the search used it.
+
+    Where evaluations or predictions have no signal, candidates are ranked by MACs, the most first.
+    """
     from archatlas.costs.ranges import least_and_most
+    from archatlas.predictors.registry import load_predictor, scores_learned
     from archatlas.search.answer import answer, evolved, reads_atlas
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible
     from archatlas.search.enumeration import scored
+    from archatlas.signals.ranking import log_ranking, ranked_by, signals_of_scores
 
     made = searched_space(image_description, space, table)
     # Anew, and not from measure_costs: a changed budget asks for this stage alone.
@@ -37,11 +47,13 @@ def search(
     bounds = constraints_of(constraints)
     budgets = {name: bounds.get(name, []) for name in search.budgets}
     predicted = scored(atlas)
+    signals = signals_of_scores(evaluations, class_counts, atlas, scores_learned(calibrated_predictor))
+    rank = ranked_by(signals, calibrated="scores" in calibrated_predictor)
+    log_ranking(_LOGGER, signals, rank)
     if reads_atlas(made, len(predicted), search):
-        candidates, front = answer(predicted, budgets, search, whole_space=len(predicted) == made.networks)
+        whole = len(predicted) == made.networks
+        candidates, front = answer(predicted, budgets, search, whole_space=whole, ranked_by=rank)
         return candidates, front, constraints
-    from archatlas.predictors.registry import load_predictor
-
     visited = evolved(
         load_predictor(calibrated_predictor, calibrated_predictor_state),
         made,
@@ -51,6 +63,7 @@ def search(
         cost_table=cost_table,
         latency_table=latency_table,
         seed=seed,
+        ranked_by=rank,
     )
-    candidates, front = answer(visited, budgets, search, whole_space=False)
+    candidates, front = answer(visited, budgets, search, whole_space=False, ranked_by=rank)
     return candidates, front, constraints

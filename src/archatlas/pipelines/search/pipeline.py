@@ -15,6 +15,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 search,
                 inputs={
                     "atlas": "atlas",
+                    "evaluations": "evaluations",
+                    "class_counts": "class_counts",
                     "cost_table": "cost_table",
                     "latency_table": "latency_table",
                     "calibrated_predictor": "calibrated_predictor",

@@ -1,5 +1,6 @@
 """The nodes of the segment-wise procedure that other stages do not have."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,8 @@ from archatlas.search.segments.parameters import SEGMENTS, SegmentsParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import SampleParameters
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def begin(
@@ -137,6 +140,9 @@ def select_super_cell(
 
 def choose(
     atlas: pd.DataFrame,
+    evaluations: pd.DataFrame,
+    class_counts: pd.DataFrame,
+    calibrated_predictor: dict[str, Any],
     image_description: dict[str, Any],
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
@@ -145,19 +151,26 @@ def choose(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Candidates of every budget, the Pareto fronts and the bounds as used: tables as of the stage ``search``.
 
+    As there, candidates are ranked by MACs where evaluations or predictions have no signal.
+
     The atlas is that of the last segment: its networks are whole, with the super-cell's choices written out.
     """
     from archatlas.costs.ranges import least_and_most
+    from archatlas.predictors.registry import scores_learned
     from archatlas.search.answer import answer
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible
     from archatlas.search.enumeration import scored
+    from archatlas.signals.ranking import log_ranking, ranked_by, signals_of_scores
 
     made = _whole_space(image_description, space)
     constraints = feasibility(search.budgets, least_and_most(made, cost_table, latency_table))
     require_feasible(constraints)
     bounds = constraints_of(constraints)
     budgets = {name: bounds.get(name, []) for name in search.budgets}
-    candidates, front = answer(scored(atlas), budgets, search, whole_space=False)
+    signals = signals_of_scores(evaluations, class_counts, atlas, scores_learned(calibrated_predictor))
+    rank = ranked_by(signals, calibrated="scores" in calibrated_predictor)
+    log_ranking(_LOGGER, signals, rank)
+    candidates, front = answer(scored(atlas), budgets, search, whole_space=False, ranked_by=rank)
     return candidates, front, constraints
 
 

@@ -10,7 +10,8 @@ from archatlas.pipelines.segments import nodes
 from archatlas.search.segments.parameters import SEGMENTS
 
 _SHARED = {
-    "supernets", "train_images", "validation_images", "image_description", "cost_table", "latency_table", "work_folder",
+    "supernets", "train_images", "validation_images", "image_description", "class_counts", "cost_table",
+    "latency_table", "work_folder",
 }  # fmt: skip
 _FROM_BEFORE = {
     "super_cell": "super_cells",
@@ -45,7 +46,8 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 nodes.choose,
                 inputs={
-                    **_same("atlas", "image_description", "cost_table", "latency_table"),
+                    **_same("atlas", "evaluations", "class_counts", "calibrated_predictor"),
+                    **_same("image_description", "cost_table", "latency_table"),
                     **_given("space", "search"),
                 },
                 outputs=["candidates", "pareto_front", "constraints"],
@@ -129,7 +131,8 @@ def _steps() -> list[Node]:
             evaluate_sample,
             inputs={
                 "sampled_architectures": "drawn_architectures",
-                **_same("supernets", "train_images", "validation_images", "image_description", "work_folder"),
+                **_same("supernets", "train_images", "validation_images", "image_description", "class_counts"),
+                **_same("work_folder"),
                 **_given("space", "evaluation", "device", "seed", "table"),
             },
             outputs=["drawn_evaluations", "drawn_speed"],

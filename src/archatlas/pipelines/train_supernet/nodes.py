@@ -6,13 +6,17 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.pipelines.start_from import files_of_start, start_of_supernets
 from archatlas.pipelines.work import work_store
+from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.training.parameters import DeviceParameters
 
 
+@depends_on(files=(start_of_supernets,))
 def train_supernet(
     train_images: dict[str, Any],
     image_description: dict[str, Any],
@@ -23,6 +27,7 @@ def train_supernet(
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
+    supernet_schedule: dict[str, Any] | None = None,
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Super-networks by seed (state dicts ``seed_0``, ...) and their learning curves.
 
@@ -42,8 +47,9 @@ def train_supernet(
         make_space(space, description.input_shape, description.num_classes),
         ImageSplit.from_tensors(train_images),
         description,
-        parameters=supernet,
+        parameters=scheduled(supernet, supernet_schedule),
         device=device,
         seed=seed,
         work=work_store(work_folder, "archatlas.supernet.train"),
+        start=files_of_start(supernet.start_from),
     )

@@ -23,6 +23,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "seed": "params:seed",
                     "work_folder": "work_folder",
                     "table": "params:table",
+                    "supernet_schedule": "supernet_schedule",
                 },
                 outputs=["supernets", "supernet_curves"],
                 name="train_supernet",

@@ -1,5 +1,6 @@
 """The node that looks for the predictor that is used from here on."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +9,10 @@ import pandas as pd
 from archatlas.images.description import ImageDescription
 from archatlas.pipelines.work import work_store
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
+from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
+
+_LOGGER = logging.getLogger(__name__)
 
 
 def tune(
@@ -21,14 +25,18 @@ def tune(
     tuning: TuningParameters,
     seed: int,
     work_folder: Path,
+    tuning_schedule: dict[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Trials, the summary with the outer score, and the chosen predictor fitted on everything, with its state."""
     from archatlas.predictors import tuning as search
     from archatlas.predictors.fitting import fit_one
     from archatlas.predictors.registry import describe_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
+    from archatlas.signals.predictor import tuned_no_better
+    from archatlas.signals.signal import given, log_signals
     from archatlas.spaces.presets import make_space
 
+    tuning = scheduled(tuning, tuning_schedule)
     description = ImageDescription.model_validate(image_description)
     made = make_space(space, description.input_shape, description.num_classes)
     batch, scores = evaluated_sample(
@@ -36,6 +44,7 @@ def tune(
     )
     work = work_store(work_folder, "archatlas.predictors.tuning")
     tuned = search.tune(batch, scores, predictor, tuning, seed=seed, work=work)
+    log_signals(_LOGGER, given(tuned_no_better(tuned.summary)))
     fitted = fit_one(batch, scores, tuned.contender, seed)
     chosen = describe_predictor(*tuned.contender, seed, predictor.target)
     return tuned.trials, tuned.summary, chosen, state_tensors(fitted.state())

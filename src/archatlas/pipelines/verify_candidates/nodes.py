@@ -1,8 +1,9 @@
-"""The nodes that turn candidates into winners. Only the last one is given the test images.
+"""The nodes that turn candidates into winners, chosen on the validation images.
 
 With a public table (``table`` or ``truth``), what they would train is looked up (``verification/lookup.py``).
 """
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on, machine
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.work import work_store
+from archatlas.schedule.overlay import scheduled
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
@@ -25,6 +27,8 @@ from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 Supernets = dict[str, Callable[[], dict[str, Any]]]
+
+_LOGGER = logging.getLogger(__name__)
 
 
 @depends_on(files=(public_table,))
@@ -75,8 +79,10 @@ def measure_latency(
     search: SearchParameters,
     costs: CostsParameters,
     verification: VerificationParameters,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
     """The finalists of every budget with their latency, where it can be measured here or stands in a table."""
+    verification = scheduled(verification, verification_schedule)
     from archatlas.spaces.presets import make_space
     from archatlas.verification.candidates import finalists, finalists_by_table, measurer
 
@@ -108,8 +114,10 @@ def train_candidates(
     work_folder: Path,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
     """Train the finalists alone."""
+    verification = scheduled(verification, verification_schedule)
     chosen = candidate_latency.loc[candidate_latency["finalist"], ["budget", "rank", "network"]]
     finalists = chosen.merge(candidates[["budget", "rank", "macs", "params"]], on=["budget", "rank"])
     finalists["role"] = "candidate"
@@ -121,41 +129,48 @@ def train_candidates(
     from archatlas.verification.stage import alone, train_roles
 
     trainings = alone(
-        train_images, validation_images, image_description, verification, device, _trainings_in(work_folder)
+        train_images, validation_images, image_description, verification, device, trainings_in(work_folder)
     )
     return train_roles(trainings, finalists, space, verification.seeds, seed, "finalists")
 
 
-def choose_winners(
-    candidates: pd.DataFrame,
-    candidate_evaluations: pd.DataFrame,
-    candidate_latency: pd.DataFrame,
-    candidate_trainings: pd.DataFrame,
+@depends_on(states=(machine,))
+def draw_comparisons(
     constraints: pd.DataFrame,
+    cost_table: pd.DataFrame,
+    latency_table: pd.DataFrame,
+    image_description: dict[str, Any],
+    space: SpaceParameters,
     search: SearchParameters,
     costs: CostsParameters,
     verification: VerificationParameters,
+    seed: int,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
-) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
-    """The winner of each budget by the validation images, and what became of every candidate."""
-    from archatlas.verification.candidates import supernet_scores
-    from archatlas.verification.winners import choose_winners
+    verification_schedule: dict[str, Any] | None = None,
+) -> pd.DataFrame:
+    """Random networks and a MobileNet within each budget; none where others have trained what there is."""
+    verification = scheduled(verification, verification_schedule)
+    from archatlas.spaces.presets import make_space
+    from archatlas.verification import comparisons as domain
 
-    return choose_winners(
-        candidates,
-        supernet_scores(candidate_evaluations)["accuracy"].to_dict(),
-        candidate_latency,
-        candidate_trainings,
+    if table is not None or truth is not None:
+        return domain.no_comparisons()
+    description = ImageDescription.model_validate(image_description)
+    return domain.comparisons(
+        make_space(space, description.input_shape, description.num_classes),
         _bounds(constraints, search),
-        measured_here=costs.latency.source != "imported",
-        misses=verification.nearest_misses,
-        chosen_by="predicted score" if truth else f"{'validation' if table is None else table.label} accuracy",
+        verification,
+        costs.latency,
+        seed,
+        cost_table,
+        latency_table,
     )
 
 
-@depends_on(files=(public_table, true_table), states=(machine,))
+@depends_on(files=(public_table, true_table))
 def train_comparisons(
+    comparison_networks: pd.DataFrame,
     constraints: pd.DataFrame,
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
@@ -164,37 +179,66 @@ def train_comparisons(
     image_description: dict[str, Any],
     space: SpaceParameters,
     search: SearchParameters,
-    costs: CostsParameters,
     verification: VerificationParameters,
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> pd.DataFrame:
-    """Train alike what stands beside each winner: random networks and a MobileNet within the same budget."""
-    budgets = _bounds(constraints, search)
+    """Train them as finalists are trained; with a public table, random networks are looked up."""
+    verification = scheduled(verification, verification_schedule)
     known = trained_by_others(image_description, space, table, truth)
     if known is not None:
         from archatlas.verification.lookup import random_within
 
+        budgets = _bounds(constraints, search)
         return random_within(known, budgets, verification.random_networks, seed, cost_table, latency_table)
-    from archatlas.verification.stage import alone, comparisons, train_roles
+    from archatlas.verification.stage import alone, train_roles
 
     trainings = alone(
-        train_images, validation_images, image_description, verification, device, _trainings_in(work_folder)
+        train_images, validation_images, image_description, verification, device, trainings_in(work_folder)
     )
-    beside = comparisons(
-        budgets,
-        trainings.description,
-        space,
-        costs.latency,
-        verification,
-        seed,
-        cost_table,
-        latency_table,
+    return train_roles(
+        trainings, comparison_networks, space, verification.seeds, seed, "random networks and MobileNets"
     )
-    return train_roles(trainings, beside, space, verification.seeds, seed, "random networks and MobileNets")
+
+
+def choose_winners(
+    candidates: pd.DataFrame,
+    candidate_evaluations: pd.DataFrame,
+    candidate_latency: pd.DataFrame,
+    candidate_trainings: pd.DataFrame,
+    comparison_networks: pd.DataFrame,
+    comparison_trainings: pd.DataFrame,
+    constraints: pd.DataFrame,
+    search: SearchParameters,
+    costs: CostsParameters,
+    verification: VerificationParameters,
+    table: TableParameters | None = None,
+    truth: TruthParameters | None = None,
+) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """The winner of each budget by the validation images, and what became of every candidate.
+
+    Whatever was trained alike and keeps the budget can win; with a public table, the finalists of that budget alone.
+    """
+    from archatlas.verification.candidates import supernet_scores
+    from archatlas.verification.winners import choose_winners
+
+    looked_up = table is not None or truth is not None
+    trained = [candidate_trainings] if looked_up else [candidate_trainings, comparison_trainings]
+    return choose_winners(
+        candidates,
+        supernet_scores(candidate_evaluations)["accuracy"].to_dict(),
+        candidate_latency,
+        pd.concat(trained, ignore_index=True),
+        _bounds(constraints, search),
+        beside=None if truth is not None else comparison_networks,
+        latency_from=costs.latency.source,
+        misses=verification.nearest_misses,
+        chosen_by="predicted score" if truth else f"{'validation' if table is None else table.label} accuracy",
+    )
 
 
 @depends_on(files=(public_table, true_table))
@@ -216,11 +260,13 @@ def audit(
     work_folder: Path,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
+    verification_schedule: dict[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Networks drawn uniformly and trained alone: their scores beside the truth, rank correlations, the trainings.
 
     Super-networks' scores are of the kind that was learned from, also where a calibrated predictor speaks of another.
     """
+    verification = scheduled(verification, verification_schedule)
     from archatlas.predictors.registry import load_predictor, scores_learned
 
     predictor = load_predictor(calibrated_predictor, calibrated_predictor_state)
@@ -247,7 +293,8 @@ def audit(
                 work=work_store(work_folder, "archatlas.supernet.evaluate"),
                 progress="audit on the super-networks",
             )
-        return lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
+        made = lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
+        return _audit_logged(made)
     from archatlas.verification.stage import alone, audited
 
     schedule = verification.model_copy(update={"training": verification.audit.training})
@@ -257,10 +304,10 @@ def audit(
         image_description,
         schedule,
         device,
-        _trainings_in(work_folder),
+        trainings_in(work_folder),
         keep_weights=False,
     )
-    return audited(
+    made = audited(
         trainings,
         supernets,
         predictor,
@@ -272,47 +319,17 @@ def audit(
         cost_table,
         target=scores_learned(calibrated_predictor),
     )
+    return _audit_logged(made)
 
 
-@depends_on(files=(public_table, true_table))
-def test_winners(
-    chosen_winners: list[dict[str, Any]],
-    candidate_trainings: pd.DataFrame,
-    comparison_trainings: pd.DataFrame,
-    audit_trainings: pd.DataFrame,
-    train_images: dict[str, Any],
-    validation_images: dict[str, Any],
-    test_images: dict[str, Any],
-    constraints: pd.DataFrame,
-    cost_table: pd.DataFrame,
-    latency_table: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
-    verification: VerificationParameters,
-    device: DeviceParameters,
-    work_folder: Path,
-    table: TableParameters | None,
-    truth: TruthParameters | None,
-) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], pd.DataFrame]:
-    """Read the test images, once: the winners, what stands beside them, the winners' weights, and all trainings.
+def _audit_logged(
+    made: tuple[pd.DataFrame, dict[str, Any], pd.DataFrame],
+) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
+    from archatlas.signals.audit import audit_too_small, audit_unsettled
+    from archatlas.signals.signal import given, log_signals
 
-    Bounds and costs serve a public table, which tells what a perfect search would have found.
-    """
-    done = pd.concat([candidate_trainings, comparison_trainings, audit_trainings], ignore_index=True)
-    known = trained_by_others(image_description, space, table, truth)
-    if known is not None:
-        from archatlas.search.budgets import constraints_of
-        from archatlas.verification.lookup import judged
-
-        budgets = constraints_of(constraints)
-        documents, trainings = judged(known, chosen_winners, done, budgets, cost_table, latency_table)
-        return documents, {}, trainings
-    from archatlas.images.dataset import ImageSplit
-    from archatlas.verification.stage import alone, judge_on_test_images
-
-    work = _trainings_in(work_folder)
-    alike = alone(train_images, validation_images, image_description, verification, device, work)
-    return judge_on_test_images(alike, chosen_winners, done, ImageSplit.from_tensors(test_images), space)
+    log_signals(_LOGGER, given(audit_too_small(made[1]), audit_unsettled(made[1])))
+    return made
 
 
 def _bounds(constraints: pd.DataFrame, search: SearchParameters) -> dict[str, list[Constraint]]:
@@ -323,6 +340,6 @@ def _bounds(constraints: pd.DataFrame, search: SearchParameters) -> dict[str, li
     return {budget: bounds.get(budget, []) for budget in search.budgets}
 
 
-def _trainings_in(work_folder: Path) -> WorkStore:
+def trainings_in(work_folder: Path) -> WorkStore:
     """All nodes share what was trained alone."""
     return work_store(work_folder, "archatlas.verification.trainings")

@@ -7,10 +7,11 @@ from kedro.pipeline import Pipeline, node, pipeline
 from archatlas.pipelines.verify_candidates import nodes
 
 _IMAGES = {name: name for name in ("train_images", "validation_images", "image_description")}
+_VERIFICATION = {"verification": "params:verification", "verification_schedule": "verification_schedule"}
 _TRAINING = {
     **_IMAGES,
     "space": "params:space",
-    "verification": "params:verification",
+    **_VERIFICATION,
     "device": "params:device",
     "work_folder": "work_folder",
     "table": "params:table",
@@ -22,7 +23,7 @@ _BUDGETS = {"constraints": "constraints", "search": "params:search", "costs": "p
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Judge and time candidates, train finalists, comparisons and audit, choose on validation, then test once."""
+    """Judge and time candidates, train finalists, comparisons and audit, choose on validation."""
     return pipeline(
         [
             node(
@@ -47,7 +48,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     **_BUDGETS,
                     "image_description": "image_description",
                     "space": "params:space",
-                    "verification": "params:verification",
+                    **_VERIFICATION,
                 },
                 outputs="candidate_latency",
                 name="measure_finalists",
@@ -64,24 +65,27 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="train_candidates",
             ),
             node(
-                nodes.choose_winners,
+                nodes.draw_comparisons,
                 inputs={
-                    "candidates": "candidates",
-                    "candidate_evaluations": "candidate_evaluations",
-                    "candidate_latency": "candidate_latency",
-                    "candidate_trainings": "candidate_trainings",
+                    "cost_table": "cost_table",
+                    "latency_table": "latency_table",
+                    "image_description": "image_description",
                     **_BUDGETS,
-                    "verification": "params:verification",
+                    "space": "params:space",
+                    **_VERIFICATION,
                     "table": "params:table",
                     "truth": "params:truth",
+                    **_SEED,
                 },
-                outputs=["verified_candidates", "chosen_winners"],
-                name="choose_winners",
+                outputs="comparison_networks",
+                name="draw_comparisons",
             ),
             node(
                 nodes.train_comparisons,
                 inputs={
-                    **_BUDGETS,
+                    "comparison_networks": "comparison_networks",
+                    "constraints": "constraints",
+                    "search": "params:search",
                     "cost_table": "cost_table",
                     "latency_table": "latency_table",
                     **_TRAINING,
@@ -89,6 +93,23 @@ def create_pipeline(**_: object) -> Pipeline:
                 },
                 outputs="comparison_trainings",
                 name="train_comparisons",
+            ),
+            node(
+                nodes.choose_winners,
+                inputs={
+                    "candidates": "candidates",
+                    "candidate_evaluations": "candidate_evaluations",
+                    "candidate_latency": "candidate_latency",
+                    "candidate_trainings": "candidate_trainings",
+                    "comparison_networks": "comparison_networks",
+                    "comparison_trainings": "comparison_trainings",
+                    **_BUDGETS,
+                    "verification": "params:verification",
+                    "table": "params:table",
+                    "truth": "params:truth",
+                },
+                outputs=["verified_candidates", "chosen_winners"],
+                name="choose_winners",
             ),
             node(
                 nodes.audit,
@@ -104,22 +125,6 @@ def create_pipeline(**_: object) -> Pipeline:
                 },
                 outputs=["audit", "audit_summary", "audit_trainings"],
                 name="audit",
-            ),
-            node(
-                nodes.test_winners,
-                inputs={
-                    "chosen_winners": "chosen_winners",
-                    "candidate_trainings": "candidate_trainings",
-                    "comparison_trainings": "comparison_trainings",
-                    "audit_trainings": "audit_trainings",
-                    "test_images": "test_images",
-                    "constraints": "constraints",
-                    "cost_table": "cost_table",
-                    "latency_table": "latency_table",
-                    **_TRAINING,
-                },
-                outputs=["winners", "winner_weights", "trainings"],
-                name="test_winners",
             ),
         ]
     )

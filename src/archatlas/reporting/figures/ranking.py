@@ -22,6 +22,7 @@ from archatlas.reporting.figures.theme import (
 )
 from archatlas.reporting.numbers import interval, known, tau
 from archatlas.reporting.run import winners_table
+from archatlas.signals.audit import reference
 
 SCORERS = (
     ("predictor", "predictor", PREDICTOR),
@@ -38,7 +39,7 @@ MOST_DRAWN = 1000
 
 
 def figure_rank_correlation(audit_summary: Mapping[str, Any]) -> go.Figure:
-    """Kendall tau-b of each scorer with the truth, with its bootstrap interval, and the seed-to-seed ceiling."""
+    """Kendall tau-b of each scorer with what the audit found, with its interval, and the seed-to-seed ceiling."""
     if not audit_summary.get("count"):
         return empty("No audit: no networks were drawn and trained alone.")
     figure = go.Figure()
@@ -85,7 +86,10 @@ def figure_rank_correlation(audit_summary: Mapping[str, Any]) -> go.Figure:
     return themed(
         figure,
         height=280,
-        xaxis={"title": {"text": "Kendall tau-b with the truth"}, "range": [_lowest(audit_summary), 1]},
+        xaxis={
+            "title": {"text": f"Kendall tau-b with {reference(audit_summary)}"},
+            "range": [_lowest(audit_summary), 1],
+        },
         yaxis={"ticks": ""},
     )
 

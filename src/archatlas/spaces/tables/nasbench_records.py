@@ -23,6 +23,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
+from archatlas.progress import progress_bar
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.protocol import Names
 
@@ -48,13 +49,11 @@ def read_nasbench_records(file: Path) -> pd.DataFrame:
     Raises:
         ArchatlasError: the file is cut off or holds something else.
     """
-    from tqdm import tqdm
-
     cells: dict[str, int] = {}
     shapes: list[tuple[str, str]] = []
     params, row, accuracies = array("q"), array("q"), array("d")
     try:
-        with tqdm(total=file.stat().st_size, desc=file.name, unit="B", unit_scale=True, disable=None) as bar:
+        with progress_bar(total=file.stat().st_size, desc=file.name, unit="byte", unit_scale=True) as bar:
             for record in records(file):
                 bar.update(len(record) + 16)
                 digest, epochs, adjacency, operations, message = json.loads(record)

@@ -19,6 +19,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.errors import ArchatlasError
+from archatlas.progress import progress_bar
 from archatlas.spaces.tables.table import Label
 
 SCHEDULE = "200"
@@ -50,12 +51,10 @@ def read_nats_bench(folder: Path) -> pd.DataFrame:
     Raises:
         ArchatlasError: the folder holds no such files, or one is damaged.
     """
-    from tqdm import tqdm
-
     files = sorted(file for file in folder.glob("*.pickle.pbz2") if file.name.split(".")[0].isdigit())
     if not files:
         raise ArchatlasError(f"{folder} holds no files such as 000000.pickle.pbz2: unpack the archive into it")
-    rows = [_row(file) for file in tqdm(files, desc=folder.name, unit="cell", disable=None)]
+    rows = [_row(file) for file in progress_bar(files, desc=folder.name, unit="cell")]
     columns = ["architecture", *(column for label in LABELS for column in (label.column, *label.trainings))]
     return pd.DataFrame(rows).reindex(columns=[*columns, "table_params", "table_macs"])
 

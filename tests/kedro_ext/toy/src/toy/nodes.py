@@ -1,5 +1,7 @@
 import time
 
+from kedro.io import DatasetError
+
 
 def make(letters):
     return "x" * letters
@@ -17,6 +19,8 @@ def work(text, seconds, ending, work_folder):
         (work_folder / "working").unlink()
     if ending == "interrupt":
         raise KeyboardInterrupt
+    if ending == "refusal":
+        raise DatasetError("so it cannot be")
     if ending == "fault":
         raise ValueError("a fault")
     return text

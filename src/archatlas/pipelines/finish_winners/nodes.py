@@ -1,0 +1,105 @@
+"""The nodes that train winners on, for their own sake, as long as the time allows."""
+
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from archatlas.pipelines.verify_candidates.nodes import trainings_in
+from archatlas.schedule.overlay import scheduled
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.training.parameters import DeviceParameters
+from archatlas.verification.parameters import FinishingParameters, VerificationParameters
+from archatlas.verification.truth.parameters import TruthParameters
+
+
+def plan_finishing(
+    schedule: dict[str, Any],
+    finishing_schedule: dict[str, Any],
+    chosen_winners: list[dict[str, Any]],
+    run_records: Path,
+) -> dict[str, Any]:
+    """How long winners are trained on: as planned, or shorter, where what came before has taken longer than planned.
+
+    ``chosen_winners`` are not looked at: asking for them lets this wait until they are chosen. Empty without a time
+    budget. Kept like any result, so that a run that goes on does not change its mind.
+    """
+    if not schedule:
+        return finishing_schedule
+    from archatlas.kedro_ext.records import RecordStore
+    from archatlas.schedule.allocation import Facts, finishing_epochs
+    from archatlas.schedule.pace import Pace
+
+    planned, later = schedule["seconds"], ("finish_winners", "export", "report")
+    spent = planned["prepare_images"] + planned["measure_costs"]
+    spent += sum(record.usage.seconds for record in RecordStore(run_records).since("plan_schedule"))
+    expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
+    slower = max(spent / expected, 1.0)
+    left = schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
+    training = finishing_schedule["training"]
+    epochs = finishing_epochs(left / slower, training["epochs"], Pace(**schedule["pace"]), Facts(**schedule["facts"]))
+    if epochs < training["epochs"]:
+        import logging
+
+        logging.getLogger("archatlas").info(
+            "What came before took %.0f%% longer than planned: winners are trained on for %d epochs, not %d",
+            100 * (slower - 1), epochs, training["epochs"],
+        )  # fmt: skip
+    warmup = min(training["warmup_epochs"], epochs / 8)
+    return {**finishing_schedule, "training": {**training, "epochs": epochs, "warmup_epochs": warmup}}
+
+
+def finish(
+    chosen_winners: list[dict[str, Any]],
+    candidate_trainings: pd.DataFrame,
+    comparison_trainings: pd.DataFrame,
+    train_images: dict[str, Any],
+    validation_images: dict[str, Any],
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    verification: VerificationParameters,
+    device: DeviceParameters,
+    seed: int,
+    work_folder: Path,
+    finishing: FinishingParameters | None = None,
+    table: TableParameters | None = None,
+    truth: TruthParameters | None = None,
+    verification_schedule: dict[str, Any] | None = None,
+    finishing_plan: dict[str, Any] | None = None,
+) -> tuple[list[dict[str, Any]], dict[str, dict[str, Any]], pd.DataFrame]:
+    """The winners' documents, the weights to export by budget, and the trainings that made them.
+
+    Without ``finishing`` winners are exported as they were trained for the comparison. With a public table there are no
+    weights.
+    """
+    verification = scheduled(verification, verification_schedule)
+    from archatlas.images.dataset import ImageSplit
+    from archatlas.verification import finishing as domain
+    from archatlas.verification.stage import alone, best_weights, job_of
+
+    if table is not None or truth is not None:
+        return chosen_winners, {}, domain.no_finishing()
+    images = train_images, validation_images, image_description
+    alike = alone(*images, verification, device, trainings_in(work_folder))
+    if finishing is None:
+        return chosen_winners, best_weights(alike, chosen_winners, space), domain.no_finishing()
+    finishing = scheduled(finishing, finishing_plan)
+    schedule = verification.model_copy(update={"training": finishing.training, "augmentation": finishing.augmentation})
+    further = alone(*images, schedule, device, trainings_in(work_folder))
+    if finishing.with_validation:
+        from dataclasses import replace
+
+        both = domain.joined(ImageSplit.from_tensors(train_images), ImageSplit.from_tensors(validation_images))
+        further = replace(further, train=both)
+    won = [document for document in chosen_winners if document["status"] == "found"]
+    trained = {
+        (document["architecture"], one): alike.weights(job_of(space, alike.description, document["architecture"], one))
+        for document in won
+        for one in document["seeds"]
+    }
+    from archatlas.spaces.presets import make_space
+
+    made = make_space(space, alike.description.input_shape, alike.description.num_classes)
+    done = pd.concat([candidate_trainings, comparison_trainings], ignore_index=True)
+    return domain.finish(chosen_winners, trained, done, further, made, finishing, seed)

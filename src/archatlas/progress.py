@@ -1,0 +1,116 @@
+"""How far a long loop is: a bar on a terminal, and where there is none a line of log every half minute."""
+
+from __future__ import annotations
+
+import logging
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
+
+Item = TypeVar("Item")
+
+LINE_SECONDS = 30.0
+"""Between two lines."""
+
+_log = logging.getLogger(__name__)
+
+
+def progress_bar(
+    items: Iterable[Item] | None = None,
+    *,
+    desc: str | None,
+    total: int | None = None,
+    initial: int = 0,
+    unit: str = "it",
+    position: int = 0,
+    hidden: bool = False,
+    **bar: Any,
+) -> tqdm[Item] | ProgressLines[Item]:
+    """To go through ``items``, or a block whose work is told by ``update(count)``; of so many units in all.
+
+    Where stderr is a terminal this is tqdm's bar, with the further settings ``bar``; elsewhere :class:`ProgressLines`.
+    ``initial`` units were done before, ``position`` is the bar's line on the screen. Nothing is shown if ``hidden``.
+    """
+    if sys.stderr is not None and sys.stderr.isatty():
+        from tqdm import tqdm
+
+        shown = {"total": total, "initial": initial, "unit": unit, "position": position, "disable": hidden}
+        return tqdm(items, desc, **shown, **bar)
+    return ProgressLines(items, desc=desc, total=total, initial=initial, unit=unit, hidden=hidden)
+
+
+class ProgressLines(Generic[Item]):
+    """What :func:`progress_bar` gives where there is no terminal; it has what is used here of tqdm's bar.
+
+    A loop that is quicker than ``LINE_SECONDS`` says nothing.
+    """
+
+    def __init__(
+        self,
+        items: Iterable[Item] | None = None,
+        *,
+        desc: str | None,
+        total: int | None = None,
+        initial: int = 0,
+        unit: str = "it",
+        hidden: bool = False,
+    ) -> None:
+        if total is None and items is not None and hasattr(items, "__len__"):
+            total = len(items)
+        self.disable = hidden
+        self._items, self._desc, self._total, self._unit = items, desc, total, unit
+        self._initial = self._done = initial
+        self._extra = ""
+        self._begun = self._said = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __iter__(self) -> Iterator[Item]:
+        for item in self._items or ():
+            yield item
+            self.update()
+
+    def update(self, count: float = 1) -> None:
+        """So many more units are done."""
+        self._done += int(count)
+        now = time.monotonic()
+        if not self.disable and now - self._said >= LINE_SECONDS:
+            self._said = now
+            _log.info("%s", self._line(now - self._begun))
+
+    def set_postfix(self, **values: Any) -> None:
+        """What is said at the end of the next lines, by name."""
+        self._extra = ", ".join(f"{name} {value}" for name, value in values.items())
+
+    def set_postfix_str(self, text: str) -> None:
+        """The same as one text."""
+        self._extra = text
+
+    def _line(self, seconds: float) -> str:
+        new = self._done - self._initial
+        said = [f"{_count(self._done, self._unit)} after {duration(seconds)}"]
+        if self._total:
+            said = [f"{_count(self._done, '')} of {_count(self._total, self._unit)} ({self._done / self._total:.0%})"]
+        if self._total and new and self._done < self._total:
+            said.append(f"about {duration(seconds / new * (self._total - self._done))} left")
+        return ", ".join([f"{self._desc or 'at work'}: {said[0]}", *said[1:], *filter(None, [self._extra])])
+
+
+def _count(number: int, unit: str) -> str:
+    """A number and its unit, in the plural."""
+    return f"{number:,} {unit}{'' if number == 1 else 's'}" if unit else f"{number:,}"
+
+
+def duration(seconds: float) -> str:
+    """``"25 s"``, ``"4 min"``, ``"2.5 h"``."""
+    if seconds < 90:
+        return f"{max(seconds, 1):.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

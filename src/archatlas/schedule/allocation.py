@@ -1,0 +1,261 @@
+"""From the time that a run was given, and the pace of this machine, to what it does with it.
+
+What serves the user comes first: the longest part goes to training what is exported, the next to the super-networks and
+to what is trained alike for the choice. An audit is made where it can say something.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from archatlas.schedule.pace import Pace
+
+Json = dict[str, Any]
+
+WITH_AUDIT_S = 3000
+"""A run of so many seconds makes an audit, if it can afford ``FEWEST_AUDITED`` networks."""
+FEWEST_AUDITED, MOST_AUDITED, AUDIT_EPOCHS = 20, 60, 12
+TWO_SUPERNETS_S = 1200
+"""A run of so many seconds trains two super-networks, whose disagreement tells of noise."""
+MOST_EPOCHS = 300
+"""Of finishing: more than so many passes over the images gain nothing that a user would see."""
+_SHARES = {"supernet": 0.24, "evaluation": 0.06, "alike": 0.22, "audit": 0.0, "finishing": 0.48}
+_WITH_AUDIT = {"supernet": 0.20, "evaluation": 0.05, "alike": 0.18, "audit": 0.20, "finishing": 0.37}
+_SAMPLES = ((900, 150, 3), (3600, 300, 8), (math.inf, 600, 16))
+"""Up to so many seconds: so many architectures, and so many trials of the study."""
+_FEWEST_SAMPLED = 80
+_CONTESTANTS = ((4, 5), (3, 3), (2, 3), (2, 2), (2, 1), (1, 1))
+"""Finalists and random networks of each budget, from what one would like to what must be."""
+_LIKED_EPOCHS, _FEWEST_EPOCHS = 10, 4
+_TRAINED_TO_LIMIT = 0.9
+"""MACs of what keeps a budget, as a share of its limit."""
+_SHARED_PREFIXES = 0.6
+_LOOP = 1.12
+"""A step of a training against one of the pace's: augmentation, and what else runs on a machine."""
+_THREADS = 0.75
+"""One network on ``w`` threads is ``w ** _THREADS`` times as fast as on one."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a schedule must know of the images and the space."""
+
+    train: int
+    validation: int
+    calibration: int
+    mean_macs: float
+    largest_macs: float
+    limits: Mapping[str, float]
+    """By budget, the most MACs that it permits."""
+    networks: int
+    largest_first: bool
+    """Whether super-networks can begin with their largest path."""
+    comparisons: bool
+    """Whether a MobileNet stands beside each winner."""
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """What a run does, by stage: changes of its parameters, and about how long it takes.
+
+    Attributes:
+        supernet: what ``params:supernet`` has in the place of its own.
+        sample: the same of ``sample``.
+        tuning: the same of ``tuning``.
+        verification: the same of ``verification``.
+        finishing: the same of ``finishing``.
+        seconds: by stage.
+        gave_up: what the time does not allow, in words.
+    """
+
+    supernet: Json
+    sample: Json
+    tuning: Json
+    verification: Json
+    finishing: Json
+    seconds: Mapping[str, float]
+    gave_up: tuple[str, ...] = field(default=())
+
+    @property
+    def promised(self) -> float:
+        """Seconds of the whole run."""
+        return sum(self.seconds.values())
+
+
+def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
+    """The schedule of a run that may take ``budget_s`` seconds.
+
+    Where even the least that makes sense takes longer, that is planned, and ``gave_up`` says so.
+    """
+    samples, trials = next((count, trials) for most, count, trials in _SAMPLES if budget_s <= most)
+    samples = min(samples, facts.networks)
+    seconds = _overhead(samples, trials, facts)
+    free = max(budget_s * 0.97 - sum(seconds.values()), 0.0)
+    audited = _audited(free * _WITH_AUDIT["audit"], pace, facts) if budget_s >= WITH_AUDIT_S else 0
+    shares = _WITH_AUDIT if audited else _SHARES
+    gave_up: list[str] = []
+    if not audited:
+        gave_up.append(_no_audit(budget_s, pace, facts))
+
+    evaluated, seeds = _evaluations(free * shares["evaluation"], samples, budget_s, pace, facts)
+    if evaluated < samples:
+        gave_up.append(f"only {evaluated} networks are scored: a sample this small teaches a predictor little")
+    first, then, supernet_s = _supernet(free * shares["supernet"], seeds, pace, facts)
+    top_k, random, epochs, alike_s = _alike(free * shares["alike"], pace, facts)
+    if epochs < _LIKED_EPOCHS:
+        gave_up.append(f"finalists are trained for {epochs} epochs before one is chosen: the choice is noisy")
+    audit_s = audited * _epoch(facts.mean_macs, pace, facts) * AUDIT_EPOCHS / pace.workers
+    evaluation_s = _evaluation_s(evaluated, seeds, pace, facts) + _evaluation_s(audited, seeds, pace, facts)
+    spent = supernet_s + evaluation_s + alike_s + audit_s
+    trainings, finishing_epochs, finishing_s = _finishing(free - spent, pace, facts)
+    if finishing_epochs < 4 * _LIKED_EPOCHS:
+        gave_up.append(f"winners are trained on for {finishing_epochs} epochs only: they will get better with more")
+    seconds |= {
+        "train_supernet": supernet_s,
+        "evaluate_subnets": evaluation_s,
+        "verify_candidates": alike_s + audit_s + 4,
+        "finish_winners": finishing_s,
+    }
+    total = sum(seconds.values())
+    if total > budget_s * 1.1:
+        gave_up.append(
+            f"{budget_s / 60:.0f} minutes are too few for these images: the least that makes sense takes about "
+            f"{total / 60:.0f}; fewer images (`images.max_images`), smaller ones or fewer budgets would fit"
+        )
+    return Schedule(
+        supernet={
+            "seeds": seeds,
+            "largest_first_epochs": first,
+            "training": {"epochs": then, "warmup_epochs": min(1.0, first / 4 if first else then / 4)},
+        },
+        sample={"architectures": evaluated},
+        tuning={"trials": trials},
+        verification={
+            "top_k": top_k,
+            "seeds": 1,
+            "random_networks": random,
+            "training": {"epochs": epochs, "warmup_epochs": min(1.0, epochs / 4)},
+            "audit": {
+                "networks": audited,
+                "seeds": 1,
+                "training": {"epochs": AUDIT_EPOCHS, "warmup_epochs": 1.0},
+            },
+        },
+        finishing={
+            "seeds": trainings,
+            "training": {"epochs": finishing_epochs, "warmup_epochs": min(2.0, finishing_epochs / 8)},
+        },
+        seconds=seconds,
+        gave_up=tuple(gave_up),
+    )
+
+
+def finishing_epochs(left_s: float, planned: int, pace: Pace, facts: Facts) -> int:
+    """Epochs of finishing that the seconds that are left allow: at most as planned, and a sixth of that at least."""
+    _, epochs, _ = _finishing(left_s, pace, facts)
+    return max(min(epochs, planned), planned // 6, 1)
+
+
+def more_time(budget_s: float, pace: Pace, facts: Facts) -> list[str]:
+    """What twice and four times the time would buy, a line each."""
+    now, lines = allocate(budget_s, pace, facts), []
+    for times in (2, 4):
+        then = allocate(times * budget_s, pace, facts)
+        gains = [
+            f"{then.finishing['training']['epochs']} epochs for the winners instead of "
+            f"{now.finishing['training']['epochs']}",
+            f"{then.verification['training']['epochs']} for finalists instead of "
+            f"{now.verification['training']['epochs']}",
+        ]
+        networks = then.verification["audit"]["networks"]
+        if networks > now.verification["audit"]["networks"]:
+            gains.append(f"an audit of {networks} networks")
+        lines.append(f"{times * budget_s / 60:.0f} minutes: {', '.join(gains)}")
+    return lines
+
+
+def _overhead(samples: int, trials: int, facts: Facts) -> dict[str, float]:
+    """Seconds of the stages that take as long as they take."""
+    hundreds = samples / 100
+    return {
+        "prepare_images": 4 + (facts.train + facts.validation) / 1200,
+        "measure_costs": 18.0,
+        "plan_schedule": 14.0,
+        "fit_predictor": 3 + 3.5 * hundreds,
+        "tune_predictor": 2 + 0.35 * trials * hundreds,
+        "map_space": 3 + facts.networks / 60_000,
+        "export": 3 + 3.0 * len(facts.limits),
+        "report": 12.0,
+    }
+
+
+def _epoch(macs: float, pace: Pace, facts: Facts) -> float:
+    """Seconds that one worker takes for one epoch of a network."""
+    return facts.train * pace.train(macs) * _LOOP
+
+
+def _evaluation_s(count: int, seeds: int, pace: Pace, facts: Facts) -> float:
+    images = 2 * facts.calibration + facts.validation
+    side_by_side = min(seeds, pace.workers)
+    faster = (pace.workers / side_by_side) ** _THREADS * side_by_side
+    return count * seeds * images * pace.answer(facts.mean_macs) * _SHARED_PREFIXES / faster
+
+
+def _evaluations(share_s: float, samples: int, budget_s: float, pace: Pace, facts: Facts) -> tuple[int, int]:
+    """Networks to evaluate, and super-networks to do it on."""
+    seeds = 2 if budget_s >= TWO_SUPERNETS_S else 1
+    one = _evaluation_s(1, seeds, pace, facts)
+    return max(min(samples, int(share_s / one)), min(_FEWEST_SAMPLED, samples)), seeds
+
+
+def _supernet(share_s: float, seeds: int, pace: Pace, facts: Facts) -> tuple[int, int, float]:
+    """Epochs of the largest path, of all paths, and the seconds of both."""
+    side_by_side = min(seeds, pace.workers)
+    faster = (pace.workers / side_by_side) ** _THREADS * side_by_side / seeds
+    largest, mean = (_epoch(macs, pace, facts) / faster for macs in (facts.largest_macs, facts.mean_macs))
+    if not facts.largest_first:
+        then = min(max(int(share_s / mean), 4), 100)
+        return 0, then, then * mean
+    then = min(max(int(share_s / (largest / 2 + mean)), 4), 60)
+    first = max(then // 2, 2)
+    return first, then, first * largest + then * mean
+
+
+def _alike(share_s: float, pace: Pace, facts: Facts) -> tuple[int, int, int, float]:
+    """Finalists and random networks of each budget, epochs of each training, and the seconds of all."""
+    one_each = sum(_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values())
+    for top_k, random in _CONTESTANTS:
+        epoch_s = (top_k + random + int(facts.comparisons)) * one_each / pace.workers
+        epochs = min(int(share_s / epoch_s), 4 * _LIKED_EPOCHS)
+        if epochs >= _LIKED_EPOCHS:
+            break
+    epochs = max(epochs, _FEWEST_EPOCHS)
+    return top_k, random, epochs, epochs * epoch_s
+
+
+def _audited(share_s: float, pace: Pace, facts: Facts) -> int:
+    """Networks of an audit that this time allows; 0 where they would say nothing."""
+    one = AUDIT_EPOCHS * _epoch(facts.mean_macs, pace, facts) / pace.workers
+    count = min(int(share_s / one), MOST_AUDITED)
+    return count if count >= FEWEST_AUDITED else 0
+
+
+def _no_audit(budget_s: float, pace: Pace, facts: Facts) -> str:
+    one = AUDIT_EPOCHS * _epoch(facts.mean_macs, pace, facts) / pace.workers
+    needed = max(30 * one / _WITH_AUDIT["audit"] + 120, WITH_AUDIT_S)
+    afforded = int(budget_s * _WITH_AUDIT["audit"] / one)
+    few = f"{afforded} networks would say nothing" if afforded < FEWEST_AUDITED else "the winner needs the time"
+    return f"no audit: {few}; {math.ceil(needed / 360) / 10:g} h would allow 30"
+
+
+def _finishing(left_s: float, pace: Pace, facts: Facts) -> tuple[int, int, float]:
+    """Trainings of each winner, epochs of each, and the seconds of all."""
+    epochs_of = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()]
+    trainings = min(max(pace.workers // len(epochs_of), 1), 3)
+    # The longest begins first; what is left over is shared out, so the longest or the sum decides.
+    epoch_s = max(max(epochs_of), trainings * sum(epochs_of) / pace.workers)
+    epochs = min(max(int(left_s / epoch_s), _FEWEST_EPOCHS), MOST_EPOCHS)
+    return trainings, epochs, epochs * epoch_s

@@ -1,0 +1,136 @@
+"""How fast networks train and answer on this machine, measured as they will run: side by side, a thread each."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archatlas.training.parameters import DeviceParameters
+
+if TYPE_CHECKING:
+    from archatlas.spaces.protocol import Choices, SearchSpace
+
+_SECONDS = 1.2
+"""Of each network's timing; the least of its steps counts, so that what else runs for a while does not."""
+_FEWEST_STEPS = 3
+
+
+@dataclass(frozen=True)
+class Pace:
+    """Seconds for an image, by a network of so many MACs: ``fixed + per_mac * MACs`` of one worker.
+
+    Attributes:
+        workers: networks that train at a time.
+        train_fixed: seconds of an image forward and backward that do not depend on MACs.
+        train_per_mac: seconds of an image forward and backward for each multiply-accumulate.
+        answer_fixed: the same of a forward pass alone.
+        answer_per_mac: the same of a forward pass alone.
+    """
+
+    workers: int
+    train_fixed: float
+    train_per_mac: float
+    answer_fixed: float
+    answer_per_mac: float
+
+    def train(self, macs: float) -> float:
+        """Seconds that one worker takes to train one image."""
+        return self.train_fixed + self.train_per_mac * macs
+
+    def answer(self, macs: float) -> float:
+        """Seconds that one worker takes for a forward pass of one image."""
+        return self.answer_fixed + self.answer_per_mac * macs
+
+
+def measure_pace(
+    space: SearchSpace, rows: Choices, macs: Sequence[float], device: DeviceParameters, batch_size: int, dtype: str
+) -> Pace:
+    """Time steps of the networks of ``rows``, which have so many MACs, by as many workers as will train.
+
+    Args:
+        space: of the networks.
+        rows: ``[n, positions]``; two at least, of different cost.
+        macs: of each.
+        device: where, and by how many workers.
+        batch_size: images of a step: no more than a run will have.
+        dtype: number format of forward passes where nothing is trained: ``evaluation.precision``.
+    """
+    from archatlas.training.fabric import torch_device
+    from archatlas.training.workers import side_by_side
+
+    on_cpu = torch_device(device).type == "cpu"
+    workers = (device.workers or os.cpu_count() or 1) if on_cpu else 1
+    given = (space, rows, device, batch_size, dtype)
+    if workers == 1:
+        times = [_time(0, *given)]
+    else:
+        with side_by_side(_time, range(workers), *given, workers=workers) as results:
+            times = list(results)
+    mean = np.mean(times, axis=0)
+    train, answer = (_line(np.asarray(macs, dtype=np.float64), mean[:, column]) for column in range(2))
+    return Pace(workers, *train, *answer)
+
+
+def _line(macs: NDArray[np.float64], seconds: NDArray[np.float64]) -> tuple[float, float]:
+    """Non-negative intercept and slope, by least squares of relative errors."""
+    from scipy.optimize import nnls
+
+    columns = np.column_stack([np.ones_like(macs), macs]) / seconds[:, None]
+    (fixed, slope), _ = nnls(columns, np.ones(len(macs)))
+    return float(fixed), float(slope)
+
+
+def _time(
+    number: int, space: SearchSpace, rows: Choices, device: DeviceParameters, batch_size: int, dtype: str
+) -> NDArray[np.float64]:
+    """Seconds of an image of each network, trained and answered: ``[n, 2]``; runs in a worker."""
+    import torch
+
+    from archatlas.training.fabric import autocast_dtype, prepare_process, threads_restored, torch_device
+
+    place = torch_device(device)
+    images = torch.randn(batch_size, *space.input_shape, device=place).contiguous(memory_format=torch.channels_last)
+    labels = torch.zeros(batch_size, dtype=torch.long, device=place)
+    answers_in = "bf16-mixed" if dtype == "bf16" else dtype
+    formats = autocast_dtype(device.precision), autocast_dtype(answers_in)
+    times = np.zeros((len(rows), 2))
+
+    def synchronised() -> float:
+        if place.type != "cpu":
+            getattr(torch, place.type).synchronize()
+        return time.perf_counter()
+
+    with threads_restored(), torch.random.fork_rng(devices=[]):
+        prepare_process(device)
+        if place.type == "cpu":
+            torch.set_num_threads(1)
+        for row, choices in enumerate(rows):
+            network = space.build(choices).to(place).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+            optimizer = torch.optim.SGD(network.parameters(), lr=0.0, momentum=0.9, foreach=True)
+
+            def train(network: torch.nn.Module = network, optimizer: torch.optim.Optimizer = optimizer) -> None:
+                with torch.autocast(place.type, formats[0], enabled=formats[0] is not None):
+                    loss = torch.nn.functional.cross_entropy(network(images), labels)
+                loss.backward()  # type: ignore[no-untyped-call]
+                optimizer.step()
+                optimizer.zero_grad(set_to_none=True)
+
+            def answer(network: torch.nn.Module = network) -> None:
+                with torch.inference_mode(), torch.autocast(place.type, formats[1], enabled=formats[1] is not None):
+                    network(images)
+
+            for column, call in enumerate((train, answer)):
+                call()  # The first one prepares kernels.
+                steps: list[float] = []
+                while len(steps) < _FEWEST_STEPS or sum(steps) < _SECONDS / 2:
+                    begun = synchronised()
+                    call()
+                    steps.append(synchronised() - begun)
+                times[row, column] = min(steps) / batch_size
+    return times

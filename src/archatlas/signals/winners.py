@@ -1,0 +1,163 @@
+"""Whether winners are better than what stands beside them, and whether the images can tell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from archatlas.predictors.metrics import wilson_interval
+from archatlas.signals.signal import Signal, given, percent
+
+WIDEST_HALF = 0.05
+"""Half-width of the Wilson interval of a winner's accuracy above which a split is too small."""
+
+NORMAL_95 = 1.96
+"""Standard errors on either side that cover 95%."""
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A winner less what stands beside it: the difference of test accuracies, and how far off chance may put it."""
+
+    rival: str
+    accuracy: float
+    difference: float
+    margin: float
+
+    @property
+    def verdict(self) -> Literal["better", "worse", "unclear"]:
+        """``better`` and ``worse`` where the difference is beyond the margin."""
+        if abs(self.difference) <= self.margin:
+            return "unclear"
+        return "better" if self.difference > 0 else "worse"
+
+
+def images_of(image_description: Json, split: str) -> int:
+    """How many images a split has; 0 where it is not known."""
+    return int((image_description.get("splits") or {}).get(split) or 0)
+
+
+def comparisons(winner: Json, test_images: int | None) -> list[Comparison]:
+    """A winner beside random networks and the MobileNet of its budget, as far as they were tested.
+
+    The margin is ``1.96 sqrt(v_w + v_c + t_w + t_c)``. ``v`` is the variance that comes of the choice of test images,
+    after Agresti and Caffo (2000): ``p (1 - p) / (n + 2)`` with ``p = (n a + 1) / (n + 2)``. All are tested on the same
+    images, whose difficulty they share, so this is rather too much than too little. ``t`` is the variance of the mean
+    over trainings, of random networks over networks; a MobileNet, trained alike, has the winner's.
+
+    Args:
+        winner: test_accuracy_mean, _std, seeds; random_accuracy_mean, _std, random_count; mobilenet_accuracy_mean.
+        test_images: their number; None: accuracies are those of a public table, and only trainings vary.
+    """
+    own = winner.get("test_accuracy_mean")
+    if own is None:
+        return []
+    trained = _squared(winner.get("test_accuracy_std")) / max(len(winner.get("seeds") or ()), 1)
+    count = max(int(winner.get("random_count") or 1), 1)
+    rivals = (
+        ("random networks", winner.get("random_accuracy_mean"), _squared(winner.get("random_accuracy_std")) / count),
+        ("a scaled MobileNet", winner.get("mobilenet_accuracy_mean"), trained),
+    )
+    return [
+        Comparison(
+            rival,
+            float(accuracy),
+            float(own) - float(accuracy),
+            NORMAL_95 * (_by_images(own, test_images) + _by_images(accuracy, test_images) + trained + varied) ** 0.5,
+        )
+        for rival, accuracy, varied in rivals
+        if accuracy is not None
+    ]
+
+
+def _squared(value: Any) -> float:
+    return 0.0 if value is None else float(value) ** 2
+
+
+def _by_images(accuracy: Any, images: int | None) -> float:
+    if images is None:
+        return 0.0
+    share = (images * float(accuracy) + 1) / (images + 2)
+    return share * (1 - share) / (images + 2)
+
+
+def not_better(winners: Sequence[Json], test_images: int | None) -> Signal | None:
+    """Whether some winner is not better, beyond noise, than random networks or the MobileNet of its budget.
+
+    Broken if one of them is better than the winner beyond noise, a warning if this run cannot tell.
+    """
+    told, worse = [], False
+    for winner in winners:
+        for one in comparisons(winner, test_images):
+            if one.verdict != "better":
+                worse = worse or one.verdict == "worse"
+                told.append(
+                    f"{winner['budget']}: {100 * one.difference:+.1f} points to {one.rival} "
+                    f"(noise ± {100 * one.margin:.1f})"
+                )
+    if not told:
+        return None
+    return Signal(
+        "verify_candidates",
+        "winner_not_better",
+        "broken" if worse else "warning",
+        f"Winners are {'worse than' if worse else 'not better, beyond noise, than'} what stands beside them, trained "
+        f"alike. {'; '.join(told)}.",
+        "They are reported as chosen, not as better.",
+        "If scores rank poorly, cure that first; else more test images (`images.test_fraction`) and trainings "
+        "(`verification.seeds`, `verification.random_networks`) lessen the noise.",
+    )
+
+
+def small_split(
+    winners: Sequence[Json], image_description: Json, split: Literal["validation", "test"]
+) -> Signal | None:
+    """Whether a split is too small: the widest Wilson interval of a winner's accuracy on it is beyond ``WIDEST_HALF``.
+
+    Args:
+        winners: budget, validation_accuracy_mean or test_accuracy_mean.
+        image_description: splits, images by split.
+        split: which of them.
+    """
+    images = images_of(image_description, split)
+    known = [(winner["budget"], winner.get(f"{split}_accuracy_mean")) for winner in winners]
+    if not images or not any(accuracy is not None for _, accuracy in known):
+        return None
+    intervals = [
+        (wilson_interval(float(accuracy), images), budget, float(accuracy))
+        for budget, accuracy in known
+        if accuracy is not None
+    ]
+    (low, high), budget, accuracy = max(intervals, key=lambda one: one[0][1] - one[0][0])
+    if (high - low) / 2 <= WIDEST_HALF:
+        return None
+    use = "choosing among finalists by it is partly luck" if split == "validation" else "small differences mean nothing"
+    return Signal(
+        "verify_candidates",
+        f"small_{split}_split",
+        "warning",
+        f"The {split} split has {images} images: the winner of {budget}, right on {percent(accuracy)}, could be one of "
+        f"{percent(low)} to {percent(high)} (95%), so {use}.",
+        "Figures stand with their intervals." if split == "test" else "The best by it is taken all the same.",
+        f"More images, or a larger `images.{split}_fraction`.",
+    )
+
+
+def winner_signals(winners: Sequence[Json], image_description: Json | None) -> list[Signal]:
+    """All checks of the winners that were found.
+
+    Args:
+        winners: a document per budget.
+        image_description: with the images of each split; None: accuracies are those of a public table.
+    """
+    found = [winner for winner in winners if winner.get("status") == "found"]
+    if image_description is None:
+        return given(not_better(found, None))
+    return given(
+        small_split(found, image_description, "validation"),
+        small_split(found, image_description, "test"),
+        not_better(found, images_of(image_description, "test") or None),
+    )

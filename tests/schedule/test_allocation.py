@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from archatlas.schedule.allocation import (
+    FEWEST_AUDITED,
+    MOST_EPOCHS,
+    Facts,
+    Schedule,
+    allocate,
+    finishing_epochs,
+    more_time,
+)
+from archatlas.schedule.overlay import scheduled
+from archatlas.schedule.pace import Pace, _line
+from archatlas.supernet.parameters import SupernetParameters
+from archatlas.verification.parameters import FinishingParameters, VerificationParameters
+
+PACE = Pace(workers=2, train_fixed=5e-4, train_per_mac=2.5e-10, answer_fixed=1e-4, answer_per_mac=7e-11)
+"""Some 500 images of a network of six million MACs a second."""
+PHOTOGRAPHS = Facts(3068, 341, 256, 9e6, 14e6, {"small": 6e6}, 141_120, largest_first=True, comparisons=True)
+
+
+def test_half_an_hour_goes_to_the_winner_first() -> None:
+    schedule = allocate(1800, PACE, PHOTOGRAPHS)
+    assert 0.85 * 1800 <= schedule.promised <= 1800
+    assert max(schedule.seconds, key=schedule.seconds.__getitem__) == "finish_winners"
+    assert schedule.verification["audit"]["networks"] == 0
+    assert schedule.gave_up[0].startswith("no audit: ")
+    assert schedule.gave_up[0].endswith("h would allow 30")
+
+
+def test_two_hours_allow_an_audit_that_says_something() -> None:
+    schedule = allocate(7200, PACE, PHOTOGRAPHS)
+    assert schedule.verification["audit"]["networks"] >= FEWEST_AUDITED
+    assert not any(line.startswith("no audit") for line in schedule.gave_up)
+    assert schedule.promised <= 7200
+
+
+def test_too_little_time_is_said_and_the_least_that_makes_sense_is_planned() -> None:
+    schedule = allocate(300, PACE, replace(PHOTOGRAPHS, train=50_000, validation=5_000))
+    assert schedule.promised > 300
+    assert any("are too few for these images" in line for line in schedule.gave_up)
+
+
+def everything_is_a_valid_parameter(schedule: Schedule) -> None:
+    supernet = scheduled(SupernetParameters(), schedule.supernet)
+    assert supernet.largest_first_epochs == schedule.supernet["largest_first_epochs"]
+    verification = scheduled(VerificationParameters(), schedule.verification)
+    assert verification.training.epochs >= 1
+    assert verification.training.warmup_epochs < verification.training.epochs
+    assert 1 <= scheduled(FinishingParameters(), schedule.finishing).training.epochs <= MOST_EPOCHS
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    seconds=st.floats(120, 100_000),
+    train=st.integers(30, 200_000),
+    workers=st.integers(1, 64),
+    macs=st.floats(1e4, 1e9),
+    budgets=st.integers(1, 6),
+    networks=st.integers(2, 10**12),
+    chain=st.booleans(),
+)
+def test_every_schedule_is_valid_and_keeps_its_time_or_says_that_it_cannot(
+    seconds: float, train: int, workers: int, macs: float, budgets: int, networks: int, chain: bool
+) -> None:
+    facts = Facts(
+        train,
+        train // 5 + 1,
+        min(256, train),
+        macs,
+        2 * macs,
+        {str(number): macs for number in range(budgets)},
+        min(networks, 10**6),
+        largest_first=chain,
+        comparisons=chain,
+    )
+    pace = replace(PACE, workers=workers)
+    schedule = allocate(seconds, pace, facts)
+    everything_is_a_valid_parameter(schedule)
+    assert all(value >= 0 for value in schedule.seconds.values())
+    assert schedule.promised <= 1.1 * seconds or "are too few for these images" in schedule.gave_up[-1]
+    assert len(more_time(seconds, pace, facts)) == 2
+
+
+def test_finishing_shrinks_when_time_is_short_but_not_to_nothing() -> None:
+    planned = allocate(1800, PACE, PHOTOGRAPHS)
+    epochs, seconds = planned.finishing["training"]["epochs"], planned.seconds["finish_winners"]
+    assert finishing_epochs(2 * seconds, epochs, PACE, PHOTOGRAPHS) == epochs
+    assert finishing_epochs(seconds / 2, epochs, PACE, PHOTOGRAPHS) == pytest.approx(epochs / 2, abs=1)
+    assert finishing_epochs(-100, epochs, PACE, PHOTOGRAPHS) == epochs // 6
+
+
+def test_the_pace_is_a_line_through_what_was_timed() -> None:
+    import numpy as np
+
+    macs = np.array([1e6, 4e6, 9e6])
+    assert _line(macs, 1e-4 + 2e-10 * macs) == pytest.approx((1e-4, 2e-10))
+    # A time that falls with MACs is no reason for a negative slope.
+    fixed, slope = _line(macs, np.array([3e-4, 2e-4, 1e-4]))
+    assert slope == 0
+    assert fixed > 0
+
+
+def test_an_overlay_changes_what_it_names_level_by_level_and_nothing_else() -> None:
+    parameters = SupernetParameters()
+    changed = scheduled(parameters, {"seeds": 1, "training": {"epochs": 7}})
+    assert (changed.seeds, changed.training.epochs) == (1, 7)
+    assert changed.training.batch_size == parameters.training.batch_size
+    assert scheduled(parameters, {}) is parameters
+    assert scheduled(parameters, None) is parameters
