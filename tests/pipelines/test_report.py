@@ -47,7 +47,7 @@ def test_all_outputs_are_made(outputs: dict[str, Any]) -> None:
 
 
 def test_the_page_is_given_every_field_of_a_run() -> None:
-    others = {"parameters", "experiment", "seed", "space", "report", "test_predictions", "test_mistakes"}
+    others = {"parameters", "experiment", "seed", "space", "report"}
     assert set(RUN_DATA) == {field.name for field in dataclasses.fields(Run)} - others
 
 

@@ -75,7 +75,7 @@ def figure_confusion(counts: NDArray[np.int64], class_names: Sequence[str]) -> g
     return themed(
         figure,
         height=170 + max(22, 300 // count) * count,
-        xaxis={**axis, "ticktext": names, "title": {"text": "taken for"}, "tickangle": -45 if count > 6 else 0},
+        xaxis={**axis, "ticktext": names, "title": {"text": "taken for"}, "tickangle": -45 if max(map(len, names)) > 3 else 0},
         yaxis={**axis, "ticktext": rows, "title": {"text": "class, and its accuracy"}, "range": [count - 0.5, -0.5]},
         margin={"t": 16},
     )
