@@ -72,10 +72,11 @@ def figure_confusion(counts: NDArray[np.int64], class_names: Sequence[str]) -> g
             figure.add_shape(type="rect", line={"color": RED, "width": 2.5}, **ends)
     ticks = list(range(count))
     axis = {"tickvals": ticks, "showgrid": False, "ticks": "", "range": [-0.5, count - 0.5]}
+    angle = -45 if max(map(len, names)) > 3 else 0
     return themed(
         figure,
         height=170 + max(22, 300 // count) * count,
-        xaxis={**axis, "ticktext": names, "title": {"text": "taken for"}, "tickangle": -45 if max(map(len, names)) > 3 else 0},
+        xaxis={**axis, "ticktext": names, "title": {"text": "taken for"}, "tickangle": angle},
         yaxis={**axis, "ticktext": rows, "title": {"text": "class, and its accuracy"}, "range": [count - 0.5, -0.5]},
         margin={"t": 16},
     )
