@@ -81,9 +81,15 @@ def is_better(run: Run, winner: Mapping[str, Any]) -> bool:
     return bool(beside) and all(one.verdict == "better" for one in beside)
 
 
+def reached(winner: Mapping[str, Any]) -> float | None:
+    """The test accuracy to be told: that of the exported file; of the trainings made for the comparison without one."""
+    exported = numbers.known(winner.get("exported_accuracy"))
+    return numbers.known(winner.get("test_accuracy_mean")) if exported is None else exported
+
+
 def test_interval(run: Run, winner: Mapping[str, Any]) -> str:
     """What the number of test images leaves open of a winner's accuracy: ``90.1 % to 95.6 %``; empty if unknown."""
-    mean = numbers.known(winner.get("test_accuracy_mean"))
+    mean = reached(winner)
     if mean is None or run.test_images is None:
         return ""
     low, high = wilson_interval(mean, run.test_images)
@@ -111,7 +117,9 @@ def _found_card(run: Run, winner: Mapping[str, Any]) -> Card:
         badge=badge,
         tone=tone,
         architecture=network,
-        accuracy=numbers.percent_with_std(
+        accuracy=numbers.percent(reached(winner), 1)
+        if winner.get("exported_accuracy") is not None
+        else numbers.percent_with_std(
             numbers.known(winner.get("test_accuracy_mean")), winner.get("test_accuracy_std"), _digits(run)
         ),
         interval=f"{interval} by {numbers.whole(run.test_images)} test images (95%)" if interval else "",
@@ -125,19 +133,44 @@ def _found_card(run: Run, winner: Mapping[str, Any]) -> Card:
 
 
 def _facts_of_training(run: Run, winner: Mapping[str, Any], verified: Mapping[str, Any]) -> tuple[Fact, ...]:
+    finished = winner.get("finished") or {}
     facts: tuple[Fact, ...] = (
+        *_kind(winner),
+        ("trained on", _finished(finished)),
+        ("validation accuracy, as exported", numbers.percent(finished.get("validation_accuracy"))),
         (
-            "validation accuracy, alone",
+            "test accuracy, trained alike",
+            numbers.percent_with_std(winner.get("test_accuracy_mean"), winner.get("test_accuracy_std")),
+        ),
+        (
+            "validation accuracy, trained alike",
             numbers.percent_with_std(winner.get("validation_accuracy_mean"), verified.get("validation_accuracy_std")),
         ),
         ("balanced accuracy (test)", numbers.percent(balanced_accuracy(winner))),
+        ("test accuracy in int8", numbers.percent(winner.get("int8_accuracy"))),
         *_counted(winner),
         ("latency, median", numbers.milliseconds(winner.get("latency_ms"))),
         ("latency, quartiles", latency_quartiles({**verified, **_given(winner)})),
     )
     if not numbers.is_missing(winner.get("mobilenet_macs")):
         facts += (("MACs of the MobileNet", numbers.short(winner["mobilenet_macs"])),)
-    return facts
+    return tuple((name, text) for name, text in facts if text != numbers.DASH)
+
+
+def _kind(winner: Mapping[str, Any]) -> tuple[Fact, ...]:
+    """What a winner is that the search did not find."""
+    kinds = {"random": "a random network of the budget", "mobilenet": "a MobileNet scaled by hand"}
+    kind = kinds.get(str(winner.get("role")))
+    return () if kind is None else (("this is", kind),)
+
+
+def _finished(finished: Mapping[str, Any]) -> str:
+    if not finished:
+        return numbers.DASH
+    if not finished["better"]:
+        return f"{finished['epochs']} epochs, which made it no better: exported as it was"
+    images = "training and validation images" if finished["with_validation"] else "training images"
+    return f"{finished['epochs']} epochs of {images}"
 
 
 def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
@@ -194,7 +227,12 @@ def _gain(winner: Mapping[str, Any], beside: Comparison) -> str:
 def _marks(winner: Mapping[str, Any], digits: int) -> tuple[Mark, ...]:
     """Test accuracies as dots on one scale, which starts a little below the least and ends a little above the best."""
     entries = [
-        ("this network", numbers.known(winner.get("test_accuracy_mean")), winner.get("test_accuracy_std"), "winner"),
+        (
+            "this network, trained alike",
+            numbers.known(winner.get("test_accuracy_mean")),
+            winner.get("test_accuracy_std"),
+            "winner",
+        ),
         (
             "random networks",
             numbers.known(winner.get("random_accuracy_mean")),

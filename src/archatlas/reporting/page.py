@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from archatlas.reporting import numbers
-from archatlas.reporting.cards import is_better, test_interval
+from archatlas.reporting.cards import is_better, reached, test_interval
 from archatlas.reporting.html import Tile, render_html
 from archatlas.reporting.manifest import stages_table
 from archatlas.reporting.run import Json, Run
@@ -59,7 +59,7 @@ def _budget_tile(run: Run, winner: Json) -> Tile:
     interval, kind = test_interval(run, winner), run.true_accuracy or "test"
     of = f", {interval} by {numbers.whole(run.test_images)} images" if interval else ""
     called = "winner" if is_better(run, winner) else "chosen network"
-    return Tile(numbers.percent(winner.get("test_accuracy_mean")), f"{budget}: {kind} accuracy of the {called}{of}")
+    return Tile(numbers.percent(reached(winner)), f"{budget}: {kind} accuracy of the {called}{of}")
 
 
 def _audit_tile(run: Run) -> Tile:

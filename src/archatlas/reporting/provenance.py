@@ -8,7 +8,7 @@ from typing import Any
 import yaml
 
 from archatlas.reporting import manifest as manifests
-from archatlas.reporting import numbers
+from archatlas.reporting import numbers, sentences
 from archatlas.reporting.blocks import Chart, Code, Facts, Section, TableBlock, Text
 from archatlas.reporting.figures.training import figure_stage_times
 from archatlas.reporting.run import Run
@@ -52,11 +52,12 @@ def time_section(run: Run) -> Section:
     total = f"{numbers.seconds(stages['seconds'].sum())} in all. " if len(stages) else ""
     reused = any(not entry["executed"] for entry in manifests.nodes_of(run.manifest).values())
     kept = " What was reused counts with the time that it took when it was made." if reused else ""
+    blocks: list[Any] = [Text(text) for text in sentences.schedule(run.schedule, float(stages["seconds"].sum()))]
     return Section(
         "time",
         "Time and memory",
         f"{total}Seconds of each stage, with the peak memory of the process and its children.{kept}",
-        [Chart("stage-times", figure_stage_times(stages), "Seconds and peak memory of each stage")],
+        [*blocks, Chart("stage-times", figure_stage_times(stages), "Seconds and peak memory of each stage")],
     )
 
 

@@ -66,6 +66,8 @@ class Run:
     split_files: pd.DataFrame = field(default_factory=pd.DataFrame)
     test_predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
     test_mistakes: Mapping[str, Any] = field(default_factory=dict)
+    finishing_trainings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    schedule: Json = field(default_factory=dict)
     signals: Sequence[Json] = ()
 
     @property

@@ -245,6 +245,17 @@ def latency_error(latency_check: pd.DataFrame) -> str:
     )
 
 
+def schedule(schedule: Mapping[str, Any], taken_s: float) -> list[str]:
+    """What a run promised with the time that it was given, what it gave up, and what more time would buy."""
+    if not schedule:
+        return []
+    given, promised = numbers.seconds(schedule["time_budget_s"]), numbers.seconds(schedule["promised_s"])
+    told = [f"Given {given}, the run promised {promised}; its stages took {numbers.seconds(taken_s)}."]
+    if schedule["gave_up"]:
+        told.append(f"What the time did not allow: {'; '.join(schedule['gave_up'])}.")
+    return [*told, f"What more time would buy: {'; '.join(schedule['more_time'])}."]
+
+
 def verdict(found: int, asked: int, better: int) -> str:
     """What was found for the budgets, and for how many it is shown to be better than what stands beside it."""
     if found == 0:

@@ -40,10 +40,11 @@ def _trained(run: Run) -> Words:
         f"the networks inside were scored, {_fitted_and_mapped(run)} were trained alone.",
         networks="distinct networks in the space",
         found="One card per budget: of the networks that keep it, the one that was chosen, on validation images. The "
-        "test accuracy (mean ± standard deviation over training seeds) was measured once, afterwards; its interval is "
-        "what the number of test images leaves open (Wilson, 95%).",
+        "test accuracy is that of the exported file, read once, afterwards; its interval is what the number of test "
+        "images leaves open (Wilson, 95%). What stands beside it on the scale was trained alike, and so was the "
+        "network itself there: shorter than what is exported.",
         comparison="Each mark above is one training and a short line is a mean. All were trained alike from scratch, "
-        "and the random networks keep the same budget.",
+        "before the winner was trained on; the random networks keep the same budget.",
         images=str(run.image_description.get("source", numbers.DASH)),
         trust="For the audit, networks were drawn uniformly and trained alone; they are never used to fit or to "
         f"choose. {_tau(run)}, and the dashed line is how well two trainings of the same networks agree.",
