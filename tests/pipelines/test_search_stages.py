@@ -19,8 +19,11 @@ from archatlas.costs.latency_columns import no_latency
 from archatlas.costs.parameters import CostsParameters
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
+from archatlas.pipelines.export.pipeline import create_pipeline as create_export
+from archatlas.pipelines.finish_winners.pipeline import create_pipeline as create_finish
 from archatlas.pipelines.search import nodes as search_nodes
 from archatlas.pipelines.search.pipeline import create_pipeline as create_search
+from archatlas.pipelines.test_winners.pipeline import create_pipeline as create_test
 from archatlas.pipelines.verify_candidates import nodes
 from archatlas.pipelines.verify_candidates.pipeline import create_pipeline
 from archatlas.predictors.protocol import Evaluations
@@ -32,7 +35,9 @@ from archatlas.supernet.make import make_supernet
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.calibration import no_networks
-from archatlas.verification.parameters import VerificationParameters
+from archatlas.verification.export_parameters import ExportParameters
+from archatlas.verification.members import member_of
+from archatlas.verification.parameters import FinishingParameters, VerificationParameters
 
 SPACE = SpaceParameters.model_validate(
     {"stem_width": 4, "stages": [{"width": 6, "depth": 2, "stride": 2}, {"width": 8, "depth": 2, "stride": 2}]}
@@ -47,6 +52,7 @@ VERIFICATION = VerificationParameters.model_validate(
         "audit": {"networks": 4, "seeds": 2, "training": {"epochs": 1, "batch_size": 32}, "bootstrap_samples": 20},
     }
 )
+FINISHING = FinishingParameters.model_validate({"seeds": 2, "training": {"epochs": 3, "batch_size": 32}})
 SEARCH = SearchParameters.model_validate(
     {
         "budgets": {"small": {"max_macs": "40%"}, "any": {}},
@@ -108,27 +114,39 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "params:seed": 0,
         "params:table": None,
         "params:truth": None,
+        "params:finishing": FINISHING,
+        "params:export": ExportParameters(check_images=4),
+        "schedule": {},
+        "verification_schedule": {},
+        "finishing_schedule": {},
+        "run_records": tmp_path_factory.mktemp("records"),
         "work_folder": tmp_path_factory.mktemp("work"),
     }
 
 
-def run(pipeline: Any, data: dict[str, Any], without: str = "") -> dict[str, Any]:
-    """What the pipeline's nodes give, in order; ``without`` is a data set that only the last node may ask for."""
-    made = {name: value for name, value in data.items() if name != without}
-    for number, node in enumerate(pipeline.nodes):
-        if number == len(pipeline.nodes) - 1:
-            made |= {without: data[without]} if without else {}
-        made |= node.run({name: made[name] for name in node.inputs})
+def run(pipeline: Any, data: dict[str, Any]) -> dict[str, Any]:
+    """What the pipeline's nodes give, in order; weights are loaded as a catalog does."""
+    made = dict(data)
+    for node in pipeline.nodes:
+        outputs = node.run({name: made[name] for name in node.inputs})
+        if node.name == "finish_winners":
+            outputs["winner_weights"] = {name: partial(dict, one) for name, one in outputs["winner_weights"].items()}
+        made |= outputs
     return made
+
+
+def verified() -> Any:
+    """From candidates to tested winners."""
+    return create_pipeline() + create_finish() + create_export() + create_test()
 
 
 @pytest.fixture(scope="module")
 def finished(project: dict[str, Any]) -> dict[str, Any]:
-    return run(create_pipeline(), run(create_search(), project), without="test_images")
+    return run(verified(), run(create_search(), project))
 
 
 def test_only_the_last_node_reads_the_test_images() -> None:
-    pipeline = create_pipeline()
+    pipeline = verified()
     readers = [node.name for node in pipeline.nodes if "test_images" in node.inputs]
     assert readers == ["test_winners"]
     assert pipeline.nodes[-1].name == "test_winners"
@@ -146,6 +164,11 @@ def test_candidates_keep_their_budget_and_the_best_are_first(finished: dict[str,
     assert set(finished["pareto_front"]["cost"]) == {"macs", "params"}
 
 
+def trainings_of(finished: dict[str, Any], network: str) -> pd.DataFrame:
+    trainings = finished["trainings"]
+    return trainings[(trainings["network"] == network) & (trainings["role"] != "audit")]
+
+
 def test_every_budget_has_a_tested_winner_with_its_weights(finished: dict[str, Any]) -> None:
     assert [winner["budget"] for winner in finished["winners"]] == ["small", "any"]
     for winner in finished["winners"]:
@@ -154,23 +177,35 @@ def test_every_budget_has_a_tested_winner_with_its_weights(finished: dict[str, A
         assert winner["random_count"] == 2
         assert winner["mobilenet_architecture"].startswith("mobilenet_x")
         assert list(winner["per_class_accuracy"]) == [str(digit) for digit in range(10)]
-        network = make_space(SPACE, (1, 8, 8), 10)
-        built = network.build(network.parse([winner["architecture"]])[0])
-        built.load_state_dict(finished["winner_weights"][winner["budget"]])
+        member = member_of(make_space(SPACE, (1, 8, 8), 10), winner["architecture"])
+        built = member.space.build(member.space.parse([member.network])[0])
+        built.load_state_dict(finished["winner_weights"][winner["budget"]]())
+        right = finished["test_predictions"].query(f"budget == '{winner['budget']}' and label == predicted")
+        assert winner["exported_accuracy"] == len(right) / 100
+        low, high = winner["exported_accuracy_ci"]
+        assert low < winner["exported_accuracy"] < high
+        assert winner["finished"]["epochs"] == 3
+        assert winner["finished"]["validation_accuracy"] >= max(
+            trainings_of(finished, winner["architecture"])["validation_accuracy"]
+        )
     limit = finished["constraints"]["limit"][0]
     trainings = finished["trainings"]
     assert trainings[trainings["budget"] == "small"]["macs"].max() <= limit
     verified = finished["verified_candidates"]
-    assert verified.groupby("budget")["validation_accuracy_mean"].count().to_dict() == {"any": 2, "small": 2}
-    assert verified["supernet_accuracy"].notna().all()
+    own = verified[verified["role"] == "candidate"]
+    assert own.groupby("budget")["validation_accuracy_mean"].count().min() >= 2
+    assert own["supernet_accuracy"].notna().all()
+    for winner in finished["winners"]:
+        allowed = verified[verified["budget"] == winner["budget"]]
+        assert winner["validation_accuracy_mean"] == allowed["validation_accuracy_mean"].max()
 
 
 def test_the_test_split_judges_winners_and_what_stands_beside_them_alone(finished: dict[str, Any]) -> None:
     trainings = finished["trainings"]
-    won = {(winner["budget"], winner["architecture"]) for winner in finished["winners"]}
+    won = {winner["architecture"] for winner in finished["winners"]}
     for row in trainings.to_dict("records"):
         beside = row["role"] in ("random", "mobilenet")
-        judged = beside or (row["role"] == "candidate" and (row["budget"], row["network"]) in won)
+        judged = beside or (row["role"] == "candidate" and row["network"] in won)
         assert (not np.isnan(row["test_accuracy"])) == judged
     assert trainings["role"].value_counts().to_dict() == {"candidate": 8, "random": 8, "audit": 8, "mobilenet": 4}
 
@@ -205,7 +240,7 @@ def test_calibrated_networks_are_not_audited_and_raw_scores_are_of_the_kind_that
 def test_a_second_run_in_another_folder_gives_the_same_tables(
     finished: dict[str, Any], project: dict[str, Any], tmp_path: Path
 ) -> None:
-    again = run(create_pipeline(), run(create_search(), {**project, "work_folder": tmp_path}))
+    again = run(verified(), run(create_search(), {**project, "work_folder": tmp_path}))
     for name in ("candidates", "pareto_front", "trainings", "verified_candidates", "audit"):
         pd.testing.assert_frame_equal(again[name], finished[name])
     for name in ("winners", "audit_summary"):
