@@ -197,7 +197,7 @@ def test_a_run_without_a_signal_does_not_contradict_itself(run_data: dict[str, A
     _outline(page)
     text = _text(page).replace("\N{NO-BREAK SPACE}", " ")
     for said in (
-        "No signal. Noise &lt;b&gt;. By MACs. Train longer .",
+        "Broken. Noise &lt;b&gt;. By MACs. Train longer .",
         "Careful. Too short. Not the truth. More epochs.",
         "Every budget has a network that was chosen for it; that it is better than others of its budget, this run does "
         "not show.",
