@@ -36,13 +36,16 @@ TABLE = [
     *("prepare", "measure_latency", "summarise_space", "check_budgets", "train_supernet", "sample_architectures"),
     *("evaluate_subnets", "map_space", "search", "export"),
     *(name for name in BUILT if name != "measure_finalists"),
-    "write_report",
+    *("collect_signals", "write_report"),
 ]
 """Nodes that are told whether a public table stands in the place of training."""
 
+TOLD_ONLY = ("train_supernet", "export", "choose_winners", "collect_signals", "write_report")
+"""Nodes among these that do not read the table."""
+
 TRUTH = [
     *("train_calibration", "train_candidates", "choose_winners", "train_comparisons", "audit", "test_winners"),
-    *("export", "score_networks", "compare_with_truth", "write_report"),
+    *("export", "score_networks", "compare_with_truth", "collect_signals", "write_report"),
 ]
 """Nodes that are told whether there is a table of true accuracies."""
 
@@ -56,7 +59,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     (
         {"code": "spaces/tables/nas_bench_macro.py"},
         [
-            *(name for name in TABLE if name not in ("train_supernet", "export", "choose_winners", "write_report")),
+            *(name for name in TABLE if name not in TOLD_ONLY),
             *("compare_with_truth", "train_calibration"),
         ],
     ),

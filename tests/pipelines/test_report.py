@@ -24,11 +24,13 @@ def outputs() -> dict[str, Any]:
     data = MAKERS["make_run_data"](800, audit_networks=12)
     parameters = {"experiment": "digits", "seed": 3, "report": {"atlas_bins": 20}}
     inputs = {
-        **data,
+        **{name: value for name, value in data.items() if name != "signals"},
         "parameters": parameters,
         "params:experiment": "digits",
         "params:seed": 3,
         "params:space": MAKERS["SPACE"],
+        "params:table": None,
+        "params:truth": None,
         "params:report": ReportParameters(atlas_bins=20),
     }
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
@@ -41,6 +43,7 @@ def test_all_outputs_are_made(outputs: dict[str, Any]) -> None:
         "figure_choice_importance",
     }  # fmt: skip
     assert outputs["report_html"].startswith("<!doctype html>")
+    assert outputs["metrics"]["signals"] == []
     assert outputs["metrics"]["atlas"]["rows"] == 800
     assert len(outputs["figure_atlas"].data[0].z) == 20
     assert json.loads(outputs["figure_learning_curves"].to_json())["layout"]["template"]
@@ -51,10 +54,10 @@ def test_the_page_is_given_every_field_of_a_run() -> None:
     assert set(RUN_DATA) == {field.name for field in dataclasses.fields(Run)} - others
 
 
-def test_nodes_are_named_after_verbs_and_need_no_other() -> None:
+def test_nodes_are_named_after_verbs_and_need_no_other_but_signals() -> None:
     pipeline = create_pipeline()
     assert {node.name for node in pipeline.nodes} == {
-        "draw_atlas", "draw_rank_correlation", "draw_learning_curves", "draw_choice_importance", "write_metrics",
-        "write_report",
+        "draw_atlas", "draw_rank_correlation", "draw_learning_curves", "draw_choice_importance", "collect_signals",
+        "write_metrics", "write_report",
     }  # fmt: skip
     assert not pipeline.outputs() & pipeline.inputs()

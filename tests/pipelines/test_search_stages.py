@@ -86,6 +86,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     atlas = whole.costs.assign(
         network=space.names(choices), predicted_supernet_accuracy=prediction.mean, predicted_std=prediction.std
     )
+    rows = {"network": space.names(sampled.choices), "half": "a", "accuracy": 0.3 + 0.1 * (score - score.min())}
+    evaluations = pd.concat([pd.DataFrame({**rows, "seed": seed}) for seed in range(2)], ignore_index=True)
     supernets = {
         f"seed_{seed}": partial(dict, make_supernet(space, torch.Generator().manual_seed(seed)).state_dict())
         for seed in range(2)
@@ -98,6 +100,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         **{f"{name}_images": tensors for name, tensors in digits().items()},
         "image_description": description,
         "atlas": atlas,
+        "evaluations": evaluations,
+        "class_counts": pd.DataFrame({"split": "validation", "class_name": list("0123456789"), "images": 10}),
         "cost_table": parts,
         "latency_table": no_latency(),
         "supernets": supernets,
@@ -169,6 +173,38 @@ def trainings_of(finished: dict[str, Any], network: str) -> pd.DataFrame:
     return trainings[(trainings["network"] == network) & (trainings["role"] != "audit")]
 
 
+def test_without_a_signal_the_largest_are_trained(
+    project: dict[str, Any], finished: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    assert set(finished["candidates"]["ranked_by"]) == {"predicted_score"}
+    flat = project["atlas"].assign(predicted_supernet_accuracy=0.1, predicted_std=0.01)
+    for method in ("enumerate", "evolve"):
+        # The evolution starts from a part of the space that lacks the largest networks of both budgets.
+        sample = flat if method == "enumerate" else flat.sort_values("macs", ignore_index=True).iloc[:400:5]
+        search = SEARCH.model_copy(update={"method": method})
+        caplog.clear()
+        found = run(create_search(), {**project, "atlas": sample, "params:search": search})["candidates"]
+        assert set(found["ranked_by"]) == {"macs"}
+        limits = {"small": finished["constraints"]["limit"][0], "any": np.inf}
+        for budget, limit in limits.items():
+            part = found[found["budget"] == budget]
+            assert part["macs"].is_monotonic_decreasing
+            kept = flat.loc[flat["macs"] <= limit, "macs"]
+            assert part["macs"].iloc[0] >= (kept.max() if method == "enumerate" else 0.9 * kept.max())
+        assert any("candidates are ranked by MACs" in line for line in caplog.messages)
+
+
+def test_winners_that_are_not_better_are_told_of(
+    finished: dict[str, Any], project: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
+    (test,) = create_test().nodes
+    test.run({name: finished[name] for name in test.inputs})
+    said = [line for line in caplog.messages if line.startswith("verify_candidates")]
+    # Two epochs on 200 digits, judged by 100: nothing is told apart by that.
+    assert any("winner_not_better" in line for line in said)
+    assert any("small_test_split" in line and "has 100 images" in line for line in said)
+
+
 def test_every_budget_has_a_tested_winner_with_its_weights(finished: dict[str, Any]) -> None:
     assert [winner["budget"] for winner in finished["winners"]] == ["small", "any"]
     for winner in finished["winners"]:
@@ -216,8 +252,10 @@ def test_audited_networks_are_not_those_of_the_fit(finished: dict[str, Any]) -> 
     assert not set(audit["network"]) & set(finished["sampled_architectures"]["network"])
     assert audit.columns.tolist() == [
         "network", "supernet_score", "predicted_score", "macs", "params", "truth", "truth_seed_0", "truth_seed_1",
-        "validation_accuracy_mean",
+        "validation_accuracy_mean", "truth_at_half",
     ]  # fmt: skip
+    assert finished["audit_summary"]["epochs"] == 1
+    assert audit["truth_at_half"].isna().all()  # of a single epoch
     assert finished["audit_summary"]["count"] == 4
     assert audit["truth"].tolist() == pytest.approx(audit[["truth_seed_0", "truth_seed_1"]].mean(axis=1).tolist())
 
@@ -260,6 +298,8 @@ def test_an_impossible_budget_stops_the_search(project: dict[str, Any]) -> None:
     with pytest.raises(ArchatlasError, match=r"search\.budgets\.tiny\.max_params"):
         search_nodes.search(
             **{name: project[name] for name in ("atlas", "cost_table", "latency_table", "calibrated_predictor")},
+            evaluations=project["evaluations"],
+            class_counts=project["class_counts"],
             calibrated_predictor_state={},
             image_description=project["image_description"],
             search=impossible,

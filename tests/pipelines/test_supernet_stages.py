@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import pandas as pd
+import pytest
 import torch
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
@@ -39,6 +40,7 @@ def run_stages(work: Path, whole_space: Literal["none", "networks", "architectur
         "train_images": images,
         "validation_images": images,
         "image_description": description.model_dump(mode="json"),
+        "class_counts": pd.DataFrame({"split": "validation", "class_name": ["even", "odd"], "images": 20}),
         "budgets_checked": {"feasible": True},
         "cost_table": count_parts(make_space(SPACE, description.input_shape, 2)),
         "params:space": SPACE,
@@ -75,6 +77,16 @@ def test_from_images_to_evaluations(tmp_path: Path) -> None:
     again = run_stages(tmp_path / "two")
     for name in ("evaluations", "sampled_architectures", "supernet_curves"):
         pd.testing.assert_frame_equal(again[name], made[name])
+
+
+def test_super_networks_that_learned_nothing_are_told_of_when_they_are_evaluated(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = run_stages(tmp_path)  # images are noise
+    mean = made["evaluations"]["accuracy"].mean()
+    (said,) = [line for line in caplog.messages if line.startswith("evaluate_subnets")]
+    assert said.startswith(f"evaluate_subnets, supernet_near_majority (broken): Subnets name {100 * mean:.1f}%")
+    assert "would name 50.0% (± 7.9% by 40 images)" in said
 
 
 def test_the_whole_space_beside_the_sample(tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from archatlas.predictors.metrics import (
     bootstrap_interval,
     kendall_tau,
     kendall_tau_top_half,
+    mean_pairwise_tau,
+    mean_pairwise_tau_interval,
     paired_bootstrap_interval,
     rmse,
     spearman,
+    wilson_interval,
 )
 
 
@@ -77,3 +80,30 @@ def test_paired_interval_averages_columns() -> None:
     truth, first, second = generator.normal(size=(3, 30))
     twice = [np.stack([vector, vector], axis=1) for vector in (truth, first, second)]
     assert paired_bootstrap_interval(*twice, samples=50) == paired_bootstrap_interval(truth, first, second, samples=50)
+
+
+def test_agreement_is_the_mean_over_all_pairs() -> None:
+    rising = np.arange(30.0)
+    scores = np.stack([rising, rising, -rising], axis=1)
+    assert mean_pairwise_tau(scores) == pytest.approx(-1 / 3)  # 1, -1 and -1
+    low, high = mean_pairwise_tau_interval(scores, samples=50)
+    assert (low, high) == pytest.approx((-1 / 3, -1 / 3))  # as every resample has it
+    generator = np.random.default_rng(0)
+    noise = generator.normal(size=(60, 2))
+    low, high = mean_pairwise_tau_interval(noise, samples=200)
+    assert low < mean_pairwise_tau(noise) < high
+    assert (low, high) == bootstrap_interval(noise[:, 0], noise[:, 1], samples=200)
+
+
+def test_wilson_as_in_the_formula() -> None:
+    z, share, images = 1.959964, 0.8, 50
+    middle = (share + z**2 / (2 * images)) / (1 + z**2 / images)
+    half = z / (1 + z**2 / images) * (share * (1 - share) / images + z**2 / (4 * images**2)) ** 0.5
+    assert wilson_interval(share, images) == pytest.approx((middle - half, middle + half), abs=1e-6)
+
+
+@given(st.floats(0, 1), st.integers(1, 1000))
+def test_wilson_stays_within_0_and_1_and_holds_the_share(accuracy: float, images: int) -> None:
+    low, high = wilson_interval(accuracy, images)
+    assert 0 <= low <= round(accuracy * images) / images + 1e-12
+    assert round(accuracy * images) / images - 1e-12 <= high <= 1

@@ -12,10 +12,12 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from archatlas.predictors.metrics import wilson_interval
 from archatlas.reporting.blocks import safe_json
 from archatlas.reporting.page import render_page
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.reporting.run import Run
+from archatlas.signals.signal import Signal
 
 VOID = {"meta", "link", "br", "wbr", "input", "hr", "img"}
 
@@ -169,6 +171,79 @@ def test_a_log_loss_target_and_a_title(run_data: dict[str, Any], make_run: Any) 
     assert "Digits &amp; &lt;digits&gt;" in text
     assert "predicted score (shared weights) -0.312" in text
     assert "minus log loss" in page
+
+
+def _doubted(run_data: dict[str, Any], make_run: Any) -> Run:
+    """A run whose candidates were ranked by MACs, whose audit is short, and whose winners are nothing special."""
+    ahead = {"small": 0.0, "medium": 0.002, "large": -0.2}
+    winners = [
+        {**winner, "test_accuracy_mean": 0.7, "random_accuracy_mean": 0.7 - ahead[winner["budget"]]}
+        for winner in run_data["winners"]
+    ]
+    signals = [
+        Signal("evaluate_subnets", "scores_disagree", "broken", "Noise <b>.", "By MACs.", "Train `longer`."),
+        Signal("verify_candidates", "audit_unsettled", "warning", "Too short.", "Not the truth.", "More epochs."),
+    ]
+    return make_run(  # type: ignore[no-any-return]
+        {
+            **run_data,
+            "winners": winners,
+            "signals": [signal.document() for signal in signals],
+            "candidates": run_data["candidates"].assign(ranked_by="macs"),
+            "audit_summary": {**run_data["audit_summary"], "tau_half_time": 0.2, "tau_difference_ci": [-0.1, 0.2]},
+        }
+    )
+
+
+def test_a_run_without_a_signal_does_not_contradict_itself(run_data: dict[str, Any], make_run: Any) -> None:
+    page = render_page(_doubted(run_data, make_run))
+    _outline(page)
+    text = _text(page).replace("\N{NO-BREAK SPACE}", " ")
+    for said in (
+        "Broken. Noise &lt;b&gt;. By MACs. Train longer .",
+        "Careful. Too short. Not the truth. More epochs.",
+        "Every budget has a network that was chosen for it; that it is better than others of its budget, this run does "
+        "not show.",
+        "the largest for each budget, for want of a signal in their scores, were trained alone",
+        "small: test accuracy of the chosen network",
+        "no winner: others are better",
+        "+0.0 points against 5 random networks of the same budget: within noise, so this run cannot tell",
+        "-20.0 points against 5 random networks of the same budget: worse beyond noise",
+        "candidates ranked by MACs, for want of a signal",
+        "Rank correlation with their accuracy after 4 epochs",
+        "This run cannot tell whether the predictor or the super-network&#39;s raw scores rank networks better",
+    ):
+        assert said in text, said
+    for silent in ("has a winner.", "ahead of the super-network", "with the truth", "correlation of the predictor"):
+        assert silent not in text, silent
+    assert '<article class="card good' not in page
+    assert page.index('class="doubts"') < page.index('class="tiles"')
+
+
+def test_a_good_run_shows_each_budget_with_its_interval_and_a_tau_with_its_own(page: str, run: Run) -> None:
+    text = _text(page).replace("\N{NO-BREAK SPACE}", " ")
+    assert 'class="doubts"' not in page
+    assert page.count('<article class="card good') == 3
+    for winner in run.winners:
+        low, high = wilson_interval(winner["test_accuracy_mean"], 359)
+        tile = f"{winner['budget']}: test accuracy of the winner, {100 * low:.1f} % to {100 * high:.1f} % by 359 images"
+        assert tile in text
+    assert "0.60 rank correlation of the predictor with the truth, 0.47 to 0.70 by 44 audit networks" in text
+
+
+def test_a_small_audit_is_no_headline(run_data: dict[str, Any], make_run: Any) -> None:
+    small = {**run_data["audit_summary"], "tau_predictor_ci": [0.1, 0.9]}
+    text = _text(render_page(make_run({**run_data, "audit_summary": small})))
+    assert "rank correlation of the predictor with" not in text
+    assert "The audit is too small to say whether the predictor ranks better than the raw scores (tau 0.60" in text
+
+
+def test_scores_on_shared_weights_are_folded_away_from_test_accuracies(page: str) -> None:
+    card = page[page.index('<article class="card') : page.index("</article>")]
+    shown, folded = card.split('<details class="scores">')
+    assert "shared weights" not in shown
+    assert "predicted accuracy (shared weights)" in folded
+    assert "super-network&#39;s accuracy (shared weights)" in folded
 
 
 def test_why_learning_curves_start_anew_and_differ(run: Run, page: str) -> None:

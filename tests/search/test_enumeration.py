@@ -79,8 +79,32 @@ def test_no_network_left_out_has_a_higher_score_or_as_high_a_one_at_more_macs(
     left = table[~table["network"].isin(best["network"])]
     worst = min(zip(best["predicted_score"], best["macs"], strict=True))
     assert all(pair <= worst for pair in zip(left["predicted_score"], left["macs"], strict=True))
-    largest = top_candidates(table, [], parameters(top_k=top_k), "macs")["macs"]
-    assert largest.tolist() == sorted(table["macs"], reverse=True)[:top_k]
+
+
+@given(st.lists(st.integers(1, 200), min_size=1, max_size=60), st.integers(1, 30))
+def test_by_macs_candidates_fall_from_the_largest_in_steps_until_networks_run_out(macs: list[int], top_k: int) -> None:
+    table = scored(
+        pd.DataFrame(
+            {
+                "network": [f"n{number:02d}" for number in range(len(macs))],
+                "predicted_accuracy": 0.1,
+                "predicted_std": 0.1,
+                "macs": macs,
+                "params": 1,
+            }
+        )
+    )
+    found = top_candidates(table, [], parameters(top_k=top_k), "macs")
+    assert len(found) == min(top_k, len(macs))
+    assert found["network"].is_unique
+    assert found["macs"].is_monotonic_decreasing
+    assert found["macs"].iloc[0] == max(macs)
+    steps = [max(macs)]
+    while smaller := [one for one in macs if one <= 0.97 * steps[-1]]:
+        steps.append(max(smaller))
+    assert set(steps[:top_k]) <= set(found["macs"])
+    if top_k <= len(steps):
+        assert found["macs"].tolist() == steps[:top_k]
 
 
 def test_a_lower_bound_takes_off_standard_deviations() -> None:

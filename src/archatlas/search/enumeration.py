@@ -21,6 +21,10 @@ SCORED_COLUMNS = ["network", "predicted_score", "predicted_std", "macs", "params
 RankedBy = Literal["predicted_score", "macs"]
 """What orders candidates: the predictor, or, where scores have no signal, MACs, the most first."""
 
+_STEP = 0.97
+"""Part of a candidate's MACs that the next one has at most, where candidates are ranked by MACs: finalists then differ,
+and where measured latency is beyond what was predicted, some of the 20 candidates down to half of the MACs keep it."""
+
 _PREDICTION = re.compile("predicted_(?:supernet_)?(accuracy|log_loss)")
 
 
@@ -72,7 +76,8 @@ def top_candidates(
     """The ``top_k`` best rows that keep every constraint, best first, with their rank from 1. Ties go to more MACs.
 
     Among networks that scores do not tell apart the larger is the better guess: a budget is there to be spent, and
-    super-networks favour the small.
+    super-networks favour the small. By MACs the first is the largest that fits; each of the next has at most ``_STEP``
+    of the MACs of the one before, and only where networks run out do those between fill up.
 
     Args:
         table: columns ``SCORED_COLUMNS``.
@@ -86,6 +91,9 @@ def top_candidates(
     kept = np.flatnonzero(satisfied(table, constraints))
     part = table.iloc[kept]
     score = merit(part, parameters, ranked_by)
+    if ranked_by == "macs":
+        part = part.iloc[_spaced(score, part["network"].to_numpy(dtype=np.str_), parameters.top_k)]
+        score = part["macs"].to_numpy(dtype=np.float64)
     if len(part) > 4 * parameters.top_k:  # all rows that can be among the best, ties included
         least = -np.partition(-score, parameters.top_k - 1)[parameters.top_k - 1]
         near = np.flatnonzero(score >= least)
@@ -94,6 +102,19 @@ def top_candidates(
     best = part.iloc[order][SCORED_COLUMNS].reset_index(drop=True).assign(ranked_by=ranked_by)
     best.insert(0, "rank", np.arange(1, len(best) + 1, dtype=np.int64))
     return best
+
+
+def _spaced(macs: NDArray[np.float64], names: NDArray[np.str_], count: int) -> NDArray[np.int64]:
+    """Rows of ``count`` networks from the largest on, no two closer than ``_STEP`` as long as there are others."""
+    order = np.lexsort((names, -macs))
+    falling, places = -macs[order], [0] if len(order) else []
+    while places and len(places) < count:
+        place = int(np.searchsorted(falling, _STEP * falling[places[-1]], side="left"))
+        if place == len(order):
+            break
+        places.append(place)
+    between = np.delete(np.arange(len(order)), places)[: count - len(places)]
+    return np.asarray(order[np.concatenate([np.array(places, dtype=np.int64), between])], dtype=np.int64)
 
 
 def nearest_misses(table: pd.DataFrame, constraints: Sequence[Constraint], count: int) -> pd.DataFrame:

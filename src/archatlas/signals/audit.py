@@ -52,7 +52,7 @@ def audit_too_small(summary: Mapping[str, Any]) -> Signal | None:
     if not count or conclusive(summary):
         return None
     tau, bounds = summary.get("tau_predictor"), summary.get("tau_predictor_ci")
-    told = "" if tau is None else f": the predictor's {tau_with_interval(float(tau), bounds)} could be almost anything"
+    told = "" if tau is None else f" (the predictor's {tau_with_interval(float(tau), bounds)})"
     return Signal(
         "verify_candidates",
         "audit_too_small",

@@ -47,7 +47,7 @@ def constant_predictions(atlas: pd.DataFrame) -> Signal | None:
     if not constant and spread > LITTLE_SPREAD * error:
         return None
     found = (
-        f"{len(atlas):,} networks have {different:,} different predictions"
+        f"{len(atlas):,} networks have {different} different prediction{'s' * (different > 1)}"
         if different < HANDFUL
         else f"The predictions of {len(atlas):,} networks spread by {spread:.2g}, and one is sure to ± {error:.2g}"
     )

@@ -1,0 +1,98 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from archatlas.predictors.metrics import wilson_interval
+from archatlas.signals.winners import comparisons, images_of, not_better, small_split, winner_signals
+
+
+def winner(own: float, random: float | None = None, mobilenet: float | None = None, **changes: Any) -> dict[str, Any]:
+    return {
+        "budget": "small",
+        "status": "found",
+        "test_accuracy_mean": own,
+        "test_accuracy_std": None,
+        "validation_accuracy_mean": own,
+        "seeds": [0],
+        "random_accuracy_mean": random,
+        "random_accuracy_std": None,
+        "random_count": 4,
+        "mobilenet_accuracy_mean": mobilenet,
+        **changes,
+    }
+
+
+def test_the_margin_by_hand() -> None:
+    (one,) = comparisons(winner(0.5, 0.5), 98)
+    # (98 x 0.5 + 1) / 100 = 0.5, so 0.25 / 100 for each of the two.
+    assert one.margin == pytest.approx(1.96 * (2 * 0.0025) ** 0.5)
+    assert (one.rival, one.difference, one.verdict) == ("random networks", 0.0, "unclear")
+    varied = winner(0.5, 0.5, 0.5, test_accuracy_std=0.1, seeds=[0, 1, 2, 3], random_accuracy_std=0.2)
+    random, mobilenet = comparisons(varied, None)
+    assert random.margin == pytest.approx(1.96 * (0.1**2 / 4 + 0.2**2 / 4) ** 0.5)
+    assert mobilenet.margin == pytest.approx(1.96 * (2 * 0.1**2 / 4) ** 0.5)
+
+
+def test_what_was_not_tested_is_not_compared() -> None:
+    assert comparisons({"test_accuracy_mean": None, "random_accuracy_mean": 0.5}, 100) == []
+    assert comparisons(winner(0.5), 100) == []
+    assert not_better([winner(0.5)], 100) is None
+
+
+def test_all_right_on_few_images_is_not_certain() -> None:
+    (one,) = comparisons(winner(1.0, 0.95), 20)
+    assert one.margin > 0.05
+    assert one.verdict == "unclear"
+
+
+def test_the_worst_comparison_decides_the_level() -> None:
+    assert not_better([winner(0.9, 0.5, 0.5)], 1000) is None
+    unclear = not_better([winner(0.9, 0.5, 0.89)], 1000)
+    assert unclear is not None
+    assert unclear.level == "warning"
+    assert "small: +1.0 points to a scaled MobileNet" in unclear.what
+    assert "random" not in unclear.what
+    worse = not_better([winner(0.5, 0.9, 0.49)], 1000)
+    assert worse is not None
+    assert worse.level == "broken"
+    assert "-40.0 points to random networks" in worse.what
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.integers(1, 10_000))
+def test_a_comparison_turned_round_gives_the_opposite(own: float, other: float, images: int) -> None:
+    (one,), (turned,) = comparisons(winner(own, other), images), comparisons(winner(other, own), images)
+    assert one.margin == pytest.approx(turned.margin)
+    assert {"better": "worse", "worse": "better", "unclear": "unclear"}[one.verdict] == turned.verdict
+
+
+@pytest.mark.parametrize(("images", "said"), [(60, True), (1000, False)])
+def test_a_split_is_too_small_if_its_interval_is_wide(images: int, said: bool) -> None:
+    description = {"splits": {"test": images, "validation": 5000}}
+    found = small_split([winner(0.5), winner(0.9, budget="large")], description, "test")
+    assert (found is not None) is said
+    if found is not None:
+        low, high = wilson_interval(0.5, images)
+        assert (
+            f"The test split has 60 images: the winner of small, right on 50.0%, could be one of {100 * low:.1f}%"
+            in (found.what)
+        )
+        assert f"{100 * high:.1f}% (95%)" in found.what
+    assert small_split([winner(0.5)], description, "validation") is None
+
+
+def test_what_is_not_known_is_not_judged() -> None:
+    assert images_of({}, "test") == 0
+    assert small_split([winner(0.5)], {}, "test") is None
+    assert small_split([], {"splits": {"test": 3}}, "test") is None
+
+
+def test_a_public_table_has_no_images_of_ours() -> None:
+    exact = winner(0.901, 0.9)
+    assert winner_signals([exact], None) == []
+    names = [signal.name for signal in winner_signals([exact], {"splits": {"validation": 50, "test": 50}})]
+    assert names == ["small_validation_split", "small_test_split", "winner_not_better"]
+    assert winner_signals([{"budget": "b", "status": "none"}], {"splits": {"test": 5}}) == []
