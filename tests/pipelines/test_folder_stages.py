@@ -88,10 +88,10 @@ def test_exported_networks_lie_in_folders_named_by_budget(
     )
     networks, summary = catalog.load("networks"), catalog.load("export_summary")
     assert sorted(path.relative_to(networks).as_posix() for path in networks.rglob("*.*")) == [
-        "small/network.json", "small/network.onnx", "small/network.safetensors",
+        "small/network.json", "small/network.onnx", "small/network.safetensors", "small/predict.py",
     ]  # fmt: skip
     assert sorted(summary["budgets"]["small"]["files"]) == [
-        "small/network.json", "small/network.onnx", "small/network.safetensors",
+        "small/network.json", "small/network.onnx", "small/network.safetensors", "small/predict.py",
     ]  # fmt: skip
     assert archatlas.load_network(networks / "small").class_names == description.class_names
     assert list((tmp_path / "work").iterdir()) == []

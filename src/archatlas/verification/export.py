@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor, nn
 
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
+from archatlas.images.predict import DRAFT_FACTOR
 from archatlas.networks.onnx_file import write_onnx
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import Supernet, load_supernet
@@ -27,7 +29,7 @@ from archatlas.verification.standalone import (
 )
 
 ONNX = "network.onnx"
-_FILES = (WEIGHTS, DOCUMENT, ONNX)
+SCRIPT = "predict.py"
 
 Loader = Callable[[], Mapping[str, Tensor]]
 Json = dict[str, Any]
@@ -44,7 +46,7 @@ def export_winners(
     folder: Path,
     seed: int,
 ) -> Json:
-    """Write ``<folder>/<budget>/network.{safetensors,json,onnx}`` for every winner, and compare what they compute.
+    """Write ``<folder>/<budget>/network.{safetensors,json,onnx}`` and ``predict.py`` for every winner, and compare what they compute.
 
     Args:
         winners: rows of the search's answer after verification.
@@ -116,12 +118,14 @@ def export_network(
         network, images.input_shape, folder / ONNX,
         opset=parameters.opset, names=("pixels", "logits"), metadata=_metadata(network),
     )  # fmt: skip
+    script = resources.files("archatlas.images").joinpath(SCRIPT).read_text(encoding="utf-8")
+    (folder / SCRIPT).write_text(script, encoding="utf-8")
     onnx_difference = onnx_differs(folder / ONNX, load_network(folder), pixels)
     _require(onnx_difference, parameters, f"the ONNX file and the stand-alone network, {name}")
     return {
         "status": "exported",
         "reason": None,
-        "files": [f"{folder.name}/{file}" for file in _FILES],
+        "files": [f"{folder.name}/{file}" for file in (WEIGHTS, DOCUMENT, ONNX, SCRIPT)],
         "max_abs_difference_supernet": path_difference,
         "max_abs_difference_onnx": onnx_difference,
     }
@@ -163,13 +167,27 @@ def _require(difference: float, parameters: ExportParameters, what: str) -> None
 
 
 def _metadata(network: StandaloneNetwork) -> dict[str, str]:
+    """What the file says of itself; ``preprocessing`` is all that ``predict.py`` asks for beside ``class_names``."""
     images = network.document.images
+    preprocessing = {
+        "size": images.image_size,
+        "channels": images.channels,
+        "aspect": images.aspect,
+        "jpeg_draft_factor": DRAFT_FACTOR,
+        "resize": "Pillow, bilinear, anti-aliased",
+        "grey": "luma of ITU-R BT.601",
+        "exif_rotation": "applied",
+        "transparency": "on white",
+        "sixteen_bits": "divided by 256",
+        "scale": "divided by 255",
+    }
     colours = "grey" if images.channels == 1 else "RGB"
     return {
         "archatlas_version": network.document.archatlas_version,
         "architecture": network.document.architecture,
         "budget": network.document.budget,
         "class_names": json.dumps(images.class_names),
+        "preprocessing": json.dumps(preprocessing),
         "input": (
             f"pixels: float32 [batch, {images.channels}, {images.image_size}, {images.image_size}], {colours} in 0..1; "
             f"not normalised: that is inside; images that are not square: {images.aspect}"
