@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from archatlas.costs.parameters import LatencyParameters
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.images.predict import DRAFT_FACTOR
@@ -19,6 +20,7 @@ from archatlas.networks.onnx_file import write_onnx
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import Supernet, load_supernet
 from archatlas.verification.export_parameters import ExportParameters
+from archatlas.verification.int8 import write_int8
 from archatlas.verification.standalone import (
     DOCUMENT,
     WEIGHTS,
@@ -42,7 +44,9 @@ def export_winners(
     *,
     space: SearchSpace,
     images: ImageDescription,
+    train_images: Tensor,
     parameters: ExportParameters,
+    latency: LatencyParameters,
     folder: Path,
     seed: int,
 ) -> Json:
@@ -54,14 +58,16 @@ def export_winners(
         supernets: by seed, loads the weights of a super-network.
         space: of the winners.
         images: what the networks were trained on.
+        train_images: uint8 ``[n, c, h, w]``, of which some calibrate networks in eight bits (``parameters.int8``).
         parameters: of the export.
+        latency: how files are timed where there are two of a network.
         folder: empty, or made; worth nothing if this raises, since a network is written before it is checked.
         seed: of the images that the forms of a network are compared on.
 
     Returns:
         ``max_abs_difference`` (of a logit, over all checks; None if nothing was exported) and ``budgets``: by name
         status (``exported``, ``skipped``), reason, files (paths in ``folder``), and max_abs_difference_supernet and
-        _onnx.
+        _onnx; and ``int8`` (see ``write_int8``) where it was asked for.
 
     Raises:
         ArchatlasError: two forms of a network differ by more than the tolerance, or a winner's weights are missing.
@@ -80,7 +86,13 @@ def export_winners(
             )
         network = make_standalone(space, str(winner["architecture"]), winner_weights[budget](), images, budget)
         choices = space.parse([winner["architecture"]])[0].tolist()
-        budgets[budget] = export_network(network, choices, loaded, parameters, folder / budget, seed)
+        entry = export_network(network, choices, loaded, parameters, folder / budget, seed)
+        if parameters.int8:
+            entry["int8"] = write_int8(
+                folder / budget / ONNX, train_images, parameters.calibration_images, latency, seed
+            )
+            entry["files"].append(entry["int8"]["file"])
+        budgets[budget] = entry
     differences = [
         entry[key]
         for entry in budgets.values()
