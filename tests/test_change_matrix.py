@@ -87,10 +87,10 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # measure_costs
     (
         {"parameters": {"costs": {"latency": {"calls": 11}}}},
-        ["measure_latency", "measure_finalists", "train_comparisons", "choose_winners", "write_report"],
+        ["measure_latency", "measure_finalists", "train_comparisons", "choose_winners", "export", "write_report"],
     ),
     ({"code": PIPELINES.format("measure_costs"), "function": "count_costs"}, ["count_costs"]),
-    ({"code": "costs/latency.py"}, ["measure_latency", "train_calibration", *BUILT]),
+    ({"code": "costs/latency.py"}, ["measure_latency", "train_calibration", "export", *BUILT]),
     ({"output": "cost_table"}, ["count_costs"]),
     # train_supernet
     ({"parameters": {"supernet": {"training": {"epochs": 2}}}}, ["train_supernet", "write_report"]),
@@ -161,6 +161,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"parameters": {"export": {"check_images": 7}}}, ["export", "write_report"]),
     ({"code": PIPELINES.format("export"), "function": "export"}, ["export"]),
     ({"code": "verification/export.py"}, ["export"]),
+    ({"code": "verification/int8.py"}, ["export"]),
     ({"output": "networks"}, ["export"]),
     # report
     ({"parameters": {"report": {"atlas_bins": 73}}}, ["draw_atlas", "write_report"]),

@@ -12,6 +12,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 import archatlas
+from archatlas.costs.parameters import CostsParameters
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.datasets import FolderDataset
 from archatlas.pipelines.export.pipeline import create_pipeline as export
@@ -80,7 +81,9 @@ def test_exported_networks_lie_in_folders_named_by_budget(
             ],
             "winner_weights": {"small": lambda: weights},
             "supernets": {"seed_0": supernet.state_dict},
+            "train_images": {"images": torch.zeros(0, *description.input_shape, dtype=torch.uint8)},
             "params:export": ExportParameters(),
+            "params:costs": CostsParameters(),
             "params:seed": 0,
             "params:table": None,
             "params:truth": None,
@@ -88,10 +91,10 @@ def test_exported_networks_lie_in_folders_named_by_budget(
     )
     networks, summary = catalog.load("networks"), catalog.load("export_summary")
     assert sorted(path.relative_to(networks).as_posix() for path in networks.rglob("*.*")) == [
-        "small/network.json", "small/network.onnx", "small/network.safetensors",
+        "small/network.json", "small/network.onnx", "small/network.safetensors", "small/predict.py",
     ]  # fmt: skip
     assert sorted(summary["budgets"]["small"]["files"]) == [
-        "small/network.json", "small/network.onnx", "small/network.safetensors",
+        "small/network.json", "small/network.onnx", "small/network.safetensors", "small/predict.py",
     ]  # fmt: skip
     assert archatlas.load_network(networks / "small").class_names == description.class_names
     assert list((tmp_path / "work").iterdir()) == []

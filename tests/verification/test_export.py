@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+import getpass
 import io
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import onnx
@@ -14,6 +16,7 @@ import torch
 from PIL import Image
 
 import archatlas
+from archatlas.costs.parameters import LatencyParameters
 from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
@@ -35,6 +38,7 @@ SPACE = ChainSpace(
     tuple(Operation.parse(name) for name in ("k3e1", "k5e3", "skip")), squeeze_excitation=True,
 )  # fmt: skip
 WINNER = "k5e3-skip"
+TRAIN_IMAGES = torch.randint(0, 256, (80, *IMAGES.input_shape), generator=torch.Generator().manual_seed(4)).byte()
 
 
 @pytest.fixture(scope="module")
@@ -60,7 +64,9 @@ def export(folder, winners, weights, supernet, **parameters):
         {"seed_0": supernet.state_dict},
         space=SPACE,
         images=IMAGES,
+        train_images=TRAIN_IMAGES,
         parameters=ExportParameters(**parameters),
+        latency=LatencyParameters(calls=10),
         folder=folder,
         seed=0,
     )
@@ -87,7 +93,12 @@ def test_the_summary_says_what_was_written_and_how_exactly_it_agrees(exported):
     folder, summary = exported
     entry = summary["budgets"]["small"]
     assert entry["status"] == "exported"
-    assert entry["files"] == [f"small/network.{kind}" for kind in ("safetensors", "json", "onnx")]
+    assert entry["files"] == [
+        "small/network.safetensors",
+        "small/network.json",
+        "small/network.onnx",
+        "small/predict.py",
+    ]
     assert all((folder / file).is_file() for file in entry["files"])
     assert 0 <= entry["max_abs_difference_supernet"] <= 1e-4
     assert 0 <= entry["max_abs_difference_onnx"] <= 1e-4
@@ -95,7 +106,7 @@ def test_the_summary_says_what_was_written_and_how_exactly_it_agrees(exported):
     assert summary["budgets"]["impossible"] == {"status": "skipped", "reason": "every finalist was too slow"}
     assert sorted(path.name for path in folder.iterdir()) == ["small"]
     assert sorted(path.name for path in (folder / "small").iterdir()) == [
-        "network.json", "network.onnx", "network.safetensors",
+        "network.json", "network.onnx", "network.safetensors", "predict.py",
     ]  # fmt: skip
     json.dumps(summary)
 
@@ -135,6 +146,15 @@ def test_the_onnx_file_takes_any_batch_of_raw_pixels(exported, network, batch):
     assert told["architecture"] == WINNER
     assert "RGB in 0..1; not normalised" in told["input"]
     assert onnx.load(path).opset_import[0].version == 18
+
+
+def test_exported_files_say_nothing_of_this_machine(exported, repository, weights):
+    content = (exported[0] / "small" / "network.onnx").read_bytes()
+    torch_folder = str(Path(torch.__file__).parent)
+    for secret in (str(repository), str(Path.home()) + "/", sys.prefix, torch_folder, ".py", getpass.getuser() + "/"):
+        assert secret.encode() not in content
+    # The weights are most of the file.
+    assert len(content) < 10_000 + sum(one.numel() * one.element_size() for one in weights.values())
 
 
 def test_predict_gives_a_name_and_a_probability(network, tmp_path):

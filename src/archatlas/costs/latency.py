@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 __all__ = [
-    "LatencyMeasurement", "import_table", "latency_tables", "measure_network", "measure_networks", "measure_parts",
+    "LatencyMeasurement", "import_table", "latency_tables", "measure_calls", "measure_network", "measure_networks",
+    "measure_parts",
 ]  # fmt: skip
 
 _FEWEST_CALLS = 10
@@ -84,6 +85,11 @@ def _measure_in_turn(calls: Sequence[Call], parameters: LatencyParameters) -> ND
         )
 
 
+def measure_calls(calls: Sequence[Call], parameters: LatencyParameters) -> list[LatencyMeasurement]:
+    """The time of each call, all measured in the same rounds; each timed call follows an untimed one of the same."""
+    return [LatencyMeasurement.of(quartiles) for quartiles in _measure_in_turn(calls, parameters)]
+
+
 def measure_networks(
     networks: Sequence[nn.Module], input_shape: tuple[int, ...], parameters: LatencyParameters
 ) -> list[LatencyMeasurement]:
@@ -94,8 +100,7 @@ def measure_networks(
     Each timed call follows an untimed one of the same network, as where a network is used again and again. Networks are
     put into evaluation mode. ``input_shape`` is channels, height, width.
     """
-    calls = [call_of_module(one, input_shape, parameters) for one in networks]
-    return [LatencyMeasurement.of(quartiles) for quartiles in _measure_in_turn(calls, parameters)]
+    return measure_calls([call_of_module(one, input_shape, parameters) for one in networks], parameters)
 
 
 def measure_network(

@@ -10,12 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from archatlas.images.predict import to_square, upright
 from archatlas.progress import progress_bar
 
 Encoded = bytes | Path | Image.Image
@@ -27,8 +28,6 @@ MOST_MEGAPIXELS = 400
 _CHUNK = 256
 _LARGE = 50_000_000  # Pixels: such an image takes hundreds of megabytes, so that they are decoded one at a time.
 _one_at_a_time = threading.Lock()
-# Photographs are many times larger than what a search trains on: the JPEG decoder may skip detail beyond this factor.
-_DRAFT_FACTOR = 2
 
 
 class UnreadableImageError(Exception):
@@ -46,23 +45,8 @@ def to_pixels(
     image is, a line of its pixels stays), or distorted (``stretch``); resizing is bilinear, with anti-aliasing where it
     shrinks. Grey is the luma of ITU-R BT.601.
     """
-    side = (image_size, image_size)
-    if image.format == "JPEG":
-        image.draft(None, (side[0] * _DRAFT_FACTOR, side[1] * _DRAFT_FACTOR))
-    plain = _eight_bits(ImageOps.exif_transpose(image))
-    mode = {1: "L", 3: "RGB", None: "L" if _is_grey(plain) else "RGB"}[channels]
-    plain = plain.convert(mode)
-    bilinear = Image.Resampling.BILINEAR
-    if aspect == "crop":
-        plain = ImageOps.fit(plain, side, bilinear)
-    elif aspect == "pad":
-        if round(min(plain.size) / max(plain.size) * image_size) == 0:  # of which Pillow's `pad` would leave nothing
-            plain = plain.resize((image_size, 1) if plain.width > plain.height else (1, image_size), bilinear)
-        plain = ImageOps.pad(plain, side, bilinear)
-    elif plain.size != side:
-        plain = plain.resize(side, bilinear)
-    array: Pixels = np.asarray(plain, dtype=np.uint8)
-    return array[None] if mode == "L" else array.transpose(2, 0, 1)
+    plain = upright(image, image_size)
+    return to_square(plain, image_size, channels or (1 if _is_grey(plain) else 3), aspect)
 
 
 def decode(
@@ -151,22 +135,6 @@ def _own_limit() -> Iterator[None]:
 
 def _is_large(image: Image.Image) -> bool:
     return image.width * image.height > _LARGE
-
-
-def _eight_bits(image: Image.Image) -> Image.Image:
-    """Without transparency, and with eight bits a channel, which Pillow's own conversion would clip to."""
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8))
-    if image.mode == "F":
-        values: NDArray[Any] = np.nan_to_num(np.asarray(image))
-        scale = 255.0 if values.max(initial=0.0) <= 1.0 else 1.0
-        return Image.fromarray((values * scale).round().clip(0, 255).astype(np.uint8))
-    if not image.has_transparency_data:
-        return image
-    grey = image.mode in ("L", "LA")
-    opaque = image.convert("RGBA")
-    white = Image.new("RGBA", opaque.size, (255, 255, 255, 255))
-    return Image.alpha_composite(white, opaque).convert("L" if grey else "RGB")
 
 
 def _is_grey(image: Image.Image) -> bool:

@@ -7,6 +7,7 @@ import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 
@@ -47,8 +48,17 @@ def write_onnx(
         )
     assert program is not None
     model = program.model_proto
+    _strip(model)
     onnx.helper.set_model_props(model, dict(metadata or {}))
     onnx.save(model, str(path))
+
+
+def _strip(model: Any) -> None:
+    """Take out what the exporter notes of where the module came from: its stack traces hold this machine's paths."""
+    graph = model.graph
+    for one in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
+        one.ClearField("doc_string")
+        one.ClearField("metadata_props")
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from archatlas.reporting import numbers, sentences
 from archatlas.reporting.blocks import Chart, Code, Facts, Section, TableBlock, Text
 from archatlas.reporting.figures.training import figure_stage_times
 from archatlas.reporting.run import Run
+from archatlas.reporting.tables import Table, cells
 
 
 def use_section(run: Run) -> Section:
@@ -29,7 +30,9 @@ def use_section(run: Run) -> Section:
             "import archatlas\n\n"
             f'network = archatlas.load_network("data/current/{run.experiment}/networks/{budget}")\n'
             'name, probability = network.predict("image.png")\n'
-        )
+        ),
+        Text("Elsewhere, with the folder alone, onnxruntime and Pillow:"),
+        Code(_elsewhere(run, budget)),
     ]
     difference = numbers.known(run.export_summary.get("max_abs_difference"))
     if difference is not None:
@@ -39,11 +42,46 @@ def use_section(run: Run) -> Section:
                 f"ONNX file and the stand-alone network, give the same logits to {difference:.1e}."
             )
         )
+    eight_bits = _int8_table(run)
+    if eight_bits is not None:
+        blocks.append(TableBlock(eight_bits, "Networks in eight bits (network_int8.onnx) beside network.onnx"))
     lead = (
         "One line loads a winner with its weights, preprocessing and class names. The path is from the project's "
-        "folder and leads to the current network; the ONNX file in it needs nothing but onnxruntime."
+        "folder and leads to the current network. The ONNX file in it needs nothing but onnxruntime, and predict.py "
+        "beside it brings image files to exactly the pixels that archatlas feeds; its metadata say how."
     )
     return Section("use", title, lead, blocks)
+
+
+def _elsewhere(run: Run, budget: str) -> str:
+    folder = f"data/current/{run.experiment}/networks/{budget}"
+    entry = (run.export_summary.get("budgets") or {}).get(budget) or {}
+    command = f"python {folder}/predict.py"
+    lines = [f"{command} image.jpg"]
+    if entry.get("int8"):
+        lines.append(f"{command} --network network_int8.onnx image.jpg")
+    return "\n".join(lines) + "\n"
+
+
+def _int8_table(run: Run) -> Table | None:
+    """What eight bits change: size, latency and logits, budget by budget."""
+    rows = []
+    for budget, entry in (run.export_summary.get("budgets") or {}).items():
+        found = entry.get("int8")
+        if found:
+            times = [found["latency_ms"][kind]["median_ms"] for kind in ("float", "int8")]
+            rows.append(
+                cells(
+                    budget,
+                    f"{numbers.short(found['bytes_float'], 'B')} / {numbers.short(found['bytes'], 'B')}",
+                    " / ".join(map(numbers.milliseconds, times)),
+                    numbers.short(found["mean_logit_difference"]),
+                    numbers.short(found["max_logit_difference"]),
+                    numbers.percent(found["agreement"]),
+                )
+            )
+    columns = ("size, float / int8", "latency, float / int8", "logits differ, mean", "at most", "same class named")
+    return Table((("budget", "left"), *((column, "right") for column in columns)), tuple(rows)) if rows else None
 
 
 def time_section(run: Run) -> Section:

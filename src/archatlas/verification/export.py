@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from archatlas.costs.parameters import LatencyParameters
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
+from archatlas.images.predict import DRAFT_FACTOR
 from archatlas.networks.onnx_file import write_onnx
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import Supernet, load_supernet
 from archatlas.verification.export_parameters import ExportParameters
+from archatlas.verification.int8 import write_int8
 from archatlas.verification.members import member_of
 from archatlas.verification.standalone import (
     DOCUMENT,
@@ -28,7 +32,7 @@ from archatlas.verification.standalone import (
 )
 
 ONNX = "network.onnx"
-_FILES = (WEIGHTS, DOCUMENT, ONNX)
+SCRIPT = "predict.py"
 
 Loader = Callable[[], Mapping[str, Tensor]]
 Json = dict[str, Any]
@@ -41,11 +45,13 @@ def export_winners(
     *,
     space: SearchSpace,
     images: ImageDescription,
+    train_images: Tensor,
     parameters: ExportParameters,
+    latency: LatencyParameters,
     folder: Path,
     seed: int,
 ) -> Json:
-    """Write ``<folder>/<budget>/network.{safetensors,json,onnx}`` for every winner, and compare what they compute.
+    """Write ``<folder>/<budget>/network.{safetensors,json,onnx}`` and ``predict.py`` for every winner, and compare what they compute.
 
     Args:
         winners: rows of the search's answer after verification.
@@ -53,14 +59,16 @@ def export_winners(
         supernets: by seed, loads the weights of a super-network.
         space: of the winners.
         images: what the networks were trained on.
+        train_images: uint8 ``[n, c, h, w]``, of which some calibrate networks in eight bits (``parameters.int8``).
         parameters: of the export.
+        latency: how files are timed where there are two of a network.
         folder: empty, or made; worth nothing if this raises, since a network is written before it is checked.
         seed: of the images that the forms of a network are compared on.
 
     Returns:
         ``max_abs_difference`` (of a logit, over all checks; None if nothing was exported) and ``budgets``: by name
         status (``exported``, ``skipped``), reason, files (paths in ``folder``), and max_abs_difference_supernet and
-        _onnx.
+        _onnx; and ``int8`` (see ``write_int8``) where it was asked for.
 
     Raises:
         ArchatlasError: two forms of a network differ by more than the tolerance, or a winner's weights are missing.
@@ -81,7 +89,13 @@ def export_winners(
         network = make_standalone(member.space, member.network, winner_weights[budget](), images, budget)
         inside = member.space is space  # A scaled MobileNet is no path of the super-networks.
         choices = space.parse([member.network])[0].tolist() if inside else None
-        budgets[budget] = export_network(network, choices, loaded, parameters, folder / budget, seed)
+        entry = export_network(network, choices, loaded, parameters, folder / budget, seed)
+        if parameters.int8:
+            entry["int8"] = write_int8(
+                folder / budget / ONNX, train_images, parameters.calibration_images, latency, seed
+            )
+            entry["files"].append(entry["int8"]["file"])
+        budgets[budget] = entry
     differences = [
         entry[key]
         for entry in budgets.values()
@@ -120,12 +134,14 @@ def export_network(
         network, images.input_shape, folder / ONNX,
         opset=parameters.opset, names=("pixels", "logits"), metadata=_metadata(network),
     )  # fmt: skip
+    script = resources.files("archatlas.images").joinpath(SCRIPT).read_text(encoding="utf-8")
+    (folder / SCRIPT).write_text(script, encoding="utf-8")
     onnx_difference = onnx_differs(folder / ONNX, load_network(folder), pixels)
     _require(onnx_difference, parameters, f"the ONNX file and the stand-alone network, {name}")
     return {
         "status": "exported",
         "reason": None,
-        "files": [f"{folder.name}/{file}" for file in _FILES],
+        "files": [f"{folder.name}/{file}" for file in (WEIGHTS, DOCUMENT, ONNX, SCRIPT)],
         "max_abs_difference_supernet": path_difference,
         "max_abs_difference_onnx": onnx_difference,
     }
@@ -167,13 +183,27 @@ def _require(difference: float, parameters: ExportParameters, what: str) -> None
 
 
 def _metadata(network: StandaloneNetwork) -> dict[str, str]:
+    """What the file says of itself; ``preprocessing`` is all that ``predict.py`` asks for beside ``class_names``."""
     images = network.document.images
+    preprocessing = {
+        "size": images.image_size,
+        "channels": images.channels,
+        "aspect": images.aspect,
+        "jpeg_draft_factor": DRAFT_FACTOR,
+        "resize": "Pillow, bilinear, anti-aliased",
+        "grey": "luma of ITU-R BT.601",
+        "exif_rotation": "applied",
+        "transparency": "on white",
+        "sixteen_bits": "divided by 256",
+        "scale": "divided by 255",
+    }
     colours = "grey" if images.channels == 1 else "RGB"
     return {
         "archatlas_version": network.document.archatlas_version,
         "architecture": network.document.architecture,
         "budget": network.document.budget,
         "class_names": json.dumps(images.class_names),
+        "preprocessing": json.dumps(preprocessing),
         "input": (
             f"pixels: float32 [batch, {images.channels}, {images.image_size}, {images.image_size}], {colours} in 0..1; "
             f"not normalised: that is inside; images that are not square: {images.aspect}"

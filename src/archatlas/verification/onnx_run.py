@@ -1,27 +1,55 @@
-"""What an exported file answers."""
+"""Exported ONNX files at work: their logits on images, and their latency."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-ONNX_INT8 = "network_int8.onnx"
-"""The quantised file beside ``network.onnx``."""
+from archatlas.costs.latency import LatencyMeasurement, measure_calls
+from archatlas.costs.measure_latency import call_of
+from archatlas.costs.parameters import LatencyParameters
+
+Floats = NDArray[np.float32]
 
 
-def onnx_logits(path: Path, images: NDArray[np.uint8], batch: int = 256) -> NDArray[np.float32]:
-    """Logits ``[n, classes]`` of uint8 images ``[n, c, h, w]`` by onnxruntime on the CPU, a batch at a time."""
+def onnx_logits(path: Path, images: Any, batch: int = 64) -> Floats:
+    """Logits ``[n, classes]`` of an exported file, by onnxruntime on the CPU.
+
+    Args:
+        path: the file.
+        images: uint8 ``[n, c, h, w]``, a tensor or an array, of the size of training.
+        batch: images at a time.
+    """
     import onnxruntime
 
+    pixels = np.asarray(images)
     options = onnxruntime.SessionOptions()
     options.log_severity_level = 3
     session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    name = session.get_inputs()[0].name
-    parts: list[Any] = [
-        session.run(None, {name: images[start : start + batch].astype(np.float32) / 255})[0]
-        for start in range(0, len(images), batch)
-    ]
-    return np.concatenate(parts)
+    # An empty batch too, so that no images give no rows of as many classes.
+    starts = range(0, max(len(pixels), 1), batch)
+    chunks = [session.run(["logits"], {"pixels": as_pixels(pixels[start : start + batch])})[0] for start in starts]
+    logits: Floats = np.concatenate(chunks)
+    return logits
+
+
+def as_pixels(images: NDArray[np.uint8]) -> Floats:
+    """What exported files take: float32 in 0..1."""
+    return images.astype(np.float32) / np.float32(255)
+
+
+def accuracy_of(logits: Floats, labels: Any) -> float:
+    """Share of the rows ``[n, classes]`` whose largest logit is that of the label ``[n]``."""
+    return float((logits.argmax(axis=1) == np.asarray(labels)).mean())
+
+
+def measure_files(
+    paths: Sequence[Path], input_shape: tuple[int, ...], parameters: LatencyParameters
+) -> list[LatencyMeasurement]:
+    """Latency of exported files in onnxruntime on this machine's CPU, all measured in the same rounds."""
+    x = np.random.default_rng(0).random((parameters.batch_size, *input_shape), dtype=np.float32)
+    return measure_calls([call_of(str(path), x, parameters.threads) for path in paths], parameters)

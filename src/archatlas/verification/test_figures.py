@@ -13,8 +13,9 @@ from torch import Tensor
 from archatlas.images.dataset import ImageSplit
 from archatlas.predictors.metrics import wilson_interval
 from archatlas.verification.export import ONNX
+from archatlas.verification.int8 import INT8
 from archatlas.verification.mistakes import mistakes_of, predictions_table
-from archatlas.verification.onnx_run import ONNX_INT8, onnx_logits
+from archatlas.verification.onnx_run import accuracy_of, onnx_logits
 
 Json = dict[str, Any]
 
@@ -43,9 +44,9 @@ def exported_figures(
         if winner["status"] != "found" or not file.is_file():
             documents.append({**winner, **_NOTHING})
             continue
-        table = predictions_table(budget, onnx_logits(file, test.images.numpy()), test.labels.numpy())
-        small = folder / budget / ONNX_INT8
-        int8 = accuracy(onnx_logits(small, test.images.numpy()), test) if small.is_file() else None
+        table = predictions_table(budget, onnx_logits(file, test.images), test.labels.numpy())
+        small = folder / budget / INT8
+        int8 = accuracy_of(onnx_logits(small, test.images), test.labels) if small.is_file() else None
         documents.append({**winner, **float_figures(table, class_names), "int8_accuracy": int8})
         tables.append(table)
         worst = mistakes_of(table, budget)["position"].to_numpy(dtype=np.int64)
@@ -74,8 +75,3 @@ def float_figures(table: pd.DataFrame, class_names: Sequence[str]) -> Json:
         "balanced_accuracy": float(recall.mean()),
         "per_class_accuracy": dict(by_class),
     }
-
-
-def accuracy(logits: Any, images: ImageSplit) -> float:
-    """Share of images whose largest logit is the label's."""
-    return float((logits.argmax(axis=1) == images.labels.numpy()).mean())

@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from archatlas.costs.parameters import CostsParameters
 from archatlas.images.description import ImageDescription
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
@@ -15,15 +16,17 @@ def export(
     finished_winners: list[dict[str, Any]],
     winner_weights: dict[str, Any],
     supernets: dict[str, Any],
+    train_images: dict[str, Any],
     image_description: dict[str, Any],
     space: SpaceParameters,
     export: ExportParameters,
+    costs: CostsParameters,
     work_folder: Path,
     seed: int,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
 ) -> tuple[Path, dict[str, Any]]:
-    """A folder with each winner as safetensors, JSON and ONNX, and how exactly these and the super-networks agree."""
+    """A folder with each winner as safetensors, JSON, ONNX and a script, and how exactly these and the super-networks agree."""
     folder = work_folder / "export"
     if folder.exists():  # A killed run left it.
         shutil.rmtree(folder)
@@ -41,7 +44,9 @@ def export(
         supernets,
         space=make_space(space, description.input_shape, description.num_classes),
         images=description,
+        train_images=train_images["images"],
         parameters=export,
+        latency=costs.latency,
         folder=folder,
         seed=seed,
     )
