@@ -18,6 +18,7 @@ import pytest
 import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.io import DatasetError
 from pydantic import BaseModel, TypeAdapter
 
 from archatlas.kedro_ext.incremental import IncrementalRunner
@@ -96,6 +97,18 @@ def test_another_budget_needs_the_search_alone(finished: Path) -> None:
     candidates = pd.read_parquet(finished / "data/current/tiny/candidates.parquet")
     assert set(candidates["budget"]) == {"narrow"}
     assert (finished / "data/current/tiny/atlas.parquet").resolve() == atlas
+
+
+def test_a_stage_alone_is_refused_where_its_inputs_are_of_other_parameters(finished: Path) -> None:
+    current = {link: link.resolve() for link in (finished / "data/current/tiny").iterdir()}
+    epochs = {"training": {"epochs": 3}}
+    stale = r"out of date \(train_supernet: parameter supernet.training.epochs: 1 -> 3.* run `kedro run` with the same"
+    with pytest.raises(DatasetError, match=stale):
+        kedro_run(finished, "report", supernet=epochs, **imported_latency(finished))
+    # Costs from elsewhere: the limits of the search would be of another latency than the atlas.
+    with pytest.raises(DatasetError, match=r"measure_latency: .* run `kedro run --pipelines measure_costs,map_space,"):
+        kedro_run(finished, "search", costs={"latency": {"source": "none", "table": None}}, search={"budgets": NARROW})
+    assert {link: link.resolve() for link in (finished / "data/current/tiny").iterdir()} == current
 
 
 def test_the_winner_loads_in_one_line_and_names_a_class(finished: Path) -> None:

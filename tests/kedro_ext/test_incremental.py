@@ -378,3 +378,99 @@ def test_files_and_states_that_a_function_declares_count(project: Project) -> No
     again = project.run()
     assert again.ran == ["load"]
     assert "the machine is another: ['a machine'] -> ['another machine']" in again.reasons["load"]
+
+
+PARTS = {"prepare": ["load"], "fit": ["train"], "judge": ["evaluate"], "tell": ["report"]}
+
+
+def run_part(project: Project, name: str, **catalog: Any) -> Listener:
+    """One of the project's pipelines alone, by a runner that knows all of them."""
+    whole = project.pipeline
+    registered = {part: whole.only_nodes(*nodes) for part, nodes in PARTS.items()}
+    return project.run(registered[name], IncrementalRunner(project={**registered, "__default__": whole}), **catalog)
+
+
+def test_a_part_alone_reads_what_the_current_parameters_gave_be_it_the_newest_or_not(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.run()
+    model = project.file("model")
+    project.parameters["training"] = {"rate": 1}
+    project.run()
+    assert project.file("model") != model
+    project.parameters |= {"training": {"rate": 2, "unused": 0}, "limit": 3}
+    caplog.set_level("INFO")
+    assert run_part(project, "judge").ran == ["evaluate"]
+    assert json.loads(project.file("score").read_text()) == 2
+    assert project.file("model") == model
+    assert "earlier results of the current parameters are used again: `model`" in caplog.text
+
+
+def test_a_part_alone_is_refused_where_what_it_reads_is_of_other_parameters_or_data(project: Project) -> None:
+    project.run()
+    project.parameters["training"] = {"rate": 3}
+    said = (
+        r"`model`, `score` are out of date \(train: parameter training.rate: 2 -> 3; .*\)\. .*"
+        r"run `kedro run --pipelines fit,judge,tell` \(or everything by `kedro run`\)"
+    )
+    with pytest.raises(DatasetError, match=said):
+        run_part(project, "tell")
+    assert project.file("report").read_text() == "score 6 of 3"
+    # A stage before it was run alone: the parameters of all fit now, but not what was made of what.
+    project.package.write("nodes", NODES.replace("[1, 2, 3]", "[1, 2]"))
+    run_part(project, "prepare")
+    project.parameters["training"] = {"rate": 2, "unused": 0}
+    with pytest.raises(DatasetError, match=r"`model` is out of date \(train: its input numbers has other content\)"):
+        run_part(project, "judge")
+    assert project.run().ran == ["train", "evaluate", "report"]
+    assert run_part(project, "judge").reused == ["evaluate"]
+
+
+def test_what_only_other_code_would_make_anew_is_used_with_a_warning(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.run()
+    project.package.write("trainer", TRAINER.replace("* rate", "+ rate"))
+    project.parameters["limit"] = 3
+    assert run_part(project, "judge").ran == ["evaluate"]
+    assert json.loads(project.file("score").read_text()) == 2
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith("`model` was made before a change (train: code of ")
+
+
+def test_a_version_that_the_user_names_is_read_whatever_it_is_of(project: Project) -> None:
+    project.run()
+    first = project.file("model").parent.name
+    project.parameters |= {"training": {"rate": 3}, "limit": 3}
+    assert run_part(project, "judge", load_versions={"model": first}).ran == ["evaluate"]
+    assert json.loads(project.file("score").read_text()) == 2
+
+
+def test_what_another_runner_has_made_is_read_as_it_is(project: Project) -> None:
+    project.run(runner=SequentialRunner())
+    project.parameters["limit"] = 3
+    assert run_part(project, "judge").ran == ["evaluate"]
+
+
+def test_a_gate_makes_nothing_out_of_date_that_was_made_after_it(project: Project) -> None:
+    gate = {"type": "archatlas.kedro_ext.datasets.JSONDataset", "filepath": str(project.folder / "data/numbers.json")}
+    as_gate: Mapping[str, Any] = {"numbers": {**gate, "versioned": True, "metadata": {"incremental": "gate"}}}
+    project.run(**as_gate)
+    project.parameters |= {"path": "elsewhere", "limit": 3}
+    assert run_part(project, "judge", **as_gate).ran == ["evaluate"]
+    with pytest.raises(DatasetError, match="`model` is out of date"):
+        run_part(project, "judge")
+
+
+def test_what_two_pipelines_can_make_is_of_the_one_that_made_it(project: Project) -> None:
+    project.run()
+    other = Pipeline([node(project.package.function("nodes", "load"), "params:other", "model", name="imported")])
+    project.parameters["other"] = "somewhere"
+    project.run(other)
+    # The default's way to the model is out of date, but it is not what is read.
+    project.parameters |= {"training": {"rate": 3}, "limit": 3}
+    judge = project.pipeline.only_nodes("report")
+    known = {"__default__": project.pipeline, "other": other}
+    with pytest.raises(DatasetError, match="`score` is out of date") as raised:
+        project.run(judge, IncrementalRunner(project=known))
+    assert "`model`" not in str(raised.value)

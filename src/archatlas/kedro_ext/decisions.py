@@ -7,8 +7,9 @@ declares with :func:`archatlas.kedro_ext.dependencies.depends_on`), or an output
 
 from __future__ import annotations
 
+import copy
 import platform
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -16,6 +17,7 @@ from uuid import uuid4
 
 from kedro.io import DatasetError
 from kedro.io.core import VersionNotFoundError, is_parameter
+from kedro.validation.parameter_validator import ParameterValidator
 
 from archatlas.kedro_ext import versions
 from archatlas.kedro_ext.dependencies import dependencies_of, files_read
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 NEVER_RAN = "it never ran here"
 """The reason of a node of which there is no record."""
 
+_PARAMETER = "params:"
 _SHOWN = 3
 
 
@@ -52,13 +55,22 @@ class Decider:
     def __init__(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], folder: Path) -> None:
         self.records = RecordStore(folder)
         self.digests = FileDigests(folder / "digests.json")
-        self._current = CurrentResults(folder).load()
+        self.current = CurrentResults(folder).load()
         self._catalog = catalog
         self._makers = {name: node for node in pipeline.nodes for name in node.outputs}
         self._chosen = versions.named_by_user(catalog)
         self._settled: dict[str, Artifact] = {}
+        self._typed: dict[str, Any] = {}
         self._source: dict[str, SourceCode] = {}
         self._reaches: dict[Any, Reach] = {}
+
+    def beside(self, pipeline: Pipeline) -> Decider:
+        """A decider for the nodes of another pipeline, which shares what this one knows of code and files."""
+        other = copy.copy(self)
+        other._typed = self._typed_parameters(pipeline)
+        other._makers = {name: node for node in pipeline.nodes for name in node.outputs}
+        other._settled = {}
+        return other
 
     def forecast(self, pipeline: Pipeline) -> list[Decision]:
         """What will run, before anything does. What a running node leaves is not known, so nodes after it wait."""
@@ -93,6 +105,12 @@ class Decider:
             return Decision(node, "run", broken, key, parts)
         return Decision(node, "reuse", (f"nothing changed since {record.session}",), key, parts, record)
 
+    def states(self, node: Node) -> tuple[dict[str, Any] | None, dict[str, Any], list[str]]:
+        """What the node depended on when it last ran (None: never), on what now, and which inputs are not known yet."""
+        newest = self.records.newest(node.name)
+        pending = [name for name in self._inputs(node) if self._is_pending(name)]
+        return newest.parts if newest else None, self._parts(node), pending
+
     def settle(self, outputs: Mapping[str, Artifact]) -> None:
         """These outputs stand from now on."""
         self._settled.update(outputs)
@@ -100,7 +118,7 @@ class Decider:
     def artifact(self, name: str, *, afresh: bool = False) -> Artifact | None:
         """An input as it lies there now (None: it has no files); raises DatasetError if it is missing or damaged."""
         dataset = versions.dataset(self._catalog, name)
-        expected = None if name in self._chosen else self._settled.get(name) or self._current.get(name)
+        expected = None if name in self._chosen else self._settled.get(name) or self.current.get(name)
         try:
             version = expected.version if expected else versions.load_version(dataset)
             found = versions.artifact_of(dataset, version, self.digests, afresh=afresh)
@@ -129,7 +147,9 @@ class Decider:
     def _parts(self, node: Node) -> dict[str, Any]:
         reach = self.reach(node)
         parameters = {
-            name: plain(versions.dataset(self._catalog, name).load()) for name in node.inputs if is_parameter(name)
+            name: plain(self._typed.get(name, versions.dataset(self._catalog, name).load()))
+            for name in node.inputs
+            if is_parameter(name)
         }
         declared = dependencies_of(node.func)
         return {
@@ -141,6 +161,17 @@ class Decider:
             "files": {name: self._file_digest(path) for name, path in files_read(declared, parameters)},
             "states": [state() for state in declared.states],
         }
+
+    def _typed_parameters(self, pipeline: Pipeline) -> dict[str, Any]:
+        """Parameters as Kedro would give them to these nodes: as the models that their functions ask for.
+
+        It makes models of what the nodes of a run ask for, and leaves other parameters as they are written.
+        """
+        names = sorted(name for name in pipeline.inputs() if name.startswith(_PARAMETER))
+        written = {name.removeprefix(_PARAMETER): versions.dataset(self._catalog, name).load() for name in names}
+        plainly = {name: value for name, value in written.items() if isinstance(value, dict)}
+        validator = ParameterValidator({"__default__": pipeline})
+        return {f"{_PARAMETER}{name}": value for name, value in validator.validate_raw_params(plainly).items()}
 
     def _inputs(self, node: Node) -> list[str]:
         """Inputs whose content counts."""
@@ -194,6 +225,30 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], ignore: Seque
         yield f"the machine is another: {_short(before.get('states'))} -> {_short(now['states'])}"
     if before.get("node") != now["node"]:
         yield "its inputs or outputs were renamed"
+
+
+def data_changes(before: Mapping[str, Any], now: Mapping[str, Any], ignore: Sequence[str] = ()) -> Iterator[str]:
+    """Those of :func:`differences` that the code, the libraries and the machine have no part in.
+
+    What only other code asks for (a new parameter, input or file of a node whose code has changed as well) is no change
+    of data.
+    """
+    alike = {**now, **{key: before.get(key) for key in ("code", "libraries", "states", "node")}}
+    alike["code"], alike["libraries"] = alike["code"] or {}, alike["libraries"] or {}
+    ignored = list(ignore)
+    if before.get("code") != now["code"]:
+        old, new = _flat(before.get("parameters", {})).items(), _flat(now["parameters"]).items()
+        if _contains(old, new) or _contains(new, old):
+            alike["parameters"] = before.get("parameters", {})
+        ignored += [name for name in now["inputs"] if name not in before.get("inputs", {})]
+        known = before.get("files", {})
+        alike["files"] = {name: digest for name, digest in now["files"].items() if name in known}
+    yield from differences(before, alike, ignored)
+
+
+def _contains(some: Iterable[Any], others: Iterable[Any]) -> bool:
+    remaining = list(others)
+    return all(one in remaining for one in some)
 
 
 def _code_changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:

@@ -11,17 +11,19 @@ from __future__ import annotations
 import logging
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kedro.framework.project import pipelines as registered
 from kedro.io import DatasetError
 from kedro.io.core import is_parameter
 from kedro.runner import AbstractRunner
 from kedro.runner.task import Task
 
 from archatlas.kedro_ext import versions
+from archatlas.kedro_ext.consistency import consistent_inputs
 from archatlas.kedro_ext.decisions import NEVER_RAN, Decider, Decision
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, fingerprint
 from archatlas.kedro_ext.runner_specs import know_runner_hooks
@@ -44,14 +46,19 @@ class IncrementalRunner(AbstractRunner):
     """Runs a node if what it depends on changed (:mod:`archatlas.kedro_ext.decisions`); else its old outputs stand.
 
     Results are found by what made them, whatever ran in between: setting a parameter back finds the old ones. Nodes run
-    one after the other. ``records`` names the catalog's data set that gives the folder of records.
+    one after the other. What a part of the project reads when it runs alone has to be of the current parameters
+    (:mod:`archatlas.kedro_ext.consistency`). ``records`` names the catalog's data set that gives the folder of records;
+    ``project`` holds the pipelines whose nodes make what a part reads: without it, those that Kedro has registered.
     """
 
-    def __init__(self, is_async: bool = False, records: str = "run_records") -> None:
+    def __init__(
+        self, is_async: bool = False, records: str = "run_records", project: Mapping[str, Pipeline] | None = None
+    ) -> None:
         if is_async:
             raise ValueError("the incremental runner loads and saves one by one: leave out is_async")
         super().__init__(is_async=False)
         self._records = records
+        self._project = registered if project is None else project
 
     def _get_executor(self, max_workers: int) -> None:
         return None
@@ -66,7 +73,8 @@ class IncrementalRunner(AbstractRunner):
         assert hook_manager is not None
         know_runner_hooks(hook_manager)
         with stoppable():
-            _Run(pipeline, catalog, records_folder(catalog, self._records), hook_manager, run_id or "").go()
+            folder = records_folder(catalog, self._records)
+            _Run(pipeline, catalog, folder, hook_manager, run_id or "", self._project).go()
 
 
 def records_folder(catalog: CatalogProtocol[Any, Any], name: str) -> Path:
@@ -81,8 +89,14 @@ def records_folder(catalog: CatalogProtocol[Any, Any], name: str) -> Path:
 
 
 def explain(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], records: str = "run_records") -> list[Decision]:
-    """What a run would do, node by node, and why; nothing is run or written but digests of files."""
+    """What a run would do, node by node, and why; nothing is run or written but digests of files.
+
+    Raises DatasetError where the run would: what it reads is out of date.
+    """
     decider = Decider(pipeline, catalog, records_folder(catalog, records))
+    inputs = consistent_inputs(pipeline, registered, catalog, decider)
+    for record in inputs.records:
+        decider.settle({name: one for name, one in record.outputs.items() if name in pipeline.inputs()})
     decisions = decider.forecast(pipeline)
     decider.digests.save()
     return decisions
@@ -105,8 +119,10 @@ class _Run:
         folder: Path,
         hook_manager: PluginManager,
         run_id: str,
+        project: Mapping[str, Pipeline],
     ) -> None:
         self._pipeline = pipeline
+        self._project = project
         self._catalog = catalog
         self._hooks: Any = hook_manager.hook
         self._manager = hook_manager
@@ -121,6 +137,7 @@ class _Run:
 
     def go(self) -> None:
         begun = time.perf_counter()
+        self._settle_inputs()
         forecast = self._decider.forecast(self._pipeline)
         with self._others_time():
             self._hooks.after_nodes_decided(decisions=forecast, pipeline=self._pipeline, catalog=self._catalog)
@@ -139,6 +156,23 @@ class _Run:
             self._decider.digests.save()
         own = time.perf_counter() - begun - self._seconds_of_others
         _log.info("%d of %d nodes ran; deciding and recording took %.2f s", len(self._executed), count, own)
+
+    def _settle_inputs(self) -> None:
+        """Let what the run reads be what the current parameters give; raises DatasetError if that is out of date."""
+        inputs = consistent_inputs(self._pipeline, self._project, self._catalog, self._decider)
+        for warning in inputs.warnings:
+            _log.warning("%s", warning)
+        if inputs.replaced:
+            names = ", ".join(f"`{name}`" for name in inputs.replaced)
+            _log.info("earlier results of the current parameters are used again: %s", names)
+        read = self._pipeline.inputs()
+        for record in inputs.records:
+            kept = {name: artifact for name, artifact in record.outputs.items() if artifact.path}
+            self._decider.records.mark_used(record)
+            self._current.update(kept)
+            self._decider.settle({name: artifact for name, artifact in kept.items() if name in read})
+            for name in read & kept.keys():
+                versions.pin(self._dataset(name), kept[name].version)
 
     @contextmanager
     def _others_time(self) -> Iterator[None]:

@@ -38,8 +38,20 @@ def is_versioned(dataset: Any) -> bool:
 
 def is_volatile(dataset: Any) -> bool:
     """Whether the catalog says ``metadata: {incremental: volatile}``: its content is no reason to run anything."""
+    return _incremental(dataset) == "volatile"
+
+
+def is_gate(dataset: Any) -> bool:
+    """Whether the catalog says ``metadata: {incremental: gate}``: it tells of a check that was passed, and no more.
+
+    Whatever was checked then, what was made after it stands.
+    """
+    return _incremental(dataset) == "gate"
+
+
+def _incremental(dataset: Any) -> Any:
     metadata = getattr(dataset, "metadata", None)
-    return isinstance(metadata, Mapping) and metadata.get("incremental") == "volatile"
+    return metadata.get("incremental") if isinstance(metadata, Mapping) else None
 
 
 def load_version(dataset: Any) -> str | None:

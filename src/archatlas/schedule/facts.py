@@ -24,9 +24,13 @@ def facts_of(
     feasibility: pd.DataFrame,
     budgets: Iterable[str],
     calibration_images: int,
+    *,
+    warm: bool,
     mobilenet: bool,
 ) -> Facts:
     """The facts, from the MACs of networks that were drawn at random and the bounds of every budget.
+
+    Super-networks that begin ``warm``, with the weights of others, do not train their largest path first.
 
     A budget without a bound on MACs permits all; of one on latency alone nobody knows its MACs before it is measured,
     and half of the networks are taken to keep it.
@@ -40,7 +44,7 @@ def facts_of(
         largest_macs=float(drawn_macs.max()),
         limits={budget: _most_macs(feasibility, budget, drawn_macs) for budget in budgets},
         networks=space.networks,
-        largest_first=isinstance(space, PrefixShared),
+        largest_first=isinstance(space, PrefixShared) and not warm,
         comparisons=mobilenet,
     )
 

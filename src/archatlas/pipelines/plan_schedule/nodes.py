@@ -58,7 +58,14 @@ def plan_schedule(
     batch = min(supernet.training.batch_size, description.splits["train"])
     pace = measure_pace(made, rows, their_macs, device, batch, evaluation.precision)
     facts = facts_of(
-        description, made, macs, feasibility, search.budgets, evaluation.calibration_images, verification.mobilenet
+        description,
+        made,
+        macs,
+        feasibility,
+        search.budgets,
+        evaluation.calibration_images,
+        warm=supernet.start_from is not None,
+        mobilenet=verification.mobilenet,
     )
     seconds = seconds_of(time_budget)
     schedule = allocate(seconds, pace, facts)
