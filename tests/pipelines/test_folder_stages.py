@@ -75,7 +75,7 @@ def test_exported_networks_lie_in_folders_named_by_budget(
         export(),
         "networks",
         {
-            "winners": [
+            "finished_winners": [
                 {"budget": "small", "status": "found", "architecture": name},
                 {"budget": "gone", "status": "none", "architecture": None, "reason": "too slow"},
             ],

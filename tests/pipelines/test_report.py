@@ -29,6 +29,8 @@ def outputs() -> dict[str, Any]:
         "params:experiment": "digits",
         "params:seed": 3,
         "params:space": MAKERS["SPACE"],
+        "finishing_trainings": pd.DataFrame(),
+        "schedule": {},
         "params:table": None,
         "params:truth": None,
         "params:report": ReportParameters(atlas_bins=20),

@@ -35,19 +35,22 @@ def test_segments_are_the_same_steps_in_namespaces() -> None:
         assert "return" in typing.get_type_hints(node.func), node.name
 
 
+AFTER = ("verify_candidates", "finish_winners", "export", "test_winners", "report")
+
+
 def test_it_reads_what_a_trained_super_network_leaves_and_makes_what_verification_reads() -> None:
     registered = register_pipelines()
-    before = ("prepare_images", "measure_costs", "train_supernet")
+    before = ("prepare_images", "measure_costs", "plan_schedule", "train_supernet")
     made = {"work_folder"}.union(*(registered[name].all_outputs() for name in before))
     segments = registered["segments"]
     assert {name for name in segments.inputs() if not name.startswith("params:")} <= made
     verified = {
         name
-        for stage in ("verify_candidates", "export", "report")
+        for stage in AFTER
         for name in registered[stage].inputs()
-        if not name.startswith("params:") and name not in ("parameters", "manifest")
+        if not name.startswith("params:") and name not in ("parameters", "manifest", "run_records")
     }
-    stages = (registered[name].all_outputs() for name in ("segments", "verify_candidates", "export"))
+    stages = (registered[name].all_outputs() for name in ("segments", *AFTER[:-1]))
     assert verified <= made.union(*stages)
 
 
@@ -68,7 +71,7 @@ def project(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
     shutil.copy(repository / "pyproject.toml", folder)
     for name in ("conf", "src"):
         shutil.copytree(repository / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    run(folder, "prepare_images,measure_costs,train_supernet")
+    run(folder, "prepare_images,measure_costs,plan_schedule,train_supernet")
     run(folder, "segments")
     return folder
 
@@ -136,7 +139,7 @@ def test_nothing_runs_again_and_another_budget_needs_one_node(project: Path) -> 
 
 
 def test_verification_and_report_take_the_candidates_over(project: Path) -> None:
-    run(project, "verify_candidates,export,report")
+    run(project, "verify_candidates,finish_winners,export,test_winners,report")
     winners = json.loads((project / "data/current/tiny/winners.json").read_text())
     assert [winner["budget"] for winner in winners] == ["small"]
     candidates = table(project, "candidates").query("budget == 'small'")

@@ -52,6 +52,8 @@ def run_stages(work: Path, whole_space: Literal["none", "networks", "architectur
         "params:device": DeviceParameters(accelerator="cpu"),
         "params:seed": 5,
         "params:table": None,
+        "supernet_schedule": {},
+        "sample_schedule": {},
         "work_folder": work,
     }
     catalog = DataCatalog({name: MemoryDataset(value, copy_mode="assign") for name, value in inputs.items()})
