@@ -100,10 +100,12 @@ def fitted_no_better(predictor_scores: pd.DataFrame, family: str) -> Signal | No
     best = max(known, key=lambda name: float(by_fold[name].mean()))
     folds = len(by_fold)
     error = (1 / folds + 1 / (folds - 1)) ** 0.5
-    difference = by_fold[family] - by_fold[best]
+    taus, difference = (
+        values.to_numpy(dtype=np.float64) for values in (by_fold[family], by_fold[family] - by_fold[best])
+    )
     width = 2 * float(difference.std(ddof=1)) * error
-    mean, own = float(difference.mean()), float(by_fold[family].mean())
-    around = 2 * float(by_fold[family].std(ddof=1)) * error
+    mean, own = float(difference.mean()), float(taus.mean())
+    around = 2 * float(taus.std(ddof=1)) * error
     return _no_better(
         "fit_predictor",
         family,
