@@ -22,7 +22,7 @@ from archatlas.verification.parameters import FinishingParameters, VerificationP
 
 PACE = Pace(workers=2, train_fixed=5e-4, train_per_mac=2.5e-10, answer_fixed=1e-4, answer_per_mac=7e-11)
 """Some 500 images of a network of six million MACs a second."""
-PHOTOGRAPHS = Facts(3068, 341, 256, 9e6, 14e6, {"small": 6e6}, 141_120, largest_first=True, comparisons=True)
+PHOTOGRAPHS = Facts(3068, 341, 256, 9e6, 9e6, 14e6, 141_120, largest_first=True, limits={"small": 6e6})
 
 
 def test_half_an_hour_goes_to_the_winner_first() -> None:
@@ -74,10 +74,11 @@ def test_every_schedule_is_valid_and_keeps_its_time_or_says_that_it_cannot(
         train // 5 + 1,
         min(256, train),
         macs,
+        macs,
         2 * macs,
-        {str(number): macs for number in range(budgets)},
         min(networks, 10**6),
         largest_first=chain,
+        limits={str(number): macs for number in range(budgets)},
         comparisons=chain,
     )
     pace = replace(PACE, workers=workers)
@@ -86,6 +87,13 @@ def test_every_schedule_is_valid_and_keeps_its_time_or_says_that_it_cannot(
     assert all(value >= 0 for value in schedule.seconds.values())
     assert schedule.promised <= 1.1 * seconds or "are too few for these images" in schedule.gave_up[-1]
     assert len(more_time(seconds, pace, facts)) == 2
+
+
+def test_another_budget_changes_what_is_trained_alone_and_nothing_of_the_search() -> None:
+    one = allocate(7200, PACE, PHOTOGRAPHS)
+    two = allocate(7200, PACE, replace(PHOTOGRAPHS, limits={"small": 6e6, "large": 12e6}))
+    assert (one.supernet, one.sample, one.tuning) == (two.supernet, two.sample, two.tuning)
+    assert one.finishing != two.finishing
 
 
 def test_finishing_shrinks_when_time_is_short_but_not_to_nothing() -> None:

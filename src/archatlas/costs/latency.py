@@ -167,7 +167,7 @@ def _measure(space: SearchSpace, choices: Choices, parameters: LatencyParameters
     shares = shares_of(alone, index, parts, space, choices[check:])
     factors = fitted_factors(shares, whole[check:, 1])[index]
     table = _table_of(parts, alone * factors[:, None], parameters)
-    columns = {
+    columns: dict[str, Any] = {
         "architecture": space.names(choices[:check]) if check else [],
         LATENCY: part_costs(table, "latency_ms", space).sum(choices[:check]),
         "measured_latency_ms": whole[:check, 1],

@@ -36,7 +36,7 @@ def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
     """
     from torch import nn
 
-    from archatlas.networks.onnx_file import write_onnx
+    from archatlas.costs.runtimes import onnx_of
 
     if not isinstance(space, PrefixShared):
         raise ArchatlasError(f"{space.name} is not a chain of parts: there is nothing that a latency kit could measure")
@@ -45,8 +45,8 @@ def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
     distinct, index = distinct_parts(parts)
     files = [f"part_{number:03d}.onnx" for number in range(len(distinct))]
     for part, file in zip(progress_bar(distinct, desc="latency kit", unit="part"), files, strict=True):
-        write_onnx(part.make(), part.input_shape, folder / file)
-    write_onnx(nn.Identity(), (1, 1, 1), folder / "part_call.onnx")
+        (folder / file).write_bytes(onnx_of(part.make(), part.input_shape))
+    (folder / "part_call.onnx").write_bytes(onnx_of(nn.Identity(), (1, 1, 1)))
 
     table = count_parts(space)[[*KEY, "operation", "macs"]]
     table[["channels", "height", "width"]] = [part.input_shape for part in parts]

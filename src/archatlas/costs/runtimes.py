@@ -26,7 +26,7 @@ def call_of_module(module: nn.Module, input_shape: tuple[int, ...], parameters: 
     module.eval()
     if parameters.runtime == "torch":
         return lambda: module(x)
-    return call_of(_onnx(module, input_shape), x.numpy(), parameters.threads)
+    return call_of(onnx_of(module, input_shape), x.numpy(), parameters.threads)
 
 
 def empty_call(parameters: LatencyParameters) -> Call:
@@ -36,10 +36,11 @@ def empty_call(parameters: LatencyParameters) -> Call:
     if parameters.runtime == "torch":
         # A module is called by another: what that costs, a network pays for each of its blocks.
         return lambda: None
-    return call_of(_onnx(nn.Identity(), (1, 1, 1)), np.zeros((1, 1, 1, 1), dtype=np.float32), parameters.threads)
+    return call_of(onnx_of(nn.Identity(), (1, 1, 1)), np.zeros((1, 1, 1, 1), dtype=np.float32), parameters.threads)
 
 
-def _onnx(module: nn.Module, input_shape: tuple[int, ...]) -> bytes:
+def onnx_of(module: nn.Module, input_shape: tuple[int, ...]) -> bytes:
+    """The module as the content of an ONNX file, written in the quickest way that knows all that it does."""
     from archatlas.networks.onnx_file import write_onnx
     from archatlas.networks.onnx_graph import UnknownOperationError, onnx_graph
 

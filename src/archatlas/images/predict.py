@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def upright(image: Image.Image, size: int) -> Image.Image:
-    """The image as the camera was held, opaque, with eight bits a channel; JPEGs as detailed as ``size`` needs."""
+    """The image as the camera was held, opaque, with eight bits a channel; JPEGs with no more detail than needed."""
     if image.format == "JPEG":
         image.draft(None, (size * DRAFT_FACTOR, size * DRAFT_FACTOR))
     return eight_bits(ImageOps.exif_transpose(image))

@@ -18,22 +18,11 @@ TIMED = 4
 
 
 def facts_of(
-    images: ImageDescription,
-    space: SearchSpace,
-    drawn_macs: pd.Series,
-    feasibility: pd.DataFrame,
-    budgets: Iterable[str],
-    calibration_images: int,
-    *,
-    warm: bool,
-    mobilenet: bool,
+    images: ImageDescription, space: SearchSpace, drawn_macs: pd.Series, calibration_images: int, *, warm: bool
 ) -> Facts:
-    """The facts, from the MACs of networks that were drawn at random and the bounds of every budget.
+    """The facts before any budget, from the MACs of networks that were drawn at random.
 
     Super-networks that begin ``warm``, with the weights of others, do not train their largest path first.
-
-    A budget without a bound on MACs permits all; of one on latency alone nobody knows its MACs before it is measured,
-    and half of the networks are taken to keep it.
     """
     train, validation = images.splits.get("train", 0), images.splits.get("validation", 0)
     return Facts(
@@ -41,20 +30,26 @@ def facts_of(
         validation=validation,
         calibration=min(calibration_images, train),
         mean_macs=float(drawn_macs.mean()),
+        median_macs=float(drawn_macs.median()),
         largest_macs=float(drawn_macs.max()),
-        limits={budget: _most_macs(feasibility, budget, drawn_macs) for budget in budgets},
         networks=space.networks,
         largest_first=isinstance(space, PrefixShared) and not warm,
-        comparisons=mobilenet,
     )
 
 
-def _most_macs(feasibility: pd.DataFrame, budget: str, drawn_macs: pd.Series) -> float:
-    bounds = feasibility[(feasibility["budget"] == budget) & (feasibility["bound"] == "max")]
-    if bounds.empty:
-        return float(drawn_macs.max())
-    counted = bounds[bounds["cost"] == "macs"]
-    return float(counted["limit"].min()) if len(counted) else float(drawn_macs.median())
+def limits_of(facts: Facts, feasibility: pd.DataFrame, budgets: Iterable[str]) -> dict[str, float]:
+    """The most MACs that each budget permits.
+
+    A budget without an upper bound permits all; of one on params or latency alone nobody knows the MACs before it is
+    searched, and half of the networks are taken to keep it.
+    """
+    limits = {}
+    for budget in budgets:
+        bounds = feasibility[(feasibility["budget"] == budget) & (feasibility["bound"] == "max")]
+        counted = bounds.loc[bounds["cost"] == "macs", "limit"]
+        unbound = facts.largest_macs if bounds.empty else facts.median_macs
+        limits[budget] = float(counted.min()) if len(counted) else unbound
+    return limits
 
 
 def drawn_networks(space: SearchSpace, cost_table: pd.DataFrame, seed: int) -> tuple[Choices, pd.Series]:

@@ -51,7 +51,7 @@ def export_winners(
     folder: Path,
     seed: int,
 ) -> Json:
-    """Write ``network.{safetensors,json,onnx}`` and ``predict.py`` of every winner, and compare what they compute.
+    """Write ``<folder>/<budget>/network.{safetensors,json,onnx}`` and ``predict.py`` of every winner, and compare them.
 
     Args:
         winners: rows of the search's answer after verification.

@@ -26,7 +26,7 @@ def export(
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
 ) -> tuple[Path, dict[str, Any]]:
-    """A folder with each winner as safetensors, JSON, ONNX and a script, and how exactly all forms agree."""
+    """A folder with each winner in all forms, and how exactly these and the super-networks agree."""
     folder = work_folder / "export"
     if folder.exists():  # A killed run left it.
         shutil.rmtree(folder)

@@ -33,7 +33,7 @@ def plan_finishing(
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
     spent = planned["prepare_images"] + planned["measure_costs"]
-    spent += sum(record.usage.seconds for record in RecordStore(run_records).since("plan_schedule"))
+    spent += sum(record.usage.seconds for record in RecordStore(run_records).since("plan_search"))
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
     slower = max(spent / expected, 1.0)
     left = schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])

@@ -1,5 +1,9 @@
-"""The node that decides what a run does with the time it was given."""
+"""The nodes that decide what a run does with the time it was given.
 
+Two, since another budget changes what is trained alone, and neither super-networks nor what is learned from them.
+"""
+
+import logging
 from typing import Any
 
 import pandas as pd
@@ -13,39 +17,31 @@ from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
-SECTIONS = ("supernet", "sample", "tuning", "verification", "finishing")
-"""Parameters of which a schedule has some in its hands: ``<section>_schedule`` holds them."""
-
-_NONE: tuple[dict[str, Any], ...] = ({},) * (1 + len(SECTIONS))
+Json = dict[str, Any]
 
 
-def plan_schedule(
-    image_description: dict[str, Any],
+def plan_search(
+    image_description: Json,
     cost_table: pd.DataFrame,
-    feasibility: pd.DataFrame,
     space: SpaceParameters,
-    search: SearchParameters,
     supernet: SupernetParameters,
     evaluation: EvaluationParameters,
-    verification: VerificationParameters,
     device: DeviceParameters,
     seed: int,
     time_budget: str | None = None,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
-) -> tuple[dict[str, Any], ...]:
-    """The schedule for people, and what each section of the parameters has in its hands.
+) -> tuple[Json, Json, Json, Json]:
+    """The pace of this machine, and what ``supernet``, ``sample`` and ``tuning`` have in the place of their own.
 
     All are empty without ``time_budget``, and where a public table stands in the place of training: everything then is
     as configured. The pace is measured once, and what was decided by it is kept: a run that goes on, goes on with it.
     """
     if time_budget is None or table is not None or truth is not None:
-        return _NONE
-    import logging
+        return {}, {}, {}, {}
     from dataclasses import asdict
 
-    from archatlas.progress import duration
-    from archatlas.schedule.allocation import allocate, more_time
+    from archatlas.schedule.allocation import allocate
     from archatlas.schedule.facts import drawn_networks, facts_of, timed_networks
     from archatlas.schedule.pace import measure_pace
     from archatlas.schedule.time_budget import seconds_of
@@ -57,29 +53,47 @@ def plan_schedule(
     rows, their_macs = timed_networks(choices, macs)
     batch = min(supernet.training.batch_size, description.splits["train"])
     pace = measure_pace(made, rows, their_macs, device, batch, evaluation.precision)
-    facts = facts_of(
-        description,
-        made,
-        macs,
-        feasibility,
-        search.budgets,
-        evaluation.calibration_images,
-        warm=supernet.start_from is not None,
-        mobilenet=verification.mobilenet,
-    )
+    warm = supernet.start_from is not None
+    facts = facts_of(description, made, macs, evaluation.calibration_images, warm=warm)
+    schedule = allocate(seconds_of(time_budget), pace, facts)
+    known = {"pace": asdict(pace), "facts": asdict(facts)}
+    return known, schedule.supernet, schedule.sample, schedule.tuning
+
+
+def plan_trainings(
+    pace: Json,
+    feasibility: pd.DataFrame,
+    search: SearchParameters,
+    verification: VerificationParameters,
+    time_budget: str | None = None,
+) -> tuple[Json, Json, Json]:
+    """The whole schedule, for people, and what ``verification`` and ``finishing`` have in the place of their own."""
+    if not pace or time_budget is None:
+        return {}, {}, {}
+    from dataclasses import asdict, replace
+
+    from archatlas.progress import duration
+    from archatlas.schedule.allocation import Facts, allocate, more_time
+    from archatlas.schedule.facts import limits_of
+    from archatlas.schedule.pace import Pace
+    from archatlas.schedule.time_budget import seconds_of
+
+    measured, facts = Pace(**pace["pace"]), Facts(**pace["facts"])
+    limits = limits_of(facts, feasibility, search.budgets)
+    facts = replace(facts, limits=limits, comparisons=verification.mobilenet)
     seconds = seconds_of(time_budget)
-    schedule = allocate(seconds, pace, facts)
+    schedule = allocate(seconds, measured, facts)
     document = {
         "time_budget_s": seconds,
         "promised_s": schedule.promised,
         "seconds": dict(schedule.seconds),
         "gave_up": list(schedule.gave_up),
-        "more_time": more_time(seconds, pace, facts),
-        "pace": asdict(pace),
-        "facts": {**asdict(facts), "limits": dict(facts.limits)},
+        "more_time": more_time(seconds, measured, facts),
+        "pace": asdict(measured),
+        "facts": asdict(facts),
     }
     log = logging.getLogger("archatlas")
-    log.info("With %s: about %s in all.", time_budget, duration(schedule.promised))
+    log.info("Of %s: about %s in all.", time_budget, duration(schedule.promised))
     for line in schedule.gave_up:
         log.info("  given up: %s", line)
-    return document, *(getattr(schedule, section) for section in SECTIONS)
+    return document, schedule.verification, schedule.finishing

@@ -4,27 +4,35 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from archatlas.pipelines.plan_schedule.nodes import SECTIONS, plan_schedule
+from archatlas.pipelines.plan_schedule.nodes import plan_search, plan_trainings
 
-_PARAMETERS = (
-    "space", "search", "supernet", "evaluation", "verification", "device", "seed", "time_budget", "table", "truth",
-)  # fmt: skip
+_OF_SEARCH = ("space", "supernet", "evaluation", "device", "seed", "time_budget", "table", "truth")
+_OF_TRAININGS = ("search", "verification", "time_budget")
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """One node; what it decides is kept until something that it depends on changes."""
+    """Measure the pace and plan the search, then what is trained alone; kept until what they depend on changes."""
     return pipeline(
         [
             node(
-                plan_schedule,
+                plan_search,
                 inputs={
                     "image_description": "image_description",
                     "cost_table": "cost_table",
-                    "feasibility": "feasibility",
-                    **{name: f"params:{name}" for name in _PARAMETERS},
+                    **{name: f"params:{name}" for name in _OF_SEARCH},
                 },
-                outputs=["schedule", *(f"{section}_schedule" for section in SECTIONS)],
-                name="plan_schedule",
-            )
+                outputs=["pace", "supernet_schedule", "sample_schedule", "tuning_schedule"],
+                name="plan_search",
+            ),
+            node(
+                plan_trainings,
+                inputs={
+                    "pace": "pace",
+                    "feasibility": "feasibility",
+                    **{name: f"params:{name}" for name in _OF_TRAININGS},
+                },
+                outputs=["schedule", "verification_schedule", "finishing_schedule"],
+                name="plan_trainings",
+            ),
         ]
     )
