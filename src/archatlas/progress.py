@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
+from collections.abc import Iterable, Iterator, Sized
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -19,8 +19,16 @@ LINE_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 
 
+@overload
+def progress_bar(items: Iterable[Item], *, desc: str | None, **how: Any) -> tqdm[Item] | ProgressLines[Item]: ...
+
+
+@overload
+def progress_bar(items: None = None, *, desc: str | None, **how: Any) -> tqdm[Any] | ProgressLines[Any]: ...
+
+
 def progress_bar(
-    items: Iterable[Item] | None = None,
+    items: Iterable[Any] | None = None,
     *,
     desc: str | None,
     total: int | None = None,
@@ -29,7 +37,7 @@ def progress_bar(
     position: int = 0,
     hidden: bool = False,
     **bar: Any,
-) -> tqdm[Item] | ProgressLines[Item]:
+) -> tqdm[Any] | ProgressLines[Any]:
     """To go through ``items``, or a block whose work is told by ``update(count)``; of so many units in all.
 
     Where stderr is a terminal this is tqdm's bar, with the further settings ``bar``; elsewhere :class:`ProgressLines`.
@@ -38,8 +46,8 @@ def progress_bar(
     if sys.stderr is not None and sys.stderr.isatty():
         from tqdm import tqdm
 
-        shown = {"total": total, "initial": initial, "unit": unit, "position": position, "disable": hidden}
-        return tqdm(items, desc, **shown, **bar)
+        bar |= {"total": total, "initial": initial, "unit": unit, "position": position, "disable": hidden}
+        return tqdm(items, desc, **bar)
     return ProgressLines(items, desc=desc, total=total, initial=initial, unit=unit, hidden=hidden)
 
 
@@ -59,7 +67,7 @@ class ProgressLines(Generic[Item]):
         unit: str = "it",
         hidden: bool = False,
     ) -> None:
-        if total is None and items is not None and hasattr(items, "__len__"):
+        if total is None and isinstance(items, Sized):
             total = len(items)
         self.disable = hidden
         self._items, self._desc, self._total, self._unit = items, desc, total, unit

@@ -474,3 +474,20 @@ def test_what_two_pipelines_can_make_is_of_the_one_that_made_it(project: Project
     with pytest.raises(DatasetError, match="`score` is out of date") as raised:
         project.run(judge, IncrementalRunner(project=known))
     assert "`model`" not in str(raised.value)
+
+
+def test_results_of_two_makers_may_both_have_been_read(project: Project) -> None:
+    """A second way to the model is current; the score is of the first, and is still what the parameters give."""
+    project.run()
+    other = Pipeline([node(project.package.function("nodes", "load"), "params:path", "model", name="imported")])
+    project.run(other)
+    imported = project.file("model")
+    told = project.pipeline.only_nodes("report")
+    known = {"__default__": project.pipeline, "other": other}
+    # The report reads both: the imported model, of one entry, and the score of the trained one.
+    assert project.run(told, IncrementalRunner(project=known)).ran == ["report"]
+    assert project.file("report").read_text() == "score 6 of 1"
+    assert project.file("model") == imported
+    project.parameters["training"] = {"rate": 3}
+    with pytest.raises(DatasetError, match=r"`score` is out of date \(train: parameter training.rate: 2 -> 3"):
+        project.run(told, IncrementalRunner(project=known))

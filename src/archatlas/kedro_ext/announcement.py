@@ -54,7 +54,8 @@ class AnnouncementHook:
     ) -> None:
         running = [decision.node for decision in decisions if decision.action != "reuse"]
         if not running:
-            _log.info("Nothing changed: the results of all %d nodes stand.", len(decisions))
+            count = len(decisions)
+            _log.info("Nothing changed: %s.", f"the results of all {count} nodes stand" if count > 1 else "it stands")
             self._waiting = None
         else:
             self._announce(Pipeline(running), catalog)

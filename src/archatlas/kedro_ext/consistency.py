@@ -10,7 +10,7 @@ libraries or the machine differ, a warning says so: who works on the code of one
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kedro.io import DatasetError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kedro.pipeline.node import Node
 
     from archatlas.kedro_ext.decisions import Decider, Decision
-    from archatlas.kedro_ext.records import NodeRecord
+    from archatlas.kedro_ext.records import Artifact, NodeRecord
 
 _SHOWN = 3
 _PIPELINES = 4
@@ -36,12 +36,13 @@ _PIPELINES = 4
 class Inputs:
     """What is to be known of the inputs of a part before it runs.
 
-    ``records`` are those of the nodes behind them whose results stand, in the order in which they were made;
-    ``replaced`` names inputs of which another version is current than the one to be read; ``warnings`` are for the
-    log.
+    ``records`` are those of the nodes behind them whose results stand, and ``outputs`` these results, by data set,
+    which become the current ones; ``replaced`` names inputs of which another version was current; ``warnings`` are for
+    the log.
     """
 
     records: tuple[NodeRecord, ...] = ()
+    outputs: Mapping[str, Artifact] = field(default_factory=dict)
     replaced: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
@@ -60,39 +61,43 @@ def consistent_inputs(
         for name in sorted(part.inputs() - versions.named_by_user(catalog))
         if name in current and not is_parameter(name) and not versions.is_volatile(versions.dataset(catalog, name))
     ]
-    behind = _Behind(project, catalog, decider)
-    for name in asked:
-        behind.follow(name)
-    asked = [name for name in asked if name in behind.makers]
-    if not asked:
-        return Inputs()
-    whole = Pipeline(behind.nodes)
-    beside = decider.beside(whole)
-    try:
-        decisions = {decision.node.name: decision for decision in beside.forecast(whole)}
-    except DatasetError:  # Something far behind is gone: then nothing can be said, and what is read is checked anyway.
-        return Inputs()
-    stands = [record for node in whole.nodes if (record := decisions[node.name].record) is not None]
-    for record in stands:
-        beside.settle(record.outputs)
-    stale = {name: found for name in asked if (found := _changes_behind(behind.makers[name], whole, decisions, beside))}
+    groups = [(_decided(makers, decider), names) for makers, names in _Makers(project, catalog, decider).of(asked)]
+    stale: dict[str, _Changes] = {}
+    again: set[str] = set()
+    own: dict[str, Artifact] = {}
+    for group, names in groups:
+        for name in (name for name in names if name in group.makers):
+            if found := group.changes_behind(name):
+                stale[name] = found
+                again |= group.to_run(name)
+            elif name in group.outputs:
+                own[name] = group.outputs[name]
     outdated = {name: found.data for name, found in stale.items() if found.data}
     if outdated:
-        makers = {behind.makers[name].name for name in outdated}
-        stale_nodes = {node.name for node in whole.to_nodes(*makers).nodes if decisions[node.name].action != "reuse"}
-        again = _pipelines_of(project, stale_nodes | {node.name for node in part.nodes})
-        raise DatasetError(_refusal(outdated, again))
-    made = {name: artifact for record in stands for name, artifact in record.outputs.items()}
-    replaced = tuple(name for name in asked if name in made and made[name].sha256 != current[name].sha256)
-    warnings = (_warning({name: found.code for name, found in stale.items()}),) if stale else ()
-    return Inputs(tuple(stands), replaced, warnings)
+        raise DatasetError(_refusal(outdated, _pipelines_of(project, again | {node.name for node in part.nodes})))
+    records = {(one.node, one.key): one for group, _ in groups for one in group.records}
+    return Inputs(
+        tuple(records.values()),
+        {**_undisputed(group for group, _ in groups), **own},
+        tuple(name for name, artifact in own.items() if artifact.sha256 != current[name].sha256),
+        (_warning({name: found.code for name, found in stale.items()}),) if stale else (),
+    )
 
 
-class _Behind:
-    """The nodes behind some data sets, one for each; where several could have made one, that which did."""
+def _undisputed(groups: Iterable[_Group]) -> dict[str, Artifact]:
+    """Results on disk of which no two groups have another."""
+    found: dict[str, list[Artifact]] = {}
+    for group in groups:
+        for name, artifact in group.outputs.items():
+            if artifact.path and artifact not in found.setdefault(name, []):
+                found[name].append(artifact)
+    return {name: artifacts[0] for name, artifacts in found.items() if len(artifacts) == 1}
+
+
+class _Makers:
+    """Which node made a data set; where several could have, that whose results are read."""
 
     def __init__(self, project: Mapping[str, Pipeline], catalog: CatalogProtocol[Any, Any], decider: Decider) -> None:
-        self.makers: dict[str, Node] = {}
         self._catalog = catalog
         self._decider = decider
         self._possible: dict[str, dict[str, Node]] = {}
@@ -100,34 +105,108 @@ class _Behind:
             for name in node.outputs:
                 self._possible.setdefault(name, {}).setdefault(node.name, node)
 
-    @property
-    def nodes(self) -> list[Node]:
-        return list({node.name: node for node in self.makers.values()}.values())
+    def of(self, asked: Iterable[str]) -> list[tuple[dict[str, Node], list[str]]]:
+        """The nodes behind the data sets, by what they make, each with the data sets that it is for.
 
-    def follow(self, name: str) -> None:
-        """Find the maker of a data set, and those of what that one read."""
-        waiting = [name]
+        In one group, or in more where some result that was read has two makers.
+        """
+        groups: list[tuple[dict[str, Node], list[str]]] = []
+        for name in asked:
+            own = self._behind(name)
+            for makers, names in groups:
+                if all(makers.get(output, node) is node for output, node in own.items()):
+                    makers |= own
+                    names.append(name)
+                    break
+            else:
+                groups.append((own, [name]))
+        return groups
+
+    def _behind(self, name: str) -> dict[str, Node]:
+        makers: dict[str, Node] = {}
+        current = self._decider.current.get(name)
+        waiting = [(name, current.sha256 if current else None)]
         while waiting:
-            name = waiting.pop()
-            node = None if name in self.makers else self._maker(name)
-            if node is None or any(output in self.makers for output in node.outputs):
+            name, content = waiting.pop()
+            node = None if name in makers else self._maker(name, content)
+            if node is None or any(output in makers for output in node.outputs):
                 continue
-            self.makers.update(dict.fromkeys(node.outputs, node))
-            waiting += [one for one in node.inputs if not is_parameter(one) and not self._is_passed_over(one)]
+            makers |= dict.fromkeys(node.outputs, node)
+            record = self._decider.records.newest(node.name)
+            read = record.parts.get("inputs", {}) if record is not None else {}
+            waiting += [(one, read.get(one)) for one in node.inputs if not self._is_passed_over(one)]
+        return makers
 
-    def _maker(self, name: str) -> Node | None:
-        known = {}
+    def _maker(self, name: str, content: str | None) -> Node | None:
+        """The node whose newest result is this content; else the first that has any record."""
+        known = []
         for node in self._possible.get(name, {}).values():
             record = self._decider.records.newest(node.name)
             if record is not None and all(one in self._catalog for one in node.inputs):
-                known[node.name] = node
-                if record.outputs.get(name) == self._decider.current.get(name):
+                if name in record.outputs and record.outputs[name].sha256 == content:
                     return node
-        return next(iter(known.values()), None)
+                known.append(node)
+        return next(iter(known), None)
 
     def _is_passed_over(self, name: str) -> bool:
+        if is_parameter(name):
+            return True
         dataset = versions.dataset(self._catalog, name)
         return versions.is_volatile(dataset) or versions.is_gate(dataset)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Nodes behind some inputs, with what a run of all of them would do."""
+
+    makers: Mapping[str, Node]
+    whole: Pipeline
+    decisions: Mapping[str, Decision]
+    decider: Decider
+
+    @property
+    def records(self) -> list[NodeRecord]:
+        decided = (self.decisions[node.name].record for node in self.whole.nodes)
+        return [record for record in decided if record is not None]
+
+    @property
+    def outputs(self) -> dict[str, Artifact]:
+        return {name: artifact for record in self.records for name, artifact in record.outputs.items()}
+
+    def to_run(self, name: str) -> set[str]:
+        """Names of the nodes that would run before the data set is what it would be."""
+        nodes = self.whole.to_nodes(self.makers[name].name).nodes
+        return {node.name for node in nodes if self.decisions[node.name].action != "reuse"}
+
+    def changes_behind(self, name: str) -> _Changes:
+        """What has changed since the data set was made, for its maker and all nodes behind it."""
+        found = _Changes({}, {})
+        for node in self.whole.to_nodes(self.makers[name].name).nodes:
+            if self.decisions[node.name].action != "run":
+                continue
+            before, now, pending = self.decider.states(node)
+            if before is None:
+                continue
+            by_data = list(data_changes(before, now, ignore=pending))
+            by_code = [reason for reason in differences(before, now, ignore=pending) if reason not in by_data]
+            if by_data:
+                found.data[node.name] = _some(by_data, "; ")
+            elif by_code:
+                found.code[node.name] = _some(by_code, "; ")
+        return found
+
+
+def _decided(makers: Mapping[str, Node], decider: Decider) -> _Group:
+    """The group of these nodes; an empty one if something far behind is gone: what is read is checked anyway."""
+    whole = Pipeline(list({node.name: node for node in makers.values()}.values()))
+    beside = decider.beside(whole)
+    try:
+        decisions = {decision.node.name: decision for decision in beside.forecast(whole)}
+    except DatasetError:
+        return _Group({}, Pipeline([]), {}, beside)
+    group = _Group(makers, whole, decisions, beside)
+    beside.settle(group.outputs)
+    return group
 
 
 @dataclass(frozen=True)
@@ -139,25 +218,6 @@ class _Changes:
 
     def __bool__(self) -> bool:
         return bool(self.data or self.code)
-
-
-def _changes_behind(maker: Node, whole: Pipeline, decisions: Mapping[str, Decision], decider: Decider) -> _Changes:
-    """What has changed since the maker of an input ran, for it and all nodes behind it."""
-    data: dict[str, str] = {}
-    code: dict[str, str] = {}
-    for node in whole.to_nodes(maker.name).nodes:
-        if decisions[node.name].action != "run":
-            continue
-        before, now, pending = decider.states(node)
-        if before is None:
-            continue
-        by_data = list(data_changes(before, now, ignore=pending))
-        by_code = [reason for reason in differences(before, now, ignore=pending) if reason not in by_data]
-        if by_data:
-            data[node.name] = _some(by_data, "; ")
-        elif by_code:
-            code[node.name] = _some(by_code, "; ")
-    return _Changes(data, code)
 
 
 def _refusal(outdated: Mapping[str, Mapping[str, str]], again: Sequence[str]) -> str:

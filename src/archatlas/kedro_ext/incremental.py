@@ -95,8 +95,7 @@ def explain(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], records: str
     """
     decider = Decider(pipeline, catalog, records_folder(catalog, records))
     inputs = consistent_inputs(pipeline, registered, catalog, decider)
-    for record in inputs.records:
-        decider.settle({name: one for name, one in record.outputs.items() if name in pipeline.inputs()})
+    decider.settle({name: one for name, one in inputs.outputs.items() if name in pipeline.inputs()})
     decisions = decider.forecast(pipeline)
     decider.digests.save()
     return decisions
@@ -166,13 +165,13 @@ class _Run:
             names = ", ".join(f"`{name}`" for name in inputs.replaced)
             _log.info("earlier results of the current parameters are used again: %s", names)
         read = self._pipeline.inputs()
+        for name, artifact in inputs.outputs.items():
+            self._current.update({name: artifact})
+            if name in read:
+                self._decider.settle({name: artifact})
+                versions.pin(self._dataset(name), artifact.version)
         for record in inputs.records:
-            kept = {name: artifact for name, artifact in record.outputs.items() if artifact.path}
             self._decider.records.mark_used(record)
-            self._current.update(kept)
-            self._decider.settle({name: artifact for name, artifact in kept.items() if name in read})
-            for name in read & kept.keys():
-                versions.pin(self._dataset(name), kept[name].version)
 
     @contextmanager
     def _others_time(self) -> Iterator[None]:

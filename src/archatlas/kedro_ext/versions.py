@@ -38,7 +38,7 @@ def is_versioned(dataset: Any) -> bool:
 
 def is_volatile(dataset: Any) -> bool:
     """Whether the catalog says ``metadata: {incremental: volatile}``: its content is no reason to run anything."""
-    return _incremental(dataset) == "volatile"
+    return _is_marked(dataset, "volatile")
 
 
 def is_gate(dataset: Any) -> bool:
@@ -46,12 +46,12 @@ def is_gate(dataset: Any) -> bool:
 
     Whatever was checked then, what was made after it stands.
     """
-    return _incremental(dataset) == "gate"
+    return _is_marked(dataset, "gate")
 
 
-def _incremental(dataset: Any) -> Any:
+def _is_marked(dataset: Any, mark: str) -> bool:
     metadata = getattr(dataset, "metadata", None)
-    return metadata.get("incremental") if isinstance(metadata, Mapping) else None
+    return isinstance(metadata, Mapping) and bool(metadata.get("incremental") == mark)
 
 
 def load_version(dataset: Any) -> str | None:

@@ -190,8 +190,15 @@ def _in_parts(
     pending = np.concatenate([rows[parts[number]] for number in todo]) if todo else rows[:0]
     # One walk over all that is missing: parts say when results are written, not what is shared.
     walk = score(pending)
-    given = {"total": len(rows), "initial": len(rows) - len(pending), "unit": "network", "position": line}
-    with progress_bar(desc=progress, hidden=progress is None, **given) as bar:
+    shown = progress_bar(
+        desc=progress,
+        total=len(rows),
+        initial=len(rows) - len(pending),
+        unit="network",
+        position=line,
+        hidden=progress is None,
+    )
+    with shown as bar:
         for number in todo:
             started = time.perf_counter()
             scores = []

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias, TypeVar
 
 Result = TypeVar("Result")
 
-LogFormat: TypeAlias = tuple[str | None, str | None, int]
+LogFormat: TypeAlias = tuple[str, str | None, int]
 
 _PACKAGE = __name__.partition(".")[0]
 _LOOK_SECONDS = 0.5
@@ -84,7 +84,11 @@ def _log_format() -> LogFormat | None:
     formatters = [handler.formatter for handler in logging.getLogger().handlers if handler.formatter is not None]
     if not formatters:
         return None
-    return formatters[0]._fmt, formatters[0].datefmt, logging.getLogger(_PACKAGE).getEffectiveLevel()
+    return (
+        formatters[0]._fmt or logging.BASIC_FORMAT,
+        formatters[0].datefmt,
+        logging.getLogger(_PACKAGE).getEffectiveLevel(),
+    )
 
 
 @contextmanager
