@@ -142,9 +142,11 @@ def test_verification_and_report_take_the_candidates_over(project: Path) -> None
     run(project, "verify_candidates,finish_winners,export,test_winners,report")
     winners = json.loads((project / "data/current/tiny/winners.json").read_text())
     assert [winner["budget"] for winner in winners] == ["small"]
+    contestants = table(project, "verified_candidates").query("budget == 'small'")
     candidates = table(project, "candidates").query("budget == 'small'")
+    assert set(candidates["network"]) <= set(contestants["network"])
     assert winners[0]["status"] == "found"
-    assert winners[0]["architecture"] in set(candidates["network"])
+    assert winners[0]["architecture"] in set(contestants["network"])
     audit = table(project, "audit")
     assert not set(audit["network"]) & set(table(project, "sampled_architectures")["network"])
     metrics = json.loads((project / "data/current/tiny/metrics.json").read_text())
