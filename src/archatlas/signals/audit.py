@@ -64,7 +64,9 @@ def audit_too_small(summary: Mapping[str, Any]) -> Signal | None:
 
 
 def audit_unsettled(summary: Mapping[str, Any]) -> Signal | None:
-    """Whether the order of the audit's networks was still changing in the second half of their trainings.
+    """Whether the order of the audit's networks at half time of their trainings was another than at the end.
+
+    Noise of the trainings does that too; either way it is not an order to be called truth.
 
     Args:
         summary: count, epochs (None where accuracies were looked up), tau_half_time and tau_half_time_ci.
@@ -77,8 +79,8 @@ def audit_unsettled(summary: Mapping[str, Any]) -> Signal | None:
         "networks has settled."
         if tau is None
         else f"After half of {epochs} epochs the audit's networks stood in another order than at the end "
-        f"({tau_with_interval(float(tau), summary.get('tau_half_time_ci'))}), and more epochs would change it again: "
-        "short trainings favour small networks."
+        f"({tau_with_interval(float(tau), summary.get('tau_half_time_ci'))}): their trainings are too short for an "
+        "order to have settled, or too noisy to show one."
     )
     return Signal(
         "verify_candidates",
@@ -86,5 +88,6 @@ def audit_unsettled(summary: Mapping[str, Any]) -> Signal | None:
         "warning",
         found,
         f"The report calls it the accuracy after {epochs} epoch{'s' * (epochs > 1)}, and not the truth.",
-        "Raise `verification.audit.training.epochs`, up to that of `verification.training`.",
+        "Raise `verification.audit.training.epochs`, up to that of `verification.training`, and then "
+        "`verification.audit.seeds`.",
     )
