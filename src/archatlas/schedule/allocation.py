@@ -200,9 +200,13 @@ def _epoch(macs: float, pace: Pace, facts: Facts) -> float:
 
 def _evaluation_s(count: int, seeds: int, pace: Pace, facts: Facts) -> float:
     images = 2 * facts.calibration + facts.validation
+    return count * images * pace.answer(facts.mean_macs) * _SHARED_PREFIXES * _turns(seeds, pace)
+
+
+def _turns(seeds: int, pace: Pace) -> float:
+    """How long super-networks take that share the workers, against one on one thread."""
     side_by_side = min(seeds, pace.workers)
-    faster = (pace.workers / side_by_side) ** _THREADS * side_by_side
-    return count * seeds * images * pace.answer(facts.mean_macs) * _SHARED_PREFIXES / faster
+    return seeds / float(side_by_side * (pace.workers / side_by_side) ** _THREADS)
 
 
 def _evaluations(share_s: float, samples: int, budget_s: float, pace: Pace, facts: Facts) -> tuple[int, int]:
@@ -214,9 +218,8 @@ def _evaluations(share_s: float, samples: int, budget_s: float, pace: Pace, fact
 
 def _supernet(share_s: float, seeds: int, pace: Pace, facts: Facts) -> tuple[int, int, float]:
     """Epochs of the largest path, of all paths, and the seconds of both."""
-    side_by_side = min(seeds, pace.workers)
-    faster = (pace.workers / side_by_side) ** _THREADS * side_by_side / seeds
-    largest, mean = (_epoch(macs, pace, facts) / faster for macs in (facts.largest_macs, facts.mean_macs))
+    turns = _turns(seeds, pace)
+    largest, mean = (_epoch(macs, pace, facts) * turns for macs in (facts.largest_macs, facts.mean_macs))
     if not facts.largest_first:
         then = min(max(int(share_s / mean), 4), 100)
         return 0, then, then * mean

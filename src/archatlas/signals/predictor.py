@@ -98,8 +98,8 @@ def fitted_no_better(predictor_scores: pd.DataFrame, family: str) -> Signal | No
     known = [name for name in CONTROLS if name in by_fold]
     if family not in by_fold or not known or len(by_fold) < 2:
         return None
-    means = by_fold[known].mean()
-    best = str(means.idxmax())
+    means: dict[str, float] = by_fold[known].mean().to_dict()
+    best = max(means, key=means.__getitem__)
     folds = len(by_fold)
     error = (1 / folds + 1 / (folds - 1)) ** 0.5
     taus, difference = (

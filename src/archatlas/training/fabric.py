@@ -121,7 +121,7 @@ def known_precision(precision: str) -> str:
 def computes_in_bfloat16() -> bool:
     """Whether the processor, or the GPU where there is one, has instructions for bfloat16: elsewhere it is slower."""
     if torch.cuda.is_available():
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     asked = (getattr(torch.cpu, name, None) for name in ("_is_avx512_bf16_supported", "_is_amx_tile_supported"))
     return any(bool(supported()) for supported in asked if supported is not None)
 

@@ -55,7 +55,7 @@ def exported_figures(
     return documents, pd.concat([empty, *tables], ignore_index=True), mistakes
 
 
-_NOTHING = {
+_NOTHING: Json = {
     "exported_accuracy": None, "exported_accuracy_ci": None, "int8_accuracy": None, "balanced_accuracy": None,
     "per_class_accuracy": {},
 }  # fmt: skip
