@@ -81,8 +81,8 @@ def _accuracy(winner: Mapping[str, Any]) -> str:
 
 
 def _candidates(candidates: pd.DataFrame, constraints: pd.DataFrame, target: str, table: Path) -> list[str]:
-    """The best of each budget by predicted score."""
-    lines = [f"The {_CANDIDATES} best candidates of each budget, as predicted (all: {table}):"]
+    """The first of each budget, by the rank that the search gave them."""
+    lines = [f"The first {_CANDIDATES} candidates of each budget, with predicted scores (all: {table}):"]
     for budget, rows in candidates.groupby("budget", sort=False):
         asked = constraints[constraints["budget"] == budget].to_dict("records")
         bounds = [f"{_BOUNDS[one['bound']]} {numbers.cost(one['limit'], one['cost'])}" for one in asked]
