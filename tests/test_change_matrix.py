@@ -27,6 +27,7 @@ SPACE = [
     *("check_budgets", "count_costs", "measure_latency", "summarise_space", "sample_architectures", "encode_graphs"),
     *("train_supernet", "evaluate_subnets", "fit_predictor", "tune_predictor", "map_space", "search", "export"),
     *("choose_calibration", "train_calibration", "calibrate_predictor"),
+    *("plan_search", "draw_comparisons", "finish_winners"),
     *(name for name in BUILT if name != "choose_winners"),
     *("score_networks", "draw_choice_importance", "write_report"),
 ]
@@ -36,15 +37,19 @@ TABLE = [
     *("prepare", "measure_latency", "summarise_space", "check_budgets", "train_supernet", "sample_architectures"),
     *("evaluate_subnets", "map_space", "search", "export"),
     *(name for name in BUILT if name != "measure_finalists"),
-    *("collect_signals", "write_report"),
+    *("plan_search", "draw_comparisons", "finish_winners", "collect_signals", "write_report"),
 ]
 """Nodes that are told whether a public table stands in the place of training."""
 
-TOLD_ONLY = ("train_supernet", "export", "choose_winners", "collect_signals", "write_report")
+TOLD_ONLY = (
+    *("train_supernet", "plan_search", "draw_comparisons", "choose_winners", "finish_winners", "export"),
+    *("collect_signals", "write_report"),
+)
 """Nodes among these that do not read the table."""
 
 TRUTH = [
     *("train_calibration", "train_candidates", "choose_winners", "train_comparisons", "audit", "test_winners"),
+    *("plan_search", "draw_comparisons", "finish_winners"),
     *("export", "score_networks", "compare_with_truth", "collect_signals", "write_report"),
 ]
 """Nodes that are told whether there is a table of true accuracies."""
@@ -72,7 +77,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
                 "verification": {"top_k": 1},
             }
         },
-        [*SPACE, *TRUTH, "measure_finalists"],
+        [*SPACE, *TRUTH, "measure_finalists", "plan_trainings"],
     ),
     # compare_with_truth
     ({"code": "verification/truth/scores.py"}, ["score_networks", "compare_with_truth"]),
@@ -87,13 +92,16 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # measure_costs
     (
         {"parameters": {"costs": {"latency": {"calls": 11}}}},
-        ["measure_latency", "measure_finalists", "train_comparisons", "choose_winners", "export", "write_report"],
+        ["measure_latency", "measure_finalists", "draw_comparisons", "choose_winners", "export", "write_report"],
     ),
     ({"code": PIPELINES.format("measure_costs"), "function": "count_costs"}, ["count_costs"]),
-    ({"code": "costs/latency.py"}, ["measure_latency", "train_calibration", "export", *BUILT]),
+    (
+        {"code": "costs/latency.py"},
+        ["measure_latency", "train_calibration", "draw_comparisons", "finish_winners", "export", *BUILT],
+    ),
     ({"output": "cost_table"}, ["count_costs"]),
     # train_supernet
-    ({"parameters": {"supernet": {"training": {"epochs": 2}}}}, ["train_supernet", "write_report"]),
+    ({"parameters": {"supernet": {"training": {"epochs": 2}}}}, ["plan_search", "train_supernet", "write_report"]),
     ({"code": PIPELINES.format("train_supernet"), "function": "train_supernet"}, ["train_supernet"]),
     ({"code": "supernet/strategies/fair.py"}, ["train_supernet"]),
     ({"output": "supernets"}, ["train_supernet"]),
@@ -105,10 +113,10 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # evaluate_subnets
     (
         {"parameters": {"evaluation": {"calibration_images": 65}}},
-        ["evaluate_subnets", "audit", "evaluate_candidates", "write_report"],
+        ["plan_search", "evaluate_subnets", "audit", "evaluate_candidates", "write_report"],
     ),
     ({"code": PIPELINES.format("evaluate_subnets"), "function": "evaluate"}, ["evaluate_subnets"]),
-    ({"code": "supernet/prefix_shared.py"}, ["evaluate_subnets", "train_calibration", *BUILT]),
+    ({"code": "supernet/prefix_shared.py"}, ["evaluate_subnets", "train_calibration", "finish_winners", *BUILT]),
     ({"code": "supernet/whole_space.py"}, ["evaluate_subnets"]),
     ({"output": "evaluations"}, ["evaluate_subnets"]),
     # encode_graphs, which has no parameters but those of the space
@@ -141,7 +149,10 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # search
     (
         {"parameters": {"search": {"top_k": 7}}},
-        ["check_budgets", "search", "measure_finalists", "train_comparisons", "choose_winners", "write_report"],
+        [
+            *("check_budgets", "plan_trainings", "search", "measure_finalists", "draw_comparisons"),
+            *("train_comparisons", "choose_winners", "write_report"),
+        ],
     ),
     ({"code": PIPELINES.format("search"), "function": "search"}, ["search"]),
     ({"code": "search/pareto.py"}, ["search"]),
@@ -149,12 +160,18 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # verify_candidates
     (
         {"parameters": {"verification": {"top_k": 3}}},
-        [*(name for name in BUILT if name != "evaluate_candidates"), "train_calibration", "write_report"],
+        [
+            *(name for name in BUILT if name != "evaluate_candidates"),
+            *("plan_trainings", "train_calibration", "draw_comparisons", "finish_winners", "write_report"),
+        ],
     ),
     ({"code": PIPELINES.format("verify_candidates"), "function": "choose_winners"}, ["choose_winners"]),
     (
         {"code": "verification/winners.py"},
-        ["train_calibration", "audit", "train_comparisons", "train_candidates", "choose_winners", "test_winners"],
+        [
+            *("train_calibration", "audit", "train_comparisons", "train_candidates", "choose_winners"),
+            *("finish_winners", "test_winners"),
+        ],
     ),
     ({"output": "audit"}, ["audit"]),
     # export
@@ -162,6 +179,14 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"code": PIPELINES.format("export"), "function": "export"}, ["export"]),
     ({"code": "verification/export.py"}, ["export"]),
     ({"code": "verification/int8.py"}, ["export"]),
+    # finish_winners and test_winners
+    (
+        {"parameters": {"finishing": {"training": {"epochs": 2}}}},
+        ["finish_winners", "write_report"],
+    ),
+    ({"code": "verification/finishing.py"}, ["finish_winners"]),
+    ({"code": PIPELINES.format("test_winners"), "function": "judge"}, ["test_winners"]),
+    ({"code": "schedule/allocation.py"}, ["plan_search", "plan_trainings", "plan_finishing"]),
     ({"output": "networks"}, ["export"]),
     # report
     ({"parameters": {"report": {"atlas_bins": 73}}}, ["draw_atlas", "write_report"]),

@@ -16,3 +16,8 @@ def work_store(folder: Path, *makers: str) -> WorkStore:
     """
     reach = SourceCode("archatlas").reached_by_modules(*makers)
     return WorkStore(folder / fingerprint([reach.code, reach.libraries])[:16])
+
+
+def trainings_in(work_folder: Path) -> WorkStore:
+    """All nodes share what was trained alone."""
+    return work_store(work_folder, "archatlas.verification.trainings")

@@ -22,6 +22,7 @@ from archatlas.supernet.make import Supernet, load_supernet
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.int8 import write_int8
 from archatlas.verification.members import member_of
+from archatlas.verification.onnx_run import ONNX
 from archatlas.verification.standalone import (
     DOCUMENT,
     WEIGHTS,
@@ -31,7 +32,6 @@ from archatlas.verification.standalone import (
     save_network,
 )
 
-ONNX = "network.onnx"
 SCRIPT = "predict.py"
 
 Loader = Callable[[], Mapping[str, Tensor]]

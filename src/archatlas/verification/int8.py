@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 
 from archatlas.costs.parameters import LatencyParameters
 from archatlas.errors import ArchatlasError
-from archatlas.verification.onnx_run import as_pixels, measure_files, onnx_logits
+from archatlas.verification.onnx_run import INT8, as_pixels, measure_files, onnx_logits
 
-INT8 = "network_int8.onnx"
 _BATCH = 16
 
 

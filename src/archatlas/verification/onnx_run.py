@@ -15,6 +15,9 @@ from archatlas.costs.parameters import LatencyParameters
 
 Floats = NDArray[np.float32]
 
+ONNX, INT8 = "network.onnx", "network_int8.onnx"
+"""Names of an exported network's files, in float32 and in eight bits."""
+
 
 def onnx_logits(path: Path, images: Any, batch: int = 64) -> Floats:
     """Logits ``[n, classes]`` of an exported file, by onnxruntime on the CPU.

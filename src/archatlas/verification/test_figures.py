@@ -8,14 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import torch
 from torch import Tensor
 
 from archatlas.images.dataset import ImageSplit
 from archatlas.predictors.metrics import wilson_interval
-from archatlas.verification.export import ONNX
-from archatlas.verification.int8 import INT8
 from archatlas.verification.mistakes import mistakes_of, predictions_table
-from archatlas.verification.onnx_run import accuracy_of, onnx_logits
+from archatlas.verification.onnx_run import INT8, ONNX, accuracy_of, onnx_logits
 
 Json = dict[str, Any]
 
@@ -50,7 +49,7 @@ def exported_figures(
         documents.append({**winner, **float_figures(table, class_names), "int8_accuracy": int8})
         tables.append(table)
         worst = mistakes_of(table, budget)["position"].to_numpy(dtype=np.int64)
-        mistakes[budget] = test.images[worst]
+        mistakes[budget] = test.images[torch.tensor(worst)]
     empty = predictions_table("", np.zeros((0, len(class_names))), np.zeros(0, dtype=np.int64))
     return documents, pd.concat([empty, *tables], ignore_index=True), mistakes
 

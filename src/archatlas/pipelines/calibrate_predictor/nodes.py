@@ -8,7 +8,7 @@ import pandas as pd
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import trained_by_others, true_table
-from archatlas.pipelines.work import work_store
+from archatlas.pipelines.work import trainings_in
 from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.training.parameters import DeviceParameters
@@ -76,7 +76,7 @@ def train_networks(
         return found[found.groupby("network").cumcount() < calibration.seeds].reset_index(drop=True)
     from archatlas.verification.stage import alone, train_roles
 
-    work = work_store(work_folder, "archatlas.verification.trainings")
+    work = trainings_in(work_folder)
     trainings = alone(train_images, validation_images, image_description, verification, device, work)
     return train_roles(trainings, calibration_networks, space, calibration.seeds, seed, "calibration")
 

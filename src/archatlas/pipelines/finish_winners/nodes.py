@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.pipelines.verify_candidates.nodes import trainings_in
+from archatlas.pipelines.work import trainings_in
 from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters

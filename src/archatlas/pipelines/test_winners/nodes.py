@@ -8,7 +8,7 @@ import pandas as pd
 
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
-from archatlas.pipelines.verify_candidates.nodes import trainings_in
+from archatlas.pipelines.work import trainings_in
 from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters

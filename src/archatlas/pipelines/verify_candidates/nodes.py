@@ -15,12 +15,11 @@ from archatlas.costs.parameters import CostsParameters
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on, machine
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
-from archatlas.pipelines.work import work_store
+from archatlas.pipelines.work import trainings_in, work_store
 from archatlas.schedule.overlay import scheduled
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
-from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
@@ -338,8 +337,3 @@ def _bounds(constraints: pd.DataFrame, search: SearchParameters) -> dict[str, li
 
     bounds = constraints_of(constraints)
     return {budget: bounds.get(budget, []) for budget in search.budgets}
-
-
-def trainings_in(work_folder: Path) -> WorkStore:
-    """All nodes share what was trained alone."""
-    return work_store(work_folder, "archatlas.verification.trainings")

@@ -1,0 +1,162 @@
+"""What a run of an evening is worth beside the plainest thing that one could do: train a MobileNet, scaled by hand.
+
+For every folder of images and every time a run is made, and then a MobileNet of the winner's budget is trained alone,
+with the run's own finishing recipe, for as long as the whole run took: as many trainings as there are workers, the best
+on the validation images kept. Both are judged on the same test images.
+
+    python -m benchmarks.own_images --images DIR --times 10min 30min --seeds 0
+
+Results lie under data/ like those of any run, in experiments named own_images_<folder>_<time>_<seed>.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from benchmarks.runner import ROOT
+
+from archatlas.costs.constraints import Constraint
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.predictors.metrics import wilson_interval
+from archatlas.schedule.allocation import LOOP
+from archatlas.schedule.pace import Pace
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.presets import make_space
+from archatlas.storage.work_store import WorkStore
+from archatlas.training.parameters import DeviceParameters
+from archatlas.verification.mobilenet import scaled_mobilenet
+from archatlas.verification.parameters import FinishingParameters
+from archatlas.verification.trainings import TrainingJob, Trainings
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line of the table: who, how large, and how good."""
+
+    images: str
+    time: str
+    seed: int
+    who: str
+    macs: int
+    test: float
+    low: float
+    high: float
+    minutes: float
+
+    def __str__(self) -> str:
+        return (
+            f"| {self.images} | {self.time} | {self.seed} | {self.who} | {self.macs / 1e6:.1f} M | "
+            f"{100 * self.test:.1f} ({100 * self.low:.1f} to {100 * self.high:.1f}) | {self.minutes:.1f} |"
+        )
+
+
+def main() -> None:
+    options = read_options()
+    print(
+        "| images | time | seed | | MACs | test accuracy (95%) | minutes |\n|---|---|--:|---|--:|--:|--:|", flush=True
+    )
+    for images in options.images:
+        for given in options.times:
+            for seed in options.seeds:
+                for row in compared(images.resolve(), given, seed, options):
+                    print(row, flush=True)
+
+
+def read_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--images", nargs="+", type=Path, required=True, help="folders of images")
+    parser.add_argument("--times", nargs="+", default=["30min"], help="time budgets (30min)")
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds of the project (0)")
+    parser.add_argument("--budget", default="25%", help="most MACs, a number or a part of the space's range (25%%)")
+    parser.add_argument("--params", default="", help="further parameters, as for kedro run")
+    parser.add_argument("--without-control", action="store_true", help="leave the MobileNet out")
+    return parser.parse_args()
+
+
+def compared(images: Path, given: str, seed: int, options: argparse.Namespace) -> list[Row]:
+    """The winner of a run, and the MobileNet that was trained as long."""
+    name = f"own_images_{images.name}_{given}_{seed}"
+    minutes = run(name, images, given, seed, options) / 60
+    current = ROOT / "data" / "current" / name
+    (winner,) = json.loads((current / "winners.json").read_text())
+    low, high = winner["exported_accuracy_ci"]
+    who = f"winner ({winner['role']})"
+    rows = [Row(images.name, given, seed, who, winner["macs"], winner["exported_accuracy"], low, high, minutes)]
+    if not options.without_control:
+        rows.append(control(current, images.name, given, seed, minutes, options))
+    return rows
+
+
+def run(name: str, images: Path, given: str, seed: int, options: argparse.Namespace) -> float:
+    """Seconds of a run of the image_folder environment, as a user would make it."""
+    parameters = {
+        "experiment": name,
+        "images.path": images,
+        "time_budget": given,
+        "seed": seed,
+        "search.budgets.large": "null",
+        "search.budgets.small.max_macs": options.budget,
+    }
+    asked = ",".join([*(f"{key}={value}" for key, value in parameters.items()), *filter(None, [options.params])])
+    command = [sys.executable, "-m", "kedro", "run", "--env", "image_folder", "--params", asked]
+    begun = time.perf_counter()
+    subprocess.run(command, cwd=ROOT, check=True)
+    return time.perf_counter() - begun
+
+
+def control(current: Path, images: str, given: str, seed: int, minutes: float, options: argparse.Namespace) -> Row:
+    """A MobileNet of the run's budget, trained for as long as the run has taken."""
+    from safetensors.torch import load_file
+
+    train, validation, test = (
+        ImageSplit.from_tensors(load_file(current / f"{split}_images.safetensors"))
+        for split in ("train", "validation", "test")
+    )
+    description = ImageDescription.model_validate_json((current / "image_description.json").read_text())
+    settings = parameters_of(current)
+    space = make_space(
+        SpaceParameters.model_validate(settings["space"]), description.input_shape, description.num_classes
+    )
+    schedule = json.loads((current / "schedule.json").read_text())
+    limit = schedule["facts"]["limits"]["small"]
+    scaled = scaled_mobilenet(space, [Constraint("macs", "max", limit)])
+    assert scaled is not None
+    pace = Pace(**schedule["pace"])
+    finishing = FinishingParameters.model_validate(settings["finishing"])
+    epochs = max(int(minutes * 60 / (len(train) * pace.train(scaled.macs) * LOOP)), 1)
+    trainings = Trainings(
+        train,
+        validation,
+        description,
+        finishing.training.model_copy(update={"epochs": epochs}),
+        finishing.augmentation,
+        DeviceParameters.model_validate(settings["device"]),
+        WorkStore(ROOT / "data" / "work" / "benchmark_own_images"),
+    )
+    jobs = [TrainingJob(scaled.space, scaled.network, 1000 * seed + one, scaled.label) for one in range(pace.workers)]
+    begun = time.perf_counter()
+    done = trainings.run(jobs, "MobileNet alone")
+    taken = (time.perf_counter() - begun) / 60
+    best = done.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True]).index[0]
+    accuracy, _ = trainings.test(jobs[int(best)], test)
+    who = f"{scaled.label} alone, {epochs} epochs, best of {len(jobs)}"
+    return Row(images, given, seed, who, scaled.macs, accuracy, *wilson_interval(accuracy, len(test)), taken)
+
+
+def parameters_of(current: Path) -> dict[str, Any]:
+    """The parameters of the run that made what is current."""
+    manifest: dict[str, Any] = json.loads((current / "manifest.json").read_text())
+    parameters: dict[str, Any] = manifest["parameters"]
+    return parameters
+
+
+if __name__ == "__main__":
+    main()
