@@ -121,7 +121,7 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
         for split in ("train", "validation", "test")
     )
     description = ImageDescription.model_validate_json((current / "image_description.json").read_text())
-    settings = parameters_of(current)
+    settings = parameters_of(current.name)
     space = make_space(
         SpaceParameters.model_validate(settings["space"]), description.input_shape, description.num_classes
     )
@@ -151,10 +151,10 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     return Row(images, given, seed, who, scaled.macs, accuracy, *wilson_interval(accuracy, len(test)), taken)
 
 
-def parameters_of(current: Path) -> dict[str, Any]:
-    """The parameters of the run that made what is current."""
-    manifest: dict[str, Any] = json.loads((current / "manifest.json").read_text())
-    parameters: dict[str, Any] = manifest["parameters"]
+def parameters_of(experiment: str) -> dict[str, Any]:
+    """The parameters of the experiment's newest run."""
+    manifests = sorted((ROOT / "data" / "08_reporting" / experiment / "manifest.json").glob("*/manifest.json"))
+    parameters: dict[str, Any] = json.loads(manifests[-1].read_text())["parameters"]
     return parameters
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -22,6 +23,9 @@ _PRECISIONS: dict[str, Literal["32-true", "bf16-mixed", "16-mixed", "bf16-true"]
     "16-mixed": "16-mixed",
     "bf16-true": "bf16-true",
 }
+
+# It tells of its number format at every training.
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)
 
 # PyTorch renames the option that copies buffers from the first process at every forward pass.
 _BUFFER_OPTION = (
