@@ -102,9 +102,7 @@ def test_another_budget_needs_the_search_alone(finished: Path) -> None:
 def test_a_stage_alone_is_refused_where_its_inputs_are_of_other_parameters(finished: Path) -> None:
     current = {link: link.resolve() for link in (finished / "data/current/tiny").iterdir()}
     epochs = {"training": {"epochs": 3}}
-    stale = (
-        r"out of date \(.*train_supernet: parameter supernet.training.epochs: 1 -> 3.* run `kedro run` with"
-    )
+    stale = r"out of date \(.*train_supernet: parameter supernet.training.epochs: 1 -> 3.* run `kedro run` with"
     with pytest.raises(DatasetError, match=stale):
         kedro_run(finished, "report", supernet=epochs, **imported_latency(finished))
     # Costs from elsewhere: the limits of the search would be of another latency than the atlas.

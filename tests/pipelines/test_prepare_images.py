@@ -58,7 +58,7 @@ def test_no_image_is_on_two_sides():
 def test_the_test_split_leaves_by_its_own_data_set_alone():
     (only,) = create_pipeline().nodes
     assert only.name == "prepare"
-    assert only.inputs == ["params:images", "params:seed", "params:table"]
+    assert only.inputs == ["params:images", "params:seed", "params:table", "params:time_budget"]
     images = ["train_images", "validation_images", "test_images"]
     assert only.outputs == [*images, "image_description", "class_counts", "split_files"]
     assert get_type_hints(prepare_images)["images"] is ImagesParameters

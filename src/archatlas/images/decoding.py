@@ -71,7 +71,7 @@ def decode(
         chunk = rows[start : start + _CHUNK]
         for position, item in enumerate(fetch(chunk.tolist()), start=start):
             try:
-                with _open(item) as image, _one_at_a_time if _is_large(image) else nullcontext():
+                with open_image(item) as image, _one_at_a_time if _is_large(image) else nullcontext():
                     decoded = to_pixels(image, image_size, channels=channels, aspect=aspect)
             except UnreadableImageError as error:
                 failures[position] = str(error)
@@ -101,7 +101,7 @@ def decode(
     return pixels, failures
 
 
-def _open(item: Encoded) -> Image.Image:
+def open_image(item: Encoded) -> Image.Image:
     """Open an image, inside `_own_limit`. Raises `UnreadableImageError` saying what is wrong, or what Pillow raises."""
     if isinstance(item, Image.Image):
         return item

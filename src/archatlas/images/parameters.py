@@ -29,7 +29,12 @@ class ImagesParameters(BaseModel):
     class_names: tuple[str, ...] | None = Field(
         None, min_length=2, description="names of the classes, where the label column holds numbers from 0"
     )
-    image_size: int = Field(8, ge=4, le=1024, description="side of the square that images are resized to, pixels")
+    image_size: int | None = Field(
+        8,
+        ge=4,
+        le=1024,
+        description="side of the square that images are resized to, pixels; null: as suits the images and the time",
+    )
     aspect: Literal["crop", "pad", "stretch"] = Field(
         "crop",
         description="what is done with images that are not square: cut to the centre, pad with black, or distort",

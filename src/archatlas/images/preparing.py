@@ -20,6 +20,7 @@ from archatlas.images.parameters import ImagesParameters
 from archatlas.images.reading import Records, open_records
 from archatlas.images.split_files import contradicted, empty_split_table, leaks, split_table
 from archatlas.images.splitting import SPLITS, assign_splits, bundles_of, copies_of, sample_rows
+from archatlas.images.suitable_size import suitable_size
 
 _IMBALANCE = 3.0
 _NAMED = 5
@@ -41,10 +42,11 @@ class PreparedImages:
     split_files: pd.DataFrame
 
 
-def prepare(parameters: ImagesParameters, seed: int) -> PreparedImages:
+def prepare(parameters: ImagesParameters, seed: int, seconds: float | None = None) -> PreparedImages:
     """Read, decode and split. Each split is in random order, so that any part of it is a fair sample of it.
 
-    The same parameters, files and seed give the same splits. Raises `ArchatlasError` if the source is not there, is
+    The same parameters, files and seed give the same splits. ``seconds`` is the time of the whole run, by which images
+    are sized where the parameters leave it open. Raises `ArchatlasError` if the source is not there, is
     damaged, or has too few images of a class.
     """
     with open_records(parameters) as records:
@@ -53,8 +55,9 @@ def prepare(parameters: ImagesParameters, seed: int) -> PreparedImages:
         rows = np.arange(len(records.labels))
         if parameters.max_images is not None:
             rows = sample_rows(records.labels, records.given, parameters.max_images, seed)
+        image_size = parameters.image_size or suitable_size(records.fetch, rows, seconds)
         pixels, failures = decode(
-            records.fetch, rows, parameters.image_size, channels=parameters.channels, aspect=parameters.aspect
+            records.fetch, rows, image_size, channels=parameters.channels, aspect=parameters.aspect
         )
         kept = _without_failures(records, rows, failures, parameters.skip_unreadable)
     reasons = {int(rows[at]): f"unreadable: {why}" for at, why in failures.items()}
@@ -85,7 +88,7 @@ def prepare(parameters: ImagesParameters, seed: int) -> PreparedImages:
     description = ImageDescription(
         class_names=records.class_names,
         channels=pixels.shape[1],
-        image_size=parameters.image_size,
+        image_size=image_size,
         mean=mean,
         std=std,
         splits={name: len(split) for name, split in zip(SPLITS, splits, strict=True)},

@@ -103,7 +103,7 @@ def _misfits_of_supernet(
     supernet: SupernetParameters, images: ImagesParameters | None, space: SpaceParameters | None
 ) -> Iterator[str]:
     """What would stop the run only where super-networks are trained, after all that comes before."""
-    if images and max(supernet.image_sizes or (0,)) > images.image_size:
+    if images and images.image_size and max(supernet.image_sizes or (0,)) > images.image_size:
         yield (
             f"`image_sizes` is {list(supernet.image_sizes or ())}, but images are prepared at `images.image_size` = "
             f"{images.image_size} pixels and only shrunk from there: leave larger sizes out, or prepare larger images"

@@ -107,7 +107,7 @@ def plan_stages(
     if settings.table is not None:
         yield from (StagePlan(stage, *_plan_lookup(stage, settings, settings.table)) for stage in stages)
         return
-    side = settings.images.image_size
+    side = _side(settings)
     shape = description.input_shape if description else (settings.images.channels or 3, side, side)
     from archatlas.spaces.presets import make_space
 
@@ -131,7 +131,10 @@ def _plan(
     sample = settings.sample.architectures
     match stage:
         case "prepare_images":
-            what = f"{settings.images.source}, resized to {settings.images.image_size} x {settings.images.image_size}"
+            side = settings.images.image_size
+            what = (
+                f"{settings.images.source}, resized to {f'{side} x {side}' if side else 'what suits images and time'}"
+            )
             return what, max(1.0, sum(splits.values()) / 2000) if description else None
         case "measure_costs":
             return f"{space.name}: {space.size:,} architectures; latency {settings.costs.latency.source}", 12.0
@@ -183,9 +186,14 @@ def _plan(
             return _WORDS.get(stage, ""), 5.0
 
 
+def _side(settings: ProjectParameters) -> int:
+    """The side of prepared images, pixels; where it is left open, about what it will be."""
+    return settings.images.image_size or 64
+
+
 def _full_seeds(settings: ProjectParameters) -> float:
     """Super-networks, each counted by its share of the pixels of the images as prepared."""
-    prepared, net = settings.images.image_size, settings.supernet
+    prepared, net = _side(settings), settings.supernet
     return sum((net.image_size(number, prepared) / prepared) ** 2 for number in range(net.seeds))
 
 
@@ -315,7 +323,7 @@ def _plan_verification(
 
 def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description: ImageDescription | None) -> float:
     images = sum(description.splits.values()) if description else 0
-    megabytes = images * (settings.images.image_size**2) * 3 / 2**20
+    megabytes = images * (_side(settings) ** 2) * 3 / 2**20
     workers = settings.device.workers or os.cpu_count() or 1
     trained = settings.table is None and settings.truth is None and "verify_candidates" in stages
     alone = workers * (_WORKER_MIB + megabytes) if trained else 0
@@ -340,7 +348,7 @@ def _shipped_images(settings: ProjectParameters) -> ImageDescription | None:
     }
     splits["train"] = total - sum(splits.values())
     names = tuple(str(digit) for digit in range(10))
-    size = settings.images.image_size
+    size = _side(settings)
     return ImageDescription(
         class_names=names, channels=1, image_size=size, mean=(0.3,), std=(0.4,), splits=splits, source="digits"
     )

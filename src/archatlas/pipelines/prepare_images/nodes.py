@@ -8,12 +8,13 @@ import pandas as pd
 
 from archatlas.images.parameters import ImagesParameters
 from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.schedule.time_budget import seconds_of
 from archatlas.spaces.tables.parameters import TableParameters
 
 
 @depends_on(files=("images.path",))
 def prepare_images(
-    images: ImagesParameters, seed: int, table: TableParameters | None = None
+    images: ImagesParameters, seed: int, table: TableParameters | None = None, time_budget: str | None = None
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], pd.DataFrame, pd.DataFrame]:
     """Training, validation and test images, their description, the images of each class, and the files.
 
@@ -23,7 +24,7 @@ def prepare_images(
     from archatlas.images.preparing import no_images, prepare
 
     if table is None:
-        prepared = prepare(images, seed)
+        prepared = prepare(images, seed, None if time_budget is None else seconds_of(time_budget))
     else:
         from archatlas.spaces.tables.known import CIFAR10
         from archatlas.spaces.tables.registry import table_file

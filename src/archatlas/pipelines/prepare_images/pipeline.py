@@ -13,7 +13,7 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 prepare_images,
-                inputs=["params:images", "params:seed", "params:table"],
+                inputs=["params:images", "params:seed", "params:table", "params:time_budget"],
                 outputs=[
                     "train_images",
                     "validation_images",

@@ -1,0 +1,54 @@
+"""The size that images are brought to where none is asked for: by what they are, and by the time that there is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archatlas.images.decoding import Encoded, open_image
+
+SIZES = (32, 48, 64, 96, 128, 160, 224)
+"""Sides to choose from, pixels."""
+WITHOUT_BUDGET = 64
+"""The largest of them where no time is given."""
+_LOOKED_AT = 200
+_EPOCHS, _SHARE = 100, 0.25
+_PER_SECOND = 400
+"""Images of 32 x 32 that a core trains a network of some six million MACs on: benchmarks.own_images."""
+
+
+def suitable_size(
+    fetch: Callable[[Sequence[int]], Sequence[Encoded]], rows: NDArray[np.int64], seconds: float | None
+) -> int:
+    """The largest of ``SIZES`` that images are not enlarged to, and that time allows; the least of them at least.
+
+    Time allows a size at which 100 epochs of one network take at most a quarter of it on this machine's cores.
+
+    Args:
+        fetch: gives the encoded images at some rows; the shorter side of the middle one of 200 counts.
+        rows: of all images.
+        seconds: of the whole run; None: up to ``WITHOUT_BUDGET`` pixels.
+    """
+    looked_at = rows[np.linspace(0, len(rows) - 1, min(_LOOKED_AT, len(rows))).astype(int)]
+    sides = [side for item in fetch(looked_at.tolist()) if (side := _shorter_side(item)) is not None]
+    most = float(np.median(sides)) if sides else 0.0
+    return max((size for size in SIZES if size <= most and _allowed(size, len(rows), seconds)), default=SIZES[0])
+
+
+def _allowed(size: int, images: int, seconds: float | None) -> bool:
+    if seconds is None:
+        return size <= WITHOUT_BUDGET
+    needed = images * _EPOCHS * (size / SIZES[0]) ** 2 / _PER_SECOND
+    return needed <= _SHARE * seconds * (os.cpu_count() or 1)
+
+
+def _shorter_side(item: Encoded) -> int | None:
+    """None of an image that cannot be read: what is wrong is said where it is decoded."""
+    try:
+        with open_image(item) as image:
+            return min(image.size)
+    except Exception:  # Pillow's decoders raise whatever a damaged file leads them to
+        return None
