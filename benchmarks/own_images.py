@@ -20,8 +20,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.runner import ROOT
-
 from archatlas.costs.constraints import Constraint
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
@@ -35,6 +33,8 @@ from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.mobilenet import scaled_mobilenet
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.trainings import TrainingJob, Trainings
+
+ROOT = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)

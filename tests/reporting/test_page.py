@@ -295,3 +295,24 @@ def test_tables_are_those_of_the_run(page: str, run: Run) -> None:
     assert winner["architecture"] in text
     assert isinstance(run.feasibility, pd.DataFrame)
     assert "15%" in text
+
+
+def test_a_mobilenet_that_wins_is_named_as_such_and_drawn(run_data: dict[str, Any], make_run: Any) -> None:
+    winners = [
+        {
+            **winner,
+            "architecture": "mobilenet_x0.50",
+            "role": "mobilenet",
+            "predicted": None,
+            "supernet_accuracy": None,
+            "exported_accuracy": 0.9,
+            "finished": {"epochs": 7, "better": True, "with_validation": False, "validation_accuracy": 0.91},
+        }
+        if winner["status"] == "found"
+        else winner
+        for winner in run_data["winners"]
+    ]
+    page = render_page(make_run({**run_data, "winners": winners}))
+    assert "a MobileNet scaled by hand" in page
+    assert "7 epochs of training images" in page
+    assert "mobilenet_x0.50</figcaption>" in page or ": mobilenet_x0.50" in page

@@ -12,7 +12,8 @@ from archatlas.schedule.allocation import (
     Facts,
     Schedule,
     allocate,
-    finishing_epochs,
+    batch_size,
+    finishing_now,
     more_time,
 )
 from archatlas.schedule.overlay import scheduled
@@ -53,7 +54,7 @@ def everything_is_a_valid_parameter(schedule: Schedule) -> None:
     verification = scheduled(VerificationParameters(), schedule.verification)
     assert verification.training.epochs >= 1
     assert verification.training.warmup_epochs < verification.training.epochs
-    assert 1 <= scheduled(FinishingParameters(), schedule.finishing).training.epochs <= MOST_EPOCHS
+    assert 1 <= scheduled(FinishingParameters(), schedule.finishing).training.epochs <= 10_000
 
 
 @settings(max_examples=200, deadline=None)
@@ -96,12 +97,29 @@ def test_another_budget_changes_what_is_trained_alone_and_nothing_of_the_search(
     assert one.finishing != two.finishing
 
 
-def test_finishing_shrinks_when_time_is_short_but_not_to_nothing() -> None:
+def test_few_images_are_passed_over_more_often_in_smaller_steps() -> None:
+    few = allocate(1800, PACE, replace(PHOTOGRAPHS, train=100, validation=30))
+    assert few.supernet["training"]["batch_size"] == 8 == batch_size(100)
+    assert few.finishing["training"]["epochs"] * (100 // 8) >= 10_000
+    assert "batch_size" not in allocate(1800, PACE, PHOTOGRAPHS).supernet["training"]
+    assert [batch_size(images) for images in (1, 128, 300, 1024, 50_000)] == [8, 8, 16, 64, 64]
+    assert allocate(10**6, PACE, PHOTOGRAPHS).finishing["training"]["epochs"] == 320 >= MOST_EPOCHS
+
+
+def test_finishing_takes_what_is_left_but_not_next_to_nothing() -> None:
     planned = allocate(1800, PACE, PHOTOGRAPHS)
     epochs, seconds = planned.finishing["training"]["epochs"], planned.seconds["finish_winners"]
-    assert finishing_epochs(2 * seconds, epochs, PACE, PHOTOGRAPHS) == epochs
-    assert finishing_epochs(seconds / 2, epochs, PACE, PHOTOGRAPHS) == pytest.approx(epochs / 2, abs=1)
-    assert finishing_epochs(-100, epochs, PACE, PHOTOGRAPHS) == epochs // 6
+
+    def now(left_s: float, *macs: float) -> tuple[int, int]:
+        return finishing_now(left_s, epochs, macs, PACE, PHOTOGRAPHS)
+
+    assert now(seconds, 5.4e6) == (2, epochs)
+    trainings, shorter = now(seconds / 2, 5.4e6)
+    assert (trainings, shorter) == (2, pytest.approx(epochs / 2, abs=1))
+    assert now(seconds, 2.7e6)[1] > 1.3 * epochs
+    # Two different winners: one training of each, side by side, and the larger decides how long.
+    assert now(seconds, 5.4e6, 2.7e6) == (1, epochs)
+    assert now(-100, 5.4e6)[1] == epochs // 6
 
 
 def test_the_pace_is_a_line_through_what_was_timed() -> None:

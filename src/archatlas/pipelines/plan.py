@@ -132,9 +132,8 @@ def _plan(
     match stage:
         case "prepare_images":
             side = settings.images.image_size
-            what = (
-                f"{settings.images.source}, resized to {f'{side} x {side}' if side else 'what suits images and time'}"
-            )
+            to = f"{side} x {side}" if side else "what suits images and time"
+            what = f"{settings.images.source}, resized to {to}"
             return what, max(1.0, sum(splits.values()) / 2000) if description else None
         case "measure_costs":
             return f"{space.name}: {space.size:,} architectures; latency {settings.costs.latency.source}", 12.0

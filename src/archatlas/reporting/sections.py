@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from archatlas.costs.counting import count_parts
 from archatlas.costs.network_latency import is_of_networks
 from archatlas.reporting import numbers, sentences, tables
 from archatlas.reporting.architecture_drawing import draw_chain
@@ -117,9 +118,13 @@ def asked_section(run: Run) -> Section:
 
 
 def _drawing(run: Run, name: str) -> str:
-    return (
-        draw_chain(run.space, name, run.cost_table) if isinstance(run.space, ChainSpace) else draw_cell(run.space, name)
-    )
+    from archatlas.verification.members import member_of
+
+    member = member_of(run.space, name)
+    if not isinstance(member.space, ChainSpace):
+        return draw_cell(member.space, member.network)
+    costs = run.cost_table if member.space is run.space else count_parts(member.space)
+    return draw_chain(member.space, member.network, costs)
 
 
 def drawing_section(run: Run) -> Section:

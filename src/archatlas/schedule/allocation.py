@@ -7,7 +7,7 @@ to what is trained alike for the choice. An audit is made where it can say somet
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -20,8 +20,10 @@ WITH_AUDIT_S = 3000
 FEWEST_AUDITED, MOST_AUDITED, AUDIT_EPOCHS = 20, 60, 12
 TWO_SUPERNETS_S = 1200
 """A run of so many seconds trains two super-networks, whose disagreement tells of noise."""
-MOST_EPOCHS = 300
-"""Of finishing: more than so many passes over the images gain nothing that a user would see."""
+MOST_EPOCHS, MOST_STEPS = 300, 15_000
+"""Of finishing: more than so many passes over the images and steps gain nothing that a user would see."""
+_LIKED_BATCH, _LEAST_BATCH, _LIKED_STEPS = 64, 8, 16
+"""Images of a step, fewer where an epoch would have less than so many steps."""
 _SHARES = {"supernet": 0.24, "evaluation": 0.06, "alike": 0.22, "audit": 0.0, "finishing": 0.48}
 _WITH_AUDIT = {"supernet": 0.20, "evaluation": 0.05, "alike": 0.18, "audit": 0.20, "finishing": 0.37}
 _SAMPLES = ((900, 150, 3), (3600, 300, 8), (math.inf, 600, 16))
@@ -33,7 +35,7 @@ _LIKED_EPOCHS, _FEWEST_EPOCHS = 10, 4
 _TRAINED_TO_LIMIT = 0.9
 """MACs of what keeps a budget, as a share of its limit."""
 _SHARED_PREFIXES = 0.6
-_LOOP = 1.12
+LOOP = 1.12
 """A step of a training against one of the pace's: augmentation, and what else runs on a machine."""
 _THREADS = 0.75
 """One network on ``w`` threads is ``w ** _THREADS`` times as fast as on one."""
@@ -108,10 +110,11 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
     top_k, random, epochs, alike_s = _alike(free * shares["alike"], pace, facts)
     if epochs < _LIKED_EPOCHS:
         gave_up.append(f"finalists are trained for {epochs} epochs before one is chosen: the choice is noisy")
-    audit_s = audited * _epoch(facts.mean_macs, pace, facts) * AUDIT_EPOCHS / pace.workers
+    audit_s = audited * _epoch(facts.mean_macs, pace, facts) * _audit_epochs(facts) / pace.workers
     evaluation_s = _evaluation_s(evaluated, seeds, pace, facts) + _evaluation_s(audited, seeds, pace, facts)
     spent = supernet_s + evaluation_s + alike_s + audit_s
-    trainings, finishing_epochs, finishing_s = _finishing(free - spent, pace, facts)
+    limits = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()]
+    trainings, finishing_epochs, finishing_s = _finishing(free - spent, limits, pace, facts)
     if finishing_epochs < 4 * _LIKED_EPOCHS:
         gave_up.append(f"winners are trained on for {finishing_epochs} epochs only: they will get better with more")
     seconds |= {
@@ -126,11 +129,12 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
             f"{budget_s / 60:.0f} minutes are too few for these images: the least that makes sense takes about "
             f"{total / 60:.0f}; fewer images (`images.max_images`), smaller ones or fewer budgets would fit"
         )
+    batch = {"batch_size": batch_size(facts.train)} if batch_size(facts.train) < _LIKED_BATCH else {}
     return Schedule(
         supernet={
             "seeds": seeds,
             "largest_first_epochs": first,
-            "training": {"epochs": then, "warmup_epochs": min(1.0, first / 4 if first else then / 4)},
+            "training": {**batch, "epochs": then, "warmup_epochs": min(1.0, first / 4 if first else then / 4)},
         },
         sample={"architectures": evaluated},
         tuning={"trials": trials},
@@ -138,26 +142,52 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
             "top_k": top_k,
             "seeds": 1,
             "random_networks": random,
-            "training": {"epochs": epochs, "warmup_epochs": min(1.0, epochs / 4)},
+            "training": {**batch, "epochs": epochs, "warmup_epochs": min(1.0, epochs / 4)},
             "audit": {
                 "networks": audited,
                 "seeds": 1,
-                "training": {"epochs": AUDIT_EPOCHS, "warmup_epochs": 1.0},
+                "training": {**batch, "epochs": _audit_epochs(facts), "warmup_epochs": 1.0},
             },
         },
         finishing={
             "seeds": trainings,
-            "training": {"epochs": finishing_epochs, "warmup_epochs": min(2.0, finishing_epochs / 8)},
+            "training": {**batch, "epochs": finishing_epochs, "warmup_epochs": min(2.0, finishing_epochs / 8)},
         },
         seconds=seconds,
         gave_up=tuple(gave_up),
     )
 
 
-def finishing_epochs(left_s: float, planned: int, pace: Pace, facts: Facts) -> int:
-    """Epochs of finishing that the seconds that are left allow: at most as planned, and a sixth of that at least."""
-    _, epochs, _ = _finishing(left_s, pace, facts)
-    return max(min(epochs, planned), planned // 6, 1)
+def batch_size(images: int) -> int:
+    """Images of a step: a power of two, of which an epoch has some ``_LIKED_STEPS``, within the bounds above."""
+    liked = 2 ** int(math.log2(max(images / _LIKED_STEPS, 1)))
+    return min(max(liked, _LEAST_BATCH), _LIKED_BATCH)
+
+
+def _most(epochs: int, steps: int, facts: Facts) -> int:
+    """So many epochs, or what makes so many steps: few images are passed over more often."""
+    of_an_epoch = max(facts.train // batch_size(facts.train), 1)
+    return max(epochs, min(math.ceil(steps / of_an_epoch), 10_000))
+
+
+def _audit_epochs(facts: Facts) -> int:
+    return _most(AUDIT_EPOCHS, 400, facts)
+
+
+def finishing_now(left_s: float, planned: int, macs: Sequence[float], pace: Pace, facts: Facts) -> tuple[int, int]:
+    """Trainings of each winner and epochs of each that the seconds that are left allow, once winners are known.
+
+    More than planned, where winners are smaller or fewer than was feared; a sixth of what was planned at the least.
+
+    Args:
+        left_s: seconds for finishing.
+        planned: epochs in the schedule.
+        macs: of the different winners.
+        pace: of this machine.
+        facts: of the run.
+    """
+    trainings, epochs, _ = _finishing(left_s, [_epoch(one, pace, facts) for one in macs], pace, facts)
+    return trainings, max(epochs, planned // 6, 1)
 
 
 def more_time(budget_s: float, pace: Pace, facts: Facts) -> list[str]:
@@ -195,7 +225,7 @@ def _overhead(samples: int, trials: int, facts: Facts) -> dict[str, float]:
 
 def _epoch(macs: float, pace: Pace, facts: Facts) -> float:
     """Seconds that one worker takes for one epoch of a network."""
-    return facts.train * pace.train(macs) * _LOOP
+    return facts.train * pace.train(macs) * LOOP
 
 
 def _evaluation_s(count: int, seeds: int, pace: Pace, facts: Facts) -> float:
@@ -221,9 +251,9 @@ def _supernet(share_s: float, seeds: int, pace: Pace, facts: Facts) -> tuple[int
     turns = _turns(seeds, pace)
     largest, mean = (_epoch(macs, pace, facts) * turns for macs in (facts.largest_macs, facts.mean_macs))
     if not facts.largest_first:
-        then = min(max(int(share_s / mean), 4), 100)
+        then = min(max(int(share_s / mean), 4), _most(100, 6000, facts))
         return 0, then, then * mean
-    then = min(max(int(share_s / (largest / 2 + mean)), 4), 60)
+    then = min(max(int(share_s / (largest / 2 + mean)), 4), _most(60, 4000, facts))
     first = max(then // 2, 2)
     return first, then, first * largest + then * mean
 
@@ -233,7 +263,7 @@ def _alike(share_s: float, pace: Pace, facts: Facts) -> tuple[int, int, int, flo
     one_each = sum(_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values())
     for top_k, random in _CONTESTANTS:
         epoch_s = (top_k + random + int(facts.comparisons)) * one_each / pace.workers
-        epochs = min(int(share_s / epoch_s), 4 * _LIKED_EPOCHS)
+        epochs = min(int(share_s / epoch_s), _most(4 * _LIKED_EPOCHS, 2000, facts))
         if epochs >= _LIKED_EPOCHS:
             break
     epochs = max(epochs, _FEWEST_EPOCHS)
@@ -242,24 +272,23 @@ def _alike(share_s: float, pace: Pace, facts: Facts) -> tuple[int, int, int, flo
 
 def _audited(share_s: float, pace: Pace, facts: Facts) -> int:
     """Networks of an audit that this time allows; 0 where they would say nothing."""
-    one = AUDIT_EPOCHS * _epoch(facts.mean_macs, pace, facts) / pace.workers
+    one = _audit_epochs(facts) * _epoch(facts.mean_macs, pace, facts) / pace.workers
     count = min(int(share_s / one), MOST_AUDITED)
     return count if count >= FEWEST_AUDITED else 0
 
 
 def _no_audit(budget_s: float, pace: Pace, facts: Facts) -> str:
-    one = AUDIT_EPOCHS * _epoch(facts.mean_macs, pace, facts) / pace.workers
+    one = _audit_epochs(facts) * _epoch(facts.mean_macs, pace, facts) / pace.workers
     needed = max(30 * one / _WITH_AUDIT["audit"] + 120, WITH_AUDIT_S)
     afforded = int(budget_s * _WITH_AUDIT["audit"] / one)
     few = f"{afforded} networks would say nothing" if afforded < FEWEST_AUDITED else "the winner needs the time"
     return f"no audit: {few}; {math.ceil(needed / 360) / 10:g} h would allow 30"
 
 
-def _finishing(left_s: float, pace: Pace, facts: Facts) -> tuple[int, int, float]:
-    """Trainings of each winner, epochs of each, and the seconds of all."""
-    epochs_of = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()]
+def _finishing(left_s: float, epochs_of: Sequence[float], pace: Pace, facts: Facts) -> tuple[int, int, float]:
+    """Trainings of each winner, epochs of each, and the seconds of all; an epoch of each takes ``epochs_of``."""
     trainings = min(max(pace.workers // len(epochs_of), 1), 3)
     # The longest begins first; what is left over is shared out, so the longest or the sum decides.
     epoch_s = max(max(epochs_of), trainings * sum(epochs_of) / pace.workers)
-    epochs = min(max(int(left_s / epoch_s), _FEWEST_EPOCHS), MOST_EPOCHS)
+    epochs = min(max(int(left_s / epoch_s), _FEWEST_EPOCHS), _most(MOST_EPOCHS, MOST_STEPS, facts))
     return trainings, epochs, epochs * epoch_s

@@ -1,11 +1,13 @@
 """The nodes that train winners on, for their own sake, as long as the time allows."""
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from archatlas.pipelines.work import trainings_in
+from archatlas.progress import duration
 from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
@@ -20,15 +22,16 @@ def plan_finishing(
     chosen_winners: list[dict[str, Any]],
     run_records: Path,
 ) -> dict[str, Any]:
-    """How long winners are trained on: as planned, or shorter, where what came before has taken longer than planned.
+    """How long winners are trained on: as long as is left of the time, now that they are known.
 
-    ``chosen_winners`` are not looked at: asking for them lets this wait until they are chosen. Empty without a time
-    budget. Kept like any result, so that a run that goes on does not change its mind.
+    Shorter than planned where what came before has taken longer, longer where it was quicker or winners are small. As
+    planned without a time budget. Kept like any result, so that a run that goes on does not change its mind.
     """
-    if not schedule:
+    found = {winner["architecture"]: winner["macs"] for winner in chosen_winners if winner["status"] == "found"}
+    if not schedule or not found:
         return finishing_schedule
     from archatlas.kedro_ext.records import RecordStore
-    from archatlas.schedule.allocation import Facts, finishing_epochs
+    from archatlas.schedule.allocation import Facts, finishing_now
     from archatlas.schedule.pace import Pace
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
@@ -36,18 +39,16 @@ def plan_finishing(
     spent += sum(record.usage.seconds for record in RecordStore(run_records).since("plan_search"))
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
     slower = max(spent / expected, 1.0)
-    left = schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
-    training = finishing_schedule["training"]
-    epochs = finishing_epochs(left / slower, training["epochs"], Pace(**schedule["pace"]), Facts(**schedule["facts"]))
-    if epochs < training["epochs"]:
-        import logging
-
-        logging.getLogger("archatlas").info(
-            "What came before took %.0f%% longer than planned: winners are trained on for %d epochs, not %d",
-            100 * (slower - 1), epochs, training["epochs"],
-        )  # fmt: skip
+    left = 0.97 * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
+    training, pace = finishing_schedule["training"], Pace(**schedule["pace"])
+    macs = [float(one) for one in found.values()]
+    seeds, epochs = finishing_now(left / slower, training["epochs"], macs, pace, Facts(**schedule["facts"]))
+    logging.getLogger("archatlas").info(
+        "Spent %s, %s were expected: %d epochs for each winner, %d were planned.",
+        duration(spent), duration(expected), epochs, training["epochs"],
+    )  # fmt: skip
     warmup = min(training["warmup_epochs"], epochs / 8)
-    return {**finishing_schedule, "training": {**training, "epochs": epochs, "warmup_epochs": warmup}}
+    return {"seeds": seeds, "training": {**training, "epochs": epochs, "warmup_epochs": warmup}}
 
 
 def finish(

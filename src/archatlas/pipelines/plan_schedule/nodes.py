@@ -41,7 +41,7 @@ def plan_search(
         return {}, {}, {}, {}
     from dataclasses import asdict
 
-    from archatlas.schedule.allocation import allocate
+    from archatlas.schedule.allocation import allocate, batch_size
     from archatlas.schedule.facts import drawn_networks, facts_of, timed_networks
     from archatlas.schedule.pace import measure_pace
     from archatlas.schedule.time_budget import seconds_of
@@ -51,7 +51,7 @@ def plan_search(
     made = make_space(space, description.input_shape, description.num_classes)
     choices, macs = drawn_networks(made, cost_table, seed)
     rows, their_macs = timed_networks(choices, macs)
-    batch = min(supernet.training.batch_size, description.splits["train"])
+    batch = min(supernet.training.batch_size, batch_size(description.splits["train"]))
     pace = measure_pace(made, rows, their_macs, device, batch, evaluation.precision)
     warm = supernet.start_from is not None
     facts = facts_of(description, made, macs, evaluation.calibration_images, warm=warm)
