@@ -146,7 +146,7 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     done = trainings.run(jobs, "MobileNet alone")
     taken = (time.perf_counter() - begun) / 60
     best = done.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True]).index[0]
-    accuracy, _ = trainings.test(jobs[int(best)], test)
+    accuracy = float(trainings.test(jobs[int(best)], test).mean())
     who = f"{scaled.label} alone, {epochs} epochs, best of {len(jobs)}"
     return Row(images, given, seed, who, scaled.macs, accuracy, *wilson_interval(accuracy, len(test)), taken)
 

@@ -216,6 +216,30 @@ def test_a_finalist_of_a_smaller_budget_competes_in_the_larger_one() -> None:
     assert [winner["architecture"] for winner in alone] == ["a", "c"]
 
 
+def test_differences_are_taken_image_by_image() -> None:
+    done = pd.DataFrame(
+        {
+            "budget": ["x"] * 4,
+            "role": ["candidate", "candidate", "random", "random"],
+            "network": ["a", "a", "r", "s"],
+            "seed": [0, 1, 0, 0],
+            "test_accuracy": [0.75, 0.5, 0.5, 0.25],
+            "macs": [1] * 4,
+            "params": [1] * 4,
+        }
+    )
+    right = {
+        ("a", 0): np.array([True, True, True, False]),
+        ("a", 1): np.array([True, True, False, False]),
+        ("r", 0): np.array([True, True, False, False]),
+        ("s", 0): np.array([True, False, False, False]),
+    }
+    document = with_test_figures({"budget": "x", "status": "found", "architecture": "a"}, done, right)
+    # Shares right: 1, 1, .5, 0 against 1, .5, 0, 0.
+    assert document["random_paired_error"] == pytest.approx(np.std([0, 0.5, 0.5, 0], ddof=1) / 2)
+    assert document["mobilenet_paired_error"] is None
+
+
 def test_supernet_scores_weight_halves_by_their_images() -> None:
     evaluations = pd.DataFrame(
         {

@@ -44,9 +44,10 @@ def comparisons(winner: Json, test_images: int | None) -> list[Comparison]:
     """A winner beside random networks and the MobileNet of its budget, as far as they were tested.
 
     The margin is ``1.96 sqrt(v_w + v_c + t_w + t_c)``. ``v`` is the variance that comes of the choice of test images,
-    after Agresti and Caffo (2000): ``p (1 - p) / (n + 2)`` with ``p = (n a + 1) / (n + 2)``. All are tested on the same
-    images, whose difficulty they share, so this is rather too much than too little. ``t`` is the variance of the mean
-    over trainings, of random networks over networks; a MobileNet, trained alike, has the winner's.
+    paired, image by image, where that is known (``random_paired_error``, ``mobilenet_paired_error``). Elsewhere it is
+    that of independent images, rather too much than too little, after Agresti and Caffo (2000): ``p (1 - p) / (n + 2)``
+    with ``p = (n a + 1) / (n + 2)``. ``t`` is the variance of the mean over trainings, of random networks over networks;
+    a MobileNet, trained alike, has the winner's.
 
     Args:
         winner: test_accuracy_mean, _std, seeds; random_accuracy_mean, _std, random_count; mobilenet_accuracy_mean.
@@ -58,19 +59,19 @@ def comparisons(winner: Json, test_images: int | None) -> list[Comparison]:
     trained = _squared(winner.get("test_accuracy_std")) / max(len(winner.get("seeds") or ()), 1)
     count = max(int(winner.get("random_count") or 1), 1)
     rivals = (
-        ("random networks", winner.get("random_accuracy_mean"), _squared(winner.get("random_accuracy_std")) / count),
-        ("a scaled MobileNet", winner.get("mobilenet_accuracy_mean"), trained),
+        ("random networks", "random", _squared(winner.get("random_accuracy_std")) / count),
+        ("a scaled MobileNet", "mobilenet", trained),
     )
-    return [
-        Comparison(
-            rival,
-            float(accuracy),
-            float(own) - float(accuracy),
-            NORMAL_95 * (_by_images(own, test_images) + _by_images(accuracy, test_images) + trained + varied) ** 0.5,
-        )
-        for rival, accuracy, varied in rivals
-        if accuracy is not None
-    ]
+    found = []
+    for rival, role, varied in rivals:
+        accuracy, paired = winner.get(f"{role}_accuracy_mean"), winner.get(f"{role}_paired_error")
+        if accuracy is None:
+            continue
+        unpaired = _by_images(own, test_images) + _by_images(accuracy, test_images)
+        by_images = unpaired if paired is None else _squared(paired)
+        margin = NORMAL_95 * (by_images + trained + varied) ** 0.5
+        found.append(Comparison(rival, float(accuracy), float(own) - float(accuracy), margin))
+    return found
 
 
 def _squared(value: Any) -> float:

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
@@ -174,7 +175,7 @@ def judge_on_test_images(
     """
     table = done.copy()
     documents: list[dict[str, Any]] = []
-    known: dict[str, float] = {}
+    known: dict[str, NDArray[np.bool_]] = {}
     for document in chosen:
         if document["status"] != "found":
             documents.append(with_test_figures(document, table.iloc[:0]))
@@ -182,10 +183,12 @@ def judge_on_test_images(
         won = table["network"] == document["architecture"]
         beside = table["role"].isin(["random", "mobilenet"]) & (table["budget"] == document["budget"])
         rows = beside | (won & table["role"].isin(["candidate", "random", "mobilenet"]))
+        right: dict[tuple[str, int], NDArray[np.bool_]] = {}
         for index, training in table[rows].to_dict("index").items():
             job = job_of(space, trainings.description, training["network"], training["seed"])
             if job.key not in known:
-                known[job.key] = trainings.test(job, test)[0]
-            table.loc[index, "test_accuracy"] = known[job.key]
-        documents.append(with_test_figures(document, table[rows]))
+                known[job.key] = trainings.test(job, test)
+            right[training["network"], training["seed"]] = known[job.key]
+            table.loc[index, "test_accuracy"] = float(known[job.key].mean())
+        documents.append(with_test_figures(document, table[rows], right))
     return documents, table

@@ -121,16 +121,13 @@ class Trainings:
         self.run([job])
         return self._store.load_tensors(job.key) or {}
 
-    def test(self, job: TrainingJob, images: ImageSplit) -> tuple[float, NDArray[np.float64]]:
-        """Accuracy of a trained network on images, and its recall of each class (NaN of a class without images)."""
+    def test(self, job: TrainingJob, images: ImageSplit) -> NDArray[np.bool_]:
+        """Which of the images a trained network names rightly, ``[n]``."""
         network = job.build()
         network.load_state_dict(self.weights(job))
-        right = logits_of(network, images, self.description, device=self.device).argmax(dim=1) == images.labels
-        classes = self.description.num_classes
-        seen = np.bincount(images.labels.numpy(), minlength=classes)
-        found = np.bincount(images.labels.numpy(), weights=right.numpy(), minlength=classes)
-        with np.errstate(invalid="ignore"):
-            return float(right.double().mean()), found / seen
+        logits = logits_of(network, images, self.description, device=self.device)
+        right: NDArray[np.bool_] = (logits.argmax(dim=1) == images.labels).numpy()
+        return right
 
     @cached_property
     def _store(self) -> WorkStore:

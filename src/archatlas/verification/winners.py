@@ -215,14 +215,18 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
-def with_test_figures(document: Json, trainings: pd.DataFrame) -> Json:
+def with_test_figures(
+    document: Json, trainings: pd.DataFrame, right: Mapping[tuple[str, int], NDArray[np.bool_]] | None = None
+) -> Json:
     """A budget's document with what the test images say of its winner and of the networks beside it, trained alike.
 
     Args:
         document: from ``choose_winners``.
         trainings: the rows of the budget and of its winner: role, network, seed, test_accuracy.
+        right: which test images each training names rightly, by network and seed; None where accuracies are looked up.
 
-    The spread of the winner is over its seeds; that of random networks over networks, each the mean of its seeds.
+    The spread of the winner is over its seeds; that of random networks over networks, each the mean of its seeds. The
+    ``..._paired_error`` are standard errors, by the choice of test images, of the winner's accuracy less theirs.
     """
     own = trainings[trainings["network"] == document["architecture"]].drop_duplicates("seed")
     winner = own["test_accuracy"].to_numpy(dtype=np.float64)
@@ -240,7 +244,23 @@ def with_test_figures(document: Json, trainings: pd.DataFrame) -> Json:
         "mobilenet_accuracy_mean": _mean(scaled["test_accuracy"].to_numpy()),
         "mobilenet_macs": None if scaled.empty else int(scaled["macs"].iloc[0]),
         "mobilenet_params": None if scaled.empty else int(scaled["params"].iloc[0]),
+        "random_paired_error": _paired_error(own, beside[beside["role"] == "random"], right),
+        "mobilenet_paired_error": _paired_error(own, scaled, right),
     }
+
+
+def _paired_error(
+    own: pd.DataFrame, rivals: pd.DataFrame, right: Mapping[tuple[str, int], NDArray[np.bool_]] | None
+) -> float | None:
+    """Standard deviation over images of (share of own trainings right - share of rivals') over the root of their number."""
+    if right is None or own.empty or rivals.empty:
+        return None
+    shares = [
+        np.mean([right[row] for row in zip(rows["network"], rows["seed"], strict=True)], axis=0)
+        for rows in (own, rivals)
+    ]
+    difference = shares[0] - shares[1]
+    return float(difference.std(ddof=1) / len(difference) ** 0.5) if len(difference) > 1 else None
 
 
 def _mean(values: Any) -> float | None:
