@@ -46,8 +46,8 @@ def comparisons(winner: Json, test_images: int | None) -> list[Comparison]:
     The margin is ``1.96 sqrt(v_w + v_c + t_w + t_c)``. ``v`` is the variance that comes of the choice of test images,
     paired, image by image, where that is known (``random_paired_error``, ``mobilenet_paired_error``). Elsewhere it is
     that of independent images, rather too much than too little, after Agresti and Caffo (2000): ``p (1 - p) / (n + 2)``
-    with ``p = (n a + 1) / (n + 2)``. ``t`` is the variance of the mean over trainings, of random networks over networks;
-    a MobileNet, trained alike, has the winner's.
+    with ``p = (n a + 1) / (n + 2)``. ``t`` is the variance of the mean over trainings, of random networks over
+    networks; a MobileNet, trained alike, has the winner's.
 
     Args:
         winner: test_accuracy_mean, _std, seeds; random_accuracy_mean, _std, random_count; mobilenet_accuracy_mean.

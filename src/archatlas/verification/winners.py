@@ -252,7 +252,7 @@ def with_test_figures(
 def _paired_error(
     own: pd.DataFrame, rivals: pd.DataFrame, right: Mapping[tuple[str, int], NDArray[np.bool_]] | None
 ) -> float | None:
-    """Standard deviation over images of (share of own trainings right - share of rivals') over the root of their number."""
+    """``std(o - r) / sqrt(n)`` over ``n`` images, of which a share ``o`` of own trainings and ``r`` of others are right."""
     if right is None or own.empty or rivals.empty:
         return None
     shares = [

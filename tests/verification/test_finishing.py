@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+import torch
+from pydantic import ValidationError
+
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.images.parameters import AugmentationParameters
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.presets import make_space
+from archatlas.storage.work_store import WorkStore
+from archatlas.training.parameters import DeviceParameters, TrainingParameters
+from archatlas.verification.finishing import finish, joined
+from archatlas.verification.parameters import FinishingParameters
+from archatlas.verification.trainings import TrainingJob, Trainings
+
+SPACE = make_space(
+    SpaceParameters.model_validate({"stem_width": 4, "stages": [{"width": 4, "depth": 2, "stride": 2}]}), (1, 8, 8), 3
+)
+NAME = "k3e1-k1e1"
+MOBILENET = "mobilenet_x1.00"
+
+
+def split(count: int, seed: int) -> ImageSplit:
+    labels = torch.arange(count) % 3
+    images = torch.randint(0, 60, (count, 1, 8, 8), generator=torch.Generator().manual_seed(seed), dtype=torch.uint8)
+    images[torch.arange(count), :, 2 * labels] += 150  # the class is the bright row
+    return ImageSplit(images, labels)
+
+
+def trainings(folder: Path, **changed: Any) -> Trainings:
+    description = ImageDescription(
+        class_names=("a", "b", "c"), channels=1, image_size=8, mean=(0.2,), std=(0.2,), splits={}, source="made"
+    )
+    return Trainings(
+        split(96, 0),
+        split(48, 1),
+        description,
+        TrainingParameters.model_validate({"epochs": 1, "batch_size": 16, **changed}),
+        AugmentationParameters(shift=0),
+        DeviceParameters(accelerator="cpu", workers=1),
+        WorkStore(folder),
+    )
+
+
+@pytest.fixture
+def chosen(tmp_path: Path) -> dict[str, Any]:
+    """A network of the space that won two budgets, after one epoch from each of two seeds."""
+    alike = trainings(tmp_path)
+    jobs = [TrainingJob(SPACE, NAME, seed, NAME) for seed in (0, 1)]
+    figures = alike.run(jobs)
+    best = int(figures.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True]).index[0])
+    won = {"status": "found", "architecture": NAME, "seeds": [0, 1], "best_seed": best}
+    return {
+        "chosen": [{"budget": "small", **won}, {"budget": "none", "status": "none"}, {"budget": "large", **won}],
+        "trained": {(NAME, seed): alike.weights(job) for seed, job in enumerate(jobs)},
+        "figures": figures,
+    }
+
+
+def finished(chosen: dict[str, Any], further: Trainings, **parameters: Any) -> Any:
+    return finish(
+        **chosen, trainings=further, space=SPACE, parameters=FinishingParameters.model_validate(parameters), seed=0
+    )
+
+
+def test_a_winner_of_two_budgets_is_trained_on_once_from_its_best_weights(
+    chosen: dict[str, Any], tmp_path: Path
+) -> None:
+    documents, weights, table = finished(chosen, trainings(tmp_path, epochs=8), seeds=2)
+    assert table["network"].tolist() == [NAME, NAME]
+    assert [document["finished"] is None for document in documents] == [False, True, False]
+    told = documents[0]["finished"]
+    assert told == documents[2]["finished"]
+    assert (told["start"], told["epochs"], told["better"]) == ("trained", 8, True)
+    assert told["validation_accuracy"] == table["validation_accuracy"].max()
+    assert table["validation_log_loss"].max() < chosen["figures"]["validation_log_loss"].min()
+    assert set(weights) == {"small", "large"}
+    network = SPACE.build(SPACE.parse([NAME])[0])
+    network.load_state_dict(weights["small"])
+
+
+def test_what_training_makes_no_better_is_exported_as_it_was(chosen: dict[str, Any], tmp_path: Path) -> None:
+    ruined = trainings(tmp_path, epochs=1, learning_rate=1e-9, momentum=0.0, batch_size=2)
+    ruined = replace(ruined, train=ImageSplit(torch.zeros_like(ruined.train.images), ruined.train.labels))
+    documents, weights, _ = finished(chosen, ruined)
+    best = chosen["chosen"][0]["best_seed"]
+    assert documents[0]["finished"]["better"] is False
+    assert documents[0]["finished"]["validation_accuracy"] == chosen["figures"]["validation_accuracy"][best]
+    for name, tensor in chosen["trained"][NAME, best].items():
+        assert torch.equal(weights["small"][name], tensor)
+
+
+def test_with_the_validation_images_nothing_is_left_to_choose_by(chosen: dict[str, Any], tmp_path: Path) -> None:
+    further = trainings(tmp_path)
+    both = joined(further.train, further.validation)
+    assert (len(both), both.labels[96].item()) == (144, further.validation.labels[0].item())
+    documents, *_ = finished(chosen, replace(further, train=both), with_validation=True)
+    assert documents[0]["finished"]["better"] is True
+    assert documents[0]["finished"]["with_validation"] is True
+    with pytest.raises(ValidationError, match=r"set `seeds` to 1"):
+        FinishingParameters.model_validate({"with_validation": True, "seeds": 2})
+
+
+def test_a_mobilenet_that_won_is_trained_on_from_scratch_too(tmp_path: Path) -> None:
+    document = {"budget": "x", "status": "found", "architecture": MOBILENET, "seeds": [0], "best_seed": 0}
+    figures = pd.DataFrame(
+        {"network": [MOBILENET], "seed": [0], "validation_accuracy": [0.0], "validation_log_loss": [9.0]}
+    )
+    documents, weights, table = finish(
+        [document], {}, figures, trainings(tmp_path, epochs=2), SPACE, FinishingParameters(start="scratch"), 0
+    )
+    assert table["network"].tolist() == [MOBILENET]
+    assert documents[0]["finished"]["start"] == "scratch"
+    assert weights["x"]["head.classifier.weight"].shape[0] == 3
+
+
+def test_another_start_is_another_training(chosen: dict[str, Any], tmp_path: Path) -> None:
+    first = finished(chosen, trainings(tmp_path))[1]["small"]
+    scaled = {
+        key: {name: tensor * 2 if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        for key, state in chosen["trained"].items()
+    }
+    other = finished({**chosen, "trained": scaled}, trainings(tmp_path))[1]["small"]
+    assert any(not torch.equal(first[name], other[name]) for name in first)
