@@ -252,7 +252,7 @@ def with_test_figures(
 def _paired_error(
     own: pd.DataFrame, rivals: pd.DataFrame, right: Mapping[tuple[str, int], NDArray[np.bool_]] | None
 ) -> float | None:
-    """``std(o - r) / sqrt(n)`` over ``n`` images, named rightly by a share ``o`` of own trainings and ``r`` of others."""
+    """``std(o - r) / sqrt(n)`` over ``n`` images; of own trainings a share ``o`` names one rightly, of others ``r``."""
     if right is None or own.empty or rivals.empty:
         return None
     shares = [
