@@ -28,13 +28,13 @@ _SHARES = {"supernet": 0.24, "evaluation": 0.06, "alike": 0.22, "audit": 0.0, "f
 _WITH_AUDIT = {"supernet": 0.20, "evaluation": 0.05, "alike": 0.18, "audit": 0.20, "finishing": 0.37}
 _SAMPLES = ((900, 150, 3), (3600, 300, 8), (math.inf, 600, 16))
 """Up to so many seconds: so many architectures, and so many trials of the study."""
-_FEWEST_SAMPLED = 80
+_FEWEST_SAMPLED, _ENOUGH = 80, 0.7
 _CONTESTANTS = ((4, 5), (3, 3), (2, 3), (2, 2), (2, 1), (1, 1))
 """Finalists and random networks of each budget, from what one would like to what must be."""
 _LIKED_EPOCHS, _FEWEST_EPOCHS = 10, 4
 _TRAINED_TO_LIMIT = 0.9
 """MACs of what keeps a budget, as a share of its limit."""
-_SHARED_PREFIXES = 0.6
+_SHARED_PREFIXES = 0.35
 LOOP = 1.12
 """A step of a training against one of the pace's: augmentation, and what else runs on a machine."""
 _THREADS = 0.75
@@ -104,7 +104,7 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
         gave_up.append(_no_audit(budget_s, pace, facts))
 
     evaluated, seeds = _evaluations(free * shares["evaluation"], samples, budget_s, pace, facts)
-    if evaluated < samples:
+    if evaluated < _ENOUGH * samples:
         gave_up.append(f"only {evaluated} networks are scored: a sample this small teaches a predictor little")
     first, then, supernet_s = _supernet(free * shares["supernet"], seeds, pace, facts)
     top_k, random, epochs, alike_s = _alike(free * shares["alike"], pace, facts)
@@ -216,7 +216,7 @@ def _overhead(samples: int, trials: int, facts: Facts) -> dict[str, float]:
         "measure_costs": 18.0,
         "plan_schedule": 14.0,
         "fit_predictor": 3 + 3.5 * hundreds,
-        "tune_predictor": 2 + 0.35 * trials * hundreds,
+        "tune_predictor": 2 + 0.6 * trials * hundreds,
         "map_space": 3 + facts.networks / 60_000,
         "export": 10.0,
         "report": 12.0,
