@@ -114,7 +114,7 @@ def plan_stages(
     space = make_space(settings.space, shape, description.num_classes if description else 10)
     timed = {"train_supernet", "evaluate_subnets", "calibrate_predictor", "segments", "verify_candidates"}
     timed = timed.intersection(stages)
-    pace = measure_pace(space, settings) if timed and description else None
+    pace = measure_pace(space, settings, description.splits.get("train", 0)) if timed and description else None
     for stage in stages:
         yield StagePlan(stage, *_plan(stage, settings, space, description, pace))
 

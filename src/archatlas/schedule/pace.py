@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from archatlas.spaces.protocol import Choices, SearchSpace
 
 _SECONDS = 1.2
-"""Of each network's timing; the least of its steps counts, so that what else runs for a while does not."""
+"""Of each network's timing. The least of its steps counts, so that what else runs for a while does not."""
 _FEWEST_STEPS = 3
 
 
@@ -68,9 +68,9 @@ def measure_pace(
     workers = (device.workers or os.cpu_count() or 1) if on_cpu else 1
     given = (space, rows, device, batch_size, dtype)
     if workers == 1:
-        times = [_time(0, *given)]
+        times = [seconds_per_image(0, *given)]
     else:
-        with side_by_side(_time, range(workers), *given, workers=workers) as results:
+        with side_by_side(seconds_per_image, range(workers), *given, workers=workers) as results:
             times = list(results)
     mean = np.mean(times, axis=0)
     train, answer = (_line(np.asarray(macs, dtype=np.float64), mean[:, column]) for column in range(2))
@@ -86,10 +86,29 @@ def _line(macs: NDArray[np.float64], seconds: NDArray[np.float64]) -> tuple[floa
     return float(fixed), float(slope)
 
 
-def _time(
-    number: int, space: SearchSpace, rows: Choices, device: DeviceParameters, batch_size: int, dtype: str
+def seconds_per_image(
+    number: int,
+    space: SearchSpace,
+    rows: Choices,
+    device: DeviceParameters,
+    batch_size: int,
+    dtype: str,
+    *,
+    seconds: float = _SECONDS,
+    threads: int | None = 1,
 ) -> NDArray[np.float64]:
-    """Seconds of an image of each network, trained and answered: ``[n, 2]``; runs in a worker."""
+    """Seconds of an image of each network, trained and answered, ``[n, 2]``: the least of several steps of each.
+
+    Args:
+        number: of the worker that this runs in.
+        space: of the networks.
+        rows: the networks.
+        device: where.
+        batch_size: images of a step.
+        dtype: ``evaluation.precision``, of what is answered.
+        seconds: of timing, for each network.
+        threads: on a CPU; None: as ``device`` says.
+    """
     import torch
 
     from archatlas.training.fabric import autocast_dtype, prepare_process, threads_restored, torch_device
@@ -108,8 +127,8 @@ def _time(
 
     with threads_restored(), torch.random.fork_rng(devices=[]):
         prepare_process(device)
-        if place.type == "cpu":
-            torch.set_num_threads(1)
+        if place.type == "cpu" and threads is not None:
+            torch.set_num_threads(threads)
         for row, choices in enumerate(rows):
             network = space.build(choices).to(place).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             optimizer = torch.optim.SGD(network.parameters(), lr=0.0, momentum=0.9, foreach=True)
@@ -128,7 +147,7 @@ def _time(
             for column, call in enumerate((train, answer)):
                 call()  # The first one prepares kernels.
                 steps: list[float] = []
-                while len(steps) < _FEWEST_STEPS or sum(steps) < _SECONDS / 2:
+                while len(steps) < _FEWEST_STEPS or sum(steps) < seconds / 2:
                     begun = synchronised()
                     call()
                     steps.append(synchronised() - begun)
