@@ -160,7 +160,7 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
 
 def batch_size(images: int) -> int:
     """Images of a step: a power of two, of which an epoch has some ``_LIKED_STEPS``, within the bounds above."""
-    liked = 2 ** int(math.log2(max(images / _LIKED_STEPS, 1)))
+    liked = 1 << int(math.log2(max(images / _LIKED_STEPS, 1)))
     return min(max(liked, _LEAST_BATCH), _LIKED_BATCH)
 
 

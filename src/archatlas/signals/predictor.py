@@ -98,7 +98,7 @@ def fitted_no_better(predictor_scores: pd.DataFrame, family: str) -> Signal | No
     known = [name for name in CONTROLS if name in by_fold]
     if family not in by_fold or not known or len(by_fold) < 2:
         return None
-    means: dict[str, float] = by_fold[known].mean().to_dict()
+    means = {name: float(by_fold[name].mean()) for name in known}
     best = max(means, key=means.__getitem__)
     folds = len(by_fold)
     error = (1 / folds + 1 / (folds - 1)) ** 0.5
