@@ -181,7 +181,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"code": "verification/int8.py"}, ["export"]),
     # finish_winners and test_winners
     (
-        {"parameters": {"finishing": {"training": {"epochs": 2}}}},
+        {"parameters": {"finishing": {"training": {"epochs": 3}}}},
         ["finish_winners", "write_report"],
     ),
     ({"code": "verification/finishing.py"}, ["finish_winners"]),
