@@ -161,7 +161,12 @@ def _train_here(
     if resumed is not None:
         trainer.restore(resumed)
     curve = trainer.run([] if resumed is None else list(resumed.curve))
-    return curve, {name: tensor.numpy() for name, tensor in trainer.weights().items()}
+    weights = {name: tensor.numpy() for name, tensor in trainer.weights().items()}
+    if fabric.world_size > 1:
+        # A process that ends while threads of the group still run is aborted at times.
+        fabric.barrier()
+        torch.distributed.destroy_process_group()
+    return curve, weights
 
 
 class _Trainer:
