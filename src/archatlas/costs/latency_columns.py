@@ -16,6 +16,9 @@ LATENCY_TYPES = {
     "latency_upper_quartile_ms": "float64", "source": "str",
 }  # fmt: skip
 
+MEASURED = ["latency_ms", "latency_lower_quartile_ms", "latency_upper_quartile_ms"]
+"""Columns of a whole network's measured latency: median and quartiles."""
+
 NETWORK_LATENCY_TYPES = {"device": "str", "network": "str", "latency_ms": "float64", "source": "str"}
 """Columns of the other kind of latency table: a row per network, by canonical name."""
 

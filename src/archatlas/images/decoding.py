@@ -87,7 +87,7 @@ def decode(
 
     failures: dict[int, str] = {}
     starts = range(0, len(rows), _CHUNK)
-    with _own_limit(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with own_limit(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         parts = pool.map(decode_chunk, starts)
         # `delay`: a bar for less than two seconds is noise.
         with progress_bar(
@@ -102,7 +102,7 @@ def decode(
 
 
 def open_image(item: Encoded) -> Image.Image:
-    """Open an image, inside `_own_limit`. Raises `UnreadableImageError` saying what is wrong, or what Pillow raises."""
+    """Open an image, inside `own_limit`. Raises `UnreadableImageError` saying what is wrong, or what Pillow raises."""
     if isinstance(item, Image.Image):
         return item
     if isinstance(item, Path):
@@ -121,7 +121,7 @@ def open_image(item: Encoded) -> Image.Image:
 
 
 @contextmanager
-def _own_limit() -> Iterator[None]:
+def own_limit() -> Iterator[None]:
     """Pillow refuses images of more than `MOST_MEGAPIXELS`, and warns of none. Not to be entered by several threads."""
     before = Image.MAX_IMAGE_PIXELS
     with warnings.catch_warnings():

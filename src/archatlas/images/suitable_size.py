@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from archatlas.images.decoding import Encoded, open_image
+from archatlas.images.decoding import Encoded, open_image, own_limit
 
 SIZES = (32, 48, 64, 96, 128, 160, 224)
 """Sides to choose from, pixels."""
@@ -33,7 +33,8 @@ def suitable_size(
         seconds: of the whole run; None: up to ``WITHOUT_BUDGET`` pixels.
     """
     looked_at = rows[np.linspace(0, len(rows) - 1, min(_LOOKED_AT, len(rows))).astype(int)]
-    sides = [side for item in fetch(looked_at.tolist()) if (side := _shorter_side(item)) is not None]
+    with own_limit():
+        sides = [side for item in fetch(looked_at.tolist()) if (side := _shorter_side(item)) is not None]
     most = float(np.median(sides)) if sides else 0.0
     return max((size for size in SIZES if size <= most and _allowed(size, len(rows), seconds)), default=SIZES[0])
 

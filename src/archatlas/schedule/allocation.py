@@ -32,6 +32,8 @@ _FEWEST_SAMPLED, _ENOUGH = 80, 0.7
 _CONTESTANTS = ((4, 5), (3, 3), (2, 3), (2, 2), (2, 1), (1, 1))
 """Finalists and random networks of each budget, from what one would like to what must be."""
 _LIKED_EPOCHS, _FEWEST_EPOCHS = 10, 4
+USED = 0.97
+"""Share of the time that is planned with: starting and deciding take the rest."""
 _TRAINED_TO_LIMIT = 0.9
 """MACs of what keeps a budget, as a share of its limit."""
 _SHARED_PREFIXES = 0.35
@@ -96,7 +98,7 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
     samples, trials = next((count, trials) for most, count, trials in _SAMPLES if budget_s <= most)
     samples = min(samples, facts.networks)
     seconds = _overhead(samples, trials, facts)
-    free = max(budget_s * 0.97 - sum(seconds.values()), 0.0)
+    free = max(budget_s * USED - sum(seconds.values()), 0.0)
     audited = _audited(free * _WITH_AUDIT["audit"], pace, facts) if budget_s >= WITH_AUDIT_S else 0
     shares = _WITH_AUDIT if audited else _SHARES
     gave_up: list[str] = []

@@ -10,6 +10,7 @@ import pandas as pd
 
 from archatlas.costs.constraints import Constraint
 from archatlas.costs.latency import LatencyMeasurement, measure_networks
+from archatlas.costs.latency_columns import MEASURED
 from archatlas.costs.parameters import LatencyParameters
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
@@ -22,8 +23,6 @@ from archatlas.training.parameters import DeviceParameters
 
 Measure = Callable[[Sequence[str]], list[LatencyMeasurement]]
 """From names of networks to their latencies on this machine."""
-
-_LATENCIES = ["latency_ms", "latency_lower_quartile_ms", "latency_upper_quartile_ms"]
 
 
 def evaluate_on_supernets(
@@ -146,7 +145,7 @@ def finalists(
             rows.append((measured.median_ms, measured.lower_quartile_ms, measured.upper_quartile_ms, meets))
             found += meets
     seen = candidates[["budget", "rank", "network"]].iloc[: len(rows)].reset_index(drop=True)
-    return seen.join(pd.DataFrame(rows, columns=[*_LATENCIES, "finalist"]))
+    return seen.join(pd.DataFrame(rows, columns=[*MEASURED, "finalist"]))
 
 
 def finalists_by_table(candidates: pd.DataFrame, top_k: int) -> pd.DataFrame:

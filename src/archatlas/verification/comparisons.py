@@ -10,7 +10,7 @@ import pandas as pd
 
 from archatlas.costs.constraints import Constraint, satisfied
 from archatlas.costs.latency import measure_network, measure_networks
-from archatlas.costs.latency_columns import LATENCY
+from archatlas.costs.latency_columns import LATENCY, MEASURED
 from archatlas.costs.parameters import LatencyParameters
 from archatlas.costs.table import costs_of
 from archatlas.spaces.protocol import SearchSpace
@@ -72,15 +72,12 @@ def comparisons(
             rows.append(pd.DataFrame([{**row, "macs": scaled.macs, "params": scaled.params}]))
     table = pd.concat(rows, ignore_index=True)
     if measured and len(table):
-        table = table.drop(columns=_MEASURED).merge(_timed(space, table["network"], latency), on="network")
+        table = table.drop(columns=MEASURED).merge(_timed(space, table["network"], latency), on="network")
     return table[list(COMPARISON_TYPES)].astype(COMPARISON_TYPES)
 
 
-_MEASURED = ["latency_ms", "latency_lower_quartile_ms", "latency_upper_quartile_ms"]
-
-
 def _timed(space: SearchSpace, names: pd.Series, latency: LatencyParameters) -> pd.DataFrame:
-    """Measured latency of each different network: network, and the columns of ``_MEASURED``."""
+    """Measured latency of each different network: network, and the columns of ``MEASURED``."""
     different = names.drop_duplicates().tolist()
     members = [member_of(space, name) for name in different]
     modules = [member.space.build(member.space.parse([member.network])[0]) for member in members]
@@ -88,7 +85,7 @@ def _timed(space: SearchSpace, names: pd.Series, latency: LatencyParameters) -> 
         (one.median_ms, one.lower_quartile_ms, one.upper_quartile_ms)
         for one in measure_networks(modules, space.input_shape, latency)
     ]
-    return pd.DataFrame(times, columns=_MEASURED).assign(network=different)
+    return pd.DataFrame(times, columns=MEASURED).assign(network=different)
 
 
 def random_networks(

@@ -22,7 +22,7 @@ from archatlas.supernet.make import Supernet, load_supernet
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.int8 import write_int8
 from archatlas.verification.members import member_of
-from archatlas.verification.onnx_run import ONNX
+from archatlas.verification.onnx_run import ONNX, session_of
 from archatlas.verification.standalone import (
     DOCUMENT,
     WEIGHTS,
@@ -158,12 +158,7 @@ def path_and_extract_differ(supernet: Supernet, choices: Sequence[int], images: 
 
 def onnx_differs(path: Path, network: nn.Module, pixels: Tensor) -> float:
     """Largest difference of a logit between onnxruntime and the module, on all images at once and on one alone."""
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-    differences = []
+    session, differences = session_of(path), []
     for batch in (pixels, pixels[:1]):
         with torch.no_grad():
             wanted = network(batch).numpy()

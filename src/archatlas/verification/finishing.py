@@ -16,6 +16,7 @@ from archatlas.verification.members import member_of
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
 from archatlas.verification.trainings import TRAINING_COLUMNS, FurtherTraining, TrainingJob, Trainings
+from archatlas.verification.winners import best_first
 
 Json = dict[str, Any]
 
@@ -103,8 +104,7 @@ def _job(
     member, own_seed = member_of(space, name), mixed_seed(seed, FINISH, number) >> 32
     if parameters.start == "scratch":
         return TrainingJob(member.space, member.network, own_seed, name)
-    own = figures[figures["network"] == name].drop_duplicates("seed")
-    ranked = own.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True])["seed"].tolist()
+    ranked = best_first(figures, name)["seed"].tolist()
     weights = trained[name, int(ranked[number % len(ranked)])]
     arrays = {key: tensor.numpy() for key, tensor in weights.items()}
     return FurtherTraining(member.space, member.network, own_seed, name, arrays)

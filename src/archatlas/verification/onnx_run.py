@@ -27,17 +27,21 @@ def onnx_logits(path: Path, images: Any, batch: int = 64) -> Floats:
         images: uint8 ``[n, c, h, w]``, a tensor or an array, of the size of training.
         batch: images at a time.
     """
-    import onnxruntime
-
-    pixels = np.asarray(images)
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+    pixels, session = np.asarray(images), session_of(path)
     # An empty batch too, so that no images give no rows of as many classes.
     starts = range(0, max(len(pixels), 1), batch)
     chunks = [session.run(["logits"], {"pixels": as_pixels(pixels[start : start + batch])})[0] for start in starts]
     logits: Floats = np.concatenate(chunks)
     return logits
+
+
+def session_of(path: Path) -> Any:
+    """An exported file, ready to run in onnxruntime on the CPU."""
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
 def as_pixels(images: NDArray[np.uint8]) -> Floats:

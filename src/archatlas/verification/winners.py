@@ -20,7 +20,6 @@ VERIFIED_COLUMNS = [
 ]  # fmt: skip
 """``role`` is candidate, or what else was trained and keeps the budget: random, mobilenet (``rank`` is 0 there)."""
 
-_LATENCIES = ["latency_ms", "latency_lower_quartile_ms", "latency_upper_quartile_ms"]
 _TITLES = {"candidate": "candidate", "random": "random network", "mobilenet": "scaled MobileNet"}
 
 
@@ -41,12 +40,9 @@ def best_trained(contestants: pd.DataFrame) -> int | None:
     """Index label of the winner: largest mean validation accuracy, then least log loss, then row; None of none."""
     if contestants.empty:
         return None
-    order = np.lexsort((-contestants["validation_log_loss_mean"], contestants["validation_accuracy_mean"]))
-    best = contestants.iloc[order[-1]]
-    alike = (contestants["validation_accuracy_mean"] == best["validation_accuracy_mean"]) & (
-        contestants["validation_log_loss_mean"] == best["validation_log_loss_mean"]
-    )
-    return int(contestants.index[alike.to_numpy().argmax()])
+    # A stable sort: of equal ones the first row stays first.
+    order = np.lexsort((contestants["validation_log_loss_mean"], -contestants["validation_accuracy_mean"]))
+    return int(contestants.index[order[0]])
 
 
 def choose_winners(
@@ -148,9 +144,14 @@ def _verdict(
     return "not tried: enough candidates of better rank keep the budget"
 
 
+def best_first(trainings: pd.DataFrame, network: str) -> pd.DataFrame:
+    """A network's trainings, one for each seed: by validation accuracy, then log loss, then seed."""
+    own = trainings[trainings["network"] == network].drop_duplicates("seed")
+    return own.sort_values(["validation_accuracy", "validation_log_loss", "seed"], ascending=[False, True, True])
+
+
 def _winner(budget: str, row: Mapping[Any, Any], trainings: pd.DataFrame) -> Json:
     own = trainings[trainings["network"] == row["network"]].drop_duplicates("seed")
-    best = own.sort_values(["validation_accuracy", "validation_log_loss", "seed"], ascending=[False, True, True])
     return {
         "budget": budget,
         "status": "found",
@@ -165,7 +166,7 @@ def _winner(budget: str, row: Mapping[Any, Any], trainings: pd.DataFrame) -> Jso
         "nearest_misses": [],
         "reason": str(row["verdict"]),
         "seeds": [int(seed) for seed in own["seed"]],
-        "best_seed": int(best["seed"].iloc[0]),
+        "best_seed": int(best_first(trainings, str(row["network"]))["seed"].iloc[0]),
     }
 
 

@@ -31,7 +31,7 @@ def plan_finishing(
     if not schedule or not found:
         return finishing_schedule
     from archatlas.kedro_ext.records import RecordStore
-    from archatlas.schedule.allocation import Facts, finishing_now
+    from archatlas.schedule.allocation import USED, Facts, finishing_now
     from archatlas.schedule.pace import Pace
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
@@ -39,7 +39,7 @@ def plan_finishing(
     spent += sum(record.usage.seconds for record in RecordStore(run_records).since("plan_search"))
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
     slower = max(spent / expected, 1.0)
-    left = 0.97 * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
+    left = USED * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
     training, pace = finishing_schedule["training"], Pace(**schedule["pace"])
     macs = [float(one) for one in found.values()]
     seeds, epochs = finishing_now(left / slower, training["epochs"], macs, pace, Facts(**schedule["facts"]))

@@ -42,8 +42,6 @@ RUN_DATA = (
     "audit",
     "audit_summary",
     "export_summary",
-    "test_predictions",
-    "test_mistakes",
     "truth_by_network",
     "truth_correlations",
     "truth_picks",
