@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ from archatlas.costs.measure_latency import device_name
 from archatlas.costs.parameters import CostsParameters, LatencyParameters
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
+from archatlas.spaces.scaled_chains import ScaledChains
 
 
 def test_every_part_has_a_latency_with_quartiles(tiny, counted, quick):
@@ -61,6 +63,20 @@ def test_whole_networks_check_the_sum(tiny, quick):
     # A loose bound, since the machine may be busy: what it guards is the unit and the sum.
     ratio = (check["predicted_latency_ms"] / check["measured_latency_ms"]).median()
     assert 0.2 < ratio < 5
+
+
+def test_of_a_family_the_parts_of_every_member_are_measured(tiny, quick):
+    family = ScaledChains(replace(tiny, stem_width=16), (4, 8), (1.0,))
+    table, check = latency_tables(family, quick, seed=0)
+    assert table["member"].tolist() == [label for label, chain in family.members.items() for _ in parts_of(chain)]
+    assert (table.groupby("member")["latency_ms"].sum() > 0).all()
+    rows = family.parse(check["architecture"])
+    predicted = costs_of(family, rows, None, table)["predicted_latency_ms"]
+    assert check["predicted_latency_ms"].tolist() == predicted.tolist()
+    for label, places, own in family.by_member(rows):
+        of_member = table[table["member"] == label]
+        alone = costs_of(family.members[label], own, None, of_member)["predicted_latency_ms"]
+        assert alone.tolist() == predicted[places].tolist()
 
 
 def test_a_longer_computation_takes_longer(quick):

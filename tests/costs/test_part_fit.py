@@ -17,7 +17,7 @@ def alone(tiny):
 
 def added(tiny, alone, rows):
     index, quartiles = alone
-    return shares_of(quartiles, index, parts_of(tiny), tiny, rows)
+    return shares_of(quartiles, index, parts_of(tiny), rows)
 
 
 def test_each_network_holds_its_parts(tiny, alone):

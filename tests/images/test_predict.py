@@ -48,13 +48,15 @@ def files(tmp_path_factory) -> list[Path]:
     return sorted(folder.iterdir())
 
 
-@pytest.fixture(scope="module", params=[(3, "crop"), (3, "pad"), (1, "stretch")], ids=str)
+@pytest.fixture(
+    scope="module", params=[(3, "crop", None), (3, "pad", None), (1, "stretch", None), (3, "crop", 33)], ids=str
+)
 def exported(request, tmp_path_factory) -> Path:
-    channels, aspect = request.param
+    channels, aspect, prepared_size = request.param
     folder = tmp_path_factory.mktemp("networks") / "small"
     images = ImageDescription(
         class_names=("ant", "bee", "cow"), channels=channels, image_size=20, mean=(0.4,) * channels,
-        std=(0.2,) * channels, splits={"train": 8}, source="folder animals", aspect=aspect,
+        std=(0.2,) * channels, splits={"train": 8}, source="folder animals", aspect=aspect, prepared_size=prepared_size,
     )  # fmt: skip
     space = ChainSpace("small", images.input_shape, 3, 4, (Stage(6, 1, 2),), (Operation.parse("k3e1"),))
     torch.manual_seed(3)
@@ -80,9 +82,7 @@ def test_the_script_sees_exactly_the_pixels_that_archatlas_sees(exported, files)
     assert form["jpeg_draft_factor"] == script.DRAFT_FACTOR
     for file in files:
         with Image.open(file) as image:
-            pixels = script.to_square(
-                script.upright(image, form["size"]), form["size"], form["channels"], form["aspect"]
-            )
+            pixels = script.pixels_of(image, form)
         assert np.array_equal(pixels[None].astype(np.float32) / 255, network.pixels_of(file).numpy()), file.name
 
 

@@ -71,6 +71,14 @@ def test_a_whole_space_that_is_too_large_is_refused_before_anything_is_trained(c
 
 
 def test_images_are_not_enlarged(configured: dict[str, Any]) -> None:
+    configured["space"] |= {"image_sizes": [4, 16]}
+    with pytest.raises(ValidationError, match=r"`image_sizes` is \[4, 16\], but images are prepared at .* = 8 pixels"):
+        ProjectParameters.model_validate(configured)
+    configured["space"] |= {"image_sizes": [4, 8]}
+    configured["supernet"] |= {"image_sizes": [4, 8]}
+    with pytest.raises(ValidationError, match=r"already sees images at the sizes \[4, 8\] of `space.image_sizes`"):
+        ProjectParameters.model_validate(configured)
+    configured["space"] |= {"image_sizes": None}
     configured["supernet"] |= {"image_sizes": [8, 16]}
     with pytest.raises(ValidationError, match=r"`image_sizes` is \[8, 16\], but images are prepared at .* = 8 pixels"):
         ProjectParameters.model_validate(configured)

@@ -37,6 +37,13 @@ def test_digits():
     assert (by_split.max() - by_split.min()).max() <= 7  # as many as the classes themselves differ
 
 
+def test_images_are_prepared_at_the_largest_size_that_is_searched():
+    left_open = ImagesParameters(image_size=None)
+    train, *_, description, _, _ = prepare_images(left_open, 0, image_sizes=(4, 6))
+    assert train["images"].shape[2:] == (6, 6)
+    assert description["image_size"] == 6
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
     first, second, other = (prepare_images(ImagesParameters(), seed) for seed in (3, 3, 4))
     for one, two in zip(first[:3], second[:3], strict=True):
@@ -58,7 +65,9 @@ def test_no_image_is_on_two_sides():
 def test_the_test_split_leaves_by_its_own_data_set_alone():
     (only,) = create_pipeline().nodes
     assert only.name == "prepare"
-    assert only.inputs == ["params:images", "params:seed", "params:table", "params:time_budget"]
+    assert only.inputs == [
+        "params:images", "params:seed", "params:table", "params:time_budget", "params:space.image_sizes",
+    ]  # fmt: skip
     images = ["train_images", "validation_images", "test_images"]
     assert only.outputs == [*images, "image_description", "class_counts", "split_files"]
     assert get_type_hints(prepare_images)["images"] is ImagesParameters

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import product
 from typing import Any, get_args
 
@@ -15,6 +16,7 @@ from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space, preset
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.scaled_chains import ScaledChains
 from archatlas.spaces.tables.accel_nasbench import AccelNasBench
 from archatlas.spaces.tables.once_for_all import OnceForAllMobileNetV3
 from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Micro
@@ -35,6 +37,11 @@ def tiny_space() -> ChainSpace:
     )
 
 
+def wide_space() -> ChainSpace:
+    """The tiny space with widths of which half can be taken."""
+    return replace(tiny_space(), stem_width=16, stages=(Stage(16, 2, 1), Stage(24, 2, 2)))
+
+
 def _gated_space() -> SearchSpace:
     parameters = SpaceParameters(
         squeeze_excitation=True, activation="hard_swish", head_width=24, stem_block_width=8, choices=("k3e3", "k7e6")
@@ -44,6 +51,7 @@ def _gated_space() -> SearchSpace:
 
 BUILT_SPACES: dict[str, Any] = {name: preset(name, SHAPES.get(name, (3, 32, 32)), 10) for name in PRESETS} | {
     "tiny": tiny_space(),
+    "scaled": ScaledChains(wide_space(), (4, 6, 8), (0.5, 1.0)),
     "gated": _gated_space(),
     # Odd sizes, a stage that widens without a stride, stems unlike the first stage.
     "narrow_201": NasBench201("narrow_201", (1, 9, 7), 3, 4, (Stage(6, 1, 1), Stage(8, 2, 2))),
@@ -54,7 +62,7 @@ ALL_SPACES: dict[str, Any] = BUILT_SPACES | {
     "once_for_all_mobilenet_v3": OnceForAllMobileNetV3(),
     "accel_nasbench": AccelNasBench(),
 }
-SMALL_SPACES = ["tiny", "nas_bench_macro", "nas_bench_201", "small_101", "transnas_bench_101_micro"]
+SMALL_SPACES = ["tiny", "scaled", "nas_bench_macro", "nas_bench_201", "small_101", "transnas_bench_101_micro"]
 
 
 def random_rows(space: Any, count: int, seed: int) -> np.ndarray:

@@ -62,7 +62,7 @@ def test_without_an_upper_bound_it_is_the_least_width_from_1_on() -> None:
 
 def test_latency_is_measured_by_the_function_that_is_given() -> None:
     limit = [Constraint("latency_ms", "max", 5_000)]
-    scaled = scaled_mobilenet(SPACE, limit, lambda module: sum(p.numel() for p in module.parameters()))
+    scaled = scaled_mobilenet(SPACE, limit, lambda module, _: sum(p.numel() for p in module.parameters()))
     assert scaled is not None
     assert scaled.params <= 5_000 < mobilenet(SPACE, scaled.multiplier + 0.01).params
     assert scaled_mobilenet(SPACE, limit, None) == mobilenet(SPACE, 4.0)

@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -233,3 +234,21 @@ if __name__ == "__main__":
         trainings(Path(sys.argv[1]), 2, training=schedule, checkpoint_seconds=0.0).run(JOBS)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
+
+
+def test_a_network_of_smaller_images_is_trained_as_where_they_are_prepared_so(tmp_path: Path) -> None:
+    small = SPACE.seen_at(4)
+    job = TrainingJob(small, NAMES[0], 3)
+    augmentation = AugmentationParameters(shift=2)
+    large = trainings(tmp_path / "large", 1, augmentation=augmentation)
+    own = replace(
+        trainings(tmp_path / "small", 1, augmentation=augmentation.scaled(0.5)),
+        train=large.train.at(4),
+        validation=large.validation.at(4),
+        description=large.description.model_copy(update={"image_size": 4}),
+    )
+    pd.testing.assert_frame_equal(large.run([job]), own.run([job]))
+    weights, same = large.weights(job), own.weights(job)
+    assert all(torch.equal(weights[name], same[name]) for name in same)
+    test = split(30, 2)
+    assert (large.test(job, test) == own.test(job, test.at(4))).all()

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
-from archatlas.spaces.protocol import PrefixShared, SearchSpace
+from archatlas.spaces.protocol import ChainFamily, ChainLike, SearchSpace, chains_of
 
 if TYPE_CHECKING:
     from torch import nn
@@ -16,13 +16,12 @@ if TYPE_CHECKING:
 KEY = ["part", "position", "choice"]
 """Columns that name a part in every cost table."""
 
+MEMBER = "member"
+"""Column of tables of parts, where the space is a family of chains: the label of the chain that a part is of."""
+
 _COST_TYPES = {
     "part": "str", "position": "int64", "choice": "int64", "operation": "str", "macs": "int64", "params": "int64",
 }  # fmt: skip
-
-
-class ChainLike(SearchSpace, PrefixShared, Protocol):
-    """A search space whose networks are a stem, one block per position and a head."""
 
 
 @dataclass(frozen=True)
@@ -77,13 +76,21 @@ def count_parts(space: SearchSpace) -> pd.DataFrame:
     """MACs (per image) and parameters of every part, counted by PyTorch's own counter on the meta device.
 
     Returns:
-        Columns part (stem, block, head), position, choice, operation, macs, params. Empty for a space that is not made
-        of parts: ``costs_of`` then builds and counts each of its networks.
+        Columns part (stem, block, head), position, choice, operation, macs, params; of a family of chains also
+        ``member``. Empty for a space that is not made of parts: ``costs_of`` then counts each of its networks.
     """
     from archatlas.networks.counting import count_module
 
-    rows = []
-    for part in parts_of(space) if isinstance(space, PrefixShared) else []:
-        cost = count_module(part.make, part.input_shape)
-        rows.append((part.part, part.position, part.choice, part.operation, cost.macs, cost.params))
-    return pd.DataFrame(rows, columns=list(_COST_TYPES)).astype(_COST_TYPES)
+    rows, members = [], []
+    for label, chain in chains_of(space).items():
+        for part in parts_of(chain):
+            cost = count_module(part.make, part.input_shape)
+            rows.append((part.part, part.position, part.choice, part.operation, cost.macs, cost.params))
+            members.append(label)
+    table = pd.DataFrame(rows, columns=list(_COST_TYPES)).astype(_COST_TYPES)
+    return with_members(table, space, members)
+
+
+def with_members(table: pd.DataFrame, space: SearchSpace, members: Sequence[str]) -> pd.DataFrame:
+    """A table of parts with the ``member`` of each row, if the space is a family of chains."""
+    return table.assign(**{MEMBER: pd.Series(list(members), dtype="str")}) if isinstance(space, ChainFamily) else table

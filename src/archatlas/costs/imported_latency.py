@@ -10,7 +10,7 @@ import pandas as pd
 from archatlas.costs.counting import KEY, count_parts
 from archatlas.costs.latency_columns import LATENCY_TYPES
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.protocol import ChainFamily, SearchSpace
 
 
 def import_table(path: Path, space: SearchSpace) -> pd.DataFrame:
@@ -26,6 +26,12 @@ def import_table(path: Path, space: SearchSpace) -> pd.DataFrame:
     Raises:
         ArchatlasError: no such file, not a table, or a table that does not fit the space.
     """
+    if isinstance(space, ChainFamily):
+        raise ArchatlasError(
+            f"`costs.latency.table` {path} is of one size of images and one width, but `space.image_sizes` and "
+            f"`space.widths` search {len(space.members)} pairs: set both to null, or `costs.latency.source` to "
+            "measured or none"
+        )
     table = _read(path)
     lacking = [column for column in (*KEY, "operation", "latency_ms") if column not in table]
     if lacking:

@@ -12,16 +12,16 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archatlas.costs.counting import Part, parts_of
+from archatlas.costs.counting import Part, parts_of, with_members
 from archatlas.costs.imported_latency import import_table
 from archatlas.costs.latency_columns import CHECK_TYPES, LATENCY, LATENCY_TYPES, no_check, no_latency
 from archatlas.costs.measure_latency import device_name, quartiles_in_turn, without_call
 from archatlas.costs.parameters import LatencyParameters
 from archatlas.costs.part_fit import fitted_factors, shares_of
 from archatlas.costs.runtimes import Call, call_of_module, empty_call
-from archatlas.costs.table import part_costs
+from archatlas.costs.table import summed
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
+from archatlas.spaces.protocol import ChainFamily, Choices, SearchSpace, chains_of
 from archatlas.training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -149,32 +149,64 @@ def latency_tables(space: SearchSpace, parameters: LatencyParameters, seed: int)
 
 
 def _measure(space: SearchSpace, choices: Choices, parameters: LatencyParameters) -> tuple[pd.DataFrame, pd.DataFrame]:
-    if not isinstance(space, PrefixShared):
+    chains = chains_of(space)
+    if not chains:
         raise ArchatlasError(
             f"{space.name} is not a chain of parts, so no latency can be predicted: set `costs.latency.source` to "
             "`none`, or to `table` where a public table has latencies"
         )
-    parts = parts_of(space)
+    of_each = [parts_of(chain) for chain in chains.values()]
+    parts = [part for own in of_each for part in own]
     distinct, index = distinct_parts(parts)
+    # A part has the same factor wherever it stands, and in every member of a family.
+    alike = distinct_parts(of_each[0])[1] * len(of_each)
     calls = [call_of_module(part.make(), part.input_shape, parameters) for part in distinct]
     calls.append(empty_call(parameters))
-    calls += [call_of_module(space.build(row), space.input_shape, parameters) for row in choices]
+    calls += [call_of_module(*_as_shipped(space, row), parameters) for row in choices]
     measured = _measure_in_turn(calls, parameters)
     call, whole = measured[len(distinct), 1], measured[len(distinct) + 1 :]
     alone = np.array([without_call(part.part, measured[i], call) for part, i in zip(parts, index, strict=True)])
     # The check is of networks that the parts were not fitted to.
     check = min(parameters.check_networks, len(choices))
-    shares = shares_of(alone, index, parts, space, choices[check:])
-    factors = fitted_factors(shares, whole[check:, 1])[index]
-    table = _table_of(parts, alone * factors[:, None], parameters)
+    shares = _shares(space, choices[check:], alone, alike, of_each)
+    factors = fitted_factors(shares, whole[check:, 1])[alike]
+    members = [label for label, own in zip(chains, of_each, strict=True) for _ in own]
+    table = with_members(_table_of(parts, alone * factors[:, None], parameters), space, members)
     columns: dict[str, Any] = {
         "architecture": space.names(choices[:check]) if check else [],
-        LATENCY: part_costs(table, "latency_ms", space).sum(choices[:check]),
+        LATENCY: summed(table, "latency_ms", space, choices[:check]),
         "measured_latency_ms": whole[:check, 1],
         "measured_latency_lower_quartile_ms": whole[:check, 0],
         "measured_latency_upper_quartile_ms": whole[:check, 2],
     }
     return table, pd.DataFrame(columns).astype(CHECK_TYPES)
+
+
+def _as_shipped(space: SearchSpace, row: NDArray[np.int8]) -> tuple[nn.Module, tuple[int, int, int]]:
+    """A network, and the shape of the images that it is shipped for: of a family, its member's own."""
+    if not isinstance(space, ChainFamily):
+        return space.build(row), space.input_shape
+    ((label, _, own),) = space.by_member(row[None])
+    return space.members[label].build(own[0]), space.members[label].input_shape
+
+
+def _shares(
+    space: SearchSpace,
+    choices: Choices,
+    alone: NDArray[np.float64],
+    alike: Sequence[int],
+    of_each: Sequence[Sequence[Part]],
+) -> NDArray[np.float64]:
+    """``part_fit.shares_of`` of networks that may be of several members of a family."""
+    if not isinstance(space, ChainFamily):
+        return shares_of(alone, alike, of_each[0], choices)
+    count = len(of_each[0])
+    shares = np.zeros((len(choices), max(alike) + 1))
+    numbers = {label: number for number, label in enumerate(space.members)}
+    for label, rows, own in space.by_member(choices):
+        first = count * numbers[label]
+        shares[rows] = shares_of(alone[first : first + count], alike[:count], of_each[numbers[label]], own)
+    return shares
 
 
 def _table_of(parts: Sequence[Part], quartiles: NDArray[np.float64], parameters: LatencyParameters) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from archatlas.costs.counting import KEY, count_parts, parts_of
 from archatlas.costs.latency import distinct_parts
 from archatlas.errors import ArchatlasError
 from archatlas.progress import progress_bar
-from archatlas.spaces.protocol import PrefixShared, SearchSpace
+from archatlas.spaces.protocol import ChainFamily, PrefixShared, SearchSpace
 
 SCRIPT = "measure_latency.py"
 _CALL = ("call", 0, 0, "identity", 0)
@@ -38,6 +38,10 @@ def write_latency_kit(space: SearchSpace, folder: Path) -> dict[str, Any]:
 
     from archatlas.costs.runtimes import onnx_of
 
+    if isinstance(space, ChainFamily):
+        raise ArchatlasError(
+            "a latency kit is of one size of images and one width: set `space.image_sizes` and `space.widths` to null"
+        )
     if not isinstance(space, PrefixShared):
         raise ArchatlasError(f"{space.name} is not a chain of parts: there is nothing that a latency kit could measure")
     folder.mkdir(parents=True, exist_ok=True)

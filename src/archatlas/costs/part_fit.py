@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.costs.counting import Part
-from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.spaces.protocol import Choices
 
 _STRENGTHS = (math.inf, 0.3, 0.03, 0.003)
 """From one factor for all parts (inf) to almost free ones; the first wins a tie."""
@@ -30,14 +30,13 @@ _FEWEST = 8
 Floats = NDArray[np.float64]
 
 
-def shares_of(alone: Floats, index: Sequence[int], parts: Sequence[Part], space: SearchSpace, rows: Choices) -> Floats:
+def shares_of(alone: Floats, index: Sequence[int], parts: Sequence[Part], rows: Choices) -> Floats:
     """The latency that each distinct part adds to each network if it costs what it does alone, ms ``[rows, distinct]``.
 
     Args:
         alone: lower quartile, median and upper quartile of each part, ms ``[parts, 3]``.
         index: of each part among the distinct ones.
         parts: of the space.
-        space: a chain.
         rows: networks as choices.
     """
     added = np.zeros((len(rows), max(index) + 1))

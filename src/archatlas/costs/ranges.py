@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from archatlas.costs.constraints import COST_COLUMNS
 from archatlas.costs.counting import count_parts
 from archatlas.costs.network_latency import is_of_networks
-from archatlas.costs.table import costs_of, part_costs
+from archatlas.costs.table import costs_of, of_member, part_costs
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import CountedInBulk, Enumerable, PrefixShared, SearchSpace
+from archatlas.spaces.protocol import CountedInBulk, Enumerable, SearchSpace, chains_of
 from archatlas.spaces.restricted import Restricted
 
 MOST_COUNTED = 20_000
@@ -27,7 +29,7 @@ def least_and_most(
     Raises:
         ArchatlasError: the space is neither a chain nor small enough to be enumerated.
     """
-    free = isinstance(space, PrefixShared) and not isinstance(space, Restricted)
+    free = bool(chains_of(space)) and not isinstance(space, Restricted)
     summed = latency_table is None or not is_of_networks(latency_table)
     extremes = _of_parts if free and summed else _of_networks
     rows = extremes(space, cost_table, latency_table)
@@ -46,13 +48,18 @@ def _of_parts(space: SearchSpace, cost_table: pd.DataFrame | None, latency_table
         tables["latency_ms"] = latency_table
     rows = []
     for cost, table in tables.items():
-        parts = part_costs(table, cost, space)
-        # Added up in the order of `costs_of`, so that a bound at the extreme is kept to the last bit.
-        least = most = parts.fixed
-        for block in parts.blocks:
-            least, most = least + block.min(), most + block.max()
-        rows.append((cost, float(least), float(most)))
+        extremes = [_extremes(of_member(table, label), cost, chain) for label, chain in chains_of(space).items()]
+        rows.append((cost, float(min(least for least, _ in extremes)), float(max(most for _, most in extremes))))
     return rows
+
+
+def _extremes(table: pd.DataFrame, cost: str, chain: SearchSpace) -> tuple[Any, Any]:
+    parts = part_costs(table, cost, chain)
+    # Added up in the order of `costs_of`, so that a bound at the extreme is kept to the last bit.
+    least = most = parts.fixed
+    for block in parts.blocks:
+        least, most = least + block.min(), most + block.max()
+    return least, most
 
 
 def _of_networks(space: SearchSpace, cost_table: pd.DataFrame | None, latency_table: pd.DataFrame | None) -> _Rows:

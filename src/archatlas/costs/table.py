@@ -10,11 +10,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archatlas.costs.counting import count_parts
+from archatlas.costs.counting import MEMBER, count_parts
 from archatlas.costs.latency_columns import LATENCY
 from archatlas.costs.network_latency import is_of_networks, latency_of
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import Choices, CountedInBulk, PrefixShared, SearchSpace
+from archatlas.spaces.protocol import ChainFamily, Choices, CountedInBulk, SearchSpace, chains_of
 
 
 def costs_of(
@@ -46,18 +46,18 @@ def costs_of(
         return costs
     if is_of_networks(latency_table):
         return costs.assign(**{LATENCY: latency_of(space, choices, latency_table)})
-    if not isinstance(space, PrefixShared):
+    if not chains_of(space):
         raise ArchatlasError(
             f"{space.name} is not a chain of parts, so no latency can be predicted: set `costs.latency.source` to "
             "`none`, or to `table` where a public table has latencies"
         )
-    return costs.assign(**{LATENCY: part_costs(latency_table, "latency_ms", space).sum(choices)})
+    return costs.assign(**{LATENCY: summed(latency_table, "latency_ms", space, choices)})
 
 
 def _counted(space: SearchSpace, choices: Choices, cost_table: pd.DataFrame | None) -> pd.DataFrame:
-    if isinstance(space, PrefixShared):
+    if chains_of(space):
         table = count_parts(space) if cost_table is None else cost_table
-        return pd.DataFrame({cost: part_costs(table, cost, space).sum(choices) for cost in ("macs", "params")})
+        return pd.DataFrame({cost: summed(table, cost, space, choices) for cost in ("macs", "params")})
     if isinstance(space, CountedInBulk):
         return pd.DataFrame(space.counted_costs(choices))
     return _count_one_by_one(space, choices)
@@ -85,6 +85,23 @@ class PartCosts:
         for position, costs in enumerate(self.blocks):
             total += costs[choices[:, position]]
         return total
+
+
+def summed(table: pd.DataFrame, cost: str, space: SearchSpace, choices: Choices) -> NDArray[Any]:
+    """One column of a table of parts, summed over those of each network of a chain or a family of chains, ``[n]``."""
+    if not isinstance(space, ChainFamily):
+        return part_costs(table, cost, space).sum(choices)
+    sums = np.zeros(len(choices), dtype=table[cost].to_numpy().dtype)
+    for label, rows, own in space.by_member(choices):
+        sums[rows] = part_costs(of_member(table, label), cost, space.members[label]).sum(own)
+    return sums
+
+
+def of_member(table: pd.DataFrame, label: str) -> pd.DataFrame:
+    """The rows of a table of parts that are of one member of a family; of a chain, all."""
+    if MEMBER not in table:
+        return table.iloc[:0] if label else table
+    return table[table[MEMBER] == label]
 
 
 def part_costs(table: pd.DataFrame, cost: str, space: SearchSpace) -> PartCosts:

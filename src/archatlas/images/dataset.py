@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from archatlas.errors import ArchatlasError
+from archatlas.images.shrinking import shrink
 
 SplitArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """Images and labels of a split: large arrays are handed to worker processes through shared memory."""
@@ -38,6 +39,10 @@ class ImageSplit:
     def subset(self, index: Tensor) -> ImageSplit:
         """The images at ``index`` (int64 or bool [m]), in that order."""
         return ImageSplit(self.images[index], self.labels[index])
+
+    def at(self, image_size: int) -> ImageSplit:
+        """The same images at this size, of at most their own (``shrinking.shrink``)."""
+        return ImageSplit(shrink(self.images, image_size), self.labels)
 
     def to(self, device: torch.device | str) -> ImageSplit:
         """The same images on another device."""

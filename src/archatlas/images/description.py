@@ -17,6 +17,9 @@ class ImageDescription(BaseModel):
     )
     channels: int = Field(ge=1, description="1 (grey) or 3 (RGB)")
     image_size: int = Field(ge=1, description="side of the square images, pixels")
+    prepared_size: int | None = Field(
+        None, ge=1, description="side at which they are prepared, if a network then sees them smaller, pixels"
+    )
     mean: tuple[float, ...] = Field(description="mean of each channel over the training split, pixel values in 0..1")
     std: tuple[float, ...] = Field(description="standard deviation of each channel over the training split, likewise")
     splits: dict[str, int] = Field(description="images in each split")
@@ -30,6 +33,12 @@ class ImageDescription(BaseModel):
     @property
     def num_classes(self) -> int:
         return len(self.class_names)
+
+    def at(self, image_size: int) -> ImageDescription:
+        """The same images, shrunk to this size once they are prepared."""
+        if image_size == self.image_size:
+            return self
+        return self.model_copy(update={"image_size": image_size, "prepared_size": self.image_size})
 
     @property
     def input_shape(self) -> tuple[int, int, int]:

@@ -37,11 +37,17 @@ def main() -> None:
     names, form = json.loads(told["class_names"]), json.loads(told["preprocessing"])
     for file in options.images:
         with Image.open(file) as image:
-            pixels = to_square(upright(image, form["size"]), form["size"], form["channels"], form["aspect"])
+            pixels = pixels_of(image, form)
         (logits,) = session.run(None, {"pixels": pixels[None].astype(np.float32) / 255})
         weights = np.exp(logits[0] - logits[0].max())
         best = int(weights.argmax())
         print(f"{file}\t{names[best]}\t{weights[best] / weights.sum():.4f}")
+
+
+def pixels_of(image: Image.Image, form: dict[str, Any]) -> np.ndarray:
+    """The image in the form that a network takes, uint8 ``[channels, size, size]``."""
+    first = form.get("prepared_size") or form["size"]
+    return shrunk(to_square(upright(image, first), first, form["channels"], form["aspect"]), form["size"])
 
 
 def upright(image: Image.Image, size: int) -> Image.Image:
@@ -80,6 +86,14 @@ def to_square(image: Image.Image, size: int, channels: int, aspect: str) -> np.n
         plain = plain.resize(side, Image.Resampling.BILINEAR)
     array = np.asarray(plain, dtype=np.uint8)
     return array[None] if channels == 1 else array.transpose(2, 0, 1)
+
+
+def shrunk(pixels: np.ndarray, size: int) -> np.ndarray:
+    """uint8 ``[channels, h, w]`` to ``[channels, size, size]``: the smaller copy that a network may be trained on."""
+    if pixels.shape[1:] == (size, size):
+        return pixels
+    image = Image.fromarray(pixels[0] if len(pixels) == 1 else np.ascontiguousarray(pixels.transpose(1, 2, 0)))
+    return to_square(image, size, len(pixels), "stretch")
 
 
 if __name__ == "__main__":

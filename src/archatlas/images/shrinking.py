@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import numpy as np
+import torch
 from torch import Tensor
-from torch.nn import functional
 
 from archatlas.errors import ArchatlasError
+from archatlas.images.predict import shrunk
 
 
 def shrink(images: Tensor, image_size: int) -> Tensor:
     """Images uint8 ``[n, c, h, w]`` on the CPU to ``[n, c, image_size, image_size]``; themselves if that is their size.
 
-    Bilinear, with anti-aliasing, as images are resized when they are prepared.
+    Bilinear, with anti-aliasing, by the code that goes with exported networks: these see the very same pixels.
 
     Raises:
         ArchatlasError: they are smaller.
@@ -21,7 +23,10 @@ def shrink(images: Tensor, image_size: int) -> Tensor:
         return images
     if min(height, width) < image_size:
         raise ArchatlasError(
-            f"a super-network of images of {image_size} pixels cannot see images of {height} x {width}: they are never "
-            "enlarged. Prepare them at `images.image_size` pixels of the super-network or more, or train it anew."
+            f"a network of images of {image_size} pixels cannot see images of {height} x {width}: they are never "
+            "enlarged. Prepare them at `images.image_size` pixels of the network or more, or train it anew."
         )
-    return functional.interpolate(images, (image_size, image_size), mode="bilinear", antialias=True)
+    small = np.empty((len(images), images.shape[1], image_size, image_size), dtype=np.uint8)
+    for number, image in enumerate(images.numpy()):
+        small[number] = shrunk(image, image_size)
+    return torch.from_numpy(small)

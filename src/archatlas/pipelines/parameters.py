@@ -64,6 +64,17 @@ class ProjectParameters(BaseModel):
     compare: CompareParameters
     predictor_benchmark: PredictorBenchmarkParameters
 
+    @field_validator("space")
+    @classmethod
+    def _others_fit_the_space(cls, space: SpaceParameters, info: ValidationInfo) -> SpaceParameters:
+        images = info.data.get("images")
+        if images and images.image_size and space.image_sizes and max(space.image_sizes) != images.image_size:
+            raise ValueError(
+                f"`image_sizes` is {list(space.image_sizes)}, but images are prepared at `images.image_size` = "
+                f"{images.image_size} pixels: the largest must be that; or set `images.image_size` to null"
+            )
+        return space
+
     @field_validator("supernet")
     @classmethod
     def _others_fit_the_supernet(cls, supernet: SupernetParameters, info: ValidationInfo) -> SupernetParameters:
@@ -107,6 +118,11 @@ def _misfits_of_supernet(
         yield (
             f"`image_sizes` is {list(supernet.image_sizes or ())}, but images are prepared at `images.image_size` = "
             f"{images.image_size} pixels and only shrunk from there: leave larger sizes out, or prepare larger images"
+        )
+    if space and space.image_sizes and supernet.image_sizes:
+        yield (
+            f"`image_sizes` is {list(supernet.image_sizes)}, but every super-network already sees images at the sizes "
+            f"{list(space.image_sizes)} of `space.image_sizes`: set it to null"
         )
     if space and space.preset in _OF_CELLS:
         of = f"of a chain of blocks, and `space.preset` is {space.preset}"

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archatlas.images.description import ImageDescription
+from archatlas.images.suitable_size import WITHOUT_BUDGET
 from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.pace import Pace, measure_pace
 from archatlas.pipelines.parameters import ProjectParameters
@@ -187,7 +188,7 @@ def _plan(
 
 def _side(settings: ProjectParameters) -> int:
     """The side of prepared images, pixels; where it is left open, about what it will be."""
-    return settings.images.image_size or 64
+    return settings.images.image_size or max(settings.space.image_sizes or (WITHOUT_BUDGET,))
 
 
 def _full_seeds(settings: ProjectParameters) -> float:

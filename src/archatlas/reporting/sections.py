@@ -32,6 +32,7 @@ from archatlas.reporting.truth import truth_section
 from archatlas.reporting.words import words_of
 from archatlas.signals.audit import reference
 from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.scaled_chains import Chains
 
 
 def make_sections(run: Run) -> list[Section]:
@@ -97,7 +98,7 @@ def asked_section(run: Run) -> Section:
     )
     blocks: list[Any] = [
         Facts(facts),
-        Text(sentences.twins(space, chain=isinstance(run.space, ChainSpace), table=run.table)),
+        Text(sentences.twins(space, chain=isinstance(run.space, Chains), table=run.table)),
     ]
     if run.table is None:
         counts = figure_class_counts(run.class_counts)
@@ -141,7 +142,7 @@ def drawing_section(run: Run) -> Section:
         "Each box is an operation with its widths (channels in \u2192 out) and its MACs; images flow along the "
         "arrows, a row per stage. The colour is the kernel size, an arc above a box says that its input is added to "
         "its output, and a dashed box is a skip, which computes nothing."
-        if isinstance(run.space, ChainSpace)
+        if isinstance(run.space, Chains)
         else "The cell, which the network repeats: each box is an operation, images flow along the arrows, and what "
         "meets is added up, or at the output joined if the space does so. Operations that lead nowhere are left out. "
         "The colour is the kernel size, and a dashed box is a skip, which computes nothing.",
@@ -233,7 +234,7 @@ def choices_section(run: Run) -> Section:
     importance = choice_importance(run.atlas, run.space)
     canonical = (
         "Skips are written last in a stage, so a skip there means that the stage has at least one."
-        if isinstance(run.space, ChainSpace)
+        if isinstance(run.space, Chains)
         else "Each network counts once, written as its canonical cell."
     )
     return Section(

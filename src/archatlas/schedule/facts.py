@@ -10,7 +10,7 @@ import pandas as pd
 from archatlas.costs.table import costs_of
 from archatlas.images.description import ImageDescription
 from archatlas.schedule.allocation import Facts
-from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
+from archatlas.spaces.protocol import Choices, SearchSpace, chains_of
 
 _DRAWN = 400
 TIMED = 4
@@ -33,7 +33,7 @@ def facts_of(
         median_macs=float(drawn_macs.median()),
         largest_macs=float(drawn_macs.max()),
         networks=space.networks,
-        largest_first=isinstance(space, PrefixShared) and not warm,
+        largest_first=bool(chains_of(space)) and not warm,
     )
 
 

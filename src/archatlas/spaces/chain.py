@@ -126,6 +126,28 @@ class ChainSpace:
         """Index of the stage that holds the position."""
         return self._positions[position].stage
 
+    # -- Spaces like this one --------------------------------------------------------------------------------------
+
+    def scaled(self, multiplier: float, divisor: int = 1) -> ChainSpace:
+        """The same chains with every width times ``multiplier``, to the nearest multiple of ``divisor`` but 0."""
+
+        def times(width: int) -> int:
+            return max(divisor, math.floor(width * multiplier / divisor + 0.5) * divisor) if width else 0
+
+        if multiplier == 1:
+            return self
+        return replace(
+            self,
+            stem_width=times(self.stem_width),
+            stem_block_width=times(self.stem_block_width),
+            head_width=times(self.head_width),
+            stages=tuple(replace(stage, width=times(stage.width)) for stage in self.stages),
+        )
+
+    def seen_at(self, image_size: int) -> ChainSpace:
+        """The same chains for square images of another size, pixels."""
+        return replace(self, input_shape=(self.input_shape[0], image_size, image_size))
+
     # -- Choice matrices -------------------------------------------------------------------------------------------
 
     def validate(self, choices: ArrayLike) -> Choices:
@@ -135,7 +157,7 @@ class ChainSpace:
         if count > self.networks:
             raise ArchatlasError(f"{self.name} has {self.networks:,} networks, but {count:,} were asked for")
         if self.networks <= 10_000_000:
-            return self._decode(generator.choice(self.networks, size=count, replace=False))
+            return self.decode(generator.choice(self.networks, size=count, replace=False))
         rows = np.empty((0, len(self.num_choices)), dtype=np.int8)
         while len(rows) < count:
             fresh = [run.decode(generator.integers(run.networks, size=count)) for run in self._runs]
@@ -147,9 +169,10 @@ class ChainSpace:
     def enumerate_networks(self, start: int, stop: int) -> Choices:
         if not 0 <= start <= stop <= self.networks:
             raise ArchatlasError(f"`0 <= start <= stop <= {self.networks}` must hold, but got {start=}, {stop=}")
-        return self._decode(np.arange(start, stop, dtype=np.int64))
+        return self.decode(np.arange(start, stop, dtype=np.int64))
 
-    def _decode(self, numbers: NDArray[np.int64]) -> Choices:
+    def decode(self, numbers: NDArray[np.int64]) -> Choices:
+        """Canonical rows of the networks of these numbers, in the order of ``enumerate_networks``."""
         parts: list[Choices] = []
         rest = numbers
         for run in reversed(self._runs):
@@ -220,7 +243,7 @@ class ChainSpace:
         choices = self._spelling.parse(given)
         bad = np.flatnonzero((choices < 0).any(axis=1))
         if len(bad):
-            example = str(self.names(self._decode(np.zeros(1, dtype=np.int64)))[0])
+            example = str(self.names(self.decode(np.zeros(1, dtype=np.int64)))[0])
             raise ArchatlasError(
                 f"{str(given[bad[0]])!r} is not the name of an architecture of {self.name}; names look like {example!r}"
             )

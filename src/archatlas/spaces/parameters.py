@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 
 class StageParameters(BaseModel):
@@ -50,3 +50,21 @@ class SpaceParameters(BaseModel):
     head_width: int | None = Field(
         None, ge=0, le=8192, description="output channels of the 1x1 convolution before the pool; 0: none"
     )
+    image_sizes: tuple[Annotated[int, Field(ge=4, le=4096)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="sides of the images that networks may take, pixels: part of the search; null: as prepared",
+    )
+    widths: tuple[Annotated[float, Field(gt=0, le=4)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="what all widths of a network may be multiplied by: part of the search; null: 1 alone",
+    )
+
+    @model_validator(mode="after")
+    def _rising(self) -> Self:
+        for name in ("image_sizes", "widths"):
+            values = getattr(self, name)
+            if values is not None and list(values) != sorted(set(values)):
+                raise ValueError(f"`{name}` must rise, each one once, but is {list(values)}")
+        return self

@@ -12,6 +12,7 @@ from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.scaled_chains import ScaledChains
 
 
 def _operations(*names: str) -> tuple[Operation, ...]:
@@ -106,4 +107,8 @@ def make_space(parameters: SpaceParameters, input_shape: tuple[int, int, int], n
     if "choices" in given:
         given["operations"] = _operations(*given.pop("choices"))
         given["tokens"] = ()
-    return replace(space, **given)
+    sizes, widths = given.pop("image_sizes", None), given.pop("widths", None)
+    chain = replace(space, **given)
+    if sizes is None and widths is None:
+        return chain
+    return ScaledChains(chain, sizes or input_shape[-1:], widths or (1.0,))

@@ -7,7 +7,8 @@ subnets share what a prefix computes; a free DAG of 30 nodes has none of these a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -112,6 +113,22 @@ class PrefixShared(Protocol):
         """Channels, height and width that enter a position; ``position == len(num_choices)`` is the head's input."""
 
 
+class ChainLike(SearchSpace, PrefixShared, Protocol):
+    """A search space whose networks are a stem, one block per position and a head."""
+
+
+@runtime_checkable
+class ChainFamily(Protocol):
+    """A space whose networks are chains of several kinds, each a space of chains of its own: a member."""
+
+    @property
+    def members(self) -> Mapping[str, ChainLike]:
+        """The members by label, in order."""
+
+    def by_member(self, choices: Choices) -> Iterator[tuple[str, NDArray[np.intp], Choices]]:
+        """Of each member that occurs: its label, where its rows stand among ``choices``, and these as its own rows."""
+
+
 @runtime_checkable
 class HasSkips(Protocol):
     """A space in which a position may be left out."""
@@ -141,6 +158,16 @@ class CountedInBulk(Protocol):
 
     def counted_costs(self, choices: Choices) -> dict[str, NDArray[np.int64]]:
         """``macs`` (of one image) and ``params`` of each row, ``[n]``: exactly those of the built networks."""
+
+
+def chains_of(space: SearchSpace) -> Mapping[str, ChainLike]:
+    """The chains that a space's networks are, by the label of their member: a chain is its own only one, called ``""``.
+
+    Empty for a space whose networks are no chains.
+    """
+    if isinstance(space, ChainFamily):
+        return space.members
+    return {"": cast("ChainLike", space)} if isinstance(space, PrefixShared) else {}
 
 
 def choice_matrix(choices: ArrayLike, num_choices: tuple[int, ...], name: str) -> Choices:

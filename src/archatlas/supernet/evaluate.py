@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,12 +21,14 @@ from archatlas.images.normalise import normalise
 from archatlas.images.shrinking import shrink
 from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
+from archatlas.spaces.scaled_chains import ScaledChains
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.chain import ChainSupernet
 from archatlas.supernet.make import Supernet
 from archatlas.supernet.one_by_one import one_by_one_logits
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.supernet.prefix_shared import prefix_shared_logits
+from archatlas.supernet.scaled import ScaledSupernet
 from archatlas.training.checkpoint import package_version
 from archatlas.training.fabric import computes_in_bfloat16, prepare_process, threads_restored, torch_device
 from archatlas.training.parameters import DeviceParameters
@@ -80,15 +83,36 @@ def evaluate_subnets(
     labels = validation.labels.to(place)
 
     def score(pending: Choices) -> Iterator[NDArray[np.float64]]:
-        size = int(supernet.image_size)
-        calibration, batches = image_batches(train, validation, description, parameters, device, images_seed, size)
-        for logits in subnet_logits(supernet, space, pending, calibration, batches, parameters, device):
-            yield half_scores(logits, labels, halves)
+        for part in parts_to_judge(supernet, space, pending):
+            size = part.image_size
+            calibration, batches = image_batches(train, validation, description, parameters, device, images_seed, size)
+            for logits in subnet_logits(*part[:3], calibration, batches, parameters, device):
+                yield half_scores(logits, labels, halves)
 
     with threads_restored():
         prepare_process(device)
         scores, seconds = _in_parts(rows, parameters.part_size, store, score, progress, progress_line)
     return EvaluationRun(_table(space, choices, scores[back.reshape(-1)], halves, seed), seconds)
+
+
+class _Part(NamedTuple):
+    """Rows of one super-network that see images of one size."""
+
+    supernet: Supernet
+    space: SearchSpace
+    rows: Choices
+    image_size: int
+
+
+def parts_to_judge(supernet: Supernet, space: SearchSpace, rows: Choices) -> Iterator[_Part]:
+    """Sorted rows, part by part: all at once, or of several sizes and widths those of each pair."""
+    if not isinstance(space, ScaledChains):
+        yield _Part(supernet, space, rows, int(supernet.image_size))
+        return
+    assert isinstance(supernet, ScaledSupernet)
+    for label, places, own in space.by_member(rows):
+        member = space.members[label]
+        yield _Part(supernet.member(rows[places[0]]), member, own, member.input_shape[-1])
 
 
 def subnet_logits(

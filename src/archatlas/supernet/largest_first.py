@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import product
 from typing import NamedTuple, TypeGuard
 
 import torch
@@ -15,8 +16,12 @@ from torch import nn
 from archatlas.errors import ArchatlasError
 from archatlas.networks.blocks import MBConv
 from archatlas.networks.slices import copy_slice
+from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.scaled_chains import CHAIN_FROM, ScaledChains
 from archatlas.supernet.chain import ChainSupernet
 from archatlas.supernet.make import Supernet
+from archatlas.supernet.scaled import ScaledSupernet
+from archatlas.supernet.strategies.extremes import extreme_paths
 
 
 class Slice(NamedTuple):
@@ -27,24 +32,42 @@ class Slice(NamedTuple):
 
 
 @dataclass(frozen=True)
-class OnePath:
-    """The same path in every step."""
+class OneOf:
+    """One of a few paths in every step."""
 
-    path: tuple[int, ...]
+    paths: tuple[tuple[int, ...], ...]
 
     def __call__(self, step: int, generator: torch.Generator) -> list[tuple[int, ...]]:
-        """That path."""
-        return [self.path]
+        """A path; which of them depends on ``generator`` alone."""
+        if len(self.paths) == 1:
+            return [self.paths[0]]
+        return [self.paths[int(torch.randint(len(self.paths), (1,), generator=generator))]]
+
+
+def largest_paths(space: SearchSpace) -> OneOf:
+    """The largest path of a chain; of chains of several sizes and widths the largest of each.
+
+    Raises:
+        ArchatlasError: there is no such path.
+    """
+    largest, _ = extreme_paths(space, "`supernet.largest_first_epochs`", "leave it at 0")
+    if not isinstance(space, ScaledChains):
+        return OneOf((largest,))
+    pairs = product(range(len(space.image_sizes)), range(len(space.widths)))
+    return OneOf(tuple((*pair, *largest[CHAIN_FROM:]) for pair in pairs))
 
 
 def slices_of(supernet: Supernet, largest: Sequence[int]) -> list[Slice]:
-    """All blocks that can begin as slices of the ``largest`` path's.
+    """All blocks that can begin as slices of the ``largest`` path's, which for several widths is that of each.
 
     Skips, projections and blocks that do not expand have no parts in common with others, and stay as they are.
 
     Raises:
         ArchatlasError: there is no such block.
     """
+    if isinstance(supernet, ScaledSupernet):
+        chains = [(number, largest[CHAIN_FROM:]) for number in range(len(supernet.chains))]
+        return [one for number, path in chains for one in slices_of(supernet.member((0, number)), path)]
     assert isinstance(supernet, ChainSupernet)  # Only chains have a largest path.
     slices = []
     for position, chosen in enumerate(largest):

@@ -11,14 +11,18 @@ from torch import Tensor
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.protocol import PrefixShared, SearchSpace
+from archatlas.spaces.scaled_chains import ScaledChains
 from archatlas.supernet.cells import CellSupernet
 from archatlas.supernet.chain import ChainSupernet
+from archatlas.supernet.scaled import ScaledSupernet
 
-Supernet: TypeAlias = ChainSupernet | CellSupernet
+Supernet: TypeAlias = ChainSupernet | CellSupernet | ScaledSupernet
 
 
 def make_supernet(space: SearchSpace, generator: torch.Generator) -> Supernet:
     """A super-network of ``space`` with fresh weights from ``generator``; ArchatlasError if there is none for it."""
+    if isinstance(space, ScaledChains):
+        return ScaledSupernet(space, generator)
     if isinstance(space, PrefixShared):
         return ChainSupernet.of(space, generator)
     if isinstance(space, NasBench201):

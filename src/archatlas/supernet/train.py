@@ -15,15 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
-from archatlas.images.shrinking import shrink
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.scaled_chains import ScaledChains
 from archatlas.storage.work_store import WorkStore
-from archatlas.supernet.largest_first import OnePath, begin_as_slices, slices_of
+from archatlas.supernet.largest_first import begin_as_slices, largest_paths, slices_of
 from archatlas.supernet.make import Supernet, make_supernet
 from archatlas.supernet.parameters import SupernetParameters
-from archatlas.supernet.strategies.extremes import extreme_paths
 from archatlas.supernet.strategies.registry import make_strategy
 from archatlas.supernet.warm_start import WarmStart, begin_with, read_start
 from archatlas.training.fabric import cpu_shares
@@ -61,6 +61,11 @@ def train_supernets(
     modulo their number (:mod:`archatlas.supernet.warm_start`). Raises ArchatlasError if the space does not suit the
     strategy, has no largest path or is not that of the weights to start from.
     """
+    if isinstance(space, ScaledChains) and parameters.image_sizes is not None:
+        raise ArchatlasError(
+            f"`supernet.image_sizes` is {list(parameters.image_sizes)}, but every super-network already sees images at "
+            f"the sizes {list(space.image_sizes)} that `space` searches: set it to null"
+        )
     workers, threads = cpu_shares(device, parameters.seeds)
     numbers = range(parameters.seeds)
     # How the work is shared out is no part of what is trained: who has more cores now goes on all the same.
@@ -116,7 +121,7 @@ def _train_one(
     train_it = partial(
         train,
         supernet,
-        ImageSplit(shrink(split.images, size), split.labels),
+        split.at(size),
         setting.description,
         augmentation=parameters.augmentation.scaled(size / prepared),
         device=setting.device,
@@ -127,12 +132,12 @@ def _train_one(
     curve: list[dict[str, float]] = []
     first = parameters.largest_first_epochs
     if first:
-        largest, _ = extreme_paths(setting.space, "`supernet.largest_first_epochs`", "leave it at 0")
-        slices = slices_of(supernet, largest)
+        largest = largest_paths(setting.space)
+        slices = slices_of(supernet, largest.paths[-1])
         curve = train_it(
             training=parameters.training.model_copy(update={"epochs": first}),
             seed=mixed_seed(own_seed, _FIRST),
-            paths=OnePath(largest),
+            paths=largest,
             progress=title and f"largest path of {title}",
         )
         begin_as_slices(slices)

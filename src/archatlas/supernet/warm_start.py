@@ -17,7 +17,7 @@ _OWN = ("image_size", "head.classifier")
 """Never taken over: what depends on the images. Classes are others even where they are as many."""
 
 _SHOWN = 4
-_BLOCK = re.compile(r"blocks\.\d+\.operations\.\d+\.\d+|blocks\.\d+\.\d+|blocks\.\d+")
+_BLOCK = re.compile(r"(chains\.\d+\.)?(blocks\.\d+\.operations\.\d+\.\d+|blocks\.\d+\.\d+|blocks\.\d+)")
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def begin_with(supernet: Supernet, weights: Mapping[str, Tensor], *, space: str,
     """
     own = supernet.state_dict()
     here, there = _parts(own), _parts(weights)
-    taken = {part for part, shapes in here.items() if there.get(part) == shapes and part not in _OWN}
+    taken = {part for part, shapes in here.items() if there.get(part) == shapes and not part.endswith(_OWN)}
     if not any(_BLOCK.match(part) for part in taken):
         raise ArchatlasError(
             f"`supernet.start_from`: no block of the super-network in {origin} fits the space {space!r}. Weights are "
@@ -55,7 +55,7 @@ def begin_with(supernet: Supernet, weights: Mapping[str, Tensor], *, space: str,
     supernet.load_state_dict({name: weights[name] if _part(name) in taken else own[name] for name in own})
     counts = {name: parameter.numel() for name, parameter in supernet.named_parameters()}
     share = sum(count for name, count in counts.items() if _part(name) in taken) / sum(counts.values())
-    return WarmStart(share, tuple(part for part in here if part not in taken and part != "image_size"))
+    return WarmStart(share, tuple(part for part in here if part not in taken and not part.endswith("image_size")))
 
 
 def read_start(file: Path) -> dict[str, Tensor]:

@@ -1,24 +1,27 @@
-"""What stands beside a winner, and may win itself: random networks and a MobileNet within the same budget."""
+"""What stands beside a winner, and may win itself: random networks and MobileNets within the same budget."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from archatlas.costs.constraints import Constraint, satisfied
-from archatlas.costs.latency import measure_network, measure_networks
+from archatlas.costs.latency import measure_network
 from archatlas.costs.latency_columns import LATENCY, MEASURED
 from archatlas.costs.parameters import LatencyParameters
 from archatlas.costs.table import costs_of
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.training.seeds import mixed_seed
-from archatlas.verification.members import member_of
-from archatlas.verification.mobilenet import scaled_mobilenet
+from archatlas.verification.candidates import measurer
+from archatlas.verification.mobilenet import scaled_mobilenets
 from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.roles import DRAW_RANDOM
+
+if TYPE_CHECKING:
+    from torch import nn
 
 _PER_DRAW, _DRAWS = 50_000, 20
 
@@ -43,7 +46,7 @@ def comparisons(
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
 ) -> pd.DataFrame:
-    """Random networks and a MobileNet within each budget: ``COMPARISON_TYPES``.
+    """Random networks and a MobileNet, of each size of images, within each budget: ``COMPARISON_TYPES``.
 
     A bound on latency is kept by random networks as predicted, by a MobileNet as measured, where it is measured here;
     there all of them are timed in the same rounds.
@@ -62,12 +65,11 @@ def comparisons(
     rows = [no_comparisons(), drawn.assign(role="random")]
     measured = latency.source == "measured"
 
-    def upper_quartile_ms(module: Any) -> float:
-        return measure_network(module, space.input_shape, latency).upper_quartile_ms
+    def upper_quartile_ms(module: nn.Module, input_shape: tuple[int, ...]) -> float:
+        return measure_network(module, input_shape, latency).upper_quartile_ms
 
     for budget, constraints in budgets.items() if parameters.mobilenet else ():
-        scaled = scaled_mobilenet(space, constraints, upper_quartile_ms if measured else None)
-        if scaled is not None:
+        for scaled in scaled_mobilenets(space, constraints, upper_quartile_ms if measured else None):
             row = {"role": "mobilenet", "budget": budget, "network": scaled.label}
             rows.append(pd.DataFrame([{**row, "macs": scaled.macs, "params": scaled.params}]))
     table = pd.concat(rows, ignore_index=True)
@@ -79,11 +81,8 @@ def comparisons(
 def _timed(space: SearchSpace, names: pd.Series, latency: LatencyParameters) -> pd.DataFrame:
     """Measured latency of each different network: network, and the columns of ``MEASURED``."""
     different = names.drop_duplicates().tolist()
-    members = [member_of(space, name) for name in different]
-    modules = [member.space.build(member.space.parse([member.network])[0]) for member in members]
     times = [
-        (one.median_ms, one.lower_quartile_ms, one.upper_quartile_ms)
-        for one in measure_networks(modules, space.input_shape, latency)
+        (one.median_ms, one.lower_quartile_ms, one.upper_quartile_ms) for one in measurer(space, latency)(different)
     ]
     return pd.DataFrame(times, columns=MEASURED).assign(network=different)
 

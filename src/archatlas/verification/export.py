@@ -16,12 +16,14 @@ from archatlas.costs.parameters import LatencyParameters
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.images.predict import DRAFT_FACTOR
+from archatlas.images.shrinking import shrink
 from archatlas.networks.onnx_file import write_onnx
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import Supernet, load_supernet
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.int8 import write_int8
 from archatlas.verification.members import member_of
+from archatlas.verification.mobilenet import LABEL
 from archatlas.verification.onnx_run import ONNX, session_of
 from archatlas.verification.standalone import (
     DOCUMENT,
@@ -85,14 +87,16 @@ def export_winners(
             raise ArchatlasError(
                 f"there are no weights of the winner of `{budget}`: run `kedro run --pipelines verify_candidates` again"
             )
-        member = member_of(space, str(winner["architecture"]))
-        network = make_standalone(member.space, member.network, winner_weights[budget](), images, budget)
-        inside = member.space is space  # A scaled MobileNet is no path of the super-networks.
-        choices = space.parse([member.network])[0].tolist() if inside else None
+        name = str(winner["architecture"])
+        member = member_of(space, name)
+        size = member.space.input_shape[-1]
+        network = make_standalone(member.space, member.network, winner_weights[budget](), images.at(size), budget)
+        # A scaled MobileNet is no path of the super-networks.
+        choices = None if name.startswith(LABEL) else space.parse([name])[0].tolist()
         entry = export_network(network, choices, loaded, parameters, folder / budget, seed)
         if parameters.int8:
             entry["int8"] = write_int8(
-                folder / budget / ONNX, train_images, parameters.calibration_images, latency, seed
+                folder / budget / ONNX, shrink(train_images, size), parameters.calibration_images, latency, seed
             )
             entry["files"].append(entry["int8"]["file"])
         budgets[budget] = entry
@@ -182,6 +186,7 @@ def _metadata(network: StandaloneNetwork) -> dict[str, str]:
     images = network.document.images
     preprocessing = {
         "size": images.image_size,
+        **({"prepared_size": images.prepared_size} if images.prepared_size else {}),
         "channels": images.channels,
         "aspect": images.aspect,
         "jpeg_draft_factor": DRAFT_FACTOR,

@@ -3,30 +3,49 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.scaled_chains import ScaledChains, split_names
 from archatlas.verification.mobilenet import LABEL, mobilenet
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 @dataclass(frozen=True)
 class Member:
-    """A network by its name in a space, which need not be the one that was searched."""
+    """A network by its name in a space, which need not be the one that was searched.
+
+    It takes images of ``space.input_shape``: where sizes are part of the search, of its own size.
+    """
 
     space: SearchSpace
     network: str
+
+    def build(self) -> nn.Module:
+        """The network with fresh weights."""
+        return self.space.build(self.space.parse([self.network])[0])
 
 
 def member_of(space: SearchSpace, name: str) -> Member:
     """The network that ``name`` stands for in tables of a search in ``space``: a MobileNet by its label, or its own.
 
+    Of chains of several sizes and widths, a network is one of its member's chain space.
+
     Raises:
-        ArchatlasError: a MobileNet, where the space is no chain.
+        ArchatlasError: a MobileNet, where the space is no chain, or a name that is none.
     """
     if not name.startswith(LABEL):
-        return Member(space, name)
-    if not isinstance(space, ChainSpace):
+        if not isinstance(space, ScaledChains):
+            return Member(space, name)
+        (label,), (chain,) = split_names(space.names(space.parse([name])))
+        return Member(space.members[str(label)], str(chain))
+    number, _, size = name.removeprefix(LABEL).partition("_r")
+    base = space.base if isinstance(space, ScaledChains) else space
+    if not isinstance(base, ChainSpace):
         raise ArchatlasError(f"{name} is a MobileNet scaled to a chain of blocks, but {space.name} is no chain")
-    scaled = mobilenet(space, float(name.removeprefix(LABEL)))
+    scaled = mobilenet(base.seen_at(int(size)) if size else base, float(number))
     return Member(scaled.space, scaled.network)

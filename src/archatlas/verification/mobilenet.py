@@ -20,11 +20,14 @@ from torch import nn
 from archatlas.costs.constraints import Constraint
 from archatlas.networks.counting import count_module
 from archatlas.spaces.chain import ChainSpace
-from archatlas.spaces.chain_parts import Operation, Stage
+from archatlas.spaces.chain_parts import Operation
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.scaled_chains import ScaledChains
 
 LABEL = "mobilenet_x"
-"""What the names of scaled MobileNets begin with; the multiplier follows."""
+"""What the names of scaled MobileNets begin with; the multiplier follows, and the size where there are several."""
+Measure = Callable[[nn.Module, tuple[int, ...]], float]
+"""From a network and the shape of its images to the upper quartile of its latency, ms."""
 HUNDREDTHS = range(1, 401)
 """Width multipliers that are tried, in hundredths: 0.01 to 4."""
 
@@ -37,6 +40,8 @@ class ScaledMobileNet:
     multiplier: float
     macs: int
     params: int
+    sized: bool = False
+    """Whether it is told by its size of images too, as one of several."""
 
     @property
     def network(self) -> str:
@@ -46,20 +51,15 @@ class ScaledMobileNet:
     @property
     def label(self) -> str:
         """Its name in tables."""
-        return f"{LABEL}{self.multiplier:.2f}"
+        return f"{LABEL}{self.multiplier:.2f}" + (f"_r{self.space.input_shape[-1]}" if self.sized else "")
 
 
 def mobilenet(space: ChainSpace, multiplier: float) -> ScaledMobileNet:
     """The MobileNet of the space's stages with every width times ``multiplier``."""
     expansion = max(operation.expansion for operation in space.operations)
-    stages = tuple(Stage(_times(stage.width, multiplier), stage.depth, stage.stride) for stage in space.stages)
     scaled = replace(
-        space,
+        space.scaled(multiplier),
         name=f"{LABEL}{multiplier:.2f}",
-        stem_width=_times(space.stem_width, multiplier),
-        stem_block_width=_times(space.stem_block_width, multiplier),
-        head_width=_times(space.head_width, multiplier),
-        stages=stages,
         operations=(Operation(3, expansion),),
         tokens=(),
     )
@@ -68,14 +68,21 @@ def mobilenet(space: ChainSpace, multiplier: float) -> ScaledMobileNet:
     return ScaledMobileNet(scaled, multiplier, cost.macs, cost.params)
 
 
-def _times(width: int, multiplier: float) -> int:
-    return max(1, round(width * multiplier)) if width else 0
+def scaled_mobilenets(
+    space: SearchSpace, constraints: Sequence[Constraint], upper_quartile_ms: Measure | None = None
+) -> list[ScaledMobileNet]:
+    """``scaled_mobilenet`` of a chain; of chains of several sizes of images one for each size that keeps the budget."""
+    if not isinstance(space, ScaledChains):
+        scaled = scaled_mobilenet(space, constraints, upper_quartile_ms)
+        return [] if scaled is None else [scaled]
+    of_sizes = [
+        scaled_mobilenet(space.base.seen_at(size), constraints, upper_quartile_ms) for size in space.image_sizes
+    ]
+    return [replace(scaled, sized=True) for scaled in of_sizes if scaled is not None]
 
 
 def scaled_mobilenet(
-    space: SearchSpace,
-    constraints: Sequence[Constraint],
-    upper_quartile_ms: Callable[[nn.Module], float] | None = None,
+    space: SearchSpace, constraints: Sequence[Constraint], upper_quartile_ms: Measure | None = None
 ) -> ScaledMobileNet | None:
     """The widest MobileNet within the budget; None for a space that is no chain or a budget that no width keeps.
 
@@ -109,12 +116,10 @@ def scaled_mobilenet(
     return at(HUNDREDTHS[place])
 
 
-def _keeps(
-    network: ScaledMobileNet, constraint: Constraint, upper_quartile_ms: Callable[[nn.Module], float] | None
-) -> bool:
+def _keeps(network: ScaledMobileNet, constraint: Constraint, upper_quartile_ms: Measure | None) -> bool:
     if constraint.cost != "latency_ms":
         return bool(constraint.keeps(np.array([getattr(network, constraint.cost)]))[0])
     if upper_quartile_ms is None:
         return True
     module = network.space.build(np.zeros(len(network.space.num_choices), dtype=np.int8))
-    return bool(constraint.keeps(np.array([upper_quartile_ms(module)]))[0])
+    return bool(constraint.keeps(np.array([upper_quartile_ms(module, network.space.input_shape)]))[0])

@@ -44,6 +44,12 @@ def session_of(path: Path) -> Any:
     return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
 
 
+def seen_size(path: Path) -> int:
+    """Side of the images that an exported file takes, pixels."""
+    (given,) = session_of(path).get_inputs()
+    return int(given.shape[-1])
+
+
 def as_pixels(images: NDArray[np.uint8]) -> Floats:
     """What exported files take: float32 in 0..1."""
     return images.astype(np.float32) / np.float32(255)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from archatlas.errors import ArchatlasError
 from archatlas.images.decoding import to_pixels
 from archatlas.images.description import ImageDescription
+from archatlas.images.predict import shrunk
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
@@ -92,7 +93,8 @@ class StandaloneNetwork(nn.Module):
         channels: Literal[1, 3] = 1 if images.channels == 1 else 3
         try:
             with _open(image) as opened:
-                pixels = to_pixels(opened, images.image_size, channels=channels, aspect=images.aspect)
+                first = images.prepared_size or images.image_size
+                pixels = shrunk(to_pixels(opened, first, channels=channels, aspect=images.aspect), images.image_size)
         except ArchatlasError:
             raise
         except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to

@@ -14,7 +14,7 @@ from torch import Tensor
 from archatlas.images.dataset import ImageSplit
 from archatlas.predictors.metrics import wilson_interval
 from archatlas.verification.mistakes import mistakes_of, predictions_table
-from archatlas.verification.onnx_run import INT8, ONNX, accuracy_of, onnx_logits
+from archatlas.verification.onnx_run import INT8, ONNX, accuracy_of, onnx_logits, seen_size
 
 Json = dict[str, Any]
 
@@ -43,9 +43,10 @@ def exported_figures(
         if winner["status"] != "found" or not file.is_file():
             documents.append({**winner, **_NOTHING})
             continue
-        table = predictions_table(budget, onnx_logits(file, test.images), test.labels.numpy())
+        seen = test.at(seen_size(file)).images
+        table = predictions_table(budget, onnx_logits(file, seen), test.labels.numpy())
         small = folder / budget / INT8
-        int8 = accuracy_of(onnx_logits(small, test.images), test.labels) if small.is_file() else None
+        int8 = accuracy_of(onnx_logits(small, seen), test.labels) if small.is_file() else None
         documents.append({**winner, **float_figures(table, class_names), "int8_accuracy": int8})
         tables.append(table)
         worst = mistakes_of(table, budget)["position"].to_numpy(dtype=np.int64)

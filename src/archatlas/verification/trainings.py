@@ -50,6 +50,11 @@ class TrainingJob:
     label: str = ""
 
     @property
+    def image_size(self) -> int:
+        """Side of the images that the network sees, pixels."""
+        return self.space.input_shape[-1]
+
+    @property
     def key(self) -> str:
         """What the training is kept under: the same for every spelling of the space's parameters and in every run."""
         return fingerprint(repr(self.space), self.network, self.seed)
@@ -122,10 +127,10 @@ class Trainings:
         return self._store.load_tensors(job.key) or {}
 
     def test(self, job: TrainingJob, images: ImageSplit) -> NDArray[np.bool_]:
-        """Which of the images a trained network names rightly, ``[n]``."""
+        """Which of the images a trained network names rightly, ``[n]``; it sees them at its own size."""
         network = job.build()
         network.load_state_dict(self.weights(job))
-        logits = logits_of(network, images, self.description, device=self.device)
+        logits = logits_of(network, images.at(job.image_size), self.description, device=self.device)
         right: NDArray[np.bool_] = (logits.argmax(dim=1) == images.labels).numpy()
         return right
 
@@ -187,15 +192,15 @@ def _train_one(
     job: TrainingJob, train_images: SplitArrays, validation_images: SplitArrays, setting: _Setting, store: WorkStore
 ) -> None:
     """Train, judge on the validation images, save; runs in a worker on a CPU."""
-    network = job.build()
+    network, size = job.build(), job.image_size
     checkpoints = WorkStore(store.folder / f"{job.key}.checkpoints")
-    validation, half = ImageSplit.from_arrays(validation_images), setting.training.epochs // 2
+    validation, half = ImageSplit.from_arrays(validation_images).at(size), setting.training.epochs // 2
     curve = train(
         network,
-        ImageSplit.from_arrays(train_images),
+        ImageSplit.from_arrays(train_images).at(size),
         setting.description,
         training=setting.training,
-        augmentation=setting.augmentation,
+        augmentation=setting.augmentation.scaled(size / setting.description.image_size),
         device=setting.device,
         seed=job.seed,
         checkpoints=checkpoints,

@@ -223,7 +223,7 @@ def with_test_figures(
 
     Args:
         document: from ``choose_winners``.
-        trainings: the rows of the budget and of its winner: role, network, seed, test_accuracy.
+        trainings: the rows of the budget and of its winner: role, network, seed, validation_accuracy, test_accuracy.
         right: which test images each training names rightly, by network and seed; None where accuracies are looked up.
 
     The spread of the winner is over its seeds; that of random networks over networks, each the mean of its seeds. The
@@ -233,7 +233,7 @@ def with_test_figures(
     winner = own["test_accuracy"].to_numpy(dtype=np.float64)
     beside = trainings[trainings["budget"] == document["budget"]]
     random = beside[beside["role"] == "random"].groupby("network", sort=False)["test_accuracy"].mean()
-    scaled = beside[beside["role"] == "mobilenet"]
+    scaled = _best_scaled(beside[beside["role"] == "mobilenet"])
     return {
         **document,
         "test_accuracy_mean": _mean(winner),
@@ -248,6 +248,14 @@ def with_test_figures(
         "random_paired_error": _paired_error(own, beside[beside["role"] == "random"], right),
         "mobilenet_paired_error": _paired_error(own, scaled, right),
     }
+
+
+def _best_scaled(scaled: pd.DataFrame) -> pd.DataFrame:
+    """The trainings of the MobileNet that is best on the validation images, of those of several sizes of images."""
+    if scaled["network"].nunique() < 2:
+        return scaled
+    means = scaled.groupby("network", sort=False)["validation_accuracy"].mean()
+    return scaled[scaled["network"] == means.idxmax()]
 
 
 def _paired_error(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pandas as pd
@@ -14,16 +15,23 @@ from archatlas.spaces.tables.parameters import TableParameters
 
 @depends_on(files=("images.path",))
 def prepare_images(
-    images: ImagesParameters, seed: int, table: TableParameters | None = None, time_budget: str | None = None
+    images: ImagesParameters,
+    seed: int,
+    table: TableParameters | None = None,
+    time_budget: str | None = None,
+    image_sizes: Sequence[int] | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any], dict[str, Any], pd.DataFrame, pd.DataFrame]:
     """Training, validation and test images, their description, the images of each class, and the files.
 
-    The test images leave by their own data set alone; the description counts them and no more. With a public table
-    there are no images, but only what the table's networks were trained on.
+    Where several sizes are searched, images are prepared at the largest. The test images leave by their own data set
+    alone; the description counts them and no more. With a public table there are no images, but only what the table's
+    networks were trained on.
     """
     from archatlas.images.preparing import no_images, prepare
 
     if table is None:
+        if images.image_size is None and image_sizes:
+            images = images.model_copy(update={"image_size": max(image_sizes)})
         prepared = prepare(images, seed, None if time_budget is None else seconds_of(time_budget))
     else:
         from archatlas.spaces.tables.known import CIFAR10

@@ -13,7 +13,13 @@ def create_pipeline() -> Pipeline:
         [
             node(
                 prepare_images,
-                inputs=["params:images", "params:seed", "params:table", "params:time_budget"],
+                inputs=[
+                    "params:images",
+                    "params:seed",
+                    "params:table",
+                    "params:time_budget",
+                    "params:space.image_sizes",
+                ],
                 outputs=[
                     "train_images",
                     "validation_images",

@@ -11,6 +11,7 @@ from archatlas.reporting.run import atlas_scores
 from archatlas.spaces.cells import CellSpace
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.scaled_chains import CHAIN_FROM, Chains, ScaledChains
 
 _PART = 100_000
 """Networks parsed at a time: names take 4 bytes a character while they are parsed."""
@@ -52,7 +53,10 @@ def choice_importance(atlas: pd.DataFrame, space: SearchSpace) -> pd.DataFrame:
 
 
 def position_label(space: SearchSpace, position: int) -> str:
-    """Of a chain stage and place within it, counted from 1: ``2.3``; of other spaces their own word."""
+    """Of a chain stage and place in it, counted from 1: ``2.3``, or size or width; of other spaces their own word."""
+    if isinstance(space, ScaledChains):
+        scales = ("size", "width")
+        return scales[position] if position < CHAIN_FROM else position_label(space.base, position - CHAIN_FROM)
     if not isinstance(space, ChainSpace):
         return str(space.position_label(position))  # type: ignore[attr-defined]
     stage = space.stage_of(position)
@@ -62,7 +66,7 @@ def position_label(space: SearchSpace, position: int) -> str:
 
 def position_title(space: SearchSpace) -> str:
     """What the positions of a space are, as a title of their axis."""
-    if isinstance(space, ChainSpace):
+    if isinstance(space, Chains):
         return "position (stage.place)"
     return "edge of the cell (from-to)" + ("" if isinstance(space, CellSpace) else " or vertex")
 

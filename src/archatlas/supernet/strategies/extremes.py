@@ -1,9 +1,10 @@
-"""The largest and the smallest path of a chain."""
+"""The largest and the smallest path of a chain, or of chains of several sizes and widths."""
 
 from __future__ import annotations
 
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import PrefixShared, SearchSpace
+from archatlas.spaces.scaled_chains import ScaledChains
 
 
 def extreme_paths(space: SearchSpace, asked_by: str, instead: str) -> tuple[tuple[int, ...], tuple[int, ...]]:
@@ -15,6 +16,9 @@ def extreme_paths(space: SearchSpace, asked_by: str, instead: str) -> tuple[tupl
     Raises:
         ArchatlasError: the space is no chain; the message says what ``asked_by`` needs one and what to do ``instead``.
     """
+    if isinstance(space, ScaledChains):
+        largest, smallest = extreme_paths(space.base, asked_by, instead)
+        return (len(space.image_sizes) - 1, len(space.widths) - 1, *largest), (0, 0, *smallest)
     if not isinstance(space, PrefixShared):
         raise ArchatlasError(
             f"{asked_by} trains the largest path of a chain of blocks, but {space.name} is no chain: {instead}"
