@@ -13,6 +13,7 @@ from archatlas.schedule.allocation import (
     Schedule,
     allocate,
     batch_size,
+    contenders_of,
     finishing_now,
     more_time,
 )
@@ -110,16 +111,17 @@ def test_finishing_takes_what_is_left_but_not_next_to_nothing() -> None:
     planned = allocate(1800, PACE, PHOTOGRAPHS)
     epochs, seconds = planned.finishing["training"]["epochs"], planned.seconds["finish_winners"]
 
-    def now(left_s: float, *macs: float) -> tuple[int, int]:
-        return finishing_now(left_s, epochs, macs, PACE, PHOTOGRAPHS)
+    def now(left_s: float, *macs: float) -> int:
+        return finishing_now(left_s, epochs, [PACE.train(one) for one in macs], PACE, PHOTOGRAPHS)
 
-    assert now(seconds, 5.4e6) == (2, epochs)
-    trainings, shorter = now(seconds / 2, 5.4e6)
-    assert (trainings, shorter) == (2, pytest.approx(epochs / 2, abs=1))
-    assert now(seconds, 2.7e6)[1] > 1.3 * epochs
-    # Two different winners: one training of each, side by side, and the larger decides how long.
-    assert now(seconds, 5.4e6, 2.7e6) == (1, epochs)
-    assert now(-100, 5.4e6)[1] == epochs // 6
+    assert planned.finishing["contenders"] == contenders_of(1, workers=2) == 2
+    assert now(seconds, 5.4e6, 5.4e6) == epochs
+    assert now(seconds / 2, 5.4e6, 5.4e6) == pytest.approx(epochs / 2, abs=1)
+    assert now(seconds, 2.7e6, 2.7e6) > 1.3 * epochs
+    # Side by side the larger decides how long.
+    assert now(seconds, 5.4e6, 2.7e6) == epochs
+    assert now(-100, 5.4e6) == epochs // 6
+    assert [contenders_of(budgets, 4) for budgets in (0, 1, 2, 5)] == [3, 3, 2, 1]
 
 
 def test_the_pace_is_a_line_through_what_was_timed() -> None:

@@ -56,7 +56,7 @@ def chosen(tmp_path: Path) -> dict[str, Any]:
     jobs = [TrainingJob(SPACE, NAME, seed, NAME) for seed in (0, 1)]
     figures = alike.run(jobs)
     best = int(figures.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True]).index[0])
-    won = {"status": "found", "architecture": NAME, "seeds": [0, 1], "best_seed": best}
+    won = {"status": "found", "architecture": NAME, "seeds": [0, 1], "best_seed": best, "runners_up": []}
     return {
         "chosen": [{"budget": "small", **won}, {"budget": "none", "status": "none"}, {"budget": "large", **won}],
         "trained": {(NAME, seed): alike.weights(job) for seed, job in enumerate(jobs)},
@@ -104,12 +104,36 @@ def test_with_the_validation_images_nothing_is_left_to_choose_by(chosen: dict[st
     documents, *_ = finished(chosen, replace(further, train=both), with_validation=True)
     assert documents[0]["finished"]["better"] is True
     assert documents[0]["finished"]["with_validation"] is True
-    with pytest.raises(ValidationError, match=r"set `seeds` to 1"):
-        FinishingParameters.model_validate({"with_validation": True, "seeds": 2})
+    for several in ("seeds", "contenders"):
+        with pytest.raises(ValidationError, match=rf"set `{several}` to 1"):
+            FinishingParameters.model_validate({"with_validation": True, several: 2})
+
+
+def test_a_runner_up_that_overtakes_the_winner_is_exported_in_its_place(chosen: dict[str, Any], tmp_path: Path) -> None:
+    other, alike = "k5e3-k5e3", trainings(tmp_path)
+    figures = alike.run([TrainingJob(SPACE, other, 7)])
+    behind = {"architecture": other, "role": "random", "seeds": [7], "best_seed": 7, "macs": 5, "status": "found"}
+    documents = [{**one, "macs": 3, "runners_up": [behind]} for one in chosen["chosen"]]
+    given = {
+        "chosen": documents[:1],
+        "trained": chosen["trained"] | {(other, 7): alike.weights(TrainingJob(SPACE, other, 7))},
+        "figures": pd.concat([chosen["figures"], figures], ignore_index=True),
+    }
+    (alone,), _, table = finished(given, trainings(tmp_path, epochs=6))
+    assert table["network"].tolist() == [NAME]
+    assert (alone["architecture"], alone["finished"]["contenders"]) == (NAME, 1)
+    (winner,), weights, table = finished(given, trainings(tmp_path, epochs=6), contenders=2)
+    assert table["network"].tolist() == [NAME, other]
+    best = table.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True]).iloc[0]
+    assert winner["architecture"] == best["network"] == other, "the wider kernels learn faster here"
+    assert (winner["role"], winner["macs"], winner["best_seed"], winner["budget"]) == ("random", 5, 7, "small")
+    assert winner["reason"] == "winner: random network, best validation accuracy of the 2 that were trained on"
+    SPACE.build(SPACE.parse([other])[0]).load_state_dict(weights["small"])
 
 
 def test_a_mobilenet_that_won_is_trained_on_from_scratch_too(tmp_path: Path) -> None:
     document = {"budget": "x", "status": "found", "architecture": MOBILENET, "seeds": [0], "best_seed": 0}
+    document |= {"runners_up": []}
     figures = pd.DataFrame(
         {"network": [MOBILENET], "seed": [0], "validation_accuracy": [0.0], "validation_log_loss": [9.0]}
     )

@@ -91,11 +91,13 @@ def test_the_winner_is_the_best_finalist_on_validation_and_every_candidate_has_a
         "misses max_latency_ms 1",
         "finalist",
         "misses max_latency_ms 1",
-        "winner",
+        "first",
     ]
     assert (winner["status"], winner["architecture"], winner["best_seed"]) == ("found", "d", 0)
+    assert winner["reason"] == "winner: finalist, best mean validation accuracy of all that were trained"
     assert winner["supernet_accuracy"] is None
     assert winner["latency_upper_quartile_ms"] == 0.6
+    assert [(next_best["architecture"], next_best["best_seed"]) for next_best in winner["runners_up"]] == [("b", 1)]
     json.dumps(winner, allow_nan=False)
 
 
@@ -184,7 +186,7 @@ def test_whatever_was_trained_and_keeps_the_budget_can_win() -> None:
     # The MobileNet's upper quartile is 1.2 ms: too slow.
     assert (winner["architecture"], winner["role"], winner["predicted"]) == ("r", "random", None)
     assert table.loc[table["role"] == "random", ["rank", "verdict"]].values.tolist() == [
-        [0, "winner: random network, best mean validation accuracy of all that were trained"]
+        [0, "first: random network, best mean validation accuracy of all that were trained"]
     ]
     assert "mobilenet_x0.50" not in set(table["network"])
     table, winner = chosen([Constraint("macs", "max", 40)], done)
@@ -209,7 +211,7 @@ def test_a_finalist_of_a_smaller_budget_competes_in_the_larger_one() -> None:
     assert [winner["architecture"] for winner in winners] == ["c", "c"]
     of_small = table[(table["budget"] == "fast") & (table["network"] == "c")]
     assert of_small["verdict"].tolist() == [
-        "winner: finalist of `small`, best mean validation accuracy of all that were trained"
+        "first: finalist of `small`, best mean validation accuracy of all that were trained"
     ]
     # Where true accuracies choose nothing, no other budget's finalist is looked at.
     alone = choose_winners(both, {}, latency, done, bounds, beside=None, **how)[1]

@@ -258,7 +258,7 @@ def _plan_finishing(settings: ProjectParameters, train: int, pace: Pace | None) 
     finishing, budgets = settings.finishing, len(settings.search.budgets)
     if finishing is None or settings.truth is not None:
         return "nothing: winners are exported as they were trained", 1.0
-    trainings, epochs = budgets * finishing.seeds, finishing.training.epochs
+    trainings, epochs = budgets * finishing.contenders * finishing.seeds, finishing.training.epochs
     what = f"{trainings} trainings for {budgets} budgets, {epochs} epochs each"
     if pace is None:
         return what, None

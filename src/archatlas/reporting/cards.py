@@ -170,7 +170,8 @@ def _finished(finished: Mapping[str, Any]) -> str:
     if not finished["better"]:
         return f"{finished['epochs']} epochs, which made it no better: exported as it was"
     images = "training and validation images" if finished["with_validation"] else "training images"
-    return f"{finished['epochs']} epochs of {images}"
+    others = f", the best of {finished['contenders']} networks so" if finished.get("contenders", 1) > 1 else ""
+    return f"{finished['epochs']} epochs of {images}{others}"
 
 
 def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:

@@ -22,6 +22,8 @@ TWO_SUPERNETS_S = 1200
 """A run of so many seconds trains two super-networks, whose disagreement tells of noise."""
 MOST_EPOCHS, MOST_STEPS = 300, 15_000
 """Of finishing: more than so many passes over the images and steps gain nothing that a user would see."""
+MOST_CONTENDERS = 3
+"""Of each budget so many networks are trained on at most."""
 _LIKED_BATCH, _LEAST_BATCH, _LIKED_STEPS = 64, 8, 16
 """Images of a step, fewer where an epoch would have less than so many steps."""
 _SHARES = {"supernet": 0.24, "evaluation": 0.06, "alike": 0.22, "audit": 0.0, "finishing": 0.48}
@@ -115,8 +117,9 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
     audit_s = audited * _epoch(facts.mean_macs, pace, facts) * _audit_epochs(facts) / pace.workers
     evaluation_s = _evaluation_s(evaluated, seeds, pace, facts) + _evaluation_s(audited, seeds, pace, facts)
     spent = supernet_s + evaluation_s + alike_s + audit_s
-    limits = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()]
-    trainings, finishing_epochs, finishing_s = _finishing(free - spent, limits, pace, facts)
+    contenders = contenders_of(len(facts.limits), pace.workers)
+    limits = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()] * contenders
+    finishing_epochs, finishing_s = _finishing(free - spent, limits, pace, facts)
     if finishing_epochs < 4 * _LIKED_EPOCHS:
         gave_up.append(f"winners are trained on for {finishing_epochs} epochs only: they will get better with more")
     seconds |= {
@@ -152,7 +155,8 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
             },
         },
         finishing={
-            "seeds": trainings,
+            "seeds": 1,
+            "contenders": contenders,
             "training": {**batch, "epochs": finishing_epochs, "warmup_epochs": min(2.0, finishing_epochs / 8)},
         },
         seconds=seconds,
@@ -176,20 +180,25 @@ def _audit_epochs(facts: Facts) -> int:
     return _most(AUDIT_EPOCHS, 400, facts)
 
 
-def finishing_now(left_s: float, planned: int, macs: Sequence[float], pace: Pace, facts: Facts) -> tuple[int, int]:
-    """Trainings of each winner and epochs of each that the seconds that are left allow, once winners are known.
+def contenders_of(budgets: int, workers: int) -> int:
+    """Networks of each budget that are trained on: as many as train side by side, ``MOST_CONTENDERS`` at most."""
+    return min(max(workers // max(budgets, 1), 1), MOST_CONTENDERS)
 
-    More than planned, where winners are smaller or fewer than was feared; a sixth of what was planned at the least.
+
+def finishing_now(left_s: float, planned: int, seconds_of: Sequence[float], pace: Pace, facts: Facts) -> int:
+    """Epochs of each training that the seconds that are left allow, once it is known which networks are trained on.
+
+    More than planned, where they are smaller or fewer than was feared; a sixth of what was planned at the least.
 
     Args:
         left_s: seconds for finishing.
         planned: epochs in the schedule.
-        macs: of the different winners.
+        seconds_of: of an image forward and backward, of each network.
         pace: of this machine.
         facts: of the run.
     """
-    trainings, epochs, _ = _finishing(left_s, [_epoch(one, pace, facts) for one in macs], pace, facts)
-    return trainings, max(epochs, planned // 6, 1)
+    epochs, _ = _finishing(left_s, [facts.train * LOOP * one for one in seconds_of], pace, facts)
+    return max(epochs, planned // 6, 1)
 
 
 def more_time(budget_s: float, pace: Pace, facts: Facts) -> list[str]:
@@ -287,10 +296,9 @@ def _no_audit(budget_s: float, pace: Pace, facts: Facts) -> str:
     return f"no audit: {few}; {math.ceil(needed / 360) / 10:g} h would allow 30"
 
 
-def _finishing(left_s: float, epochs_of: Sequence[float], pace: Pace, facts: Facts) -> tuple[int, int, float]:
-    """Trainings of each winner, epochs of each, and the seconds of all; an epoch of each takes ``epochs_of``."""
-    trainings = min(max(pace.workers // len(epochs_of), 1), 3)
+def _finishing(left_s: float, epochs_of: Sequence[float], pace: Pace, facts: Facts) -> tuple[int, float]:
+    """Epochs of each training, and the seconds of all; an epoch of each takes ``epochs_of``."""
     # The longest begins first; what is left over is shared out, so the longest or the sum decides.
-    epoch_s = max(max(epochs_of), trainings * sum(epochs_of) / pace.workers)
+    epoch_s = max(max(epochs_of), sum(epochs_of) / pace.workers)
     epochs = min(max(int(left_s / epoch_s), _FEWEST_EPOCHS), _most(MOST_EPOCHS, MOST_STEPS, facts))
-    return trainings, epochs, epochs * epoch_s
+    return epochs, epochs * epoch_s

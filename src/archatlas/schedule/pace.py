@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -61,20 +61,33 @@ def measure_pace(
         batch_size: images of a step: no more than a run will have.
         dtype: number format of forward passes where nothing is trained: ``evaluation.precision``.
     """
+    workers, mean = _side_by_side([(space, row) for row in rows], device, batch_size, dtype)
+    train, answer = (_line(np.asarray(macs, dtype=np.float64), mean[:, column]) for column in range(2))
+    return Pace(workers, *train, *answer)
+
+
+def training_seconds(
+    networks: Sequence[tuple[SearchSpace, str]], device: DeviceParameters, batch_size: int
+) -> list[float]:
+    """Seconds of an image forward and backward of each network, a name in a space, by as many workers as will train."""
+    named = [(space, space.parse([name])[0]) for space, name in networks]
+    return [float(seconds) for seconds in _side_by_side(named, device, batch_size, "32")[1][:, 0]]
+
+
+def _side_by_side(
+    networks: Sequence[tuple[SearchSpace, Choices]], device: DeviceParameters, batch_size: int, dtype: str
+) -> tuple[int, NDArray[np.float64]]:
+    """How many workers there are, and ``seconds_per_image`` where all of them work, on average."""
     from archatlas.training.fabric import torch_device
     from archatlas.training.workers import side_by_side
 
     on_cpu = torch_device(device).type == "cpu"
     workers = (device.workers or os.cpu_count() or 1) if on_cpu else 1
-    given = (space, rows, device, batch_size, dtype)
+    given = (networks, device, batch_size, dtype)
     if workers == 1:
-        times = [seconds_per_image(0, *given)]
-    else:
-        with side_by_side(seconds_per_image, range(workers), *given, workers=workers) as results:
-            times = list(results)
-    mean = np.mean(times, axis=0)
-    train, answer = (_line(np.asarray(macs, dtype=np.float64), mean[:, column]) for column in range(2))
-    return Pace(workers, *train, *answer)
+        return 1, seconds_per_image(0, *given)
+    with side_by_side(seconds_per_image, range(workers), *given, workers=workers) as results:
+        return workers, np.mean(list(results), axis=0)
 
 
 def _line(macs: NDArray[np.float64], seconds: NDArray[np.float64]) -> tuple[float, float]:
@@ -88,8 +101,7 @@ def _line(macs: NDArray[np.float64], seconds: NDArray[np.float64]) -> tuple[floa
 
 def seconds_per_image(
     number: int,
-    space: SearchSpace,
-    rows: Choices,
+    networks: Sequence[tuple[SearchSpace, Choices]],
     device: DeviceParameters,
     batch_size: int,
     dtype: str,
@@ -101,8 +113,7 @@ def seconds_per_image(
 
     Args:
         number: of the worker that this runs in.
-        space: of the networks.
-        rows: the networks.
+        networks: each a space, whose images it takes, and a row of choices.
         device: where.
         batch_size: images of a step.
         dtype: ``evaluation.precision``, of what is answered.
@@ -114,11 +125,10 @@ def seconds_per_image(
     from archatlas.training.fabric import autocast_dtype, prepare_process, threads_restored, torch_device
 
     place = torch_device(device)
-    images = torch.randn(batch_size, *space.input_shape, device=place).contiguous(memory_format=torch.channels_last)
     labels = torch.zeros(batch_size, dtype=torch.long, device=place)
     answers_in = "bf16-mixed" if dtype == "bf16" else dtype
     formats = autocast_dtype(device.precision), autocast_dtype(answers_in)
-    times = np.zeros((len(rows), 2))
+    times = np.zeros((len(networks), 2))
 
     def synchronised() -> float:
         if place.type != "cpu":
@@ -129,22 +139,29 @@ def seconds_per_image(
         prepare_process(device)
         if place.type == "cpu" and threads is not None:
             torch.set_num_threads(threads)
-        for row, choices in enumerate(rows):
+        for row, (space, choices) in enumerate(networks):
+            images = torch.randn(batch_size, *space.input_shape, device=place)
+            images = images.contiguous(memory_format=torch.channels_last)
             network = space.build(choices).to(place).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
             optimizer = torch.optim.SGD(network.parameters(), lr=0.0, momentum=0.9, foreach=True)
 
-            def train(network: torch.nn.Module = network, optimizer: torch.optim.Optimizer = optimizer) -> None:
+            def train(
+                network: torch.nn.Module = network,
+                optimizer: torch.optim.Optimizer = optimizer,
+                images: torch.Tensor = images,
+            ) -> None:
                 with torch.autocast(place.type, formats[0], enabled=formats[0] is not None):
                     loss = torch.nn.functional.cross_entropy(network(images), labels)
                 loss.backward()  # type: ignore[no-untyped-call]
                 optimizer.step()
                 optimizer.zero_grad(set_to_none=True)
 
-            def answer(network: torch.nn.Module = network) -> None:
+            def answer(network: torch.nn.Module = network, images: torch.Tensor = images) -> None:
                 with torch.inference_mode(), torch.autocast(place.type, formats[1], enabled=formats[1] is not None):
                     network(images)
 
-            for column, call in enumerate((train, answer)):
+            calls: tuple[Callable[[], None], ...] = (train, answer)
+            for column, call in enumerate(calls):
                 call()  # The first one prepares kernels.
                 steps: list[float] = []
                 while len(steps) < _FEWEST_STEPS or sum(steps) < seconds / 2:

@@ -16,7 +16,7 @@ from archatlas.verification.members import member_of
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
 from archatlas.verification.trainings import TRAINING_COLUMNS, FurtherTraining, TrainingJob, Trainings
-from archatlas.verification.winners import best_first
+from archatlas.verification.winners import best_first, title_of
 
 Json = dict[str, Any]
 
@@ -30,55 +30,84 @@ def finish(
     parameters: FinishingParameters,
     seed: int,
 ) -> tuple[list[Json], dict[str, dict[str, Tensor]], pd.DataFrame]:
-    """Train every winner on, and keep what is best on the validation images: the old weights, where none is better.
+    """Train winners and runners-up on; keep what is best on the validation images, the old weights if none is better.
 
-    A network that won several budgets is trained once.
+    A few hundred validation images hardly tell apart networks that were trained for some epochs: with several
+    ``contenders`` the next best of each budget are trained on as well, and the best at the end is the winner. A network
+    of several budgets is trained once.
 
     Args:
         chosen: a document per budget, from ``winners.choose_winners``.
-        trained: weights of the winners' trainings by network and seed.
+        trained: weights of the trainings of all that is trained on, by network and seed.
         figures: network, seed, validation_accuracy, validation_log_loss of these.
         trainings: the schedule and the images of what is trained here.
         space: of the search.
-        parameters: where trainings begin, and how many there are.
+        parameters: where trainings begin, how many there are, and of how many networks.
         seed: of the project.
 
     Returns:
-        the documents with ``finished`` (start, epochs, validation_accuracy and validation_log_loss of what is
-        exported, and ``better``: whether that was trained here); the weights to export by budget; and all trainings
-        made here (network, seed, validation_accuracy, validation_log_loss).
+        the documents, of a runner-up where one has overtaken the winner, with ``finished`` (start, epochs, contenders,
+        validation_accuracy and validation_log_loss of what is exported, and ``better``: whether that was trained
+        here); the weights to export by budget; and all trainings made here (network, seed, validation_accuracy,
+        validation_log_loss).
     """
-    found = [document for document in chosen if document["status"] == "found"]
+    entrants = {
+        str(document["budget"]): entrants_of(document, parameters.contenders)
+        for document in chosen
+        if document["status"] == "found"
+    }
     jobs = {
-        (document["architecture"], number): _job(document, number, trained, figures, space, parameters, seed)
-        for document in found
+        (entrant["architecture"], number): _job(entrant, number, trained, figures, space, parameters, seed)
+        for of_budget in entrants.values()
+        for entrant in of_budget
         for number in range(parameters.seeds)
     }
     done = trainings.run(list(jobs.values()), "winners, trained on")
-    done.index = pd.MultiIndex.from_tuples(list(jobs))
+    done.index = pd.MultiIndex.from_tuples(list(jobs), names=["architecture", "number"])
     documents, weights = [], {}
     for document in chosen:
         if document["status"] != "found":
             documents.append({**document, "finished": None})
             continue
-        network, best_seed = document["architecture"], document["best_seed"]
-        before = _figures_of(figures, network, best_seed)
-        ordered = done.loc[network].sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True])
-        after = ordered.iloc[0]
-        better = parameters.with_validation or _order(after) > _order(before)
-        kept = after if better else before
-        weights[document["budget"]] = (
-            trainings.weights(jobs[network, int(ordered.index[0])]) if better else dict(trained[network, best_seed])
-        )
+        budget = str(document["budget"])
+        before = _figures_of(figures, document["architecture"], document["best_seed"])
+        after = _best_first(done.loc[[entrant["architecture"] for entrant in entrants[budget]]])
+        better = parameters.with_validation or _order(after.iloc[0]) > _order(before)
+        kept = after.iloc[0] if better else before
         finished = {
             "start": parameters.start,
             "epochs": trainings.training.epochs,
             "with_validation": parameters.with_validation,
             "better": bool(better),
+            "contenders": len(entrants[budget]),
             **{name: float(kept[name]) for name in ("validation_accuracy", "validation_log_loss")},
         }
+        if better:
+            name, number = after.index[0]
+            weights[budget] = trainings.weights(jobs[name, number])
+            document = _won_by(name, document, entrants[budget])
+        else:
+            weights[budget] = dict(trained[document["architecture"], document["best_seed"]])
         documents.append({**document, "finished": finished})
     return documents, weights, done.reset_index(drop=True)
+
+
+def entrants_of(document: Json, contenders: int) -> list[Json]:
+    """The networks of a budget that are trained on: its winner, and the best behind it."""
+    return [document, *document["runners_up"][: contenders - 1]]
+
+
+def _won_by(name: str, document: Json, entrants: Sequence[Json]) -> Json:
+    """The budget's document with ``name`` as its winner, once the entrants are trained on."""
+    winner = next(entrant for entrant in entrants if entrant["architecture"] == name)
+    if winner is document:
+        return document
+    reason = f"winner: {title_of(winner['role'])}, best validation accuracy of the {len(entrants)} that were trained on"
+    return {**document, **winner, "reason": reason}
+
+
+def _best_first(done: pd.DataFrame) -> pd.DataFrame:
+    return done.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True], kind="stable")
 
 
 def no_finishing() -> pd.DataFrame:

@@ -47,6 +47,13 @@ class FinishingParameters(BaseModel):
     seeds: int = Field(
         1, ge=1, le=100, description="trainings of each winner, from its best ones in turn; the best is exported"
     )
+    contenders: int = Field(
+        1,
+        ge=1,
+        le=8,
+        description="networks of each budget that are trained on: the winner and the best behind it; the best at the "
+        "end wins",
+    )
     with_validation: bool = Field(
         False, description="train on the validation images too: nothing then says which training is the best"
     )
@@ -57,11 +64,12 @@ class FinishingParameters(BaseModel):
 
     @model_validator(mode="after")
     def _one_where_nothing_tells_them_apart(self) -> Self:
-        if self.with_validation and self.seeds > 1:
-            raise ValueError(
-                f"`seeds` is {self.seeds}, but with `with_validation` no images are left to tell trainings apart: set "
-                "`seeds` to 1, or `with_validation` to false"
-            )
+        for name in ("seeds", "contenders"):
+            if self.with_validation and getattr(self, name) > 1:
+                raise ValueError(
+                    f"`{name}` is {getattr(self, name)}, but with `with_validation` no images are left to tell "
+                    f"trainings apart: set `{name}` to 1, or `with_validation` to false"
+                )
         return self
 
 

@@ -20,6 +20,9 @@ VERIFIED_COLUMNS = [
 ]  # fmt: skip
 """``role`` is candidate, or what else was trained and keeps the budget: random, mobilenet (``rank`` is 0 there)."""
 
+RUNNERS_UP = 7
+"""So many of the next best of each budget are told of, so that they can be trained on beside the winner."""
+
 _TITLES = {"candidate": "candidate", "random": "random network", "mobilenet": "scaled MobileNet"}
 
 
@@ -36,13 +39,11 @@ def mean_and_std(trainings: pd.DataFrame) -> pd.DataFrame:
     ).reset_index()
 
 
-def best_trained(contestants: pd.DataFrame) -> int | None:
-    """Index label of the winner: largest mean validation accuracy, then least log loss, then row; None of none."""
-    if contestants.empty:
-        return None
+def best_trained(contestants: pd.DataFrame) -> list[int]:
+    """Index labels, best first: by largest mean validation accuracy, then least log loss, then row."""
     # A stable sort: of equal ones the first row stays first.
     order = np.lexsort((contestants["validation_log_loss_mean"], -contestants["validation_accuracy_mean"]))
-    return int(contestants.index[order[0]])
+    return [int(label) for label in contestants.index[order]]
 
 
 def choose_winners(
@@ -57,7 +58,7 @@ def choose_winners(
     misses: int,
     chosen_by: str = "validation accuracy",
 ) -> tuple[pd.DataFrame, list[Json]]:
-    """The table of verified candidates, and one document per budget: its winner, or why there is none.
+    """The table of verified candidates; and per budget a document: its winner and ``runners_up``, or why it has none.
 
     The winner is the best that was trained: among the budget's own finalists, finalists of other budgets, random
     networks and MobileNets, whatever keeps the budget. Equal ones are told apart by log loss, then in this order.
@@ -89,7 +90,8 @@ def choose_winners(
         part = pd.concat([own, foreign.assign(rank=0, tried=True, finalist=True)], ignore_index=True)
         part = part.merge(means, on="network", how="left", validate="many_to_one")
         part["supernet_accuracy"] = part["network"].map(dict(supernet_accuracy)).astype("float64")
-        winner = best_trained(part[part["finalist"] & part["validation_accuracy_mean"].notna()])
+        ranked = best_trained(part[part["finalist"] & part["validation_accuracy_mean"].notna()])
+        winner = ranked[0] if ranked else None
         timed = any(bound.cost == "latency_ms" for bound in bounds)
         part["meets_budget"] = part["finalist"] if timed else True
         part["verdict"] = [
@@ -100,7 +102,8 @@ def choose_winners(
         if winner is None:
             documents.append(_no_winner(budget, part, bounds, misses))
         else:
-            documents.append(_winner(budget, part.loc[winner].to_dict(), trainings))
+            best = [_winner(budget, part.loc[label].to_dict(), trainings) for label in ranked[: 1 + RUNNERS_UP]]
+            documents.append({**best[0], "runners_up": best[1:]})
     return pd.concat(parts, ignore_index=True), documents
 
 
@@ -119,6 +122,15 @@ def _column(bound: Constraint) -> str:
     return f"latency_{'upper' if bound.bound == 'max' else 'lower'}_quartile_ms"
 
 
+_FIRST = "first"
+"""Verdict of the best as it was trained alike; of several that are trained on another may win."""
+
+
+def title_of(role: str) -> str:
+    """What a network of this role is called in a sentence."""
+    return "finalist" if role == "candidate" else _TITLES[role]
+
+
 def _verdict(
     row: Mapping[Any, Any],
     budget: str,
@@ -128,11 +140,11 @@ def _verdict(
     chosen_by: str,
 ) -> str:
     note = "; latency as the imported table predicts it, not measured here" if unmeasured else ""
-    who = "finalist" if row["role"] == "candidate" else _TITLES[row["role"]]
+    who = title_of(row["role"])
     if row["budget"] != budget:
         who += f" of `{row['budget']}`"
     if won:
-        return f"winner: {who}, best mean {chosen_by} of all that were trained{note}"
+        return f"{_FIRST}: {who}, best mean {chosen_by} of all that were trained{note}"
     if row["finalist"]:
         return f"{who}: keeps the budget, but its mean {chosen_by} is not the best{note}"
     if row["tried"]:
@@ -164,7 +176,7 @@ def _winner(budget: str, row: Mapping[Any, Any], trainings: pd.DataFrame) -> Jso
         "params": int(row["params"]),
         **{name: _number(row[name]) for name in ("predicted_latency_ms", "latency_ms", "latency_upper_quartile_ms")},
         "nearest_misses": [],
-        "reason": str(row["verdict"]),
+        "reason": str(row["verdict"]).replace(_FIRST, "winner", 1),
         "seeds": [int(seed) for seed in own["seed"]],
         "best_seed": int(best_first(trainings, str(row["network"]))["seed"].iloc[0]),
     }
@@ -187,6 +199,7 @@ def _no_winner(budget: str, part: pd.DataFrame, bounds: Sequence[Constraint], mi
             "relax the bound"
         ),
         "seeds": [],
+        "runners_up": [],
     }
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from archatlas.images.description import ImageDescription
 from archatlas.pipelines.work import trainings_in
 from archatlas.progress import duration
 from archatlas.schedule.overlay import scheduled
@@ -20,19 +21,31 @@ def plan_finishing(
     schedule: dict[str, Any],
     finishing_schedule: dict[str, Any],
     chosen_winners: list[dict[str, Any]],
+    image_description: dict[str, Any],
+    space: SpaceParameters,
+    device: DeviceParameters,
     run_records: Path,
 ) -> dict[str, Any]:
-    """How long winners are trained on: as long as is left of the time, now that they are known.
+    """How long winners are trained on: as long as is left of the time, now that they are known and timed.
 
     Shorter than planned where what came before has taken longer, longer where it was quicker or winners are small. As
     planned without a time budget. Kept like any result, so that a run that goes on does not change its mind.
     """
-    found = {winner["architecture"]: winner["macs"] for winner in chosen_winners if winner["status"] == "found"}
+    found = [document for document in chosen_winners if document["status"] == "found"]
     if not schedule or not found:
         return finishing_schedule
     from archatlas.kedro_ext.records import RecordStore
-    from archatlas.schedule.allocation import USED, Facts, finishing_now
-    from archatlas.schedule.pace import Pace
+    from archatlas.schedule.allocation import USED, Facts, batch_size, contenders_of, finishing_now
+    from archatlas.schedule.pace import Pace, training_seconds
+    from archatlas.verification.finishing import entrants_of
+    from archatlas.verification.stage import job_of
+
+    pace, facts, training = Pace(**schedule["pace"]), Facts(**schedule["facts"]), finishing_schedule["training"]
+    contenders = contenders_of(len({document["architecture"] for document in found}), pace.workers)
+    names = [entrant["architecture"] for document in found for entrant in entrants_of(document, contenders)]
+    description = ImageDescription.model_validate(image_description)
+    jobs = [job_of(space, description, name, 0) for name in dict.fromkeys(names)]
+    seconds_of = training_seconds([(job.space, job.network) for job in jobs], device, batch_size(facts.train))
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
     spent = planned["prepare_images"] + planned["measure_costs"]
@@ -40,15 +53,17 @@ def plan_finishing(
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
     slower = max(spent / expected, 1.0)
     left = USED * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
-    training, pace = finishing_schedule["training"], Pace(**schedule["pace"])
-    macs = [float(one) for one in found.values()]
-    seeds, epochs = finishing_now(left / slower, training["epochs"], macs, pace, Facts(**schedule["facts"]))
+    epochs = finishing_now(left, training["epochs"], seconds_of, pace, facts)
     logging.getLogger("archatlas").info(
-        "Spent %s, %s were expected: %d epochs for each winner, %d were planned.",
-        duration(spent), duration(expected), epochs, training["epochs"],
+        "Spent %s, %s were expected: %d epochs for each of %d networks, %d were planned.",
+        duration(spent), duration(expected), epochs, len(jobs), training["epochs"],
     )  # fmt: skip
     warmup = min(training["warmup_epochs"], epochs / 8)
-    return {"seeds": seeds, "training": {**training, "epochs": epochs, "warmup_epochs": warmup}}
+    return {
+        "seeds": 1,
+        "contenders": contenders,
+        "training": {**training, "epochs": epochs, "warmup_epochs": warmup},
+    }
 
 
 def finish(
@@ -93,11 +108,12 @@ def finish(
 
         both = domain.joined(ImageSplit.from_tensors(train_images), ImageSplit.from_tensors(validation_images))
         further = replace(further, train=both)
-    won = [document for document in chosen_winners if document["status"] == "found"]
+    found = [document for document in chosen_winners if document["status"] == "found"]
     trained = {
-        (document["architecture"], one): alike.weights(job_of(space, alike.description, document["architecture"], one))
-        for document in won
-        for one in document["seeds"]
+        (entrant["architecture"], one): alike.weights(job_of(space, alike.description, entrant["architecture"], one))
+        for document in found
+        for entrant in domain.entrants_of(document, finishing.contenders)
+        for one in entrant["seeds"]
     }
     from archatlas.spaces.presets import make_space
 

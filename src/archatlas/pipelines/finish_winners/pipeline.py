@@ -13,7 +13,15 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 plan_finishing,
-                inputs=["schedule", "finishing_schedule", "chosen_winners", "run_records"],
+                inputs=[
+                    "schedule",
+                    "finishing_schedule",
+                    "chosen_winners",
+                    "image_description",
+                    "params:space",
+                    "params:device",
+                    "run_records",
+                ],
                 outputs="finishing_plan",
                 name="plan_finishing",
             ),
