@@ -2,9 +2,15 @@
 
 For every folder of images and every time a run is made, and then a MobileNet of the winner's budget is trained alone,
 with the run's own finishing recipe, for as long as the whole run took: as many trainings as there are workers, the best
-on the validation images kept. Both are judged on the same test images.
+on the validation images kept; where the run has searched several sizes of images, one MobileNet of each size. Both are
+judged on the same test images.
 
     python -m benchmarks.own_images --images DIR --times 10min 30min --seeds 0
+
+CIFAR-10 lies in Parquet files, of which a run may take a part:
+
+    python -m benchmarks.own_images --images DIR --params images.source=hub,images.hub_name=cifar10,\
+images.image_column=img,images.label_column=label,images.max_images=10000
 
 Results lie under data/ like those of any run, in experiments named own_images_<folder>_<time>_<seed>.
 """
@@ -25,15 +31,17 @@ from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.predictors.metrics import wilson_interval
 from archatlas.schedule.allocation import LOOP
-from archatlas.schedule.pace import Pace
+from archatlas.schedule.pace import Pace, training_seconds
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.parameters import DeviceParameters
-from archatlas.verification.mobilenet import scaled_mobilenet
+from archatlas.verification.mobilenet import scaled_mobilenets
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.trainings import TrainingJob, Trainings
 
+BATCH = 64
+"""Images of a step while the pace of a MobileNet is measured."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -127,26 +135,35 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     )
     schedule = json.loads((current / "schedule.json").read_text())
     limit = schedule["facts"]["limits"]["small"]
-    scaled = scaled_mobilenet(space, [Constraint("macs", "max", limit)])
-    assert scaled is not None
-    pace = Pace(**schedule["pace"])
+    of_sizes = scaled_mobilenets(space, [Constraint("macs", "max", limit)])
+    device = DeviceParameters.model_validate(settings["device"])
+    seconds_of = training_seconds([(one.space, one.network) for one in of_sizes], device, BATCH)
+    workers = Pace(**schedule["pace"]).workers
+    each = max(workers // len(of_sizes), 1)
     finishing = FinishingParameters.model_validate(settings["finishing"])
-    epochs = max(int(minutes * 60 / (len(train) * pace.train(scaled.macs) * LOOP)), 1)
+    # All at the same time, so that the slowest says how many epochs there are.
+    turns = max(len(of_sizes) * each / workers, 1.0)
+    epochs = max(int(minutes * 60 / (len(train) * max(seconds_of) * LOOP * turns)), 1)
     trainings = Trainings(
         train,
         validation,
         description,
         finishing.training.model_copy(update={"epochs": epochs}),
         finishing.augmentation,
-        DeviceParameters.model_validate(settings["device"]),
+        device,
         WorkStore(ROOT / "data" / "work" / "benchmark_own_images"),
     )
-    jobs = [TrainingJob(scaled.space, scaled.network, 1000 * seed + one, scaled.label) for one in range(pace.workers)]
+    jobs = [
+        TrainingJob(scaled.space, scaled.network, 1000 * seed + one, scaled.label)
+        for scaled in of_sizes
+        for one in range(each)
+    ]
     begun = time.perf_counter()
     done = trainings.run(jobs, "MobileNet alone")
     taken = (time.perf_counter() - begun) / 60
-    best = done.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True]).index[0]
-    accuracy = float(trainings.test(jobs[int(best)], test).mean())
+    best = int(done.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True]).index[0])
+    accuracy = float(trainings.test(jobs[best], test).mean())
+    scaled = of_sizes[best // each]
     who = f"{scaled.label} alone, {epochs} epochs, best of {len(jobs)}"
     return Row(images, given, seed, who, scaled.macs, accuracy, *wilson_interval(accuracy, len(test)), taken)
 

@@ -306,7 +306,15 @@ def test_a_mobilenet_that_wins_is_named_as_such_and_drawn(run_data: dict[str, An
             "predicted": None,
             "supernet_accuracy": None,
             "exported_accuracy": 0.9,
-            "finished": {"epochs": 7, "better": True, "with_validation": False, "validation_accuracy": 0.91},
+            "finished": {
+                "epochs": 7,
+                "better": True,
+                "with_validation": False,
+                "validation_accuracy": 0.91,
+                "teacher": "contenders",
+                "taught_epochs": 4,
+                "contenders": 2,
+            },
         }
         if winner["status"] == "found"
         else winner
@@ -314,5 +322,5 @@ def test_a_mobilenet_that_wins_is_named_as_such_and_drawn(run_data: dict[str, An
     ]
     page = render_page(make_run({**run_data, "winners": winners}))
     assert "a MobileNet scaled by hand" in page
-    assert "7 epochs of training images" in page
+    assert "7 epochs of training images, then 4 taught by all that were; the best of 2 networks so" in page
     assert "mobilenet_x0.50</figcaption>" in page or ": mobilenet_x0.50" in page

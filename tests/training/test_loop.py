@@ -23,7 +23,7 @@ from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.strategies.fair import FairPaths
 from archatlas.supernet.strategies.weights import choice_weights
-from archatlas.training.loop import class_weights, make_optimizer, train
+from archatlas.training.loop import Teaching, class_weights, make_optimizer, train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
 CPU = DeviceParameters(accelerator="cpu")
@@ -335,3 +335,67 @@ def test_two_processes_train_as_one_does(
         assert row == pytest.approx(other, rel=1e-4)
     for name, tensor in alone.state_dict().items():
         torch.testing.assert_close(shared.state_dict()[name], tensor, atol=1e-5, rtol=1e-3, msg=name)
+
+
+class Oracle(nn.Module):
+    """Says the same of every image."""
+
+    def __init__(self, logits: list[float]) -> None:
+        super().__init__()
+        self.register_buffer("logits", torch.tensor(logits))
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.logits.expand(len(images), -1)
+
+
+def test_what_teachers_say_is_part_of_the_target(
+    space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    training = TrainingParameters(epochs=1, batch_size=len(images), learning_rate=1e-9, warmup_epochs=0)
+    how = {"training": training, "augmentation": PLAIN, "device": CPU, "seed": 0}
+    (plain,) = train(make_network(space), images, description, **how)
+    first, second = Oracle([0.0, 0.0, 2.0]), Oracle([3.0, 0.0, 0.0])
+    (taught,) = train(make_network(space), images, description, **how, teaching=Teaching((first, second), 0.25))
+    network = make_network(space).train()
+    said = network(normalise(images.images, description)).log_softmax(dim=1)
+    mean = (first.logits.softmax(0) + second.logits.softmax(0)) / 2
+    expected = 0.75 * plain["loss"] + 0.25 * float(-(said * mean).sum(dim=1).mean().detach())
+    assert taught["loss"] == pytest.approx(expected, abs=1e-5)
+
+
+def test_taught_long_enough_a_network_says_what_its_teacher_says(
+    space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    pupil, teacher = make_network(space), Oracle([0.0, 1.0, 3.0])
+    before = {name: tensor.clone() for name, tensor in teacher.state_dict().items()}
+    training = TrainingParameters(epochs=40, batch_size=16)
+    train(
+        pupil, images, description, training=training, augmentation=PLAIN, device=CPU, seed=0,
+        teaching=Teaching((teacher,), 1.0),
+    )  # fmt: skip
+    with torch.no_grad():
+        said = pupil.eval()(normalise(images.images, description)).softmax(dim=1).mean(dim=0)
+    assert torch.allclose(said, teacher.logits.softmax(0), atol=0.05)
+    assert torch.equal(before["logits"], teacher.logits)
+    with pytest.raises(ValueError, match="goes without `paths`"):
+        train(
+            pupil, images, description, training=training, augmentation=PLAIN, device=CPU, seed=0,
+            paths=lambda step, generator: [0], teaching=Teaching((teacher,), 1.0),
+        )  # fmt: skip
+
+
+def test_who_teaches_counts_where_a_training_goes_on(
+    space: ChainSpace, images: ImageSplit, description: ImageDescription, tmp_path: Path
+) -> None:
+    work = WorkStore(tmp_path)
+    how = {
+        "training": TrainingParameters(epochs=2, batch_size=16), "augmentation": PLAIN, "device": CPU, "seed": 0,
+        "checkpoints": work,
+    }  # fmt: skip
+    networks = []
+    for teaching in (None, Teaching((Oracle([1.0, 0, 0]),), 0.5), Teaching((Oracle([0, 1.0, 0]),), 0.5)):
+        network = make_network(space)
+        train(network, images, description, **how, teaching=teaching)
+        networks.append(network.state_dict()["stem.0.weight"])
+    assert not torch.equal(networks[0], networks[1])
+    assert not torch.equal(networks[1], networks[2])

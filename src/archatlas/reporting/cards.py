@@ -12,6 +12,7 @@ from archatlas.reporting.class_results import balanced_accuracy
 from archatlas.reporting.run import Run, verified_row
 from archatlas.reporting.tables import on_shared_weights
 from archatlas.signals.winners import Comparison, comparisons
+from archatlas.spaces.scaled_chains import ScaledChains
 
 Fact = tuple[str, str]
 """What a figure is called, and the figure."""
@@ -137,6 +138,7 @@ def _facts_of_training(run: Run, winner: Mapping[str, Any], verified: Mapping[st
     facts: tuple[Fact, ...] = (
         *_kind(winner),
         ("trained on", _finished(finished)),
+        ("sees images at", _own_size(run, winner)),
         ("validation accuracy, as exported", numbers.percent(finished.get("validation_accuracy"))),
         (
             "test accuracy, trained alike",
@@ -164,14 +166,29 @@ def _kind(winner: Mapping[str, Any]) -> tuple[Fact, ...]:
     return () if kind is None else (("this is", kind),)
 
 
+def _own_size(run: Run, winner: Mapping[str, Any]) -> str:
+    """The size at which a winner sees images, where that was part of the search."""
+    if not isinstance(run.space, ScaledChains):
+        return numbers.DASH
+    from archatlas.verification.members import member_of
+
+    side = member_of(run.space, str(winner["architecture"])).space.input_shape[-1]
+    return f"{side} x {side} pixels"
+
+
 def _finished(finished: Mapping[str, Any]) -> str:
     if not finished:
         return numbers.DASH
     if not finished["better"]:
         return f"{finished['epochs']} epochs, which made it no better: exported as it was"
     images = "training and validation images" if finished["with_validation"] else "training images"
-    others = f", the best of {finished['contenders']} networks so" if finished.get("contenders", 1) > 1 else ""
-    return f"{finished['epochs']} epochs of {images}{others}"
+    epochs = f"{finished['epochs']} epochs of {images}"
+    if finished["teacher"] == "contenders":
+        epochs += f", then {finished['taught_epochs']} taught by all that were"
+    elif finished["teacher"] == "largest":
+        epochs = f"{finished['taught_epochs']} epochs of {images}, taught by the largest network"
+    others = f"; the best of {finished['contenders']} networks so" if finished["contenders"] > 1 else ""
+    return epochs + others
 
 
 def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:

@@ -50,6 +50,18 @@ class PathSampler(Protocol):
 
 
 @dataclass(frozen=True)
+class Teaching:
+    """Trained networks whose mean probabilities make up ``share`` of the target, beside the labels.
+
+    Distillation (Hinton et al., 2015, arXiv 1503.02531) at temperature 1, on the very images that the taught network
+    sees (consistent teaching: Beyer et al., CVPR 2022, section 3).
+    """
+
+    teachers: tuple[nn.Module, ...]
+    share: float
+
+
+@dataclass(frozen=True)
 class _Job:
     """Everything that a process needs to train; picklable."""
 
@@ -67,6 +79,7 @@ class _Job:
     progress_line: int
     validation: ImageSplit | None
     validate_after: frozenset[int] | None
+    teaching: Teaching | None
 
     @property
     def batch_size(self) -> int:
@@ -98,6 +111,7 @@ def train(
     progress_line: int = 0,
     validation: ImageSplit | None = None,
     validate_after: Iterable[int] | None = None,
+    teaching: Teaching | None = None,
 ) -> list[dict[str, float]]:
     """Train ``network`` in place and give its learning curve: epoch (from 1), loss, accuracy, learning_rate.
 
@@ -105,7 +119,8 @@ def train(
     validation_accuracy and validation_log_loss of the weights as they would be returned (after each epoch, or after the
     epochs ``validate_after`` alone, which changes no weight). With ``paths`` a step trains
     ``network(x, path)`` for each path of ``paths(step, generator)`` and the gradients of the mean loss are accumulated.
-    The weights at the end are the averaged ones if ``training.ema_decay`` is set.
+    The weights at the end are the averaged ones if ``training.ema_decay`` is set. With ``teaching`` the target is
+    ``(1 - share) * label + share * (mean probabilities of the teachers)``; teachers stay as they are.
 
     With ``checkpoints`` every epoch that ends ``checkpoint_seconds`` or more after the last one saved is saved there,
     under the fingerprint of all that makes the training (initial weights, images and parameters among it), and a
@@ -115,6 +130,8 @@ def train(
     """
     if paths is not None and validation is not None:
         raise ValueError("a super-network has no accuracy of its own: `validation` goes without `paths`")
+    if paths is not None and teaching is not None:
+        raise ValueError("paths of a super-network are not taught: `teaching` goes without `paths`")
     if min(training.batch_size, len(images)) % device.devices:
         raise ArchatlasError(
             f"each device takes an equal share of a step's images: a batch of {min(training.batch_size, len(images))} "
@@ -127,10 +144,11 @@ def train(
         validated: Any = None if validation is None else validation.to_tensors()
         if epochs is not None:
             validated = (validated, sorted(epochs))
-        store = checkpoints.task("training", package_version(), *made_by, device, seed, repr(paths), validated)
+        taught = [] if teaching is None else [teaching.share, *(one.state_dict() for one in teaching.teachers)]
+        store = checkpoints.task("training", package_version(), *made_by, device, seed, repr(paths), validated, taught)
     resumed = None if store is None else load_checkpoint(store)
     given = (network, images, description, training, augmentation, device, seed, paths)
-    job = _Job(*given, store, checkpoint_seconds, progress, progress_line, validation, epochs)
+    job = _Job(*given, store, checkpoint_seconds, progress, progress_line, validation, epochs, teaching)
     if resumed is not None and len(resumed.curve) == training.epochs:
         network.load_state_dict(dict(resumed.network))
         return resumed.curve
@@ -189,11 +207,27 @@ class _Trainer:
         self.class_weights = class_weights(job.images.labels, job.description.num_classes, job.training)
         if self.class_weights is not None:
             self.class_weights = self.class_weights.to(fabric.device)
+        self.teachers = [] if job.teaching is None else [self._teacher(one) for one in job.teaching.teachers]
         self.schedule = CosineSchedule(
             job.training.learning_rate,
             total_steps=job.training.epochs * job.steps,
             warmup_steps=round(job.training.warmup_epochs * job.steps),
         )
+
+    def _teacher(self, network: nn.Module) -> nn.Module:
+        own = copy.deepcopy(network).to(self.fabric.device).eval()
+        if self.job.device.channels_last:
+            own.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return own
+
+    def _loss(self, logits: Tensor, labels: Tensor, batch: Tensor) -> Tensor:
+        smoothing = self.job.training.label_smoothing
+        loss = functional.cross_entropy(logits, labels, weight=self.class_weights, label_smoothing=smoothing)
+        if self.job.teaching is None:
+            return loss
+        with torch.no_grad(), self.fabric.autocast():
+            said = torch.stack([teacher(batch).float().softmax(dim=1) for teacher in self.teachers]).mean(dim=0)
+        return torch.lerp(loss, functional.cross_entropy(logits.float(), said), self.job.teaching.share)
 
     def run(self, curve: list[dict[str, float]]) -> list[dict[str, float]]:
         """Train the epochs that ``curve`` lacks; stops early, without saving, at a loss that is not finite."""
@@ -266,9 +300,7 @@ class _Trainer:
             waits = self.fabric.world_size > 1 and number + 1 < len(paths)
             with self.fabric.no_backward_sync(self.model, enabled=waits):
                 logits = self.model(batch) if path is None else self.model(batch, path)
-                loss = functional.cross_entropy(
-                    logits, labels, weight=self.class_weights, label_smoothing=training.label_smoothing
-                )
+                loss = self._loss(logits, labels, batch)
                 self.fabric.backward(loss / len(paths))
             measured.append(torch.stack([loss.detach(), (logits.detach().argmax(dim=1) == labels).float().mean()]))
         if training.gradient_clip is not None:

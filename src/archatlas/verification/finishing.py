@@ -15,6 +15,7 @@ from archatlas.training.seeds import mixed_seed
 from archatlas.verification.members import member_of
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
+from archatlas.verification.teaching import Run, arrays_of, best_first_of, taught
 from archatlas.verification.trainings import TRAINING_COLUMNS, FurtherTraining, TrainingJob, Trainings
 from archatlas.verification.winners import best_first, title_of
 
@@ -56,14 +57,18 @@ def finish(
         for document in chosen
         if document["status"] == "found"
     }
-    jobs = {
+    starts = {
         (entrant["architecture"], number): _job(entrant, number, trained, figures, space, parameters, seed)
         for of_budget in entrants.values()
         for entrant in of_budget
         for number in range(parameters.seeds)
     }
-    done = trainings.run(list(jobs.values()), "winners, trained on")
-    done.index = pd.MultiIndex.from_tuples(list(jobs), names=["architecture", "number"])
+    runs: list[Run] = []
+    if parameters.teacher != "largest":
+        runs.append(Run.of(trainings, starts, "winners, trained on"))
+    if parameters.teacher != "none":
+        runs.append(taught(entrants, starts, runs[0] if runs else None, trainings, space, parameters, seed))
+    done = pd.concat([run.table for run in runs])
     documents, weights = [], {}
     for document in chosen:
         if document["status"] != "found":
@@ -71,21 +76,25 @@ def finish(
             continue
         budget = str(document["budget"])
         before = _figures_of(figures, document["architecture"], document["best_seed"])
-        after = _best_first(done.loc[[entrant["architecture"] for entrant in entrants[budget]]])
+        own = [entrant["architecture"] for entrant in entrants[budget]]
+        # Where validation images are trained on they choose nothing: what came last is kept.
+        candidates = runs[-1].table if parameters.with_validation else done
+        after = best_first_of(candidates[candidates["network"].isin(own)])
         better = parameters.with_validation or _order(after.iloc[0]) > _order(before)
         kept = after.iloc[0] if better else before
         finished = {
             "start": parameters.start,
             "epochs": trainings.training.epochs,
+            "teacher": parameters.teacher,
+            "taught_epochs": 0 if parameters.teacher == "none" else parameters.taught_epochs,
             "with_validation": parameters.with_validation,
             "better": bool(better),
             "contenders": len(entrants[budget]),
             **{name: float(kept[name]) for name in ("validation_accuracy", "validation_log_loss")},
         }
         if better:
-            name, number = after.index[0]
-            weights[budget] = trainings.weights(jobs[name, number])
-            document = _won_by(name, document, entrants[budget])
+            weights[budget] = next(run.weights(after.index[0]) for run in runs if after.index[0] in run.table.index)
+            document = _won_by(str(after.iloc[0]["network"]), document, entrants[budget])
         else:
             weights[budget] = dict(trained[document["architecture"], document["best_seed"]])
         documents.append({**document, "finished": finished})
@@ -104,10 +113,6 @@ def _won_by(name: str, document: Json, entrants: Sequence[Json]) -> Json:
         return document
     reason = f"winner: {title_of(winner['role'])}, best validation accuracy of the {len(entrants)} that were trained on"
     return {**document, **winner, "reason": reason}
-
-
-def _best_first(done: pd.DataFrame) -> pd.DataFrame:
-    return done.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True], kind="stable")
 
 
 def no_finishing() -> pd.DataFrame:
@@ -135,8 +140,7 @@ def _job(
         return TrainingJob(member.space, member.network, own_seed, name)
     ranked = best_first(figures, name)["seed"].tolist()
     weights = trained[name, int(ranked[number % len(ranked)])]
-    arrays = {key: tensor.numpy() for key, tensor in weights.items()}
-    return FurtherTraining(member.space, member.network, own_seed, name, arrays)
+    return FurtherTraining(member.space, member.network, own_seed, name, arrays_of(weights))
 
 
 def _figures_of(figures: pd.DataFrame, network: str, seed: int) -> pd.Series:

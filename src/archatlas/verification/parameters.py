@@ -54,6 +54,13 @@ class FinishingParameters(BaseModel):
         description="networks of each budget that are trained on: the winner and the best behind it; the best at the "
         "end wins",
     )
+    teacher: Literal["none", "contenders", "largest"] = Field(
+        "none",
+        description="who teaches beside the labels: nobody; the contenders together, once they are trained on; or the "
+        "largest network of the space, trained in their place",
+    )
+    teacher_share: float = Field(0.7, gt=0, le=1, description="share of the target that is the teachers' answer")
+    taught_epochs: int = Field(30, ge=1, le=10_000, description="epochs with a teacher, on the same schedule")
     with_validation: bool = Field(
         False, description="train on the validation images too: nothing then says which training is the best"
     )

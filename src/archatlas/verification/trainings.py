@@ -18,13 +18,14 @@ from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.networks.blocks import initialise
+from archatlas.networks.resized import Resized
 from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.training.checkpoint import package_version
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
 from archatlas.training.fabric import threads_restored, torch_device
-from archatlas.training.loop import train
+from archatlas.training.loop import Teaching, train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.training.workers import side_by_side
 
@@ -59,6 +60,11 @@ class TrainingJob:
         """What the training is kept under: the same for every spelling of the space's parameters and in every run."""
         return fingerprint(repr(self.space), self.network, self.seed)
 
+    @property
+    def teaching(self) -> Teaching | None:
+        """Who teaches beside the labels; nobody."""
+        return None
+
     def build(self) -> nn.Module:
         """The network with weights drawn from the seed."""
         network = self.space.build(self.space.parse([self.network])[0])
@@ -82,6 +88,27 @@ class FurtherTraining(TrainingJob):
         network = self.space.build(self.space.parse([self.network])[0])
         network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()})
         return network
+
+
+@dataclass(frozen=True)
+class TaughtTraining(FurtherTraining):
+    """The further training of a network that others teach, each a job that was trained and its weights.
+
+    A teacher sees images at its own size, which must not be larger than the network's.
+    """
+
+    teachers: tuple[FurtherTraining, ...] = ()
+    share: float = 0.0
+
+    @property
+    def key(self) -> str:
+        """Beside the first weights who teaches counts, and how much."""
+        return fingerprint(super().key, self.share, [teacher.key for teacher in self.teachers])
+
+    @property
+    def teaching(self) -> Teaching:
+        """The teachers, and what they say at the size of the network's images."""
+        return Teaching(tuple(Resized(teacher.build(), teacher.image_size) for teacher in self.teachers), self.share)
 
 
 @dataclass(frozen=True)
@@ -207,6 +234,7 @@ def _train_one(
         checkpoint_seconds=setting.checkpoint_seconds,
         validation=validation if half else None,
         validate_after=[half],
+        teaching=job.teaching,
     )
     logits = logits_of(network, validation, setting.description, device=setting.device)
     accuracy, log_loss = accuracy_and_log_loss(logits, validation.labels)
