@@ -67,7 +67,7 @@ def finish(
     if parameters.teacher != "largest":
         runs.append(Run.of(trainings, starts, "winners, trained on"))
     if parameters.teacher != "none":
-        runs.append(taught(entrants, starts, runs[0] if runs else None, trainings, space, parameters, seed))
+        runs.append(taught(starts, runs[0] if runs else None, trainings, space, parameters, seed))
     done = pd.concat([run.table for run in runs])
     documents, weights = [], {}
     for document in chosen:

@@ -56,7 +56,7 @@ class FinishingParameters(BaseModel):
     )
     teacher: Literal["none", "contenders", "largest"] = Field(
         "none",
-        description="who teaches beside the labels: nobody; the contenders together, once they are trained on; or the "
+        description="who teaches beside the labels: nobody; all contenders together, once they are trained on; or the "
         "largest network of the space, trained in their place",
     )
     teacher_share: float = Field(0.7, gt=0, le=1, description="share of the target that is the teachers' answer")

@@ -1,8 +1,8 @@
-"""Who teaches a winner while it is trained on: the contenders together, or the largest network of the space."""
+"""Who teaches a winner while it is trained on: all contenders together, or the largest network of the space."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,7 +19,6 @@ from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
 from archatlas.verification.trainings import FurtherTraining, TaughtTraining, TrainingJob, Trainings
 
-Json = dict[str, Any]
 Key = tuple[str, int]
 """A network by its name in tables, and which of its trainings."""
 
@@ -63,7 +62,6 @@ def best_first_of(done: pd.DataFrame) -> pd.DataFrame:
 
 
 def taught(
-    entrants: Mapping[str, Sequence[Json]],
     starts: Mapping[Key, TrainingJob],
     before: Run | None,
     trainings: Trainings,
@@ -73,12 +71,11 @@ def taught(
 ) -> Run:
     """Train every entrant with teachers beside the labels: from its weights of ``before``, or from its start.
 
-    The teachers are the contenders of its budgets, itself among them, as ``before`` has left them; or the largest
+    The teachers are all entrants, of whatever budget and itself among them, as ``before`` has left them; or the largest
     network of the space, which is trained for it, for as many epochs as the others otherwise are. A teacher that sees
     larger images than the network is left out.
 
     Args:
-        entrants: by budget, the documents of what is trained on.
         starts: a job for each training of an entrant, with its first weights.
         before: the entrants' trainings without a teacher; None where the largest network teaches.
         trainings: the schedule and the images.
@@ -92,7 +89,7 @@ def taught(
     else:
         keys = {network: before.best(network) for network in pupils}
         done = {network: _further(before.jobs[key], before.weights(key)) for network, key in keys.items()}
-        lessons = {network: [done[rival] for rival in _rivals(network, entrants)] for network in pupils}
+        lessons = {network: list(done.values()) for network in done}
         pupils = dict(done)
     jobs: dict[Key, TrainingJob] = {
         (network, _TAUGHT): TaughtTraining(
@@ -136,12 +133,6 @@ def largest_network(space: SearchSpace, image_size: int, seed: int) -> TrainingJ
     path, _ = extreme_paths(chains[-1], "`finishing.teacher`", "take contenders or none")
     row = chains[-1].canonicalise(np.array([path], dtype=np.int8))
     return TrainingJob(chains[-1], str(chains[-1].names(row)[0]), seed)
-
-
-def _rivals(network: str, entrants: Mapping[str, Sequence[Json]]) -> list[str]:
-    """All networks that are trained on for a budget that this one is trained on for, each once."""
-    names = [[str(entrant["architecture"]) for entrant in of_budget] for of_budget in entrants.values()]
-    return list(dict.fromkeys(name for of_budget in names if network in of_budget for name in of_budget))
 
 
 def _further(job: TrainingJob, weights: Mapping[str, Tensor]) -> FurtherTraining:

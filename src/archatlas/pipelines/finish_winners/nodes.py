@@ -53,15 +53,17 @@ def plan_finishing(
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
     slower = max(spent / expected, 1.0)
     left = USED * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
-    epochs = finishing_now(left, training["epochs"], seconds_of, pace, facts)
+    epochs, taught_epochs = finishing_now(left, training["epochs"], seconds_of, pace, facts)
     logging.getLogger("archatlas").info(
-        "Spent %s, %s were expected: %d epochs for each of %d networks, %d were planned.",
-        duration(spent), duration(expected), epochs, len(jobs), training["epochs"],
+        "Spent %s, %s were expected: %d epochs for each of %d networks and %d with teachers, %d and %d were planned.",
+        duration(spent), duration(expected), epochs, len(jobs), taught_epochs, training["epochs"],
+        finishing_schedule["taught_epochs"],
     )  # fmt: skip
     warmup = min(training["warmup_epochs"], epochs / 8)
     return {
-        "seeds": 1,
+        **finishing_schedule,
         "contenders": contenders,
+        "taught_epochs": taught_epochs,
         "training": {**training, "epochs": epochs, "warmup_epochs": warmup},
     }
 
