@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,6 +11,7 @@ from pathlib import Path
 from archatlas.errors import ArchatlasError
 from archatlas.images.kinds import HEIF, suffixes_not_read, suffixes_read
 from archatlas.images.splitting import SPLIT_NAMES, SPLITS
+from archatlas.storage.walk import walk
 
 _log = logging.getLogger(__name__)
 
@@ -107,9 +107,8 @@ def _files_below(root: Path) -> tuple[list[str], dict[str, str]]:
     read = suffixes_read()
     not_read = suffixes_not_read(read)
     found, odd = [], {}
-    for folder, below, files in os.walk(root, followlinks=True):
-        below[:] = sorted(name for name in below if _visible(name) and not _leads_back(Path(folder, name)))
-        inside = Path(folder).relative_to(root)
+    for folder, _, files in walk(root, _visible):
+        inside = folder.relative_to(root)
         for name in filter(_visible, files):
             suffix, path, relative = Path(name).suffix.lower(), Path(folder, name), (inside / name).as_posix()
             if suffix in not_read:
@@ -149,11 +148,6 @@ def _split_folders(root: Path, has_metadata: bool) -> dict[str, str]:
 
 def _sub_folders(folder: Path) -> list[str]:
     return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and _visible(entry.name))
-
-
-def _leads_back(folder: Path) -> bool:
-    """Whether it is a link to a folder that it lies in, which a walk would never leave."""
-    return folder.is_symlink() and folder.resolve() in folder.parent.resolve().joinpath("x").parents
 
 
 def _visible(name: str) -> bool:

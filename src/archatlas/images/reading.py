@@ -21,6 +21,7 @@ from archatlas.images.decoding import Encoded
 from archatlas.images.folders import METADATA, ImageFolder, LeftOut, list_folder, warn_of
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.splitting import SPLIT_NAMES, SPLITS, UNSPLIT
+from archatlas.storage.walk import walk
 
 _log = logging.getLogger(__name__)
 
@@ -178,7 +179,8 @@ def _read_parquet(parameters: ImagesParameters, cache: str) -> Records:
     from datasets import load_dataset
 
     root = _existing(parameters, "Parquet file or folder of such files")
-    files = sorted(root.rglob("*.parquet")) if root.is_dir() else [root]
+    files = [folder / name for folder, _, names in walk(root) for name in names if name.endswith(".parquet")]
+    files = sorted(files) if root.is_dir() else [root]
     if not files:
         raise ArchatlasError(f"images.path is `{root}`, which holds no Parquet files (*.parquet)")
     by_split: dict[str, list[str]] = {}

@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from archatlas.storage.atomic import atomic_path
+from archatlas.storage.walk import walk
 
 
 @dataclass(frozen=True)
 class Content:
-    """Bytes of a file or a folder, and their SHA-256 (of a folder: over its files' relative paths and digests)."""
+    """Bytes of a file or a folder, and their SHA-256.
+
+    Of a folder it is that of what lies in it, links followed: paths of folders, and of files with their digests.
+    """
 
     size: int
     sha256: str
@@ -40,12 +44,17 @@ class FileDigests:
         """The content of a file or folder; raises FileNotFoundError naming it if there is none."""
         if not path.is_dir():
             return self._of_file(path, afresh)
-        digest, size = hashlib.sha256(), 0
-        for file in sorted(one for one in path.rglob("*") if one.is_file()):
-            content = self._of_file(file, afresh)
-            digest.update(f"{file.relative_to(path).as_posix()}\0{content.sha256}\n".encode())
-            size += content.size
-        return Content(size, digest.hexdigest())
+        size, lines = 0, []
+        for folder, below, names in walk(path):
+            inside = folder.relative_to(path)
+            lines += [f"{(inside / name).as_posix()}/" for name in below]
+            for name in names:
+                file = folder / name
+                # A link to nothing counts by its name, and so does a named pipe, which to open would be to wait.
+                content = self._of_file(file, afresh) if file.is_file() else Content(0, "no file")
+                lines.append(f"{(inside / name).as_posix()}\0{content.sha256}")
+                size += content.size
+        return Content(size, hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest())
 
     def save(self) -> None:
         """Keep what is known for the next process."""

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from archatlas.kedro_ext.digests import FileDigests
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """Two classes, of which one is a link to a folder elsewhere; a link that leads back, one to nothing, and a pipe."""
+    root, elsewhere = tmp_path / "images", tmp_path / "elsewhere"
+    (root / "cat").mkdir(parents=True)
+    elsewhere.mkdir()
+    (root / "cat" / "a.png").write_text("a")
+    (elsewhere / "b.png").write_text("b")
+    (root / "dog").symlink_to(elsewhere)
+    (root / "cat" / "back").symlink_to(root)
+    (root / "cat" / "gone.png").symlink_to(tmp_path / "nothing")
+    os.mkfifo(root / "cat" / "pipe.png")
+    return root
+
+
+def replaced_behind_a_link(root: Path) -> None:
+    (root / "dog" / "b.png").write_text("other")
+
+
+def added_behind_a_link(root: Path) -> None:
+    (root / "dog" / "c.png").write_text("c")
+
+
+def empty_class_added(root: Path) -> None:
+    (root / "bird").mkdir()
+
+
+def link_turned(root: Path) -> None:
+    (root / "dog").unlink()
+    (root / "dog").symlink_to(root / "cat")
+
+
+def moved_to_another_class(root: Path) -> None:
+    (root / "cat" / "a.png").rename(root / "dog" / "a.png")
+
+
+def link_to_nothing_mended(root: Path) -> None:
+    (root.parent / "nothing").write_text("now something")
+
+
+CHANGES: tuple[Callable[[Path], None], ...] = (
+    replaced_behind_a_link, added_behind_a_link, empty_class_added, link_turned, moved_to_another_class,
+    link_to_nothing_mended,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.__name__)
+def test_a_change_of_what_a_reader_would_find_changes_the_digest(folder: Path, change: Callable[[Path], None]) -> None:
+    digests = FileDigests()
+    before = digests.of(folder)
+    assert digests.of(folder) == before
+    change(folder)
+    assert digests.of(folder).sha256 != before.sha256
+
+
+def test_the_bytes_are_those_of_all_files_and_where_the_folder_lies_does_not_count(folder: Path) -> None:
+    before = FileDigests().of(folder)
+    assert before.size == 2
+    moved = folder.with_name("moved")
+    folder.rename(moved)
+    (moved / "cat" / "back").unlink()
+    (moved / "cat" / "back").symlink_to(moved)
+    assert FileDigests().of(moved) == before
