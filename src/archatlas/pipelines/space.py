@@ -52,22 +52,22 @@ def trained_by_others(
 
 
 def public_table(parameters: Mapping[str, Any]) -> list[Path]:
-    """For ``depends_on``: the file of the table ``table``; none where there is no table, or its file is missing."""
+    """For ``depends_on``: the files of the table ``table``; none where there is no table, or its file is missing."""
     given = parameters.get("table")
-    return [] if given is None else _file_of(TableParameters.model_validate(given))
+    return [] if given is None else _files_of(TableParameters.model_validate(given))
 
 
 def true_table(parameters: Mapping[str, Any]) -> list[Path]:
-    """For ``depends_on``: the file of the table ``truth``; none where there is none, or its file is missing."""
+    """For ``depends_on``: the files of the table ``truth``; none where there is none, or its file is missing."""
     given = parameters.get("truth")
-    return [] if given is None else _file_of(TruthParameters.model_validate(given).table)
+    return [] if given is None else _files_of(TruthParameters.model_validate(given).table)
 
 
-def _file_of(table: TableParameters) -> list[Path]:
+def _files_of(table: TableParameters) -> list[Path]:
     from archatlas.errors import ArchatlasError
-    from archatlas.spaces.tables.registry import table_file
+    from archatlas.spaces.tables.registry import table_files
 
     try:
-        return [table_file(table)]
+        return table_files(table)
     except ArchatlasError:
         return []

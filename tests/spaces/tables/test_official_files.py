@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import bz2
 import json
+import os
 import pickle
 import struct
 from collections import OrderedDict
@@ -68,6 +69,27 @@ def test_a_converted_file_is_read_again_until_it_changes(tmp_path: Path) -> None
     assert kept.stat().st_mtime_ns == written
     write_records(file, [["b", 108, "010001000", "input,maxpool3x3,output", METRICS]])
     assert nas_bench_101.load(str(file)).rows["architecture"].tolist() == ["m:1_3:00_3:000_3:0000_3:00000_o:010000"]
+
+
+@pytest.mark.parametrize("damaged", ["source", "copy", "note"])
+def test_no_bit_of_a_converted_file_or_its_copy_can_change_unnoticed(tmp_path: Path, damaged: str) -> None:
+    file = tmp_path / nas_bench_101.OFFICIAL
+    write_records(file, [["a", 108, ADJACENCY, OPERATIONS, METRICS]] * 3)
+    rows = nas_bench_101.load(str(file)).rows
+    kept = file.with_name(f"{file.name}.archatlas.parquet")
+    target = {"source": file, "copy": kept, "note": kept.with_suffix(".json")}[damaged]
+    if damaged == "source":
+        write_records(file, [["b", 108, "010001000", "input,maxpool3x3,output", METRICS]])
+        rows = nas_bench_101.load(str(file)).rows
+        write_records(file, [["a", 108, ADJACENCY, OPERATIONS, METRICS]] * 3)
+        assert not nas_bench_101.load(str(file)).rows.equals(rows)
+        return
+    state, data = target.stat(), bytearray(target.read_bytes())
+    data[len(data) // 2] ^= 1
+    target.write_bytes(bytes(data))
+    os.utime(target, ns=(state.st_atime_ns, state.st_mtime_ns))
+    assert nas_bench_101.load(str(file)).rows.equals(rows)
+    assert bytes(data) != target.read_bytes(), "it is made anew"
 
 
 def test_a_tfrecord_that_is_cut_off_is_named(tmp_path: Path) -> None:

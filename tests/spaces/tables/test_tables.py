@@ -6,7 +6,7 @@ import gzip
 import subprocess
 import sys
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.spaces.tables.parameters import TableName, TableParameters
-from archatlas.spaces.tables.registry import load_table
+from archatlas.spaces.tables.registry import load_table, table_files
 from archatlas.spaces.tables.table import BenchmarkTable
 
 NAMES = get_args(TableName)
@@ -189,3 +189,24 @@ def test_runs_of_once_for_all_are_kept_apart(benchmark_data: Path) -> None:
     assert rows["run"].nunique() == 5
     assert not rows.duplicated(["run", "network"]).any()
     assert (rows.groupby("network")[["table_params", "table_macs"]].nunique() == 1).all(axis=None)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_table_tells_which_files_it_reads(name: str, benchmark_data: Path) -> None:
+    parameters = TableParameters.model_validate({"name": name, "path": str(benchmark_data)})
+    told = table_files(parameters)
+    opened: set[Path] = set()
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        if listening and event == "open" and isinstance(arguments[0], str | Path):
+            opened.add(Path(arguments[0]))
+
+    listening = True
+    sys.addaudithook(hear)
+    try:
+        load_table(parameters)
+    finally:
+        listening = False
+    read = {path for path in opened if path.is_relative_to(benchmark_data)}
+    assert read
+    assert all(any(path == one or path.is_relative_to(one) for one in told) for path in read)

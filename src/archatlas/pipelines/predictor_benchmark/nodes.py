@@ -15,13 +15,13 @@ def public_tables(parameters: Mapping[str, Any]) -> list[Path]:
     """For ``depends_on``: the files of the tables that are compared on; what is missing is told when it is read."""
     from archatlas.errors import ArchatlasError
     from archatlas.spaces.tables.parameters import TableParameters
-    from archatlas.spaces.tables.registry import table_file
+    from archatlas.spaces.tables.registry import table_files
 
     asked = PredictorBenchmarkParameters.model_validate(parameters["predictor_benchmark"])
     files = []
     for name in asked.used_tables:
         try:
-            files.append(table_file(TableParameters.model_validate({"name": name, "path": asked.path})))
+            files += table_files(TableParameters.model_validate({"name": name, "path": asked.path}))
         except ArchatlasError:
             continue
     return files

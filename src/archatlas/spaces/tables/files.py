@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
 import zlib
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from archatlas.errors import ArchatlasError
 from archatlas.storage.atomic import atomic_path
+from archatlas.storage.walk import walk
 
 VARIABLE = "ARCHATLAS_BENCHMARK_DATA"
 
@@ -59,24 +63,40 @@ def read_csv(file: Path, columns: Iterable[str], page: str) -> pd.DataFrame:
 
 
 def converted(source: Path, convert: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
-    """What ``convert`` makes of a large official file, kept as Parquet beside it so that it is made only once.
+    """What ``convert`` makes of a large official file or folder, kept as Parquet beside it: it is made only once.
 
-    The copy is made anew when the source's time or size changes. Where the folder cannot be written, nothing is kept.
+    Beside the copy stands of what content it was made and what its own is, and it is made anew where either is another.
+    Where the folder cannot be written, nothing is kept.
     """
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    state = source.stat()
-    stamp = f"{source.name} {state.st_size} {state.st_mtime_ns}".encode()
     kept = source.with_name(f"{source.name}.archatlas.parquet")
-    if kept.is_file() and (pq.read_schema(kept).metadata or {}).get(b"archatlas") == stamp:
+    note = kept.with_suffix(".json")
+    made_of = _sha256(source)
+    if kept.is_file() and _noted(note) == {"source": made_of, "copy": _sha256(kept)}:
         return pd.read_parquet(kept)
-    table = pa.Table.from_pandas(convert(source), preserve_index=False)
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), b"archatlas": stamp})
+    rows = convert(source)
     try:
         with atomic_path(kept) as temporary:
-            pq.write_table(table, temporary)
+            rows.to_parquet(temporary, index=False)
+        with atomic_path(note) as temporary:
+            temporary.write_text(json.dumps({"source": made_of, "copy": _sha256(kept)}))
     except OSError:
-        made: pd.DataFrame = table.to_pandas()
-        return made
+        return rows
     return pd.read_parquet(kept)
+
+
+def _sha256(path: Path) -> str:
+    """Of a file, or of the names and contents of all files below a folder."""
+    files = [path] if path.is_file() else sorted(folder / name for folder, _, names in walk(path) for name in names)
+    digest = hashlib.sha256()
+    for file in files:
+        with file.open("rb") as opened:
+            content = hashlib.file_digest(opened, "sha256").hexdigest()
+        digest.update(f"{file.relative_to(path.parent).as_posix()}\0{content}\n".encode())
+    return digest.hexdigest()
+
+
+def _noted(file: Path) -> Any:
+    try:
+        return json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None

@@ -19,7 +19,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.spaces.restricted import restricted
 from archatlas.spaces.tables.parameters import TableParameters
-from archatlas.spaces.tables.registry import load_table, table_file
+from archatlas.spaces.tables.registry import load_table, table_files
 from archatlas.spaces.tables.table import BenchmarkTable, Label
 
 CIFAR10 = ImageDescription(
@@ -114,16 +114,18 @@ class KnownNetworks:
 
 
 def known_networks(parameters: TableParameters) -> KnownNetworks:
-    """The networks of the table that the parameters name; in one process it is read anew only if its file changes.
+    """The networks of the table that the parameters name; in one process it is read anew only if a file of it changes.
 
     Raises:
         ArchatlasError: its file is missing or damaged, or it has no accuracy of a kind that is asked for.
     """
-    file = table_file(parameters)
-    return _read(parameters, str(file), file.stat().st_mtime_ns)
+    files = table_files(parameters)
+    states = [(file, file.stat()) for file in files]
+    stamps = tuple((str(file), state.st_size, state.st_mtime_ns, state.st_ctime_ns) for file, state in states)
+    return _read(parameters, str(files[0]), stamps)
 
 
 @lru_cache(maxsize=1)
-def _read(parameters: TableParameters, file: str, _modified: int) -> KnownNetworks:
+def _read(parameters: TableParameters, file: str, _stamps: tuple[tuple[str, int, int, int], ...]) -> KnownNetworks:
     table = load_table(parameters.model_copy(update={"path": file}))
     return KnownNetworks(table, table.label(parameters.label), table.label(parameters.truth))

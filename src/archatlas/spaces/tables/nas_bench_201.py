@@ -30,6 +30,12 @@ def find(path: str | None) -> Path:
     return find_file(path, [FILE, OFFICIAL], PAGE)
 
 
+def beside(file: Path) -> list[Path]:
+    """What else is read where the table is ``file``: the proxies, if they lie beside the copy."""
+    proxies = file.with_name(PROXIES)
+    return [proxies] if file.name != OFFICIAL and proxies.is_file() else []
+
+
 def load(path: str | None = None) -> BenchmarkTable:
     """All 15,625 cells: accuracies, table_params and table_macs (with dead operations), hardware, proxies.
 
@@ -61,19 +67,19 @@ def _copy(file: Path) -> BenchmarkTable:
     }
     hardware = {name: raw[name].where(raw[name] > 0) for name in raw.columns if name.startswith(_HARDWARE)}
     rows = pd.DataFrame({**columns, **hardware})
-    proxies = _proxies(file.with_name(PROXIES), rows["architecture"])
+    proxies = _proxies(beside(file), rows["architecture"])
     labels = (Label("test", 10_000), Label("validation", 25_000), Label("imagenet16_validation", 3_000))
     rows = pd.concat([rows, proxies], axis=1)
     latencies = tuple(name for name in hardware if name.startswith("help_") or name.endswith("_latency"))
     return BenchmarkTable("nas_bench_201", space, rows, labels, tuple(hardware), tuple(proxies.columns), latencies)
 
 
-def _proxies(file: Path, architectures: pd.Series) -> pd.DataFrame:
+def _proxies(files: list[Path], architectures: pd.Series) -> pd.DataFrame:
     """Columns ``proxy_<name>`` for these architectures, NaN where unknown; none if there is no file."""
-    if not file.is_file():
+    if not files:
         return pd.DataFrame(index=architectures.index)
     known = (
-        read_csv(file, ["net_str", "flops", "params"], PAGE)
+        read_csv(files[0], ["net_str", "flops", "params"], PAGE)
         .set_index("net_str")
         .select_dtypes("number")
         .drop(columns=["flops", "params"])

@@ -30,6 +30,17 @@ def table_file(parameters: TableParameters) -> Path:
     return cast(Path, _module(parameters.name).find(parameters.path))
 
 
+def table_files(parameters: TableParameters) -> list[Path]:
+    """All files (or folders) that ``load_table`` reads: that of the accuracies first, then what lies beside it.
+
+    Raises:
+        ArchatlasError: the first is missing; says which, and where it is to be had.
+    """
+    file = table_file(parameters)
+    beside = getattr(_module(parameters.name), "beside", None)
+    return [file, *(() if beside is None else beside(file))]
+
+
 def load_table(parameters: TableParameters) -> BenchmarkTable:
     """The table that the parameters name.
 
