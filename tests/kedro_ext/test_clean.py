@@ -14,9 +14,12 @@ import pytest
 from kedro.io import DataCatalog
 
 from archatlas.kedro_ext.clean import find_rubbish
+from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, RecordStore
 from archatlas.kedro_ext.run_lock import take_lock
+from archatlas.kedro_ext.usage import NodeUsage
 
 INCREMENTAL = "archatlas.kedro_ext.incremental.IncrementalRunner"
+NO_USAGE = NodeUsage("", 0.0, 0.0)
 
 
 class Data:
@@ -59,15 +62,11 @@ class Data:
             self.record("count", session, {"report": session})
 
     def record(self, node: str, key: str, outputs: dict[str, str]) -> None:
-        path = self.records / "nodes" / node / f"{key}.json"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"outputs": {name: {"version": version} for name, version in outputs.items()}}))
+        artifacts = {name: Artifact("", version, 0, "") for name, version in outputs.items()}
+        RecordStore(self.records).save(NodeRecord(node, key, {}, artifacts, key, NO_USAGE))
 
     def current(self, **versions: str) -> None:
-        outputs = {
-            name: {"path": "", "version": version, "size": 0, "sha256": ""} for name, version in versions.items()
-        }
-        (self.records / "current.json").write_text(json.dumps({"outputs": outputs}))
+        CurrentResults(self.records).update({name: Artifact("", version, 0, "") for name, version in versions.items()})
 
     def rubbish(self, keep: int) -> list[str]:
         found = find_rubbish(self.catalog, keep, manifest="manifest", records=self.records)

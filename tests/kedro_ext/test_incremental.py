@@ -327,6 +327,66 @@ def test_a_record_that_was_damaged_counts_as_none(project: Project) -> None:
     assert again.ran == ["evaluate"]
 
 
+@pytest.mark.parametrize("content", ["null", "[]", '{"raw": null}', '{"raw": {"stamp": 1}}', ""])
+def test_digests_that_are_none_are_made_again(project: Project, content: str) -> None:
+    project.run()
+    (project.folder / "run_records" / "digests.json").write_text(content)
+    assert project.run().ran == []
+
+
+def test_a_record_in_anothers_place_counts_as_none(project: Project) -> None:
+    project.run()
+    project.parameters["limit"] = 3
+    project.run()
+    first, second = (project.folder / "run_records" / "nodes" / "evaluate").iterdir()
+    contents = first.read_text(), second.read_text()
+    first.write_text(contents[1])
+    second.write_text(contents[0])
+    again = project.run()
+    assert again.ran == ["evaluate"]
+    assert project.file("report").read_text() == "score 2 of 3"
+
+
+def test_a_record_whose_outputs_were_taken_out_counts_as_none(project: Project) -> None:
+    project.run()
+    (record,) = (project.folder / "run_records" / "nodes" / "evaluate").iterdir()
+    document = json.loads(record.read_text())
+    document["content"]["outputs"] = {}
+    record.write_text(json.dumps(document))
+    assert project.run().ran == ["evaluate"]
+
+
+@pytest.mark.parametrize("how", ["cut off", "edited", "gone"])
+def test_what_is_current_is_found_in_the_records_where_its_list_is_damaged(
+    project: Project, how: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    project.run()
+    first = project.file("model")
+    project.parameters["training"] = {"rate": 1}
+    project.run()
+    project.parameters["training"] = {"rate": 2, "unused": 0}
+    project.run()  # Finds the first model again, which is current and not the newest.
+    assert project.file("model") == first
+    listed = project.folder / "run_records" / "current.json"
+    if how == "gone":
+        listed.unlink()
+    else:
+        text = listed.read_text()
+        listed.write_text(
+            text[:-30] if how == "cut off" else text.replace(first.parent.name, "2026-01-01T00.00.02.000Z")
+        )
+    project.parameters["limit"] = 3
+    project.run(project.pipeline.only_nodes("evaluate"))
+    assert "current.json is damaged or gone" in caplog.text
+    assert json.loads(project.file("score").read_text()) == 2
+    assert project.file("model") == first
+    listed.unlink()
+    damage(first, "edited")
+    project.parameters["limit"] = 2
+    with pytest.raises(DatasetError, match="`model` is damaged"):
+        project.run(project.pipeline.only_nodes("evaluate"))
+
+
 def test_code_edited_while_the_process_runs_gives_results_that_the_next_run_makes_again(project: Project) -> None:
     project.run()
     project.package.write("trainer", TRAINER.replace("* rate", "+ rate"))

@@ -221,3 +221,22 @@ def test_discarded_work_is_gone(tmp_path: Path) -> None:
     assert store.load_json("part") is None
     assert list(tmp_path.iterdir()) == []
     store.discard()
+
+
+def test_a_part_in_anothers_place_counts_as_not_done(tmp_path, caplog):
+    one, other = WorkStore(tmp_path).task("task", 1), WorkStore(tmp_path).task("task", 2)
+    for number, store in enumerate((one, other)):
+        store.save_json("a", number)
+    one.save_json("b", 7)
+    files = [store.folder / "a.json" for store in (one, other)]
+    contents = [file.read_bytes() for file in files]
+    for file, content in zip(files, reversed(contents), strict=True):
+        file.write_bytes(content)
+    assert one.load_json("a") is other.load_json("a") is None
+    assert "not those that were written there" in caplog.text
+    (one.folder / "b.json").rename(one.folder / "c.json")
+    assert one.load_json("c") is None
+    # The whole store may move: what a part is does not depend on where the work lies.
+    files[0].write_bytes(contents[0])
+    tmp_path.rename(tmp_path.with_name("moved"))
+    assert WorkStore(tmp_path.with_name("moved") / one.folder.name).load_json("a") == 0

@@ -16,7 +16,7 @@ from kedro.framework.hooks.manager import _NullPluginManager
 from kedro.framework.project import settings
 
 from archatlas.kedro_ext.commands import with_plain_errors
-from archatlas.kedro_ext.records import CurrentResults
+from archatlas.kedro_ext.records import CurrentResults, RecordStore
 from archatlas.kedro_ext.run_lock import LOCK_FILES, take_lock
 from archatlas.kedro_ext.versions import dataset, is_versioned, path_of, relative
 
@@ -118,7 +118,11 @@ def find_rubbish(catalog: Catalog, keep: int, *, manifest: str, records: Path) -
         for folder in _versions(Path(made._filepath))
         if folder.name not in kept.get(name, ())
     }
-    outdated = [file for file in sorted(records.glob("nodes/*/*.json")) if dropped.keys() & set(_outputs(file))]
+    outdated = [
+        file
+        for file, record in RecordStore(records).all()
+        if dropped.keys() & {(name, artifact.version) for name, artifact in record.outputs.items()}
+    ]
     folders = list(dropped.values())
     unfinished = [file for made in local.values() for file in _unfinished_of(Path(made._filepath))]
     return Rubbish(outdated, folders, _outside(folders, [*unfinished, *_unfinished(records)]))
@@ -183,13 +187,6 @@ def _newest(manifests: Iterable[tuple[str, Named]], keep: int) -> Iterator[tuple
 
 def _covers(other: Named, named: Named) -> bool:
     return all(versions <= other.get(name, set()) for name, versions in named.items())
-
-
-def _outputs(record: Path) -> Iterator[tuple[str, str | None]]:
-    """Data sets and versions that a record names; none if it is damaged, and counts for nothing."""
-    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
-        for name, artifact in json.loads(record.read_text())["outputs"].items():
-            yield name, artifact["version"]
 
 
 def _unfinished(folder: Path) -> list[Path]:

@@ -37,8 +37,9 @@ class FileDigests:
         self._changed = False
         if cache is not None:
             # None yet, or damaged: files are then read again.
-            with suppress(OSError, ValueError):
-                self._known = dict(json.loads(cache.read_text()))
+            with suppress(OSError, ValueError, TypeError, AttributeError):
+                known = json.loads(cache.read_text())
+                self._known = {path: one for path, one in known.items() if {"stamp", "sha256"} <= one.keys()}
 
     def of(self, path: Path, *, afresh: bool = False) -> Content:
         """The content of a file or folder; raises FileNotFoundError naming it if there is none."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 from archatlas.kedro_ext.usage import NodeUsage
 from archatlas.storage.atomic import atomic_path
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,25 @@ def _time(file: Path) -> int:
     return file.stat().st_mtime_ns
 
 
-class RecordStore:
-    """Records of nodes and of what is current, as JSON files in a folder; each written whole or not at all.
+def _write(file: Path, content: Any) -> None:
+    with atomic_path(file) as temporary:
+        temporary.write_text(json.dumps({"content": content, "sha256": fingerprint(content)}, indent=1))
 
-    A damaged record counts as none: the node then runs again.
+
+def _read(file: Path) -> Any:
+    """What ``_write`` has written there; None if there is nothing, or anything else."""
+    try:
+        document = json.loads(file.read_text())
+        content = document["content"]
+        return content if document["sha256"] == fingerprint(content) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+class RecordStore:
+    """Records of nodes, as JSON files in a folder; each written whole or not at all, with its own SHA-256.
+
+    A record that is damaged, or lies where another's place is, counts as none: the node then runs again.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,16 +79,15 @@ class RecordStore:
         """The record of a node's run with this fingerprint, if there was one."""
         return self._read(self._file(node, key))
 
-    @staticmethod
-    def _read(file: Path) -> NodeRecord | None:
+    def _read(self, file: Path) -> NodeRecord | None:
         try:
-            return _parsed(json.loads(file.read_text()))
-        except (OSError, ValueError, KeyError, TypeError):
+            record = _parsed(_read(file))
+        except (KeyError, TypeError):
             return None
+        return record if self._file(record.node, record.key) == file else None
 
     def save(self, record: NodeRecord) -> None:
-        with atomic_path(self._file(record.node, record.key)) as temporary:
-            temporary.write_text(json.dumps(asdict(record), indent=1))
+        _write(self._file(record.node, record.key), asdict(record))
 
     def mark_used(self, record: NodeRecord) -> None:
         """Make the record the node's newest."""
@@ -86,10 +103,22 @@ class RecordStore:
         own = self._times(node)
         if not own:
             return []
-        folders = sorted(path for path in (self._folder / "nodes").iterdir() if path.is_dir())
-        newest = [max(folder.glob("*.json"), key=_time, default=None) for folder in folders]
-        later = [file for file in newest if file is not None and _time(file) > max(own)]
-        return [record for file in later if (record := self._read(file)) is not None]
+        return [record for record, time in self.newest_of_all() if time > max(own)]
+
+    def newest_of_all(self) -> list[tuple[NodeRecord, int]]:
+        """The record of every node that was written or used last, and when, in nanoseconds; in the order of time."""
+        folders = (self._folder / "nodes").iterdir() if (self._folder / "nodes").is_dir() else ()
+        found = []
+        for folder in folders:
+            files = sorted(folder.glob("*.json"), key=_time, reverse=True)
+            read = ((record, _time(file)) for file in files if (record := self._read(file)) is not None)
+            found += [newest] if (newest := next(read, None)) is not None else []
+        return sorted(found, key=lambda one: one[1])
+
+    def all(self) -> list[tuple[Path, NodeRecord]]:
+        """Every record with its file, by name."""
+        files = sorted(self._folder.glob("nodes/*/*.json"))
+        return [(file, record) for file in files if (record := self._read(file)) is not None]
 
     def _times(self, node: str) -> list[int]:
         return [_time(file) for file in self._file(node, "*").parent.glob("*.json")]
@@ -107,23 +136,46 @@ def _parsed(document: Mapping[str, Any]) -> NodeRecord:
 
 
 class CurrentResults:
-    """Which version of each data set is the current one: what runs, notebooks and kedro-viz load."""
+    """Which version of each data set is the current one: what runs, notebooks and kedro-viz load.
+
+    A file, with its own SHA-256. Where it is damaged or gone the records of nodes say the same: each node's newest is
+    of what it made or used last.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._file = folder / "current.json"
+        self._records = RecordStore(folder)
 
     def load(self) -> dict[str, Artifact]:
-        """The current artifacts by data set; none if there is no such file, or it is damaged."""
-        try:
-            return {name: Artifact(**one) for name, one in json.loads(self._file.read_text())["outputs"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            return {}
+        """The current artifacts by data set; none if nothing was ever made."""
+        listed = self._listed()
+        if listed is not None:
+            return listed
+        found = self._of_records()
+        if found:
+            _log.warning("%s is damaged or gone: what is current was found in the records of nodes.", self._file)
+        return found
 
     def update(self, outputs: Mapping[str, Artifact]) -> None:
         """Make these the current ones of their data sets."""
-        known = self.load()
-        if all(known.get(name) == artifact for name, artifact in outputs.items()):
+        listed = self._listed()
+        if listed is not None and all(listed.get(name) == artifact for name, artifact in outputs.items()):
             return
-        document = {"outputs": {name: asdict(artifact) for name, artifact in sorted({**known, **outputs}.items())}}
-        with atomic_path(self._file) as temporary:
-            temporary.write_text(json.dumps(document, indent=1))
+        known = self._of_records() if listed is None else listed
+        _write(
+            self._file, {"outputs": {name: asdict(artifact) for name, artifact in sorted({**known, **outputs}.items())}}
+        )
+
+    def _listed(self) -> dict[str, Artifact] | None:
+        try:
+            return {name: Artifact(**one) for name, one in _read(self._file)["outputs"].items()}
+        except (KeyError, TypeError, AttributeError):
+            return None
+
+    def _of_records(self) -> dict[str, Artifact]:
+        return {
+            name: artifact
+            for record, _ in self._records.newest_of_all()
+            for name, artifact in record.outputs.items()
+            if artifact.path
+        }

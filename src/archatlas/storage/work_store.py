@@ -66,8 +66,9 @@ _DIGEST_SIZE = hashlib.sha256().digest_size
 class WorkStore:
     """A folder of finished parts: tables (Parquet), JSON documents, tensors (safetensors); each written atomically.
 
-    A part's file ends in the SHA-256 of what stands before it, so that one file holds both and no kill comes between
-    them. A part whose bytes are not those that were written counts as not done, with a warning: it is made anew.
+    A part's file ends in the SHA-256 of its task, its key and what stands before it, so that one file holds both and no
+    kill comes between them. A part whose bytes are not those that were written there counts as not done, with a
+    warning: it is made anew. So does another task's or key's that was put in its place.
     """
 
     folder: Path
@@ -115,15 +116,18 @@ class WorkStore:
     def _write(self, name: str, content: bytes) -> None:
         with atomic_path(self.folder / name) as path, path.open("wb") as file:
             file.write(content)
-            file.write(hashlib.sha256(content).digest())
+            file.write(self._digest(name, content))
+
+    def _digest(self, name: str, content: bytes) -> bytes:
+        return hashlib.sha256(f"{self.folder.name}/{name}\0".encode() + content).digest()
 
     def _read(self, name: str, parse: Callable[[bytes], Any]) -> Any | None:
         path = self.folder / name
         try:
             whole = path.read_bytes()
             content, digest = whole[:-_DIGEST_SIZE], whole[-_DIGEST_SIZE:]
-            if hashlib.sha256(content).digest() != digest:
-                raise ValueError("its bytes are not those that were written")
+            if self._digest(name, content) != digest:
+                raise ValueError("its bytes are not those that were written there")
             return parse(content)
         except FileNotFoundError:
             return None
