@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import importlib
-import os
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from textwrap import dedent
@@ -12,6 +12,8 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+
+from archatlas.kedro_ext import source_code
 
 
 class Package:
@@ -23,11 +25,11 @@ class Package:
         self.write("__init__", "")
 
     def write(self, module: str, code: str) -> None:
-        """(Re)write a module, and load it anew if it is loaded; its time is long ago, as a user's code's mostly is."""
+        """(Re)write a module, and load it anew if it is loaded; this process counts as started after that."""
         path = self.folder / f"{module.replace('.', '/')}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(dedent(code).replace("{package}", self.name))
-        os.utime(path, (1, 1))
+        source_code.process_started = time.time()
         importlib.invalidate_caches()
         for name in [name for name in sys.modules if name.startswith(f"{self.name}.")]:
             del sys.modules[name]

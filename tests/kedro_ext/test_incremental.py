@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -390,6 +391,7 @@ def test_what_is_current_is_found_in_the_records_where_its_list_is_damaged(
 def test_code_edited_while_the_process_runs_gives_results_that_the_next_run_makes_again(project: Project) -> None:
     project.run()
     project.package.write("trainer", TRAINER.replace("* rate", "+ rate"))
+    time.sleep(0.02)  # Files have the time of the kernel's last tick.
     (project.package.folder / "trainer.py").touch()
     assert project.run().ran == ["train", "evaluate", "report"]
     assert project.run().ran[0] == "train"

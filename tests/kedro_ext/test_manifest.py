@@ -20,6 +20,7 @@ from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.runner import AbstractRunner
 
+from archatlas.kedro_ext import source_code
 from archatlas.kedro_ext.incremental import IncrementalRunner
 from archatlas.kedro_ext.manifest import EVERY_NODE, NOT_ASKED_FOR
 from archatlas.kedro_ext.surroundings import git_state, library_versions
@@ -121,7 +122,7 @@ class Project:
         }.items():
             (folder / path).parent.mkdir(parents=True, exist_ok=True)
             (folder / path).write_text(text)
-            os.utime(folder / path, (1, 1))  # Code that is newer than the process is not trusted.
+        source_code.process_started = time.time()  # Code that is newer than the process is not trusted.
 
     def run(
         self, pipeline: str = "__default__", runner: AbstractRunner | None = None, mood: str = "good", **arguments: Any

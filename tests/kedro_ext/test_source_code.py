@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import os
+import time
 from functools import partial
 from importlib import metadata
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -133,5 +136,18 @@ def test_partials_and_functions_inside_functions_are_followed(package: Package) 
 def test_an_edit_after_the_start_of_the_process_is_noticed(written: Package) -> None:
     reach = SourceCode(written.name).reached_by(written.function("nodes", "double"))
     assert reach.edited_since_start() is None
-    (written.folder / "helper.py").touch()
-    assert reach.edited_since_start() == written.folder / "helper.py"
+    helper = written.folder / "helper.py"
+    time.sleep(0.02)  # Files have the time of the kernel's last tick.
+    helper.touch()
+    assert reach.edited_since_start() == helper
+
+
+def test_a_file_put_in_its_place_with_an_old_time_is_noticed_too(written: Package, tmp_path: Path) -> None:
+    helper, other = written.folder / "helper.py", tmp_path / "other.py"
+    other.write_text(helper.read_text() + "# other\n")
+    os.utime(other, (1, 1))
+    time.sleep(0.02)
+    os.replace(other, helper)
+    reach = SourceCode(written.name).reached_by(written.function("nodes", "double"))
+    assert helper.stat().st_mtime == 1
+    assert reach.edited_since_start() == helper

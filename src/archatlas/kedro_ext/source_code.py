@@ -27,7 +27,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-_STARTED = time.time()
+process_started = time.time()
 """When this module was loaded, which is before a runner can load a node's."""
 
 _FILE = re.compile(r"""["']([\w-]+(?:/[\w-]+)*(?:\.[\w-]+)+)["']""")
@@ -42,8 +42,16 @@ class Reach:
     files: frozenset[Path] = field(default=frozenset(), compare=False)
 
     def edited_since_start(self) -> Path | None:
-        """A file that was edited after this process had started, so that the process may run an older state of it."""
-        return next((file for file in sorted(self.files) if file.stat().st_mtime > _STARTED), None)
+        """A file that was edited after this process had started, so that the process may run an older state of it.
+
+        By the time of its status too, which no editor and no copy can set back.
+        """
+        return next((file for file in sorted(self.files) if _changed(file) > process_started), None)
+
+
+def _changed(file: Path) -> float:
+    status = file.stat()
+    return max(status.st_mtime, status.st_ctime)
 
 
 class SourceCode:
