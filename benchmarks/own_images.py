@@ -84,6 +84,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--times", nargs="+", default=["30min"], help="time budgets (30min)")
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds of the project (0)")
     parser.add_argument("--budget", default="25%", help="most MACs, a number or a part of the space's range (25%%)")
+    parser.add_argument("--env", default="image_folder", help="environment (image_folder), or a copy of it")
     parser.add_argument("--params", default="", help="further parameters, as for kedro run")
     parser.add_argument("--without-control", action="store_true", help="leave the MobileNet out")
     return parser.parse_args()
@@ -104,7 +105,7 @@ def compared(images: Path, given: str, seed: int, options: argparse.Namespace) -
 
 
 def run(name: str, images: Path, given: str, seed: int, options: argparse.Namespace) -> float:
-    """Seconds of a run of the image_folder environment, as a user would make it."""
+    """Seconds of a run, as a user would make it."""
     parameters = {
         "experiment": name,
         "images.path": images,
@@ -114,7 +115,7 @@ def run(name: str, images: Path, given: str, seed: int, options: argparse.Namesp
         "search.budgets.small.max_macs": options.budget,
     }
     asked = ",".join([*(f"{key}={value}" for key, value in parameters.items()), *filter(None, [options.params])])
-    command = [sys.executable, "-m", "kedro", "run", "--env", "image_folder", "--params", asked]
+    command = [sys.executable, "-m", "kedro", "run", "--env", options.env, "--params", asked]
     begun = time.perf_counter()
     subprocess.run(command, cwd=ROOT, check=True)
     return time.perf_counter() - begun

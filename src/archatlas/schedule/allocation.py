@@ -24,8 +24,6 @@ MOST_EPOCHS, MOST_STEPS = 300, 15_000
 """Of finishing: more than so many passes over the images and steps gain nothing that a user would see."""
 MOST_CONTENDERS = 3
 """Of each budget so many networks are trained on at most."""
-TAUGHT = 0.6
-"""Epochs with teachers for each one without: docs/own_images.md."""
 _LIKED_BATCH, _LEAST_BATCH, _LIKED_STEPS = 64, 8, 16
 """Images of a step, fewer where an epoch would have less than so many steps."""
 _SHARES = {"supernet": 0.24, "evaluation": 0.06, "alike": 0.22, "audit": 0.0, "finishing": 0.48}
@@ -121,7 +119,7 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
     spent = supernet_s + evaluation_s + alike_s + audit_s
     contenders = contenders_of(len(facts.limits), pace.workers)
     limits = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()] * contenders
-    finishing_epochs, taught_epochs, finishing_s = _finishing(free - spent, limits, pace, facts)
+    finishing_epochs, finishing_s = _finishing(free - spent, limits, pace, facts)
     if finishing_epochs < 4 * _LIKED_EPOCHS:
         gave_up.append(f"winners are trained on for {finishing_epochs} epochs only: they will get better with more")
     seconds |= {
@@ -159,8 +157,6 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
         finishing={
             "seeds": 1,
             "contenders": contenders,
-            "teacher": "contenders",
-            "taught_epochs": taught_epochs,
             "training": {**batch, "epochs": finishing_epochs, "warmup_epochs": min(2.0, finishing_epochs / 8)},
         },
         seconds=seconds,
@@ -189,10 +185,8 @@ def contenders_of(budgets: int, workers: int) -> int:
     return min(max(workers // max(budgets, 1), 1), MOST_CONTENDERS)
 
 
-def finishing_now(
-    left_s: float, planned: int, seconds_of: Sequence[float], pace: Pace, facts: Facts
-) -> tuple[int, int]:
-    """Epochs of each training, alone and taught, that the seconds that are left allow, once the networks are known.
+def finishing_now(left_s: float, planned: int, seconds_of: Sequence[float], pace: Pace, facts: Facts) -> int:
+    """Epochs of each training that the seconds that are left allow, once it is known which networks are trained on.
 
     More than planned, where they are smaller or fewer than was feared; a sixth of what was planned at the least.
 
@@ -203,9 +197,8 @@ def finishing_now(
         pace: of this machine.
         facts: of the run.
     """
-    epochs, _, _ = _finishing(left_s, [facts.train * LOOP * one for one in seconds_of], pace, facts)
-    epochs = max(epochs, planned // 6, 1)
-    return epochs, _taught(epochs)
+    epochs, _ = _finishing(left_s, [facts.train * LOOP * one for one in seconds_of], pace, facts)
+    return max(epochs, planned // 6, 1)
 
 
 def more_time(budget_s: float, pace: Pace, facts: Facts) -> list[str]:
@@ -303,17 +296,9 @@ def _no_audit(budget_s: float, pace: Pace, facts: Facts) -> str:
     return f"no audit: {few}; {math.ceil(needed / 360) / 10:g} h would allow 30"
 
 
-def _finishing(left_s: float, epochs_of: Sequence[float], pace: Pace, facts: Facts) -> tuple[int, int, float]:
-    """Epochs of each training, alone and then taught, and the seconds of all; an epoch of each takes ``epochs_of``."""
+def _finishing(left_s: float, epochs_of: Sequence[float], pace: Pace, facts: Facts) -> tuple[int, float]:
+    """Epochs of each training, and the seconds of all; an epoch of each takes ``epochs_of``."""
     # The longest begins first; what is left over is shared out, so the longest or the sum decides.
     epoch_s = max(max(epochs_of), sum(epochs_of) / pace.workers)
-    # In an epoch with teachers, all of them are asked as well.
-    answer = pace.answer(facts.mean_macs) / pace.train(facts.mean_macs)
-    with_teachers = epoch_s * (1 + answer * len(epochs_of))
-    epochs = int(left_s / (epoch_s + TAUGHT * with_teachers))
-    epochs = min(max(epochs, _FEWEST_EPOCHS), _most(MOST_EPOCHS, MOST_STEPS, facts))
-    return epochs, _taught(epochs), epochs * epoch_s + _taught(epochs) * with_teachers
-
-
-def _taught(epochs: int) -> int:
-    return max(round(TAUGHT * epochs), 1)
+    epochs = min(max(int(left_s / epoch_s), _FEWEST_EPOCHS), _most(MOST_EPOCHS, MOST_STEPS, facts))
+    return epochs, epochs * epoch_s

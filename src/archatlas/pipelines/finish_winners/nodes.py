@@ -53,17 +53,15 @@ def plan_finishing(
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
     slower = max(spent / expected, 1.0)
     left = USED * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
-    epochs, taught_epochs = finishing_now(left, training["epochs"], seconds_of, pace, facts)
+    epochs = finishing_now(left, training["epochs"], seconds_of, pace, facts)
     logging.getLogger("archatlas").info(
-        "Spent %s, %s were expected: %d epochs for each of %d networks and %d with teachers, %d and %d were planned.",
-        duration(spent), duration(expected), epochs, len(jobs), taught_epochs, training["epochs"],
-        finishing_schedule["taught_epochs"],
+        "Spent %s, %s were expected: %d epochs for each of %d networks, %d were planned.",
+        duration(spent), duration(expected), epochs, len(jobs), training["epochs"],
     )  # fmt: skip
     warmup = min(training["warmup_epochs"], epochs / 8)
     return {
         **finishing_schedule,
         "contenders": contenders,
-        "taught_epochs": taught_epochs,
         "training": {**training, "epochs": epochs, "warmup_epochs": warmup},
     }
 
