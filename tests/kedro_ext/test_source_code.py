@@ -35,6 +35,10 @@ NODES = '''
     def lonely(x):
         from {package} import late
         return late.VALUE + np.float64(x)
+
+
+    def farther():
+        return far.VALUE
 '''
 
 
@@ -151,3 +155,161 @@ def test_a_file_put_in_its_place_with_an_old_time_is_noticed_too(written: Packag
     reach = SourceCode(written.name).reached_by(written.function("nodes", "double"))
     assert helper.stat().st_mtime == 1
     assert reach.edited_since_start() == helper
+
+
+REGISTRIES = {
+    "a decorator": """
+        REGISTRY = {{}}
+        def register(f):
+            REGISTRY[f.__name__] = f
+            return f
+        @register
+        def one():
+            return {value}
+        def run():
+            return REGISTRY['one']()
+    """,
+    "a loop": """
+        REGISTRY = {{}}
+        def one():
+            return {value}
+        for entry in (one,):
+            REGISTRY['one'] = entry
+        def run():
+            return REGISTRY['one']()
+    """,
+    "a block with": """
+        from contextlib import nullcontext
+        REGISTRY = {{}}
+        with nullcontext() as nothing:
+            REGISTRY['one'] = lambda: {value}
+        def run():
+            return REGISTRY['one']()
+    """,
+    "a block try": """
+        REGISTRY = {{}}
+        try:
+            entry = {value}
+            REGISTRY['one'] = lambda: entry
+        except ImportError:
+            entry = None
+        def run():
+            return REGISTRY['one']()
+    """,
+    "an assignment to nobody": """
+        REGISTRY = {{}}
+        def setup():
+            REGISTRY['one'] = lambda: {value}
+        _ = setup()
+        def run():
+            return REGISTRY['one']()
+    """,
+    "a call whose result is used": """
+        REGISTRY = {{}}
+        def setup():
+            REGISTRY['one'] = lambda: {value}
+            return 1
+        COUNT = setup()
+        def count():
+            return COUNT
+        def run():
+            return REGISTRY['one']()
+    """,
+    "init_subclass": """
+        REGISTRY = {{}}
+        class Base:
+            def __init_subclass__(cls):
+                REGISTRY['one'] = cls
+        class One(Base):
+            value = {value}
+        def run():
+            return REGISTRY['one'].value
+    """,
+    "globals": """
+        def one():
+            return {value}
+        def run():
+            return globals()['o' + 'ne']()
+    """,
+    "global in a function": """
+        CURRENT = None
+        def setup():
+            global CURRENT
+            CURRENT = {value}
+            return 1
+        READY = setup()
+        def ready():
+            return READY
+        def run():
+            return CURRENT
+    """,
+}
+
+
+@pytest.mark.parametrize("how", REGISTRIES)
+def test_what_fills_a_registry_at_load_counts_for_who_reads_it(package: Package, how: str) -> None:
+    digests = []
+    for value in (1, 2):
+        package.write("nodes", REGISTRIES[how].format(value=value))
+        digests.append(reached(package, "run"))
+    assert digests[0] != digests[1]
+
+
+def test_a_decorator_of_another_module_of_the_package_counts_for_all(package: Package) -> None:
+    package.write("registry", "KNOWN = {}\n\ndef register(f):\n    KNOWN[f.__name__] = f\n    return f\n")
+    code = "from {package}.registry import KNOWN, register\n@register\ndef one():\n    return 1\n"
+    code += "\ndef run():\n    return KNOWN\n"
+    package.write("nodes", code)
+    before = reached(package, "run")
+    package.write("nodes", code.replace("return 1", "return 2"))
+    assert reached(package, "run") != before
+
+
+def test_a_decorator_that_only_marks_counts_for_its_function_alone(package: Package) -> None:
+    package.write("marks", "def depends_on(**kw):\n    return lambda f: f\n")
+    code = "from {package}.marks import depends_on\n@depends_on(files=())\ndef one():\n    return 1\n"
+    code += "\ndef run():\n    return 1\n"
+    package.write("nodes", code)
+    before = reached(package, "run"), reached(package, "one")
+    package.write("nodes", code.replace("():\n    return 1\n\ndef run", "():\n    return 2\n\ndef run"))
+    after = reached(package, "run"), reached(package, "one")
+    assert (before[0] == after[0], before[1] == after[1]) == (True, False)
+
+
+def test_a_module_imported_for_what_it_does_counts(package: Package) -> None:
+    package.write("plugins", "print('registered')\n")
+    package.write("nodes", "import {package}.plugins as _plugins\n\ndef run():\n    return 1\n")
+    assert ".plugins" in reached(package, "run")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "import_module('.one', __package__)",
+        "import_module(f'.{{name}}', __package__)",
+        "import_module('{package}.' + name)",
+        "__import__(name)",
+    ],
+)
+def test_modules_by_relative_and_by_composed_names_count(package: Package, call: str) -> None:
+    package.write("one", "VALUE = 1\n")
+    code = f"from importlib import import_module\n\ndef run(name):\n    return {call}\n".replace("{{", "{").replace(
+        "}}", "}"
+    )
+    package.write("nodes", code)
+    assert ".one" in reached(package, "run")
+
+
+def test_a_library_by_a_constant_name_counts(package: Package) -> None:
+    package.write("nodes", "import importlib\n\ndef run():\n    return importlib.import_module('numpy')\n")
+    found = SourceCode(package.name).reached_by(package.function("nodes", "run"))
+    assert found.libraries == {"numpy": metadata.version("numpy")}
+
+
+def test_files_that_are_looked_for_beside_a_module_count(package: Package) -> None:
+    package.write(
+        "nodes", "from pathlib import Path\n\ndef run():\n    return list(Path(__file__).parent.glob('*.sql'))\n"
+    )
+    before = reached(package, "run")
+    (package.folder / "new.sql").write_text("select 1")
+    assert reached(package, "run") != before

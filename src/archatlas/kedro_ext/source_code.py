@@ -27,6 +27,8 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
+from archatlas.kedro_ext.load_time import LoadTime, imported_by_name, is_dynamic, lists_files
+
 process_started = time.time()
 """When this module was loaded, which is before a runner can load a node's."""
 
@@ -76,7 +78,7 @@ class SourceCode:
         function = inspect.unwrap(function)
         home = self._module(function.__module__)
         name = function.__qualname__
-        if name not in home.bindings:
+        if name not in home.bindings or is_dynamic(home.statements):
             return self.reached_by_modules(home.name)
         part = home.needed_by(name)
         return self._reach({f"{home.name}:{name}": home.digest(part)}, home, part)
@@ -129,13 +131,25 @@ class SourceCode:
                 )
             }
         inside = {name for name in found if _is_in(name, self._package)}
-        named = module.named_modules(self._package, part)
         outside = found - inside - sys.stdlib_module_names
-        return inside | (named & self._graph.modules), outside
+        by_name, libraries = self._imported_by_name(module, module.statements if part is None else part)
+        return inside | by_name, outside | libraries
+
+    def _imported_by_name(self, module: _Module, part: list[ast.stmt]) -> tuple[set[str], set[str]]:
+        """Modules of the package, and libraries, that strings name; where one is put together, all that it may be."""
+        named = module.named_modules(self._package, part)
+        home = module.name if module.path.name == "__init__.py" else module.name.rpartition(".")[0]
+        called, composed = imported_by_name(part, home)
+        inside = (named | called) & self._graph.modules
+        if composed and not inside:
+            beginnings = {name for name in named if name.endswith(".")} or {f"{home}."}
+            inside = {name for name in self._graph.modules if name.startswith(tuple(beginnings))}
+        libraries = {name.split(".")[0] for name in called if not _is_in(name, self._package)}
+        return inside, {name for name in libraries - sys.stdlib_module_names if util.find_spec(name) is not None}
 
     def _attach(self, module: _Module, part: list[ast.stmt] | None, code: dict[str, str]) -> set[Path]:
         """Add the digests of the files that the statements name to ``code``; returns the files."""
-        files = module.files if part is None else set(module.named_files(part))
+        files = module.files if part is None else set(module.files_of(part))
         for file in files:
             name = f"{module.name.rpartition('.')[0]}/{file.relative_to(module.path.parent).as_posix()}"
             code[name] = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -182,23 +196,37 @@ class _Module:
         return found
 
     def needed_by(self, name: str) -> list[ast.stmt]:
-        """The top-level statements that ``name`` needs: its own, those of the names in it, and those that bind nothing.
+        """The top-level statements that ``name`` needs: its own, those of the names in it, and those that act at load.
 
-        What binds nothing at the top level (a call that registers something) acts when the module is loaded.
+        What binds nothing at the top level (a call that registers something) acts when the module is loaded, and other
+        statements may do so too (:class:`archatlas.kedro_ext.load_time.LoadTime`).
         """
-        waiting = [name, *(used for one in self._acting for used in _used_names(one))]
-        needed = {id(statement) for statement in self._acting}
+        waiting = [name]
+        needed: set[int] = set()
         seen: set[str] = set()
+
+        def need(statement: ast.stmt) -> None:
+            needed.add(id(statement))
+            if not isinstance(statement, ast.Import | ast.ImportFrom):
+                waiting.extend(_used_names(statement))
+
+        for statement in self._acting:
+            need(statement)
         while waiting:
-            one = waiting.pop()
-            if one in seen:
-                continue
-            seen.add(one)
-            for statement in self.bindings.get(one, ()):
-                needed.add(id(statement))
-                if not isinstance(statement, ast.Import | ast.ImportFrom):
-                    waiting.extend(_used_names(statement))
+            while waiting:
+                one = waiting.pop()
+                if one not in seen:
+                    seen.add(one)
+                    for statement in self.bindings.get(one, ()):
+                        need(statement)
+            for statement in self._load_time.needed(seen):
+                if id(statement) not in needed:
+                    need(statement)
         return [statement for statement in self.statements if id(statement) in needed]
+
+    @cached_property
+    def _load_time(self) -> LoadTime:
+        return LoadTime(self.statements, self.bindings, self.name.split(".")[0])
 
     @property
     def _acting(self) -> list[ast.stmt]:
@@ -222,8 +250,8 @@ class _Module:
 
     @cached_property
     def files(self) -> set[Path]:
-        """Files that the module names."""
-        return set(self.named_files(self.statements))
+        """Files that the module names or looks for."""
+        return set(self.files_of(self.statements))
 
     def named_modules(self, package: str, part: Iterable[ast.stmt] | None) -> set[str]:
         """What may be modules of the package, by the strings of the statements (None: of all)."""
@@ -240,9 +268,14 @@ class _Module:
                 if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
                     yield inner.value
 
-    def named_files(self, part: Iterable[ast.stmt]) -> Iterator[Path]:
-        """Files that the statements name by their path from the module's folder; with a sub-folder's other files."""
+    def files_of(self, part: list[ast.stmt]) -> Iterator[Path]:
+        """Files that the statements name by their path from the module's folder; with a sub-folder's other files.
+
+        Where the statements look for files beside the module, all of its folder that are no code.
+        """
         folder = self.path.parent
+        if lists_files(part):
+            yield from (one for one in folder.rglob("*") if one.is_file() and one.suffix not in (".py", ".pyc"))
         candidates = {text for text in _FILE.findall(self._text) if (folder / text).is_file()}
         for text in self.strings(part) if candidates else ():
             file = folder / text

@@ -1,0 +1,173 @@
+"""What the top-level statements of a module do when it is loaded, besides binding names."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Collection, Iterable, Iterator, Mapping
+
+Bindings = Mapping[str, list[ast.stmt]]
+"""The top-level statements that bind each name."""
+
+MARKS = frozenset({"depends_on"})
+"""Decorators that change nothing but the function that they are given."""
+_DYNAMIC = frozenset({"globals", "locals", "vars", "exec", "eval"})
+"""Who uses these may read and write any name."""
+_LISTS_FILES = frozenset({"glob", "rglob", "iglob", "iterdir", "listdir", "scandir", "walk"})
+
+
+def is_dynamic(statements: Iterable[ast.stmt]) -> bool:
+    """Whether names are read or written by way of ``globals()``, ``exec`` and the like: anything may need anything."""
+    return any(
+        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _DYNAMIC
+        for statement in statements
+        for node in ast.walk(statement)
+    )
+
+
+def lists_files(statements: Iterable[ast.stmt]) -> bool:
+    """Whether files beside the module are looked for (``Path(__file__).parent.glob(...)``)."""
+    nodes = [node for statement in statements for node in ast.walk(statement)]
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
+    beside = "__file__" in names or ("resources" in names and "files" in attributes)
+    return beside and bool(_LISTS_FILES & (attributes | names))
+
+
+def imported_by_name(statements: Iterable[ast.stmt], package: str) -> tuple[set[str], bool]:
+    """Modules that calls of ``import_module`` and ``__import__`` name; and whether one puts its name together.
+
+    ``package`` is what relative names are relative to.
+    """
+    found: set[str] = set()
+    composed = False
+    for call in (node for statement in statements for node in ast.walk(statement) if isinstance(node, ast.Call)):
+        called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", "")
+        if called not in ("import_module", "__import__"):
+            continue
+        name = call.args[0] if call.args else None
+        if isinstance(name, ast.Constant) and isinstance(name.value, str):
+            found.add(_absolute(name.value, package))
+        else:
+            composed = True
+    return found, composed
+
+
+def _absolute(name: str, package: str) -> str:
+    dots = len(name) - len(name.lstrip("."))
+    if not dots:
+        return name
+    above = package.split(".")[: len(package.split(".")) - (dots - 1)]
+    return ".".join([*above, name.lstrip(".")])
+
+
+class LoadTime:
+    """Which statements act on what others need while the module is loaded.
+
+    A registry is filled by decorators, by loops, by assignments that call something, by ``__init_subclass__``; and who
+    reads it names none of these. A statement that may have done so is needed by all that need what it may have changed:
+    names that are assigned in the module and that it uses, itself or through what it calls. Where it acts through
+    another module of the package, nobody can tell here what it changes, and all need it.
+
+    Args:
+        statements: of the module.
+        bindings: who binds which name.
+        package: whose modules are followed.
+    """
+
+    def __init__(self, statements: list[ast.stmt], bindings: Bindings, package: str) -> None:
+        self._bindings = bindings
+        self._foreign = _imported_from(statements, package)
+        self._used = {
+            node.id
+            for statement in statements
+            for node in ast.walk(statement)
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)
+        }
+        acts = [(statement, self._touched(statement)) for statement in statements]
+        self._acting = [(statement, touched) for statement, touched in acts if touched is not None]
+
+    def needed(self, names: Collection[str]) -> Iterator[ast.stmt]:
+        """The statements that act on some of the names, or on nobody knows what."""
+        for statement, touched in self._acting:
+            if not touched or touched & set(names):
+                yield statement
+
+    def _touched(self, statement: ast.stmt) -> set[str] | None:
+        """Assigned names that a statement may change, none if nobody can tell which; None if it acts on nothing."""
+        used = set(_at_load(statement))
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            # An import whose name nobody uses is there for what it does.
+            names = {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
+            of_future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
+            return None if of_future or names & self._used else set()
+        if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if not used:
+                return None
+        elif isinstance(statement, ast.Assign | ast.AnnAssign):
+            if not any(isinstance(node, ast.Call) for node in ast.walk(statement)):
+                return None
+            if not _bound(statement) & self._used:  # So it is for what the call does.
+                return set()
+        reached = self._reached(used)
+        if reached & self._foreign and not isinstance(statement, ast.If):
+            return set()
+        assigned = {name for name in reached if any(not _defines(one) for one in self._bindings.get(name, ()))}
+        return assigned - _bound(statement) or None
+
+    def _reached(self, names: Iterable[str]) -> set[str]:
+        """The names, and all that what they are bound to uses in turn."""
+        waiting, seen = list(names), set[str]()
+        while waiting:
+            name = waiting.pop()
+            if name not in seen:
+                seen.add(name)
+                defining = (one for one in self._bindings.get(name, ()) if _defines(one))
+                waiting += [used for one in defining for used in _names_in(one)]
+        return seen
+
+
+def _at_load(statement: ast.stmt) -> Iterator[str]:
+    """Names that are used while the statement is executed: of a function its decorators and defaults, not its body."""
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
+        decorators = [one for one in statement.decorator_list if _root(one) not in MARKS]
+        for node in [*decorators, *statement.args.defaults, *filter(None, statement.args.kw_defaults)]:
+            yield from _names_in(node)
+    elif isinstance(statement, ast.ClassDef):
+        for node in [*statement.decorator_list, *statement.bases, *(keyword.value for keyword in statement.keywords)]:
+            yield from _names_in(node)
+    else:
+        yield from _names_in(statement)
+
+
+def _root(decorator: ast.expr) -> str:
+    while isinstance(decorator, ast.Call | ast.Attribute):
+        decorator = decorator.func if isinstance(decorator, ast.Call) else decorator.value
+    return decorator.id if isinstance(decorator, ast.Name) else ""
+
+
+def _names_in(tree: ast.AST) -> Iterator[str]:
+    return (node.id for node in ast.walk(tree) if isinstance(node, ast.Name))
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+
+
+def _defines(statement: ast.stmt) -> bool:
+    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
+    return isinstance(statement, kinds)
+
+
+def _imported_from(statements: Iterable[ast.stmt], package: str) -> set[str]:
+    """Names that top-level statements import from modules of the package, those that are marks aside."""
+    found: set[str] = set()
+    for statement in statements:
+        if isinstance(statement, ast.ImportFrom):
+            ours = statement.level > 0 or (statement.module or "").split(".")[0] == package
+        elif isinstance(statement, ast.Import):
+            ours = any(alias.name.split(".")[0] == package for alias in statement.names)
+        else:
+            continue
+        if ours:
+            found |= {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
+    return found - MARKS
