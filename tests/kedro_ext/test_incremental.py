@@ -319,6 +319,23 @@ def test_an_output_that_only_the_caller_gets_is_made_every_time(project: Project
     assert project.run(**memory).ran == ["report"]
 
 
+def test_a_catalog_entry_that_changes_runs_who_writes_and_who_reads_it(project: Project) -> None:
+    project.run()
+    place = str(project.folder / "data" / "model.json")
+    entry = {"type": "archatlas.kedro_ext.datasets.JSONDataset", "filepath": place, "versioned": True}
+    assert project.run(model=entry).ran == []
+    assert project.run(model={**entry, "metadata": {"kedro-viz": {"layer": "models"}}}).ran == []
+    project.package.write(
+        "kinds", "from archatlas.kedro_ext.datasets import JSONDataset\n\nclass Other(JSONDataset):\n    pass\n"
+    )
+    other = {**entry, "type": f"{project.package.name}.kinds.Other"}
+    made = project.run(model=other)
+    assert made.ran == ["train", "evaluate", "report"]
+    assert "catalog entry model.type" in made.reasons["train"]
+    assert project.run(model=other).ran == []
+    assert project.run().ran == [], "the entry as it was finds what it had"
+
+
 def test_a_record_that_was_damaged_counts_as_none(project: Project) -> None:
     project.run()
     for record in (project.folder / "run_records" / "nodes" / "evaluate").iterdir():

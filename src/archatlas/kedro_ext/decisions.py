@@ -158,6 +158,11 @@ class Decider:
             "libraries": {**reach.libraries, "python": platform.python_version().rpartition(".")[0]},
             "parameters": parameters,
             "inputs": {name: self._input_digest(name) for name in self._inputs(node)},
+            "datasets": {
+                name: plain(versions.entry_of(versions.dataset(self._catalog, name)))
+                for name in dict.fromkeys([*node.inputs, *node.outputs])
+                if not is_parameter(name)
+            },
             "files": {name: self._file_digest(path) for name, path in files_read(declared, parameters)},
             "states": [state() for state in declared.states],
         }
@@ -219,6 +224,9 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], ignore: Seque
     for name, old, _ in _changes(before.get("inputs", {}), now["inputs"]):
         if name not in ignore:
             yield f"its input {name} has other content" if old is not None else f"it has a new input, {name}"
+    entries = _flat(before.get("datasets", {})), _flat(now["datasets"])
+    for name, old, new in _changes(*entries) if "datasets" in before else ():
+        yield f"catalog entry {name}: {_short(old)} -> {_short(new)}"
     for name, *_ in _changes(before.get("files", {}), now["files"]):
         yield f"{name} changed"
     if before.get("states") != now["states"]:

@@ -54,6 +54,31 @@ def _is_marked(dataset: Any, mark: str) -> bool:
     return isinstance(metadata, Mapping) and bool(metadata.get("incremental") == mark)
 
 
+_NO_PART = frozenset({"filepath", "path", "version", "versioned", "metadata", "credentials", "args", "kwargs"})
+"""Of a catalog entry these do not say what is written or how it is read: where it lies is told by its content."""
+
+
+def entry_of(dataset: Any) -> dict[str, Any]:
+    """What the catalog says of how a data set is saved and loaded: its type, and what that was given."""
+    kind = type(dataset)
+    entry = {"type": f"{kind.__module__}.{kind.__qualname__}"}
+    if getattr(dataset, "_EPHEMERAL", False):  # In memory: what it was made with is its content.
+        return entry
+    given = dataset._init_config()
+    # A class that inherits a wrapped constructor has what it was given one level down.
+    given = {name: value for name, value in {**given, **given.get("kwargs", {})}.items() if name not in _NO_PART}
+    return {name: value for name, value in given.items() if value is not None and _is_plain(value)} | entry
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is what YAML can say."""
+    if isinstance(value, Mapping):
+        return all(_is_plain(one) for one in value.values())
+    if isinstance(value, list | tuple):
+        return all(_is_plain(one) for one in value)
+    return value is None or isinstance(value, str | int | float | bool)
+
+
 def load_version(dataset: Any) -> str | None:
     """The version that loading gives: the pinned one, else the newest; None without versions.
 
