@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -87,3 +88,52 @@ def test_what_does_not_go_together_is_said_before_the_run(
     with pytest.raises(ParameterValidationError) as refused:
         check_parameters(ProjectParameters, {**configured, **changes})
     assert message in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"sample.architectures": 40}, r"`folds` is 5, which needs at least 50 evaluated networks, but `sample\.arch"),
+        ({"sample.architectures": 40, "predictor.folds": 2, "tuning.inner_folds": 6}, r"`inner_folds` is 6, .* 60 "),
+        ({"time_budget": "30min", "predictor.folds": 9}, r"with a `time_budget` there may be as few as 80"),
+        ({"tuning.outer_fraction": 0.99}, r"`outer_fraction` is 0\.99: of 800 networks .* never see 792 and see 8"),
+        ({"tuning.outer_fraction": 0.001}, r"`outer_fraction` is 0\.001: .* never see 1 and see 799, but 4 at least"),
+        ({"verification.augmentation.cutout": 8}, r"`augmentation\.cutout` is 8 pixels, of images of 8: .* smaller"),
+        ({"finishing.augmentation.shift": 9}, r"`augmentation\.shift` is 9 pixels, of images of 8"),
+        (
+            {"supernet.augmentation.cutout": 7, "supernet.image_sizes": [8, 4]},
+            r"`augmentation\.cutout` is 7 pixels, of images of 8, and 4 of those that are seen at 4",
+        ),
+    ],
+)
+def test_contradictions_are_told_before_anything_starts(
+    configured: dict[str, Any], changes: dict[str, Any], message: str
+) -> None:
+    for key, value in changes.items():
+        *above, last = key.split(".")
+        section = configured
+        for name in above:
+            section = section[name]
+        section[last] = value
+    with pytest.raises(ParameterValidationError, match=message):
+        check_parameters(ProjectParameters, configured)
+
+
+def test_every_environment_passes(repository: Path, configured: dict[str, Any]) -> None:
+    for folder in sorted((repository / "conf").iterdir()):
+        if folder.name in ("base", "local") or not folder.is_dir():
+            continue
+        merged = copy.deepcopy(configured)
+        for file in sorted(folder.glob("parameters*.yml")):
+            for section, values in (yaml.safe_load(file.read_text()) or {}).items():
+                # As Kedro's soft merge of parameters has it.
+                merged[section] = _merged(merged.get(section), values)
+        if merged["images"]["source"] == "folder":
+            merged["images"]["path"] = "DIR"
+        check_parameters(ProjectParameters, merged)
+
+
+def _merged(base: Any, changes: Any) -> Any:
+    if not (isinstance(base, dict) and isinstance(changes, dict)):
+        return changes
+    return {**base, **{name: _merged(base.get(name), value) for name, value in changes.items()}}

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from archatlas.costs.parameters import CostsParameters
 from archatlas.images.parameters import ImagesParameters
 from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
-from archatlas.predictors.parameters import AtlasParameters, PredictorParameters, TuningParameters
+from archatlas.predictors.parameters import FEWEST_PER_FOLD, AtlasParameters, PredictorParameters, TuningParameters
 from archatlas.reporting.parameters import CompareParameters, ReportParameters
-from archatlas.schedule.time_budget import TimeBudget
+from archatlas.schedule.time_budget import FEWEST_SAMPLED, TimeBudget
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.segments.parameters import SegmentsParameters
 from archatlas.spaces.parameters import SpaceParameters
@@ -87,6 +88,44 @@ class ProjectParameters(BaseModel):
             )
         return supernet
 
+    @field_validator("predictor")
+    @classmethod
+    def _enough_to_compare_predictors(cls, predictor: PredictorParameters, info: ValidationInfo) -> PredictorParameters:
+        fewest, count = FEWEST_PER_FOLD * predictor.folds, _scored(info)
+        if count is not None and count < fewest:
+            raise ValueError(
+                f"`folds` is {predictor.folds}, which needs at least {fewest} evaluated networks, but "
+                f"{_spelled(info, count)}: lower `folds`, or raise `sample.architectures`"
+            )
+        return predictor
+
+    @field_validator("tuning")
+    @classmethod
+    def _enough_to_tune_on(cls, tuning: TuningParameters, info: ValidationInfo) -> TuningParameters:
+        count = _scored(info)
+        if count is None:
+            return tuning
+        outer, fewest = round(count * tuning.outer_fraction), FEWEST_PER_FOLD * tuning.inner_folds
+        if count < fewest:
+            raise ValueError(
+                f"`inner_folds` is {tuning.inner_folds}, which needs at least {fewest} evaluated networks, but "
+                f"{_spelled(info, count)}: lower `inner_folds`, or raise `sample.architectures`"
+            )
+        if outer < FEWEST_OUTER or count - outer < FEWEST_SEEN_PER_FOLD * tuning.inner_folds:
+            raise ValueError(
+                f"`outer_fraction` is {tuning.outer_fraction:g}: of {count} networks the study would never see {outer} "
+                f"and see {count - outer}, but {FEWEST_OUTER} at least must be left out, and "
+                f"{FEWEST_SEEN_PER_FOLD} be seen for each of `inner_folds` = {tuning.inner_folds}"
+            )
+        return tuning
+
+    @field_validator("supernet", "verification", "finishing")
+    @classmethod
+    def _augmentation_fits_the_images(cls, section: Any, info: ValidationInfo) -> Any:
+        for problem in _misfits_of_augmentation(section, info.data.get("images"), info.data.get("space")):
+            raise ValueError(problem)
+        return section
+
     @field_validator("truth")
     @classmethod
     def _others_fit_the_truth(cls, truth: TruthParameters | None, info: ValidationInfo) -> TruthParameters | None:
@@ -102,6 +141,9 @@ class ProjectParameters(BaseModel):
             raise ValueError(problem)
         return table
 
+
+FEWEST_OUTER, FEWEST_SEEN_PER_FOLD = 4, 4
+"""Networks that a study must leave out, and see for each of its folds, for an order among them to be told."""
 
 _BESIDE_TABLES = ("space", "costs", "predictor", "verification", "calibration")
 _BESIDE_TRUTH = ("space", "costs", "verification", "table")
@@ -132,6 +174,42 @@ def _misfits_of_supernet(
             yield f"`strategy` sandwich trains the largest and the smallest path {of}: take uniform or fair"
         if supernet.skip_weight != 1:
             yield f"`skip_weight` is {supernet.skip_weight:g}, and tells skips {of}: leave it at 1"
+
+
+def _scored(info: ValidationInfo) -> int | None:
+    """Networks that predictors learn from, as far as it is known before a run starts; None where it is not."""
+    sample = info.data.get("sample")
+    if sample is None:
+        return None
+    return sample.architectures if info.data.get("time_budget") is None else FEWEST_SAMPLED
+
+
+def _spelled(info: ValidationInfo, count: int) -> str:
+    if info.data.get("time_budget") is None:
+        return f"`sample.architectures` is {count}"
+    return f"with a `time_budget` there may be as few as {count}"
+
+
+def _misfits_of_augmentation(
+    section: SupernetParameters | VerificationParameters | FinishingParameters | None,
+    images: ImagesParameters | None,
+    space: SpaceParameters | None,
+) -> Iterator[str]:
+    """A shift or a cutout that could hide a whole image, at the smallest size at which a stage sees images."""
+    if section is None or images is None or not images.image_size:
+        return
+    prepared = images.image_size
+    sizes = [prepared, *((space.image_sizes if space else None) or ()), *(getattr(section, "image_sizes", None) or ())]
+    for size in sorted(set(sizes)):
+        scaled = section.augmentation.scaled(size / prepared)
+        for name in ("shift", "cutout"):
+            if getattr(scaled, name) >= size:
+                yield (
+                    f"`augmentation.{name}` is {getattr(section.augmentation, name)} pixels, of images of {prepared}"
+                    + (f", and {getattr(scaled, name)} of those that are seen at {size}" if size != prepared else "")
+                    + ": it must be smaller than the image"
+                )
+                return
 
 
 def _misfits(

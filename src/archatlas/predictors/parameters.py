@@ -217,6 +217,10 @@ class PredictorParameters(BaseModel):
     stack: StackSettings = Field(default=StackSettings(), description="settings of stack, with its members'")
 
 
+FEWEST_PER_FOLD = 10
+"""Evaluated networks for each fold of a comparison of predictors."""
+
+
 class TuningParameters(BaseModel):
     """How long a predictor is looked for, and on what."""
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from archatlas.schedule.pace import Pace
+from archatlas.schedule.time_budget import FEWEST_SAMPLED
 
 Json = dict[str, Any]
 
@@ -30,7 +31,7 @@ _SHARES = {"supernet": 0.24, "evaluation": 0.06, "alike": 0.22, "audit": 0.0, "f
 _WITH_AUDIT = {"supernet": 0.20, "evaluation": 0.05, "alike": 0.18, "audit": 0.20, "finishing": 0.37}
 _SAMPLES = ((900, 150, 3), (3600, 300, 8), (math.inf, 600, 16))
 """Up to so many seconds: so many architectures, and so many trials of the study."""
-_FEWEST_SAMPLED, _ENOUGH = 80, 0.7
+_ENOUGH = 0.7
 _CONTESTANTS = ((4, 5), (3, 3), (2, 3), (2, 2), (2, 1), (1, 1))
 """Finalists and random networks of each budget, from what one would like to what must be."""
 _LIKED_EPOCHS, _FEWEST_EPOCHS = 10, 4
@@ -254,7 +255,7 @@ def _evaluations(share_s: float, samples: int, budget_s: float, pace: Pace, fact
     """Networks to evaluate, and super-networks to do it on."""
     seeds = 2 if budget_s >= TWO_SUPERNETS_S else 1
     one = _evaluation_s(1, seeds, pace, facts)
-    return max(min(samples, int(share_s / one)), min(_FEWEST_SAMPLED, samples)), seeds
+    return max(min(samples, int(share_s / one)), min(FEWEST_SAMPLED, samples)), seeds
 
 
 def _supernet(share_s: float, seeds: int, pace: Pace, facts: Facts) -> tuple[int, int, float]:

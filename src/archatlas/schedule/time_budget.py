@@ -12,6 +12,9 @@ _FORM = re.compile(r"^(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)min)?(?:(\d+(?:\.\d
 SHORTEST, LONGEST = 120, 30 * 24 * 3600
 """Seconds: in less nothing is learned, and more is no evening."""
 
+FEWEST_SAMPLED = 80
+"""Networks that are scored in whatever time, unless the space has fewer."""
+
 
 def _checked(value: Any) -> str:
     text = value.replace(" ", "") if isinstance(value, str) else ""

@@ -174,17 +174,30 @@ def jointly_feasible(
     largest: int = 1_000_000,
     chunk: int = 65_536,
 ) -> dict[str, bool]:
-    """Whether some network keeps all bounds of a budget at once, by counting the costs of every network of the space.
+    """Whether some network keeps all bounds of a budget at once, of budgets with two bounds or more.
 
-    Only budgets with two bounds or more, and only spaces that are enumerable and have at most ``largest`` networks, are
-    looked at: the others are left out of the answer.
+    In a space of at most ``largest`` networks by counting the costs of each, in larger ones of chains by an integer
+    program (``joint_bounds``). What neither can tell is left out of the answer.
     """
+    from archatlas.costs.network_latency import is_of_networks
     from archatlas.costs.table import costs_of
-    from archatlas.spaces.protocol import Enumerable
+    from archatlas.search.joint_bounds import chain_keeps
+    from archatlas.spaces.protocol import Enumerable, chains_of
+    from archatlas.spaces.restricted import Restricted
 
     found = {name: False for name, constraints in budgets.items() if len(constraints) > 1}
-    if not isinstance(space, Enumerable) or space.networks > largest or not found:
+    if not found:
         return {}
+    if not isinstance(space, Enumerable) or space.networks > largest:
+        of_networks = latency_table is not None and is_of_networks(latency_table)
+        if cost_table is None or of_networks or isinstance(space, Restricted):
+            return {}
+        chains = chains_of(space).items()
+        answers = {
+            name: [chain_keeps(chain, budgets[name], cost_table, latency_table, label) for label, chain in chains]
+            for name in found
+        }
+        return {name: any(kept) for name, kept in answers.items() if any(kept) or (kept and None not in kept)}
     for start in range(0, space.networks, chunk):
         choices = space.enumerate_networks(start, min(start + chunk, space.networks))
         costs = costs_of(space, choices, cost_table, latency_table)

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
-from archatlas.predictors.parameters import PredictorParameters
+from archatlas.predictors.parameters import FEWEST_PER_FOLD, PredictorParameters
 from archatlas.spaces.parameters import SpaceParameters
 
 _LOGGER = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ def fit(
     description = ImageDescription.model_validate(image_description)
     made = make_space(space, description.input_shape, description.num_classes)
     batch, scores = evaluated_sample(
-        made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=10 * predictor.folds
+        made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=FEWEST_PER_FOLD * predictor.folds
     )
     table = cross_seed_scores(batch, scores, compared(predictor), folds=predictor.folds, seed=seed)
     doubts = scores_disagree(evaluations, predictor.target), fitted_no_better(table, predictor.name)

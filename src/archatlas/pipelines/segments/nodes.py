@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
-from archatlas.predictors.parameters import AtlasParameters, PredictorParameters
+from archatlas.predictors.parameters import FEWEST_PER_FOLD, AtlasParameters, PredictorParameters
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.segments.parameters import SEGMENTS, SegmentsParameters
 from archatlas.spaces.parameters import SpaceParameters
@@ -80,7 +80,7 @@ def fit(
     from archatlas.predictors.sample import evaluated_sample
     from archatlas.search.segments.super_cells import require_enough
 
-    made, fewest = _whole_space(image_description, space), 10 * predictor.folds
+    made, fewest = _whole_space(image_description, space), FEWEST_PER_FOLD * predictor.folds
     require_enough(evaluations, fewest)
     batch, scores = evaluated_sample(
         made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=fewest

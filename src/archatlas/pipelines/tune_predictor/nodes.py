@@ -8,7 +8,7 @@ import pandas as pd
 
 from archatlas.images.description import ImageDescription
 from archatlas.pipelines.work import work_store
-from archatlas.predictors.parameters import PredictorParameters, TuningParameters
+from archatlas.predictors.parameters import FEWEST_PER_FOLD, PredictorParameters, TuningParameters
 from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.parameters import SpaceParameters
 
@@ -40,7 +40,12 @@ def tune(
     description = ImageDescription.model_validate(image_description)
     made = make_space(space, description.input_shape, description.num_classes)
     batch, scores = evaluated_sample(
-        made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=10 * tuning.inner_folds
+        made,
+        architecture_graphs,
+        evaluations,
+        cost_table,
+        predictor.target,
+        fewest=FEWEST_PER_FOLD * tuning.inner_folds,
     )
     work = work_store(work_folder, "archatlas.predictors.tuning")
     tuned = search.tune(batch, scores, predictor, tuning, seed=seed, work=work)
