@@ -614,3 +614,12 @@ def test_the_whole_of_cifar10_has_the_published_statistics(benchmark_data: Path)
     assert len(prepared.test) == 10_000
     assert 49_900 <= len(prepared.train) + len(prepared.validation) <= 50_000
     assert prepared.description.mean == pytest.approx((0.4914, 0.4822, 0.4465), abs=2e-3)
+
+
+def test_a_validation_split_of_one_image_stops_the_run_before_anything_is_trained(tmp_path: Path):
+    for name, offset in (("cat", 0), ("dog", 50)):
+        save(tmp_path / "train" / name, range(offset, offset + 6))
+        save(tmp_path / "test" / name, range(offset + 20, offset + 22))
+    save(tmp_path / "validation" / "cat", range(30, 31))
+    with pytest.raises(ArchatlasError, match=r"the validation split has 1 image, but 2 at least are needed to judge"):
+        read(tmp_path)

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 import yaml
 from kedro.validation.exceptions import ParameterValidationError
+from pydantic import ValidationError
 
 from archatlas.kedro_ext.parameter_check import check_parameters
 from archatlas.pipelines.parameters import ProjectParameters
+from archatlas.training.parameters import TrainingParameters
 
 TABLE = {"name": "nas_bench_201"}
 TRUTH = {"name": "nas_bench_macro"}
@@ -137,3 +139,15 @@ def _merged(base: Any, changes: Any) -> Any:
     if not (isinstance(base, dict) and isinstance(changes, dict)):
         return changes
     return {**base, **{name: _merged(base.get(name), value) for name, value in changes.items()}}
+
+
+@pytest.mark.parametrize(
+    ("training", "message"),
+    [
+        ({"epochs": 3, "warmup_epochs": 4}, "`warmup_epochs` is 4, more than all of `epochs` = 3"),
+        ({"gradient_clip": float("inf")}, "finite number"),
+    ],
+)
+def test_a_training_that_contradicts_itself_is_refused(training: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TrainingParameters.model_validate(training)

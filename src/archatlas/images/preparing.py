@@ -24,6 +24,12 @@ from archatlas.images.suitable_size import suitable_size
 
 _IMBALANCE = 3.0
 _NAMED = 5
+_NEEDED = (
+    ("train", 2, "for batch-norm statistics"),
+    ("validation", 2, "to judge networks on two halves"),
+    ("test", 1, "for a figure of the winner"),
+)
+"""Of each split in order: how many images it must have, and for what."""
 _log = logging.getLogger(__name__)
 
 
@@ -82,6 +88,7 @@ def prepare(parameters: ImagesParameters, seed: int, seconds: float | None = Non
     _report_copies(copies, {names[index]: note for index, note in odd.items()}, left_out)
     leaking = leaks(copies, bundles, side, names)
     reasons |= {int(rows[at]): "; ".join([why, *([odd[at]] if at in odd else [])]) for at, why in leaking.items()}
+    _check_splits(side)
     orders = _orders(side, seed)
     splits = _gather(pixels, labels, orders)
     mean, std = channel_statistics(splits[0].images)
@@ -156,6 +163,16 @@ def _check_classes(labels: NDArray[np.int64], class_names: tuple[str, ...], leas
             f"too few images in class {', '.join(few)}: each class needs {least} at least "
             "(images.min_images_per_class). Add images or leave the class out"
         )
+
+
+def _check_splits(side: NDArray[np.int8]) -> None:
+    for split, (name, least, why) in enumerate(_NEEDED):
+        count = int((side == split).sum())
+        if count < least:
+            raise ArchatlasError(
+                f"the {name} split has {count} image{'s' * (count != 1)}, but {least} at least are needed {why}: add "
+                "images, or change `images.validation_fraction` and `images.test_fraction`"
+            )
 
 
 def _warn_of_names_alike(class_names: Sequence[str]) -> None:

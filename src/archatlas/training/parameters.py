@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 Precision = Literal["auto", "32", "bf16-mixed", "16-mixed", "bf16-true"]
 
@@ -64,5 +64,14 @@ class TrainingParameters(BaseModel):
         default="none", description="balanced: classes count alike in the loss, however many images each has"
     )
     gradient_clip: float | None = Field(
-        default=None, gt=0, description="largest L2 norm of a step's gradient; null: none"
+        default=None, gt=0, allow_inf_nan=False, description="largest L2 norm of a step's gradient; null: none"
     )
+
+    @model_validator(mode="after")
+    def _warm_up_ends(self) -> Self:
+        if self.warmup_epochs > self.epochs:
+            raise ValueError(
+                f"`warmup_epochs` is {self.warmup_epochs:g}, more than all of `epochs` = {self.epochs}: the learning "
+                "rate would never be reached; give fewer, or train longer"
+            )
+        return self
