@@ -399,3 +399,18 @@ def test_who_teaches_counts_where_a_training_goes_on(
         networks.append(network.state_dict()["stem.0.weight"])
     assert not torch.equal(networks[0], networks[1])
     assert not torch.equal(networks[1], networks[2])
+
+
+def test_what_several_devices_have_trained_may_be_larger_than_a_pipe(
+    images: ImageSplit, description: ImageDescription
+) -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Flatten(), nn.Linear(64, 3000), nn.ReLU(), nn.Linear(3000, 3))
+    before = network[1].weight.detach().clone()
+    assert before.numel() * before.element_size() > 10 * 65_536
+    (row,) = train(
+        network, images, description, training=TrainingParameters(epochs=1, batch_size=16), augmentation=PLAIN,
+        device=DeviceParameters(accelerator="cpu", devices=2, threads=1, channels_last=False), seed=0,
+    )  # fmt: skip
+    assert row["epoch"] == 1
+    assert not torch.equal(network[1].weight, before)

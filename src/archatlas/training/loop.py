@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
+import pickle
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, Protocol
 
 import torch
@@ -152,8 +155,12 @@ def train(
     if resumed is not None and len(resumed.curve) == training.epochs:
         network.load_state_dict(dict(resumed.network))
         return resumed.curve
-    with threads_restored():
-        curve, weights = make_fabric(device).launch(partial(_train_here, job=job, resumed=resumed))
+    with threads_restored(), TemporaryDirectory(prefix="archatlas-") as folder:
+        # Not by the launcher's queue: it waits for the processes before it reads, and they for it once their results
+        # are more than a pipe holds.
+        left = Path(folder, "trained") if device.devices > 1 else None
+        trained = make_fabric(device).launch(partial(_train_here, job=job, resumed=resumed, left=left))
+        curve, weights = trained if left is None else pickle.loads(left.read_bytes())
     if not math.isfinite(curve[-1]["loss"]):
         raise ArchatlasError(
             f"training diverged: the loss is {curve[-1]['loss']} in epoch {curve[-1]['epoch']}. Lower `learning_rate` "
@@ -164,13 +171,9 @@ def train(
 
 
 def _train_here(
-    fabric: Fabric, job: _Job, resumed: Checkpoint | None
-) -> tuple[list[dict[str, float]], dict[str, NDArray[Any]]]:
-    """Train in this process; the curve and the final weights.
-
-    Weights are NumPy arrays, since tensors would be handed to the parent process as shared memory, which is gone when
-    this process has ended.
-    """
+    fabric: Fabric, job: _Job, resumed: Checkpoint | None, left: Path | None
+) -> tuple[list[dict[str, float]], dict[str, NDArray[Any]]] | None:
+    """Train in this process; the curve and the final weights, or None if the first process has left both in a file."""
     prepare_process(job.device)
     if fabric.world_size > 1:
         # What a spawned process is handed lies in memory that it shares with the others.
@@ -184,7 +187,11 @@ def _train_here(
         # A process that ends while threads of the group still run is aborted at times.
         fabric.barrier()
         torch.distributed.destroy_process_group()
-    return curve, weights
+    if left is None:
+        return curve, weights
+    if fabric.is_global_zero:
+        left.write_bytes(pickle.dumps((curve, weights)))
+    return None
 
 
 class _Trainer:
