@@ -3,6 +3,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from archatlas.costs.imported_latency import import_table
@@ -56,10 +57,16 @@ def _changed(column, row, value):
         (_changed("position", 12, 9), r"lacks parts of tiny \(1\): head 4 choice 0"),
         (_changed("choice", 1, 2), r"two rows for block 0 choice 2"),
         (_changed("operation", 1, "k7e7"), r"operation of block 0 choice 0 is k7e7 there, but k3e1 here"),
-        (_changed("latency_ms", 2, -1.0), r"at least 0, but is -1.0 for block 0 choice 1"),
-        (_changed("latency_ms", 2, np.nan), r"at least 0, but is nan for block 0 choice 1"),
-        (_changed("latency_ms", 2, np.inf), r"at least 0, but is inf"),
-        (_changed("latency_ms", 2, "fast"), r"position and choice are integers, latency_ms a number"),
+        (_changed("latency_ms", 2, -1.0), r"at least 0, .* but is -1.0 for block 0 choice 1"),
+        (_changed("latency_ms", 2, np.nan), r"at least 0, .* but is nan for block 0 choice 1"),
+        (_changed("latency_ms", 2, np.inf), r"at least 0, .* but is inf"),
+        (_changed("latency_ms", 2, 1e308), r"at most 1e\+06, but is 1e\+308 for block 0 choice 1"),
+        (_changed("latency_ms", 2, "fast"), r"latency_ms is 'fast' in row 2, but must be a number"),
+        (_changed("choice", 2, 0.5), r"choice is '0\.5' in row 2, but must be a whole number"),
+        (_changed("position", 2, None), r"position is 'nan' in row 2, but must be a whole number"),
+        (lambda table: table.assign(batch_size=["many"] * len(table)), r"batch_size is 'many' in row 0"),
+        (lambda table: table.assign(batch_size=[1] * 12 + [8]), r"mixes several values of batch_size \(1, 8\)"),
+        (lambda table: table.assign(device=["a"] * 12 + ["b"]), r"mixes several values of device \(a, b\)"),
         (lambda table: table.drop(columns="operation"), r"lacks the columns \['operation'\]"),
         (lambda table: table.assign(macs=7), r"macs of stem -1 choice 0 is 7 there"),
     ],
@@ -85,3 +92,16 @@ def test_what_is_no_table_is_refused(tiny, tmp_path):
     (tmp_path / "table.parquet").write_bytes(b"PAR1 truncated")
     with pytest.raises(ArchatlasError, match="cannot be read as a table"):
         import_table(tmp_path / "table.parquet", tiny)
+
+
+def test_a_column_that_nothing_reads_is_named(tiny, timed, tmp_path, caplog):
+    import_table(write(timed.assign(energy_mj=1.0), tmp_path), tiny)
+    assert "columns that nothing reads: energy_mj" in caplog.text
+
+
+def test_a_file_far_larger_than_any_such_table_is_refused_before_it_is_read(tiny, tmp_path):
+    rows = pd.DataFrame({"part": np.zeros(200_001, dtype=np.int8)})
+    path = write(rows, tmp_path, "huge.parquet")
+    assert path.stat().st_size < 100_000
+    with pytest.raises(ArchatlasError, match=r"huge\.parquet has more than 100,000 rows, and is no latency table"):
+        import_table(path, tiny)

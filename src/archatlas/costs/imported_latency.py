@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -36,23 +37,28 @@ def import_table(path: Path, space: SearchSpace) -> pd.DataFrame:
     lacking = [column for column in (*KEY, "operation", "latency_ms") if column not in table]
     if lacking:
         raise ArchatlasError(f"latency table {path} lacks the columns {lacking}; it has {list(table.columns)}")
-    try:
-        table = table.astype({column: LATENCY_TYPES[column] for column in (*KEY, "operation", "latency_ms")})
-    except (TypeError, ValueError) as error:
-        raise ArchatlasError(
-            f"latency table {path}: {error}; position and choice are integers, latency_ms a number"
-        ) from error
+    if unknown := sorted(set(map(str, table.columns)) - _KNOWN):
+        _log.warning("latency table %s: columns that nothing reads: %s", path, ", ".join(unknown))
+    table = _typed(path, table)
     counted = count_parts(space)
     _require_same_parts(path, table, counted, space.name)
     rows = counted[KEY].merge(table, on=KEY, how="left", validate="one_to_one")
     _require_same_operations(path, rows, counted)
     _require_latencies(path, rows)
+    _require_one_device(path, rows)
     rows["source"] = "imported"
     for name, value in _WHERE_NOT_SAID.items():
         if name not in rows:
             rows[name] = value
     return rows[list(LATENCY_TYPES)].astype(LATENCY_TYPES)
 
+
+_KNOWN = {*LATENCY_TYPES, "macs", "params", "channels", "height", "width", "file"}
+"""Columns of the tables that the latency kit writes; those that are not read say where a row comes from."""
+_MOST_ROWS, _MOST_BYTES = 100_000, 64_000_000
+"""No space has so many parts; what is larger is no such table."""
+_MOST_MS = 1e6
+_log = logging.getLogger(__name__)
 
 _WHERE_NOT_SAID: dict[str, str | int | float] = {
     "device": "unknown", "batch_size": 0, "threads": 0,
@@ -66,9 +72,48 @@ def _read(path: Path) -> pd.DataFrame:
     if path.suffix not in (".csv", ".parquet"):
         raise ArchatlasError(f"`costs.latency.table` must be a .csv or .parquet file, but got {path.name}")
     try:
-        return pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
+        too_large = path.stat().st_size > _MOST_BYTES or (path.suffix == ".parquet" and _rows_of(path) > _MOST_ROWS)
+        table = None if too_large else pd.read_csv(path) if path.suffix == ".csv" else pd.read_parquet(path)
     except Exception as error:
         raise ArchatlasError(f"{path} cannot be read as a table ({type(error).__name__}: {error})") from error
+    if table is None or len(table) > _MOST_ROWS:
+        raise ArchatlasError(f"{path} has more than {_MOST_ROWS:,} rows, and is no latency table: give another file")
+    return table
+
+
+def _rows_of(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.ParquetFile(path).metadata.num_rows)
+
+
+def _typed(path: Path, table: pd.DataFrame) -> pd.DataFrame:
+    """The table with its columns of numbers as such; ArchatlasError names the first value that is none."""
+    typed = table.copy()
+    for column in [name for name, kind in LATENCY_TYPES.items() if kind != "str" and name in table]:
+        numbers = pd.to_numeric(table[column], errors="coerce").astype("float64")
+        whole = LATENCY_TYPES[column] == "int64"
+        bad = numbers.isna() & table[column].notna()
+        if whole:
+            bad |= ~np.isfinite(numbers) | (numbers % 1 != 0)
+        if bad.any():
+            value, row = table.loc[bad, column].iloc[0], int(bad.to_numpy().argmax())
+            raise ArchatlasError(
+                f"latency table {path}: {column} is {str(value)!r} in row {row}, but must be "
+                f"{'a whole number' if whole else 'a number'}"
+            )
+        typed[column] = numbers.astype("int64") if whole else numbers
+    return typed.astype({name: "str" for name in ("part", "operation", "device") if name in typed})
+
+
+def _require_one_device(path: Path, rows: pd.DataFrame) -> None:
+    for column in (name for name in ("device", "batch_size", "threads") if name in rows):
+        if rows[column].nunique(dropna=False) > 1:
+            values = ", ".join(map(str, rows[column].unique()[:3]))
+            raise ArchatlasError(
+                f"latency table {path} mixes several values of {column} ({values}): latencies of parts are summed, and "
+                "must be of one device, batch size and number of threads"
+            )
 
 
 def _require_same_parts(path: Path, table: pd.DataFrame, counted: pd.DataFrame, space: str) -> None:
@@ -96,12 +141,12 @@ def _require_same_operations(path: Path, rows: pd.DataFrame, counted: pd.DataFra
 
 
 def _require_latencies(path: Path, rows: pd.DataFrame) -> None:
-    good = np.isfinite(rows["latency_ms"]) & (rows["latency_ms"] >= 0)
+    good = np.isfinite(rows["latency_ms"]) & (rows["latency_ms"] >= 0) & (rows["latency_ms"] <= _MOST_MS)
     if not good.all():
         bad = rows[~good]
         raise ArchatlasError(
-            f"latency table {path}: latency_ms must be a number of at least 0, but is {bad['latency_ms'].iloc[0]} for "
-            f"{_spell(pd.MultiIndex.from_frame(bad[KEY]))}"
+            f"latency table {path}: latency_ms must be a number of at least 0, and at most {_MOST_MS:g}, but is "
+            f"{bad['latency_ms'].iloc[0]} for {_spell(pd.MultiIndex.from_frame(bad[KEY]))}"
         )
 
 
