@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from archatlas.costs.counting import parts_of
-from archatlas.costs.latency import distinct_parts
+from archatlas.costs.counting import distinct_parts
 from archatlas.costs.part_fit import fitted_factors, shares_of
 
 

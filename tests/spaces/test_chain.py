@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import combinations
 
 import numpy as np
 import pytest
@@ -104,3 +105,46 @@ def test_parameters_change_the_preset():
 def test_impossible_choices_are_refused(names, message):
     with pytest.raises(ArchatlasError, match=message):
         make_space(SpaceParameters(choices=names), (1, 8, 8), 10)
+
+
+def deep(depth: int, stages: int = 1, blocks: int = 8) -> ChainSpace:
+    kinds = [f"k{kernel}e{expansion}" for kernel in (3, 5, 7) for expansion in (1, 2, 3)][:blocks]
+    return ChainSpace(
+        "deep", (1, 8, 8), 3, 4, (Stage(4, depth, 1),) * stages, tuple(map(Operation.parse, [*kinds, "skip"]))
+    )
+
+
+@pytest.mark.parametrize("row", [[0, 2, 2, 1], [2, 2, 2, 2], [0, 1, 0, 1], [2, 0, 2, 2]])
+def test_spellings_are_numbered_as_combinations_list_them(row: list[int]) -> None:
+    space = deep(4, blocks=2)
+    kept = [choice for choice in row if choice != 2]
+    expected = []
+    for places in combinations(range(4), len(kept)):
+        way = np.full(4, 2)
+        way[list(places)] = kept
+        expected.append(way.tolist())
+    assert space.twins(row).tolist() == expected
+    drawn = space.draw_twins(row, 3, np.random.default_rng(0)).tolist()
+    assert len(drawn) == len({tuple(one) for one in drawn}) == min(3, len(expected))
+    assert all(one in expected for one in drawn)
+
+
+def test_a_few_of_many_spellings_are_drawn_without_listing_the_others() -> None:
+    space = deep(20, stages=10)
+    row = space.canonicalise(np.tile(np.array([[0, 8]], dtype=np.int8), (1, 100)))
+    twins = space.draw_twins(row[0], 5, np.random.default_rng(1))
+    assert len(np.unique(twins, axis=0)) == 5
+    assert (space.canonicalise(twins) == row).all()
+
+
+def test_a_run_of_more_networks_than_64_bits_count_is_drawn_from_uniformly() -> None:
+    space = deep(24)
+    assert space.networks > 2**63
+    rows = space.sample(4000, np.random.default_rng(0))
+    assert (space.canonicalise(rows) == rows).all()
+    assert (space.validate(rows) == rows).all()
+    # With 8 blocks a run of full depth is 7/8 of all, one shorter by one 7/64.
+    skips = (rows == 8).sum(axis=1)
+    assert abs((skips == 0).mean() - 7 / 8) < 0.03
+    assert abs((skips == 1).mean() - 7 / 64) < 0.03
+    assert np.bincount(rows[:, 0], minlength=8).min() > 400

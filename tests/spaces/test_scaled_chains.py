@@ -11,12 +11,13 @@ from archatlas.costs.ranges import least_and_most
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space, preset
 from archatlas.spaces.protocol import chains_of
 from archatlas.spaces.scaled_chains import ScaledChains
 
-from .conftest import ALL_SPACES, tiny_space
+from .conftest import ALL_SPACES, tiny_space, wide_space
 
 SCALED: ScaledChains = ALL_SPACES["scaled"]
 
@@ -116,3 +117,17 @@ def test_equal_chains_of_two_members_differ_as_graphs() -> None:
     graphs = SCALED.graphs(np.array([[size, width, *row] for size in range(3) for width in range(2)], dtype=np.int8))
     marks = graphs.features[:, 0, -2:].round(3).tolist()
     assert marks == [[0.5, 0.5], [0.5, 1], [0.75, 0.5], [0.75, 1], [1, 0.5], [1, 1]]
+
+
+def test_more_networks_than_64_bits_count_are_drawn_too() -> None:
+    kinds = tuple(Operation.parse(name) for name in ("k3e1", "k3e2", "k5e1", "k5e2", "k7e1", "skip"))
+    space = ScaledChains(
+        replace(wide_space(), stages=(Stage(16, 20, 1), Stage(24, 20, 2)), operations=kinds, tokens=()),
+        (4, 6, 8),
+        (0.5, 1.0),
+    )
+    assert space.networks > 2**63
+    rows = space.sample(300, np.random.default_rng(0))
+    assert len(np.unique(rows, axis=0)) == 300
+    assert set(map(tuple, rows[:, :2].tolist())) == {(size, width) for size in range(3) for width in range(2)}
+    assert (space.canonicalise(rows) == rows).all()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
@@ -72,6 +72,23 @@ def operation_name(space: ChainLike, position: int, choice: int) -> str:
     return f"choice_{choice}" if operation is None else str(operation(position, choice))
 
 
+def distinct_parts(parts: Sequence[Part]) -> tuple[list[Part], list[int]]:
+    """Parts that differ in input shape, operation or the module as PyTorch prints it; and each part's index there."""
+    import torch
+
+    distinct: list[Part] = []
+    seen: dict[tuple[Any, ...], int] = {}
+    index = []
+    for part in parts:
+        with torch.device("meta"):
+            key = (part.part, part.input_shape, part.operation, repr(part.make()))
+        if key not in seen:
+            seen[key] = len(distinct)
+            distinct.append(part)
+        index.append(seen[key])
+    return distinct, index
+
+
 def count_parts(space: SearchSpace) -> pd.DataFrame:
     """MACs (per image) and parameters of every part, counted by PyTorch's own counter on the meta device.
 
@@ -81,12 +98,14 @@ def count_parts(space: SearchSpace) -> pd.DataFrame:
     """
     from archatlas.networks.counting import count_module
 
-    rows, members = [], []
-    for label, chain in chains_of(space).items():
-        for part in parts_of(chain):
-            cost = count_module(part.make, part.input_shape)
-            rows.append((part.part, part.position, part.choice, part.operation, cost.macs, cost.params))
-            members.append(label)
+    parts = [(label, part) for label, chain in chains_of(space).items() for part in parts_of(chain)]
+    distinct, index = distinct_parts([part for _, part in parts])
+    costs = [count_module(part.make, part.input_shape) for part in distinct]
+    rows = [
+        (part.part, part.position, part.choice, part.operation, costs[which].macs, costs[which].params)
+        for (_, part), which in zip(parts, index, strict=True)
+    ]
+    members = [label for label, _ in parts]
     table = pd.DataFrame(rows, columns=list(_COST_TYPES)).astype(_COST_TYPES)
     return with_members(table, space, members)
 

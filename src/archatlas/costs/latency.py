@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archatlas.costs.counting import Part, parts_of, with_members
+from archatlas.costs.counting import Part, distinct_parts, parts_of, with_members
 from archatlas.costs.imported_latency import import_table
 from archatlas.costs.latency_columns import CHECK_TYPES, LATENCY, LATENCY_TYPES, no_check, no_latency
 from archatlas.costs.measure_latency import device_name, quartiles_in_turn, without_call
@@ -219,20 +219,3 @@ def _table_of(parts: Sequence[Part], quartiles: NDArray[np.float64], parameters:
         for part, (lower, median, upper) in zip(parts, quartiles.tolist(), strict=True)
     ]  # fmt: skip
     return pd.DataFrame(rows, columns=list(LATENCY_TYPES)).astype(LATENCY_TYPES)
-
-
-def distinct_parts(parts: Sequence[Part]) -> tuple[list[Part], list[int]]:
-    """Parts that differ in input shape, operation or the module as PyTorch prints it; and each part's index there."""
-    import torch
-
-    distinct: list[Part] = []
-    seen: dict[tuple[Any, ...], int] = {}
-    index = []
-    for part in parts:
-        with torch.device("meta"):
-            key = (part.part, part.input_shape, part.operation, repr(part.make()))
-        if key not in seen:
-            seen[key] = len(distinct)
-            distinct.append(part)
-        index.append(seen[key])
-    return distinct, index

@@ -8,8 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.costs.counting import KEY, count_parts, parts_of
-from archatlas.costs.latency import distinct_parts
+from archatlas.costs.counting import KEY, count_parts, distinct_parts, parts_of
 from archatlas.errors import ArchatlasError
 from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import ChainFamily, PrefixShared, SearchSpace

@@ -96,6 +96,10 @@ class CellSpace(ABC):
         row = self.validate(np.atleast_2d(np.asarray(choices)))
         return self.cells.numbered(np.flatnonzero(self.cells.network_of == self._network_of(row)))
 
+    def draw_twins(self, choices: ArrayLike, count: int, generator: np.random.Generator) -> Choices:
+        twins = self.twins(choices)
+        return twins[generator.choice(len(twins), size=min(count, len(twins)), replace=False)]
+
     def _network_of(self, choices: Choices) -> NDArray[np.int64]:
         return self.cells.network_of[self.cells.number(choices)]
 

@@ -8,9 +8,9 @@ every network has a number in a mixed-radix system whose digits are the runs.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from itertools import combinations, product
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -19,13 +19,28 @@ from numpy.typing import ArrayLike, NDArray
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.chain_names import ChainSpelling
-from archatlas.spaces.chain_parts import Operation, Position, Run, Stage
+from archatlas.spaces.chain_parts import Operation, Placings, Position, Run, Stage
 from archatlas.spaces.protocol import Choices, Names, choice_matrix
 
 if TYPE_CHECKING:
     from torch import nn
 
     from archatlas.networks.counting import ModuleCost
+
+
+_MOST_NUMBERED = 2**62
+"""Larger numbers are drawn digit by digit: NumPy's have 64 bits."""
+
+
+def _below(count: int, generator: np.random.Generator) -> int:
+    """A uniform integer below ``count``, of any size."""
+    if count <= _MOST_NUMBERED:
+        return int(generator.integers(count))
+    bits = count.bit_length()
+    while True:
+        number = int.from_bytes(generator.bytes(-(-bits // 8)), "little") >> (-bits % 8)
+        if number < count:
+            return number
 
 
 @dataclass(frozen=True)
@@ -160,7 +175,7 @@ class ChainSpace:
             return self.decode(generator.choice(self.networks, size=count, replace=False))
         rows = np.empty((0, len(self.num_choices)), dtype=np.int8)
         while len(rows) < count:
-            fresh = [run.decode(generator.integers(run.networks, size=count)) for run in self._runs]
+            fresh = [run.draw(count, generator) for run in self._runs]
             rows = np.vstack([rows, np.concatenate(fresh, axis=1)])
             _, first = np.unique(rows, axis=0, return_index=True)
             rows = rows[np.sort(first)]
@@ -190,18 +205,37 @@ class ChainSpace:
         return rows
 
     def twins(self, choices: ArrayLike) -> Choices:
+        ways = self._ways(choices)
+        return self._spelled(ways, range(math.prod(one.count for one in ways)))
+
+    def draw_twins(self, choices: ArrayLike, count: int, generator: np.random.Generator) -> Choices:
+        ways = self._ways(choices)
+        total = math.prod(one.count for one in ways)
+        if total <= _MOST_NUMBERED:
+            return self._spelled(ways, generator.choice(total, size=min(count, total), replace=False).tolist())
+        drawn: dict[int, None] = {}
+        while len(drawn) < count:
+            number = 0
+            for one in ways:
+                number = number * one.count + _below(one.count, generator)
+            drawn[number] = None
+        return self._spelled(ways, drawn)
+
+    def _ways(self, choices: ArrayLike) -> list[Placings]:
+        """Of each run, the ways to place its blocks."""
         row = self.canonicalise(self.validate(np.atleast_2d(np.asarray(choices))))[0]
-        spelled: list[list[NDArray[np.int8]]] = []
-        for run in self._runs:
-            part = row[run.start : run.stop]
-            kept = part if run.skip is None else part[part != run.skip]
-            ways = []
-            for places in combinations(range(run.length), len(kept)):
-                way = np.full(run.length, 0 if run.skip is None else run.skip, dtype=np.int8)
-                way[list(places)] = kept
-                ways.append(way)
-            spelled.append(ways)
-        return np.array([np.concatenate(parts) for parts in product(*spelled)], dtype=np.int8)
+        return [Placings.of(run, row[run.start : run.stop]) for run in self._runs]
+
+    def _spelled(self, ways: Sequence[Placings], numbers: Iterable[int]) -> Choices:
+        """The spellings of these numbers, whose digits are those of the runs."""
+        spelled = []
+        for number in numbers:
+            parts, rest = [], number
+            for one in reversed(ways):
+                rest, digit = divmod(rest, one.count)
+                parts.append(one[digit])
+            spelled.append(np.concatenate(parts[::-1]))
+        return np.array(spelled, dtype=np.int8)
 
     # -- Segments --------------------------------------------------------------------------------------------------
 

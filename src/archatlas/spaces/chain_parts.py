@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal
@@ -104,3 +105,51 @@ class Run:
                 rest, digit = np.divmod(rest, len(self.blocks))
                 rows[here, position] = self.blocks[digit]
         return rows
+
+    def draw(self, count: int, generator: np.random.Generator) -> Choices:
+        """Canonical forms ``[count, length]`` drawn uniformly, with repeats, however many there are."""
+        if self.networks <= np.iinfo(np.int64).max:
+            return self.decode(generator.integers(self.networks, size=count))
+        # One with k blocks is as likely as there are many: m^k of all, in ratios that no float overflows at.
+        lengths = np.arange(self.fewest, self.length + 1)
+        ratios = float(len(self.blocks)) ** (lengths - self.length)
+        blocks = generator.choice(lengths, size=count, p=ratios / ratios.sum())
+        rows = generator.choice(self.blocks, size=(count, self.length))
+        if self.skip is not None:
+            rows[np.arange(self.length) >= blocks[:, None]] = self.skip
+        return rows
+
+
+@dataclass(frozen=True)
+class Placings:
+    """The ways to place the blocks of a run among its positions, in their order: each a choice of places.
+
+    Ways are numbered as ``itertools.combinations`` lists places.
+    """
+
+    length: int
+    skip: int
+    blocks: Choices
+
+    @classmethod
+    def of(cls, run: Run, part: Choices) -> Placings:
+        """Of the choices at a run's positions."""
+        skip = -1 if run.skip is None else run.skip
+        return cls(run.length, skip, part[part != skip])
+
+    @property
+    def count(self) -> int:
+        """How many ways there are."""
+        return math.comb(self.length, len(self.blocks))
+
+    def __getitem__(self, number: int) -> Choices:
+        """The choices of the run's positions in the way of this number."""
+        row = np.full(self.length, self.skip, dtype=np.int8)
+        place, left = 0, len(self.blocks)
+        for block in self.blocks:
+            # Ways that have their next block at `place`, then those that have it later.
+            while number >= (here := math.comb(self.length - place - 1, left - 1)):
+                number, place = number - here, place + 1
+            row[place] = block
+            place, left = place + 1, left - 1
+        return row

@@ -95,6 +95,9 @@ class HasTwins(Protocol):
     def twins(self, choices: ArrayLike) -> Choices:
         """All architectures that compute the network of one row, that row's own among them."""
 
+    def draw_twins(self, choices: ArrayLike, count: int, generator: np.random.Generator) -> Choices:
+        """``count`` different ones of them, uniformly, or all if there are no more; none but these is listed."""
+
 
 @runtime_checkable
 class PrefixShared(Protocol):

@@ -128,7 +128,12 @@ class ScaledChains:
     def sample(self, count: int, generator: np.random.Generator) -> Choices:
         if count > self.networks:
             raise ArchatlasError(f"{self.name} has {self.networks:,} networks, but {count:,} were asked for")
-        return self._decode(generator.choice(self.networks, size=count, replace=False))
+        if self.networks <= np.iinfo(np.int64).max:
+            return self._decode(generator.choice(self.networks, size=count, replace=False))
+        # So many that no chain is met twice: then any member is as good as any other.
+        chains = self.base.sample(count, generator)
+        scales = [generator.integers(choices, size=count) for choices in self.num_choices[:CHAIN_FROM]]
+        return np.concatenate([np.stack(scales, axis=1).astype(np.int8), chains], axis=1)
 
     def enumerate_networks(self, start: int, stop: int) -> Choices:
         if not 0 <= start <= stop <= self.networks:
@@ -145,7 +150,14 @@ class ScaledChains:
 
     def twins(self, choices: ArrayLike) -> Choices:
         row = self.validate(np.atleast_2d(np.asarray(choices)))[0]
-        chains = self.base.twins(row[CHAIN_FROM:])
+        return self._with_scale_of(row, self.base.twins(row[CHAIN_FROM:]))
+
+    def draw_twins(self, choices: ArrayLike, count: int, generator: np.random.Generator) -> Choices:
+        row = self.validate(np.atleast_2d(np.asarray(choices)))[0]
+        return self._with_scale_of(row, self.base.draw_twins(row[CHAIN_FROM:], count, generator))
+
+    @staticmethod
+    def _with_scale_of(row: Choices, chains: Choices) -> Choices:
         return np.concatenate([np.tile(row[:CHAIN_FROM], (len(chains), 1)), chains], axis=1)
 
     # -- Names -----------------------------------------------------------------------------------------------------

@@ -34,7 +34,4 @@ def sample_architectures(
 
 
 def _spellings(space: SearchSpace, row: Choices, count: int, generator: np.random.Generator) -> Choices:
-    if not isinstance(space, HasTwins):
-        return row[None]
-    twins = space.twins(row)
-    return twins[generator.choice(len(twins), size=min(count, len(twins)), replace=False)]
+    return space.draw_twins(row, count, generator) if isinstance(space, HasTwins) else row[None]
