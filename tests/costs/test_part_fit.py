@@ -3,8 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from archatlas.costs.counting import parts_of
-from archatlas.costs.counting import distinct_parts
+from archatlas.costs.counting import distinct_parts, parts_of
 from archatlas.costs.part_fit import fitted_factors, shares_of
 
 

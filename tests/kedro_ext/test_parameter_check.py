@@ -42,6 +42,11 @@ def test_good_parameters_become_the_model():
             "`search.budgets.phone.max_mac` is not a parameter; did you mean `max_macs`?",
         ),
         ({"seed": 1, "search": {"zzz": 1}}, "`search.zzz` is not a parameter; known here: budgets, top_k"),
+        ({"seed": True, "search": {}}, "`seed`: should be a number, but got True"),
+        (
+            {"seed": 1, "search": {"budgets": {"phone": {"max_macs": True}}}},
+            "`search.budgets.phone.max_macs`: should be a number, but got True",
+        ),
         ({"search": {}}, "`seed` is missing: every parameter has its place in conf/base"),
         ({"seed": 1, "search": {"top_k": 0}}, "`search.top_k`: input should be greater than or equal to 1, but got 0"),
     ],

@@ -43,10 +43,28 @@ class ParameterCheckHook:
 def check_parameters(model: type[BaseModel], parameters: Mapping[str, Any]) -> BaseModel:
     """The parameters as ``model``; raises ParameterValidationError listing every key, value and rule that is broken."""
     try:
-        return model.model_validate(parameters)
+        made = model.model_validate(parameters)
     except ValidationError as error:
         lines = [_describe(model, problem) for problem in error.errors()]
         raise ParameterValidationError("parameters:\n" + "\n".join(f"  {line}" for line in lines)) from error
+    taken = [f"  `{key}`: should be a number, but got {value}" for key, value in _taken_for_numbers(parameters, made)]
+    if taken:
+        raise ParameterValidationError("parameters:\n" + "\n".join(taken))
+    return made
+
+
+def _taken_for_numbers(given: Any, made: Any, key: str = "") -> Iterator[tuple[str, bool]]:
+    """True and false that a model has taken for 1 and 0, by key."""
+    if isinstance(given, bool):
+        if isinstance(made, int | float) and not isinstance(made, bool):
+            yield key, given
+    elif isinstance(given, Mapping):
+        for name, value in given.items():
+            inner = made.get(name) if isinstance(made, Mapping) else getattr(made, str(name), None)
+            yield from _taken_for_numbers(value, inner, f"{key}.{name}".lstrip("."))
+    elif isinstance(given, list | tuple) and isinstance(made, list | tuple) and len(given) == len(made):
+        for number, (value, inner) in enumerate(zip(given, made, strict=True)):
+            yield from _taken_for_numbers(value, inner, f"{key}.{number}")
 
 
 def _describe(model: type[BaseModel], problem: Any) -> str:

@@ -39,10 +39,10 @@ def find_file(path: str | None, wanted: Sequence[str], page: str) -> Path:
         for candidate in [place / name for name in wanted] + [place / name for name in names]:
             if candidate.exists():
                 return candidate
-    looked = f"not in {given}" if given else f"and neither `table.path` nor {VARIABLE} says where to look"
+    looked = f"which is not in {given}" if given else f"but neither `table.path` nor {VARIABLE} says where it lies"
     raise ArchatlasError(
-        f"the table needs {' or '.join(wanted)}, which is {looked}. Get it from {page} and set `table.path` (or the "
-        f"environment variable {VARIABLE}) to the folder that holds it."
+        f"the table needs {' or '.join(wanted)}, {looked}. Get it from {page} and set `table.path` (or the environment "
+        f"variable {VARIABLE}) to the folder that holds it."
     )
 
 
