@@ -162,18 +162,53 @@ def load_network(path: str | Path) -> StandaloneNetwork:
             )
     document = _read_document(document_file)
     try:
+        shapes = _shapes_in(weights_file)
+        _require_same_shapes(document, shapes, str(weights_file))
         weights = load_file(weights_file)
+    except ArchatlasError:
+        raise
     except Exception as error:
         raise ArchatlasError(
             f"{weights_file} is damaged and cannot be read ({error}): copy it again, or run the pipeline export again"
         ) from error
+    unfinite = [name for name, tensor in weights.items() if not bool(torch.isfinite(tensor.float()).all())]
+    if unfinite:
+        raise ArchatlasError(f"{weights_file}: weights that are no finite numbers ({unfinite[0]}): export it anew")
     return _build(document, weights, str(weights_file))
+
+
+def _shapes_in(weights_file: Path) -> dict[str, tuple[int, ...]]:
+    """Shapes of the tensors of a file, read from its head alone."""
+    from safetensors import safe_open
+
+    with safe_open(weights_file, "pt") as opened:
+        return {name: tuple(opened.get_slice(name).get_shape()) for name in opened.keys()}  # noqa: SIM118
+
+
+def _require_same_shapes(document: NetworkDocument, shapes: Mapping[str, tuple[int, ...]], source: str) -> None:
+    """Compare what the document describes, built without memory, with what the file holds, before either is loaded."""
+    space = space_of(document.space)
+    with torch.device("meta"):
+        wanted = space.build(space.parse([document.architecture])[0]).state_dict()
+    given = {name: tuple(tensor.shape) for name, tensor in wanted.items()}
+    if given != dict(shapes):
+        other = next(name for name in sorted({*given, *shapes}) if given.get(name) != shapes.get(name))
+        raise ArchatlasError(
+            f"{source} does not hold the weights of {document.architecture} of the space {space.name}: {other} is "
+            f"{_shape(shapes.get(other))} there and {_shape(given.get(other))} by {DOCUMENT}"
+        )
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    return "missing" if shape is None else f"{list(shape)}"
 
 
 def _read_document(file: Path) -> NetworkDocument:
     try:
+        if file.stat().st_size > _MOST_BYTES:
+            raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
         document = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise ArchatlasError(f"{file} is damaged and cannot be read ({error}): copy or export it again") from error
     if not isinstance(document, dict) or document.get("format") != "archatlas network":
         raise ArchatlasError(f"{file} does not describe a network of archatlas")
@@ -220,8 +255,9 @@ def space_of(document: Mapping[str, Any]) -> SearchSpace:
     """Inverse of ``describe_space``."""
     fields = dict(document)
     kind = fields.pop("kind", None)
-    if kind not in _KINDS:
-        raise ArchatlasError(f"a network's space must be of kind `{'`, `'.join(_KINDS)}`, but got {kind!r}")
+    if not isinstance(kind, str) or kind not in _KINDS:
+        raise ArchatlasError(f"a network's space must be of kind `{'`, `'.join(_KINDS)}`, but got {str(kind)[:60]!r}")
+    _require_bounds(fields)
     try:
         fields["stages"] = tuple(Stage(**stage) for stage in fields["stages"])
         fields["input_shape"] = tuple(fields["input_shape"])
@@ -229,8 +265,31 @@ def space_of(document: Mapping[str, Any]) -> SearchSpace:
             fields["operations"] = tuple(Operation(**operation) for operation in fields["operations"])
             fields["tokens"] = tuple(fields["tokens"])
         return _KINDS[kind](**fields)
-    except (KeyError, TypeError) as error:
+    except ArchatlasError:
+        raise
+    except Exception as error:  # Whatever a field of another kind leads to.
         raise ArchatlasError(f"the description of the space is damaged: {error!r}") from error
+
+
+_MOST_BYTES = 4_000_000
+_BOUNDS = {"width": 16_384, "depth": 64, "stride": 2, "kernel": 15, "expansion": 16}
+_BOUNDS |= {"stem_width": 16_384, "stem_block_width": 16_384, "head_width": 32_768, "num_classes": 1_000_000}
+_MOST_ITEMS, _MOST_SIDE = 200, 8_192
+
+
+def _require_bounds(value: Any, key: str = "space") -> None:
+    """Refuse numbers and lists that no network of ours has, before anything is made of them."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            _require_bounds(inner, str(name))
+    elif isinstance(value, list | tuple):
+        if len(value) > _MOST_ITEMS:
+            raise ArchatlasError(f"the description of the space has {len(value):,} {key}, more than {_MOST_ITEMS}")
+        for inner in value:
+            _require_bounds(inner, key)
+    elif isinstance(value, int | float) and not 0 <= value <= _BOUNDS.get(key, _MOST_SIDE):
+        limit = _BOUNDS.get(key, _MOST_SIDE)
+        raise ArchatlasError(f"the description of the space has {key} {value}, but it must be 0 to {limit:,}")
 
 
 def _open(image: str | Path | Image.Image | NDArray[Any]) -> Image.Image:
