@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import psutil
 import pytest
 import torch
 
+from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
@@ -252,3 +253,33 @@ def test_a_network_of_smaller_images_is_trained_as_where_they_are_prepared_so(tm
     assert all(torch.equal(weights[name], same[name]) for name in same)
     test = split(30, 2)
     assert (large.test(job, test) == own.test(job, test.at(4))).all()
+
+
+@dataclass(frozen=True)
+class Touchy(TrainingJob):
+    """A network whose training diverges the first times that it is built."""
+
+    built: list[int] = field(default_factory=list)
+    diverges: int = 1
+
+    def build(self) -> torch.nn.Module:
+        network = super().build()
+        self.built.append(1)
+        if len(self.built) <= self.diverges:
+            torch.nn.init.constant_(next(network.parameters()), float("nan"))
+        return network
+
+
+def test_a_training_that_diverges_is_repeated_slower_and_told_of(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made = trainings(tmp_path, 1)
+    done = made.run([Touchy(SPACE, NAMES[0], 0, "touchy"), JOBS[2]])
+    assert done["validation_accuracy"].notna().all()
+    assert "training diverged at `learning_rate` 0.1 and was repeated at 0.0333333: touchy" in caplog.text
+    slower = trainings(tmp_path / "slower", 1, training=made.training.model_copy(update={"learning_rate": 0.1 / 3}))
+    pd.testing.assert_frame_equal(
+        done.drop(columns="network").iloc[:1], slower.run([JOBS[0]]).drop(columns="network").iloc[:1]
+    )
+    with pytest.raises(ArchatlasError, match="touchy, trained alone twice: training diverged"):
+        trainings(tmp_path / "never", 1).run([Touchy(SPACE, NAMES[1], 0, "touchy", diverges=2)])

@@ -46,6 +46,10 @@ from archatlas.training.seeds import mixed_seed
 _ORDER, _PATHS, _AUGMENTATION, _NETWORK = range(4)
 
 
+class DivergedError(ArchatlasError):
+    """The loss of a training is no longer a finite number."""
+
+
 class PathSampler(Protocol):
     """Which paths a step trains. Its ``repr`` must say all that it depends on: checkpoints are keyed by it."""
 
@@ -129,7 +133,7 @@ def train(
     under the fingerprint of all that makes the training (initial weights, images and parameters among it), and a
     training that was stopped goes on from it to the very same weights: what is repeated is the epoch under way and at
     most ``checkpoint_seconds`` of earlier ones. With several devices each takes its share of a step's images along the
-    same paths. Raises ArchatlasError if the loss is no longer finite.
+    same paths. Raises DivergedError if the loss is no longer finite.
     """
     if paths is not None and validation is not None:
         raise ValueError("a super-network has no accuracy of its own: `validation` goes without `paths`")
@@ -162,7 +166,7 @@ def train(
         trained = make_fabric(device).launch(partial(_train_here, job=job, resumed=resumed, left=left))
         curve, weights = trained if left is None else pickle.loads(left.read_bytes())
     if not math.isfinite(curve[-1]["loss"]):
-        raise ArchatlasError(
+        raise DivergedError(
             f"training diverged: the loss is {curve[-1]['loss']} in epoch {curve[-1]['epoch']}. Lower `learning_rate` "
             f"(now {training.learning_rate}), lengthen `warmup_epochs` or set `gradient_clip`."
         )

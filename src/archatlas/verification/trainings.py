@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
@@ -25,7 +27,7 @@ from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.training.checkpoint import package_version
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
 from archatlas.training.fabric import threads_restored, torch_device
-from archatlas.training.loop import Teaching, train
+from archatlas.training.loop import DivergedError, Teaching, train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.training.workers import side_by_side
 
@@ -36,6 +38,12 @@ TRAINING_COLUMNS = ["network", "seed", "validation_accuracy", "validation_log_lo
 
 _FIGURES = ("accuracy", "log_loss", "accuracy_at_half", "log_loss_at_half")
 """What is kept of a training, in the order of its columns; None where there is none."""
+
+
+SLOWER = 1 / 3
+"""A training that diverges is repeated once, at this part of its learning rate."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -142,6 +150,12 @@ class Trainings:
         with progress_bar(total=len(waiting), desc=progress, unit="network", hidden=not waiting) as bar:
             self._train(list(waiting.values()), bar)
         figures |= {key: store.load_json(key) for key in waiting}
+        slower = [job.label or job.network for key, job in waiting.items() if self._was_slower(figures[key])]
+        if slower:
+            _log.warning(
+                "training diverged at `learning_rate` %g and was repeated at %g: %s",
+                self.training.learning_rate, self.training.learning_rate * SLOWER, ", ".join(slower),
+            )  # fmt: skip
         rows = [(job.label or job.network, job.seed, *_scores(figures[job.key])) for job in jobs]
         types = {"network": "str", "seed": "int64"}
         return pd.DataFrame(rows, columns=TRAINING_COLUMNS).astype(
@@ -173,6 +187,9 @@ class Trainings:
         if self.keep_weights and self._store.load_tensors(job.key) is None:
             return None
         return figures
+
+    def _was_slower(self, figures: Mapping[str, Any] | None) -> bool:
+        return figures is not None and figures["learning_rate"] < self.training.learning_rate
 
     def _device(self) -> DeviceParameters:
         """The device of each training; on a CPU a single thread, whose result no other setting of threads changes.
@@ -219,23 +236,38 @@ def _train_one(
     job: TrainingJob, train_images: SplitArrays, validation_images: SplitArrays, setting: _Setting, store: WorkStore
 ) -> None:
     """Train, judge on the validation images, save; runs in a worker on a CPU."""
-    network, size = job.build(), job.image_size
+    size, half = job.image_size, setting.training.epochs // 2
     checkpoints = WorkStore(store.folder / f"{job.key}.checkpoints")
-    validation, half = ImageSplit.from_arrays(validation_images).at(size), setting.training.epochs // 2
-    curve = train(
-        network,
-        ImageSplit.from_arrays(train_images).at(size),
-        setting.description,
-        training=setting.training,
-        augmentation=setting.augmentation.scaled(size / setting.description.image_size),
-        device=setting.device,
-        seed=job.seed,
-        checkpoints=checkpoints,
-        checkpoint_seconds=setting.checkpoint_seconds,
-        validation=validation if half else None,
-        validate_after=[half],
-        teaching=job.teaching,
-    )
+    images, validation = (ImageSplit.from_arrays(one).at(size) for one in (train_images, validation_images))
+
+    def trained(training: TrainingParameters) -> tuple[nn.Module, list[dict[str, float]]]:
+        network = job.build()
+        curve = train(
+            network,
+            images,
+            setting.description,
+            training=training,
+            augmentation=setting.augmentation.scaled(size / setting.description.image_size),
+            device=setting.device,
+            seed=job.seed,
+            checkpoints=checkpoints,
+            checkpoint_seconds=setting.checkpoint_seconds,
+            validation=validation if half else None,
+            validate_after=[half],
+            teaching=job.teaching,
+        )
+        return network, curve
+
+    rate = setting.training.learning_rate
+    try:
+        network, curve = trained(setting.training)
+    except DivergedError:
+        # Again by its seed, so at a lower rate: one network of many must not end the work of hours.
+        rate *= SLOWER
+        try:
+            network, curve = trained(setting.training.model_copy(update={"learning_rate": rate}))
+        except DivergedError as error:
+            raise ArchatlasError(f"{job.label or job.network}, trained alone twice: {error}") from error
     logits = logits_of(network, validation, setting.description, device=setting.device)
     accuracy, log_loss = accuracy_and_log_loss(logits, validation.labels)
     if setting.keep_weights:
@@ -243,7 +275,8 @@ def _train_one(
     at_half = curve[half - 1] if half else {}
     figures = (accuracy, log_loss, at_half.get("validation_accuracy"), at_half.get("validation_log_loss"))
     # The figures last: where they are, the training is done.
-    store.save_json(job.key, {"network": job.network, "seed": job.seed, **dict(zip(_FIGURES, figures, strict=True))})
+    told = {"network": job.network, "seed": job.seed, "learning_rate": rate}
+    store.save_json(job.key, {**told, **dict(zip(_FIGURES, figures, strict=True))})
     checkpoints.discard()
 
 
