@@ -267,3 +267,11 @@ def test_faults_keep_their_traceback(raised: Exception) -> None:
     callback = with_plain_errors(click.pass_context(lambda _: (_ for _ in ()).throw(raised)))
     answered = CliRunner().invoke(click.Command("command", callback=callback))
     assert answered.exception is raised
+
+
+@pytest.mark.parametrize("runner", ["ThreadRunner", "kedro.runner.ParallelRunner"])
+def test_a_runner_that_runs_nodes_side_by_side_is_refused(toy: Toy, runner: str) -> None:
+    code, output = toy.run(runner=runner)
+    assert code == 1
+    assert f"--runner={runner} runs nodes side by side" in output
+    assert "Traceback" not in output

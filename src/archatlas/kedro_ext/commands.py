@@ -21,6 +21,8 @@ from archatlas.kedro_ext.disk_trouble import disk_trouble
 from archatlas.kedro_ext.stop import RunStopped, stoppable
 
 _RUNNER = f"{__package__}.incremental.IncrementalRunner"
+_SIDE_BY_SIDE = ("ThreadRunner", "ParallelRunner")
+_IN_TURN = ("IncrementalRunner", "SequentialRunner")
 _NODES = "kedro.pipeline.node"
 _EXPLAIN = "Say node by node whether it would run or its results be used again, and why; run nothing."
 _KEDRO_ERRORS = (DatasetError, MissingConfigException, ParameterValidationError)
@@ -45,6 +47,12 @@ def incremental_run(*expected: type[Exception]) -> click.Command:
 
     def run(*, explain: bool, **options: Any) -> Any:
         options = with_default_pipelines(options)
+        if str(options.get("runner")).rpartition(".")[2] in _SIDE_BY_SIDE:
+            raise click.ClickException(
+                f"--runner={options['runner']} runs nodes side by side, of which no complete manifest can be written, "
+                "and which would share the machine with what is timed; nodes that can use several processors do so "
+                f"themselves. Leave --runner out, or take {' or '.join(_IN_TURN)}."
+            )
         if not explain:
             assert kedro_run.callback is not None
             return kedro_run.callback(**options)
