@@ -46,13 +46,13 @@ def incremental_run(*expected: type[Exception]) -> click.Command:
     """
 
     def run(*, explain: bool, **options: Any) -> Any:
-        options = with_default_pipelines(options)
         if str(options.get("runner")).rpartition(".")[2] in _SIDE_BY_SIDE:
             raise click.ClickException(
                 f"--runner={options['runner']} runs nodes side by side, of which no complete manifest can be written, "
                 "and which would share the machine with what is timed; nodes that can use several processors do so "
                 f"themselves. Leave --runner out, or take {' or '.join(_IN_TURN)}."
             )
+        options = with_default_pipelines(options)
         if not explain:
             assert kedro_run.callback is not None
             return kedro_run.callback(**options)
