@@ -27,7 +27,7 @@ SPACE = [
     *("check_budgets", "count_costs", "measure_latency", "summarise_space", "sample_architectures", "encode_graphs"),
     *("train_supernet", "evaluate_subnets", "fit_predictor", "tune_predictor", "map_space", "search", "export"),
     *("choose_calibration", "train_calibration", "calibrate_predictor"),
-    *("plan_search", "draw_comparisons", "finish_winners"),
+    *("plan_search", "draw_comparisons", "plan_finishing", "finish_winners"),
     *(name for name in BUILT if name != "choose_winners"),
     *("score_networks", "draw_choice_importance", "write_report"),
 ]
@@ -170,7 +170,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         {"code": "verification/winners.py"},
         [
             *("train_calibration", "audit", "train_comparisons", "train_candidates", "choose_winners"),
-            *("finish_winners", "test_winners"),
+            *("plan_finishing", "finish_winners", "test_winners"),
         ],
     ),
     ({"output": "audit"}, ["audit"]),

@@ -414,3 +414,15 @@ def test_what_several_devices_have_trained_may_be_larger_than_a_pipe(
     )  # fmt: skip
     assert row["epoch"] == 1
     assert not torch.equal(network[1].weight, before)
+
+
+def test_what_was_judged_before_a_stop_is_known_after_it(
+    tmp_path: Path, space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    how = {
+        "training": TrainingParameters(epochs=4, batch_size=16), "augmentation": PLAIN, "device": CPU, "seed": 0,
+        "checkpoints": WorkStore(tmp_path), "validation": images, "validate_after": [2],
+    }  # fmt: skip
+    curve = train(make_network(space), images, description, **how)
+    assert ["validation_accuracy" in row for row in curve] == [False, True, False, False]
+    assert train(make_network(space), images, description, **how) == curve, "from the checkpoint of the last epoch"

@@ -229,14 +229,6 @@ def test_short_trainings_save_no_checkpoints(tmp_path: Path, monkeypatch: pytest
     assert saved == []
 
 
-if __name__ == "__main__":
-    schedule = TrainingParameters(epochs=int(sys.argv[2]), batch_size=16)
-    try:
-        trainings(Path(sys.argv[1]), 2, training=schedule, checkpoint_seconds=0.0).run(JOBS)
-    except KeyboardInterrupt:
-        print("interrupted", file=sys.stderr)
-
-
 def test_a_network_of_smaller_images_is_trained_as_where_they_are_prepared_so(tmp_path: Path) -> None:
     small = SPACE.seen_at(4)
     job = TrainingJob(small, NAMES[0], 3)
@@ -283,3 +275,11 @@ def test_a_training_that_diverges_is_repeated_slower_and_told_of(
     )
     with pytest.raises(ArchatlasError, match="touchy, trained alone twice: training diverged"):
         trainings(tmp_path / "never", 1).run([Touchy(SPACE, NAMES[1], 0, "touchy", diverges=2)])
+
+
+if __name__ == "__main__":
+    schedule = TrainingParameters(epochs=int(sys.argv[2]), batch_size=16)
+    try:
+        trainings(Path(sys.argv[1]), 2, training=schedule, checkpoint_seconds=0.0).run(JOBS)
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)

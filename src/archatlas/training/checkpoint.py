@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
@@ -33,8 +34,10 @@ class Checkpoint:
 def save_checkpoint(store: WorkStore, checkpoint: Checkpoint) -> None:
     """Replace the store's checkpoint, atomically: one file, so that its parts always belong together."""
     tensors = {f"{group}.{name}": tensor for group in _GROUPS for name, tensor in getattr(checkpoint, group).items()}
-    for column in checkpoint.curve[0] if checkpoint.curve else ():
-        tensors[f"curve.{column}"] = torch.tensor([row[column] for row in checkpoint.curve], dtype=torch.float64)
+    # Not every epoch has every figure: those of validation stand where there was one.
+    for column in dict.fromkeys(name for row in checkpoint.curve for name in row):
+        values = [row.get(column, math.nan) for row in checkpoint.curve]
+        tensors[f"curve.{column}"] = torch.tensor(values, dtype=torch.float64)
     store.save_tensors(_KEY, tensors)
 
 
@@ -50,8 +53,15 @@ def load_checkpoint(store: WorkStore) -> Checkpoint | None:
     columns = groups.pop("curve")
     epochs = len(next(iter(columns.values()), ()))
     # Integers such as the epoch went through float64, which holds them exactly.
-    curve = [{name: _number(name, values[row]) for name, values in columns.items()} for row in range(epochs)]
+    curve = [
+        {name: _number(name, values[row]) for name, values in columns.items() if not _is_absent(name, values[row])}
+        for row in range(epochs)
+    ]
     return Checkpoint(curve=curve, **groups)
+
+
+def _is_absent(name: str, value: Tensor) -> bool:
+    return name.startswith("validation_") and bool(value.isnan())
 
 
 def _number(name: str, value: Tensor) -> float:

@@ -9,10 +9,8 @@ import numpy as np
 import pandas as pd
 
 from archatlas.costs.constraints import Constraint
-from archatlas.costs.latency import LatencyMeasurement, measure_calls
+from archatlas.costs.latency import LatencyMeasurement
 from archatlas.costs.latency_columns import MEASURED
-from archatlas.costs.parameters import LatencyParameters
-from archatlas.costs.runtimes import call_of_module
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.spaces.protocol import SearchSpace
@@ -21,10 +19,7 @@ from archatlas.supernet.evaluate import evaluate_subnets
 from archatlas.supernet.make import load_supernet
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
-from archatlas.verification.members import member_of
-
-Measure = Callable[[Sequence[str]], list[LatencyMeasurement]]
-"""From names of networks to their latencies on this machine."""
+from archatlas.verification.timing import Measure
 
 
 def evaluate_on_supernets(
@@ -88,21 +83,6 @@ def scores_on_supernets(
         return -scores if target == "log_loss" else scores
 
     return score
-
-
-def measurer(space: SearchSpace, parameters: LatencyParameters) -> Measure:
-    """Times networks by their names in tables on this machine, each at most once, on images of its own size."""
-    known: dict[str, LatencyMeasurement] = {}
-
-    def measure(networks: Sequence[str]) -> list[LatencyMeasurement]:
-        fresh = [name for name in dict.fromkeys(networks) if name not in known]
-        members = [member_of(space, name) for name in fresh]
-        if fresh:
-            calls = [call_of_module(one.build(), one.space.input_shape, parameters) for one in members]
-            known.update(zip(fresh, measure_calls(calls, parameters), strict=True))
-        return [known[name] for name in networks]
-
-    return measure
 
 
 def meets_latency(measured: LatencyMeasurement, constraints: Sequence[Constraint]) -> bool:

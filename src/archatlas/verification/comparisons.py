@@ -15,10 +15,10 @@ from archatlas.costs.parameters import LatencyParameters
 from archatlas.costs.table import costs_of
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.training.seeds import mixed_seed
-from archatlas.verification.candidates import measurer
 from archatlas.verification.mobilenet import scaled_mobilenets
 from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.roles import DRAW_RANDOM
+from archatlas.verification.timing import measurer
 
 if TYPE_CHECKING:
     from torch import nn

@@ -17,7 +17,7 @@ from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
 from archatlas.verification.teaching import Run, arrays_of, best_first_of, taught
 from archatlas.verification.trainings import TRAINING_COLUMNS, FurtherTraining, TrainingJob, Trainings
-from archatlas.verification.winners import best_first, title_of
+from archatlas.verification.winners import best_first, entrants_of, title_of
 
 Json = dict[str, Any]
 
@@ -99,11 +99,6 @@ def finish(
             weights[budget] = dict(trained[document["architecture"], document["best_seed"]])
         documents.append({**document, "finished": finished})
     return documents, weights, done.reset_index(drop=True)
-
-
-def entrants_of(document: Json, contenders: int) -> list[Json]:
-    """The networks of a budget that are trained on: its winner, and the best behind it."""
-    return [document, *document["runners_up"][: contenders - 1]]
 
 
 def _won_by(name: str, document: Json, entrants: Sequence[Json]) -> Json:

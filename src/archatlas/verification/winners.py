@@ -229,6 +229,11 @@ def _number(value: Any) -> float | None:
     return None if pd.isna(value) else float(value)
 
 
+def entrants_of(document: Json, contenders: int) -> list[Json]:
+    """The networks of a budget that are trained on: its winner, and the best behind it."""
+    return [document, *document["runners_up"][: contenders - 1]]
+
+
 def with_test_figures(
     document: Json, trainings: pd.DataFrame, right: Mapping[tuple[str, int], NDArray[np.bool_]] | None = None
 ) -> Json:

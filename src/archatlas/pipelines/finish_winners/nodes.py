@@ -37,15 +37,17 @@ def plan_finishing(
     from archatlas.kedro_ext.records import RecordStore
     from archatlas.schedule.allocation import USED, Facts, batch_size, contenders_of, finishing_now
     from archatlas.schedule.pace import Pace, training_seconds
-    from archatlas.verification.finishing import entrants_of
-    from archatlas.verification.stage import job_of
+    from archatlas.spaces.presets import make_space
+    from archatlas.verification.members import member_of
+    from archatlas.verification.winners import entrants_of
 
     pace, facts, training = Pace(**schedule["pace"]), Facts(**schedule["facts"]), finishing_schedule["training"]
     contenders = contenders_of(len({document["architecture"] for document in found}), pace.workers)
     names = [entrant["architecture"] for document in found for entrant in entrants_of(document, contenders)]
     description = ImageDescription.model_validate(image_description)
-    jobs = [job_of(space, description, name, 0) for name in dict.fromkeys(names)]
-    seconds_of = training_seconds([(job.space, job.network) for job in jobs], device, batch_size(facts.train))
+    made = make_space(space, description.input_shape, description.num_classes)
+    members = [member_of(made, name) for name in dict.fromkeys(names)]
+    seconds_of = training_seconds([(one.space, one.network) for one in members], device, batch_size(facts.train))
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
     spent = planned["prepare_images"] + planned["measure_costs"]
@@ -56,7 +58,7 @@ def plan_finishing(
     epochs = finishing_now(left, training["epochs"], seconds_of, pace, facts)
     logging.getLogger("archatlas").info(
         "Spent %s, %s were expected: %d epochs for each of %d networks, %d were planned.",
-        duration(spent), duration(expected), epochs, len(jobs), training["epochs"],
+        duration(spent), duration(expected), epochs, len(members), training["epochs"],
     )  # fmt: skip
     warmup = min(training["warmup_epochs"], epochs / 8)
     return {
@@ -93,6 +95,7 @@ def finish(
     from archatlas.images.dataset import ImageSplit
     from archatlas.verification import finishing as domain
     from archatlas.verification.stage import alone, best_weights, job_of
+    from archatlas.verification.winners import entrants_of
 
     if table is not None or truth is not None:
         return chosen_winners, {}, domain.no_finishing()
@@ -112,7 +115,7 @@ def finish(
     trained = {
         (entrant["architecture"], one): alike.weights(job_of(space, alike.description, entrant["architecture"], one))
         for document in found
-        for entrant in domain.entrants_of(document, finishing.contenders)
+        for entrant in entrants_of(document, finishing.contenders)
         for one in entrant["seeds"]
     }
     from archatlas.spaces.presets import make_space

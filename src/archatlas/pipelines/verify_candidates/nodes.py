@@ -83,7 +83,8 @@ def measure_latency(
     """The finalists of every budget with their latency, where it can be measured here or stands in a table."""
     verification = scheduled(verification, verification_schedule)
     from archatlas.spaces.presets import make_space
-    from archatlas.verification.candidates import finalists, finalists_by_table, measurer
+    from archatlas.verification.candidates import finalists, finalists_by_table
+    from archatlas.verification.timing import measurer
 
     if costs.latency.source == "table":
         return finalists_by_table(candidates, verification.top_k)
