@@ -7,6 +7,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
@@ -123,3 +124,20 @@ def test_side_by_side_or_one_after_the_other_is_the_same(
 )
 def test_super_networks_share_the_threads(device: dict[str, int], shares: tuple[int, int]) -> None:
     assert cpu_shares(DeviceParameters(accelerator="cpu", **device), jobs=3) == shares
+
+
+def test_a_super_network_that_diverges_is_named(
+    space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    training = TrainingParameters(epochs=12, batch_size=16, learning_rate=100, weight_decay=1, warmup_epochs=0)
+    with pytest.raises(ArchatlasError, match=r"super-network 1 of 1: training diverged: .* \(`supernet\.training`\)"):
+        train_supernets(
+            space,
+            images,
+            description,
+            parameters=SupernetParameters(seeds=1, training=training),
+            device=DeviceParameters(accelerator="cpu", threads=1),
+            seed=0,
+            work=None,
+            progress=False,
+        )

@@ -27,7 +27,7 @@ from archatlas.supernet.parameters import SupernetParameters
 from archatlas.supernet.strategies.registry import make_strategy
 from archatlas.supernet.warm_start import WarmStart, begin_with, read_start
 from archatlas.training.fabric import cpu_shares
-from archatlas.training.loop import train
+from archatlas.training.loop import DivergedError, train
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
 from archatlas.training.workers import side_by_side
@@ -110,6 +110,17 @@ def _train_one(
     number: int, images: SplitArrays, setting: _Setting
 ) -> tuple[int, dict[str, NDArray[Any]], list[dict[str, float]]]:
     """Number, weights and learning curve of a super-network; runs in a worker where several train at a time."""
+    try:
+        return number, *_trained(number, images, setting)
+    except DivergedError as error:
+        raise ArchatlasError(
+            f"super-network {number + 1} of {setting.parameters.seeds}: {error} (`supernet.training`)"
+        ) from error
+
+
+def _trained(
+    number: int, images: SplitArrays, setting: _Setting
+) -> tuple[dict[str, NDArray[Any]], list[dict[str, float]]]:
     parameters, own_seed = setting.parameters, mixed_seed(setting.seed, number)
     supernet = make_supernet(setting.space, torch.Generator().manual_seed(own_seed))
     if setting.start:
@@ -144,7 +155,7 @@ def _train_one(
     paths = make_strategy(setting.space, parameters)
     then = train_it(training=parameters.training, seed=own_seed, paths=paths, progress=title)
     curve += [{**row, "epoch": first + row["epoch"]} for row in then]
-    return number, {name: value.contiguous().numpy() for name, value in supernet.state_dict().items()}, curve
+    return {name: value.contiguous().numpy() for name, value in supernet.state_dict().items()}, curve
 
 
 def _begin(supernet: Supernet, space: SearchSpace, file: Path) -> WarmStart:
