@@ -39,6 +39,7 @@ from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.mobilenet import scaled_mobilenets
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.trainings import TrainingJob, Trainings
+from archatlas.verification.winners import best_first_of
 
 BATCH = 64
 """Images of a step while the pace of a MobileNet is measured."""
@@ -162,7 +163,7 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     begun = time.perf_counter()
     done = trainings.run(jobs, "MobileNet alone")
     taken = (time.perf_counter() - begun) / 60
-    best = int(done.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True]).index[0])
+    best = int(best_first_of(done).index[0])
     accuracy = float(trainings.test(jobs[best], test).mean())
     scaled = of_sizes[best // each]
     who = f"{scaled.label} alone, {epochs} epochs, best of {len(jobs)}"

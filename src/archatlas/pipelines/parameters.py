@@ -91,26 +91,17 @@ class ProjectParameters(BaseModel):
     @field_validator("predictor")
     @classmethod
     def _enough_to_compare_predictors(cls, predictor: PredictorParameters, info: ValidationInfo) -> PredictorParameters:
-        fewest, count = FEWEST_PER_FOLD * predictor.folds, _scored(info)
-        if count is not None and count < fewest:
-            raise ValueError(
-                f"`folds` is {predictor.folds}, which needs at least {fewest} evaluated networks, but "
-                f"{_spelled(info, count)}: lower `folds`, or raise `sample.architectures`"
-            )
+        _require_enough(info, "folds", predictor.folds)
         return predictor
 
     @field_validator("tuning")
     @classmethod
     def _enough_to_tune_on(cls, tuning: TuningParameters, info: ValidationInfo) -> TuningParameters:
+        _require_enough(info, "inner_folds", tuning.inner_folds)
         count = _scored(info)
         if count is None:
             return tuning
-        outer, fewest = round(count * tuning.outer_fraction), FEWEST_PER_FOLD * tuning.inner_folds
-        if count < fewest:
-            raise ValueError(
-                f"`inner_folds` is {tuning.inner_folds}, which needs at least {fewest} evaluated networks, but "
-                f"{_spelled(info, count)}: lower `inner_folds`, or raise `sample.architectures`"
-            )
+        outer = round(count * tuning.outer_fraction)
         if outer < FEWEST_OUTER or count - outer < FEWEST_SEEN_PER_FOLD * tuning.inner_folds:
             raise ValueError(
                 f"`outer_fraction` is {tuning.outer_fraction:g}: of {count} networks the study would never see {outer} "
@@ -184,10 +175,17 @@ def _scored(info: ValidationInfo) -> int | None:
     return sample.architectures if info.data.get("time_budget") is None else FEWEST_SAMPLED
 
 
-def _spelled(info: ValidationInfo, count: int) -> str:
-    if info.data.get("time_budget") is None:
-        return f"`sample.architectures` is {count}"
-    return f"with a `time_budget` there may be as few as {count}"
+def _require_enough(info: ValidationInfo, name: str, folds: int) -> None:
+    """ValueError if so many ``folds`` (of the field ``name``) ask for more networks than are scored."""
+    fewest, count = FEWEST_PER_FOLD * folds, _scored(info)
+    if count is None or count >= fewest:
+        return
+    asked = f"`sample.architectures` is {count}"
+    known = asked if info.data.get("time_budget") is None else f"with a `time_budget` there may be as few as {count}"
+    raise ValueError(
+        f"`{name}` is {folds}, which needs at least {fewest} evaluated networks, but {known}: lower `{name}`, or raise "
+        "`sample.architectures`"
+    )
 
 
 def _misfits_of_augmentation(

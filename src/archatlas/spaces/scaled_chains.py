@@ -168,7 +168,7 @@ class ScaledChains:
 
     def parse(self, names: ArrayLike) -> Choices:
         given = np.atleast_1d(np.asarray(names, dtype=np.str_))
-        labels, chains = split_names(given)
+        labels, chains = _split_names(given)
         number = np.full(len(given), -1)
         for which, label in enumerate(self._labels):
             number[labels == label] = which
@@ -217,7 +217,7 @@ Chains = ChainSpace | ScaledChains
 """Spaces whose networks are drawn, named and described as chains of blocks."""
 
 
-def split_names(names: Names) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
+def _split_names(names: Names) -> tuple[NDArray[np.str_], NDArray[np.str_]]:
     """Labels of members, and the names of chains, of names of ``ScaledChains``; empty labels where there are none."""
     parts = [name.split("_", CHAIN_FROM) for name in names.tolist()]
     known = [len(part) > CHAIN_FROM for part in parts]

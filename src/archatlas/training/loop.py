@@ -6,12 +6,12 @@ import copy
 import math
 import pickle
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import torch
 from lightning_fabric import Fabric
@@ -159,12 +159,8 @@ def train(
     if resumed is not None and len(resumed.curve) == training.epochs:
         network.load_state_dict(dict(resumed.network))
         return resumed.curve
-    with threads_restored(), TemporaryDirectory(prefix="archatlas-") as folder:
-        # Not by the launcher's queue: it waits for the processes before it reads, and they for it once their results
-        # are more than a pipe holds.
-        left = Path(folder, "trained") if device.devices > 1 else None
-        trained = make_fabric(device).launch(partial(_train_here, job=job, resumed=resumed, left=left))
-        curve, weights = trained if left is None else pickle.loads(left.read_bytes())
+    with threads_restored():
+        curve, weights = _launch(job, resumed)
     if not math.isfinite(curve[-1]["loss"]):
         raise DivergedError(
             f"training diverged: the loss is {curve[-1]['loss']} in epoch {curve[-1]['epoch']}. Lower `learning_rate` "
@@ -174,10 +170,36 @@ def train(
     return list(curve)
 
 
-def _train_here(
-    fabric: Fabric, job: _Job, resumed: Checkpoint | None, left: Path | None
-) -> tuple[list[dict[str, float]], dict[str, NDArray[Any]]] | None:
-    """Train in this process; the curve and the final weights, or None if the first process has left both in a file."""
+_Trained: TypeAlias = tuple[list[dict[str, float]], dict[str, NDArray[Any]]]
+"""The curve and the final weights."""
+
+
+def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
+    """Train here, or with several devices in a process each, of which the first leaves the results in a file.
+
+    Not in the launcher's queue: it waits for the processes before it reads, and they for it once their results are more
+    than a pipe holds.
+    """
+    fabric, train_here = make_fabric(job.device), partial(_train_here, job=job, resumed=resumed)
+    trained: _Trained
+    if job.device.devices == 1:
+        trained = fabric.launch(train_here)
+    else:
+        with TemporaryDirectory(prefix="archatlas-") as folder:
+            left = Path(folder, "trained")
+            fabric.launch(partial(_leave, train_here=train_here, left=left))
+            trained = pickle.loads(left.read_bytes())
+    return trained
+
+
+def _leave(fabric: Fabric, train_here: Callable[[Fabric], _Trained], left: Path) -> None:
+    trained = train_here(fabric)
+    if fabric.is_global_zero:
+        left.write_bytes(pickle.dumps(trained))
+
+
+def _train_here(fabric: Fabric, job: _Job, resumed: Checkpoint | None) -> _Trained:
+    """Train in this process; weights as NumPy arrays, which a file of pickled ones holds by value."""
     prepare_process(job.device)
     if fabric.world_size > 1:
         # What a spawned process is handed lies in memory that it shares with the others.
@@ -191,11 +213,7 @@ def _train_here(
         # A process that ends while threads of the group still run is aborted at times.
         fabric.barrier()
         torch.distributed.destroy_process_group()
-    if left is None:
-        return curve, weights
-    if fabric.is_global_zero:
-        left.write_bytes(pickle.dumps((curve, weights)))
-    return None
+    return curve, weights
 
 
 class _Trainer:

@@ -15,9 +15,9 @@ from archatlas.training.seeds import mixed_seed
 from archatlas.verification.members import member_of
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
-from archatlas.verification.teaching import Run, arrays_of, best_first_of, taught
+from archatlas.verification.teaching import Run, arrays_of, taught
 from archatlas.verification.trainings import TRAINING_COLUMNS, FurtherTraining, TrainingJob, Trainings
-from archatlas.verification.winners import best_first, entrants_of, title_of
+from archatlas.verification.winners import best_first, best_first_of, entrants_of, title_of
 
 Json = dict[str, Any]
 

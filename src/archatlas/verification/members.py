@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.protocol import SearchSpace
-from archatlas.spaces.scaled_chains import ScaledChains, split_names
+from archatlas.spaces.scaled_chains import ScaledChains
 from archatlas.verification.mobilenet import LABEL, mobilenet
 
 if TYPE_CHECKING:
@@ -41,8 +41,8 @@ def member_of(space: SearchSpace, name: str) -> Member:
     if not name.startswith(LABEL):
         if not isinstance(space, ScaledChains):
             return Member(space, name)
-        (label,), (chain,) = split_names(space.names(space.parse([name])))
-        return Member(space.members[str(label)], str(chain))
+        ((label, _, own),) = space.by_member(space.parse([name]))
+        return Member(space.members[label], str(space.members[label].names(own)[0]))
     number, _, size = name.removeprefix(LABEL).partition("_r")
     base = space.base if isinstance(space, ScaledChains) else space
     if not isinstance(base, ChainSpace):

@@ -18,6 +18,7 @@ from archatlas.training.seeds import mixed_seed
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
 from archatlas.verification.trainings import FurtherTraining, TaughtTraining, TrainingJob, Trainings
+from archatlas.verification.winners import best_first_of
 
 Key = tuple[str, int]
 """A network by its name in tables, and which of its trainings."""
@@ -54,11 +55,6 @@ class Run:
         """The best training of a network on the validation images."""
         key: Key = best_first_of(self.table[self.table["network"] == network]).index[0]
         return key
-
-
-def best_first_of(done: pd.DataFrame) -> pd.DataFrame:
-    """Trainings by validation accuracy, then log loss, then as they stand."""
-    return done.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True], kind="stable")
 
 
 def taught(

@@ -159,7 +159,12 @@ def _verdict(
 def best_first(trainings: pd.DataFrame, network: str) -> pd.DataFrame:
     """A network's trainings, one for each seed: by validation accuracy, then log loss, then seed."""
     own = trainings[trainings["network"] == network].drop_duplicates("seed")
-    return own.sort_values(["validation_accuracy", "validation_log_loss", "seed"], ascending=[False, True, True])
+    return best_first_of(own.sort_values("seed"))
+
+
+def best_first_of(done: pd.DataFrame) -> pd.DataFrame:
+    """Trainings by validation accuracy, then log loss, then as they stand."""
+    return done.sort_values(["validation_accuracy", "validation_log_loss"], ascending=[False, True], kind="stable")
 
 
 def _winner(budget: str, row: Mapping[Any, Any], trainings: pd.DataFrame) -> Json:

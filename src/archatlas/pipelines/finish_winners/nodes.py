@@ -55,7 +55,7 @@ def plan_finishing(
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
     slower = max(spent / expected, 1.0)
     left = USED * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
-    epochs = finishing_now(left, training["epochs"], seconds_of, pace, facts)
+    epochs = finishing_now(left / slower, training["epochs"], seconds_of, pace, facts)
     logging.getLogger("archatlas").info(
         "Spent %s, %s were expected: %d epochs for each of %d networks, %d were planned.",
         duration(spent), duration(expected), epochs, len(members), training["epochs"],
