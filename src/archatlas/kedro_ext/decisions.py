@@ -23,7 +23,7 @@ from archatlas.kedro_ext import versions
 from archatlas.kedro_ext.dependencies import dependencies_of, files_read
 from archatlas.kedro_ext.digests import FileDigests
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, RecordStore, fingerprint
-from archatlas.kedro_ext.source_code import Reach, SourceCode
+from archatlas.kedro_ext.source_code import Reach, SourceCode, unknown_to
 
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
@@ -94,7 +94,9 @@ class Decider:
             makers = ", ".join(dict.fromkeys(self._makers[name].name for name in pending))
             return Decision(node, "run", known) if known else Decision(node, "wait", (f"it depends on {makers}",))
         key = fingerprint(parts)
-        record = self.records.find(node.name, key)
+        record = self.records.find(node.name, key) or self._with_fewer_entries(node.name, parts)
+        if record is not None and record.key != key:
+            key, parts = record.key, record.parts
         if record is None:
             reasons = tuple(differences(newest.parts, parts)) if newest else (NEVER_RAN,)
             return Decision(node, "run", reasons or ("it has no record of this state",), key, parts)
@@ -104,6 +106,15 @@ class Decider:
         if broken:
             return Decision(node, "run", broken, key, parts)
         return Decision(node, "reuse", (f"nothing changed since {record.session}",), key, parts, record)
+
+    def _with_fewer_entries(self, node: str, parts: Mapping[str, Any]) -> NodeRecord | None:
+        """A record of this state but for entries of registries, which are new since then: the node cannot use them."""
+        for record in self.records.of(node):
+            new = unknown_to(record.parts.get("code", {}), parts["code"])
+            code = {name: digest for name, digest in parts["code"].items() if name not in new}
+            if new and fingerprint({**parts, "code": code}) == record.key:
+                return record
+        return None
 
     def states(self, node: Node) -> tuple[dict[str, Any] | None, dict[str, Any], list[str]]:
         """What the node depended on when it last ran (None: never), on what now, and which inputs are not known yet."""
@@ -244,7 +255,7 @@ def data_changes(before: Mapping[str, Any], now: Mapping[str, Any], ignore: Sequ
     alike = {**now, **{key: before.get(key) for key in ("code", "libraries", "states", "node")}}
     alike["code"], alike["libraries"] = alike["code"] or {}, alike["libraries"] or {}
     ignored = list(ignore)
-    if before.get("code") != now["code"]:
+    if any(_code_changes(before.get("code", {}), now["code"])):
         old, new = _flat(before.get("parameters", {})).items(), _flat(now["parameters"]).items()
         if _contains(old, new) or _contains(new, old):
             alike["parameters"] = before.get("parameters", {})
@@ -260,7 +271,8 @@ def _contains(some: Iterable[Any], others: Iterable[Any]) -> bool:
 
 
 def _code_changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    changed = [name for name, *_ in _changes(before, now)]
+    new = unknown_to(before, now)
+    changed = [name for name, *_ in _changes(before, now) if name not in new]
     if changed:
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         yield f"code of {', '.join(changed[:_SHOWN])}{more} changed"

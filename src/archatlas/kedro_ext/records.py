@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -95,8 +95,13 @@ class RecordStore:
 
     def newest(self, node: str) -> NodeRecord | None:
         """The record of a node that was written or used last."""
-        files = sorted(self._file(node, "*").parent.glob("*.json"), key=_time)
-        return next((found for file in reversed(files) if (found := self.find(node, file.stem))), None)
+        return next(self.of(node), None)
+
+    def of(self, node: str) -> Iterator[NodeRecord]:
+        """The records of a node, that which was written or used last first."""
+        for file in sorted(self._file(node, "*").parent.glob("*.json"), key=_time, reverse=True):
+            if (found := self.find(node, file.stem)) is not None:
+                yield found
 
     def since(self, node: str) -> list[NodeRecord]:
         """The newest record of every node that was written or used after ``node`` was; none if it never was."""
