@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from archatlas.costs.parameters import CostsParameters
+from archatlas.errors import ArchatlasError, nearest
 from archatlas.images.parameters import ImagesParameters, misfit_of_sizes
 from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
 from archatlas.predictors.parameters import FEWEST_PER_FOLD, AtlasParameters, PredictorParameters, TuningParameters
+from archatlas.predictors.registry import PREDICTORS, predictor_settings
 from archatlas.reporting.parameters import CompareParameters, ReportParameters
 from archatlas.schedule.time_budget import FEWEST_SAMPLED, TimeBudget
 from archatlas.search.parameters import SearchParameters
@@ -17,6 +19,7 @@ from archatlas.search.segments.parameters import SegmentsParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
+from archatlas.supernet.strategies.registry import STRATEGIES
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.parameters import CalibrationParameters, FinishingParameters, VerificationParameters
@@ -92,13 +95,20 @@ class ProjectParameters(BaseModel):
 
     @field_validator("predictor")
     @classmethod
-    def _enough_to_compare_predictors(cls, predictor: PredictorParameters, info: ValidationInfo) -> PredictorParameters:
+    def _fits_registry_and_sample(cls, predictor: PredictorParameters, info: ValidationInfo) -> PredictorParameters:
+        _require_predictors([predictor.name, *(predictor.model_extra or {})])
+        for family, settings in (predictor.model_extra or {}).items():
+            try:
+                predictor_settings(family, settings)
+            except (ArchatlasError, TypeError) as error:
+                raise ValueError(str(error)) from error
         _require_enough(info, "folds", predictor.folds)
         return predictor
 
     @field_validator("tuning")
     @classmethod
     def _enough_to_tune_on(cls, tuning: TuningParameters, info: ValidationInfo) -> TuningParameters:
+        _require_predictors(tuning.families)
         _require_enough(info, "inner_folds", tuning.inner_folds)
         count = _scored(info)
         if count is None:
@@ -111,6 +121,12 @@ class ProjectParameters(BaseModel):
                 f"{FEWEST_SEEN_PER_FOLD} be seen for each of `inner_folds` = {tuning.inner_folds}"
             )
         return tuning
+
+    @field_validator("predictor_benchmark")
+    @classmethod
+    def _of_known_predictors(cls, benchmark: PredictorBenchmarkParameters) -> PredictorBenchmarkParameters:
+        _require_predictors([one.family for one in benchmark.predictors.values() if one is not None])
+        return benchmark
 
     @field_validator("supernet", "verification", "finishing")
     @classmethod
@@ -152,6 +168,8 @@ _SEARCHED = ("nas_bench_101", "nas_bench_201", "nas_bench_macro")
 
 def _misfits_of_supernet(supernet: SupernetParameters, space: SpaceParameters | None) -> Iterator[str]:
     """What would stop the run only where super-networks are trained, after all that comes before."""
+    if supernet.strategy not in STRATEGIES:
+        yield f"`strategy`: there is no training strategy {supernet.strategy!r}{nearest(supernet.strategy, STRATEGIES)}"
     if space and space.image_sizes and supernet.image_sizes:
         yield (
             f"`image_sizes` is {list(supernet.image_sizes)}, but every super-network already sees images at the sizes "
@@ -173,6 +191,13 @@ def _scored(info: ValidationInfo) -> int | None:
     if sample is None:
         return None
     return sample.architectures if info.data.get("time_budget") is None else FEWEST_SAMPLED
+
+
+def _require_predictors(names: Iterable[str]) -> None:
+    """ValueError if one of the ``names`` is no family of predictors."""
+    for name in names:
+        if name not in PREDICTORS:
+            raise ValueError(f"there is no predictor {name!r}{nearest(name, PREDICTORS)}")
 
 
 def _require_enough(info: ValidationInfo, name: str, folds: int) -> None:

@@ -144,7 +144,7 @@ def _plan(
             what = f"{net.seeds} super-networks, {first}{net.training.epochs} epochs each, {net.strategy} paths"
             if pace is None:
                 return what, None
-            from archatlas.supernet.strategies.registry import paths_per_step
+            from archatlas.supernet.strategies.make import paths_per_step
 
             paths = net.training.epochs * paths_per_step(space, net) + net.largest_first_epochs * _LARGEST
             return what, _full_seeds(settings) * (train / net.training.batch_size) * paths * pace.step
