@@ -16,7 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.storage.work_store import WorkStore, fingerprint
 
 values = st.recursive(
@@ -48,7 +48,7 @@ def test_a_fingerprint_is_reproducible(part):
         ((np.zeros(2),), (np.zeros((2, 1)),)),
         ((np.zeros(2, dtype=np.float32),), (np.zeros(2),)),
         ((torch.tensor([1, 2]),), (torch.tensor([2, 1]),)),
-        ((SpaceParameters(),), (SpaceParameters(stem_width=7),)),
+        ((ChainParameters(),), (ChainParameters(stem_width=7),)),
     ],
 )
 def test_what_differs_has_different_fingerprints(one, other):

@@ -188,7 +188,7 @@ def _plan(
 
 def _side(settings: ProjectParameters) -> int:
     """The side of prepared images, pixels; where it is left open, about what it will be."""
-    return settings.images.image_size or max(settings.space.image_sizes or (WITHOUT_BUDGET,))
+    return settings.images.image_size or max(settings.space.searched_sizes or (WITHOUT_BUDGET,))
 
 
 def _full_seeds(settings: ProjectParameters) -> float:
