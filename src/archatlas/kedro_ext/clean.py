@@ -17,7 +17,7 @@ from kedro.framework.project import settings
 
 from archatlas.kedro_ext.commands import with_plain_errors
 from archatlas.kedro_ext.records import CurrentResults, RecordStore
-from archatlas.kedro_ext.run_lock import LOCK_FILES, take_lock
+from archatlas.kedro_ext.run_lock import take_lock
 from archatlas.kedro_ext.versions import dataset, is_versioned, path_of, relative
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
     Args:
         manifest: data set of the runs' manifests (:mod:`archatlas.kedro_ext.manifest`), versioned
         records: data set that gives the runner's folder of records
-        work_folder: data set that gives the folder of partial work, where the lock of runs lies
+        work_folder: data set that gives the folder of partial work, beside which the lock of runs lies
         experiment: parameter that names an experiment; its data sets lie in folders of their own
     """
 
@@ -62,9 +62,7 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
         lock = take_lock(folder)
         try:
             rubbish = find_rubbish(catalog, keep, manifest=manifest, records=dataset(catalog, records).load())
-            leftovers = (
-                [path for path in folder.iterdir() if path.name not in LOCK_FILES] if work else _unfinished(folder)
-            )
+            leftovers = sorted(folder.iterdir()) if work else _unfinished(folder)
             paths = [*rubbish.paths, *_outside(leftovers, leftovers)]
             sizes = [_size(path) for path in paths]
             for path, size in zip(paths, sizes, strict=True):
