@@ -57,7 +57,7 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
         What the newest runs made or read is kept (runs with the same results count as one), and so are the current
         results.
         """
-        catalog = _catalog(metadata, env, {} if name is None else {experiment: name})
+        catalog = configured_catalog(metadata, env, {} if name is None else {experiment: name})
         folder: Path = dataset(catalog, work_folder).load()
         lock = take_lock(folder)
         try:
@@ -126,7 +126,7 @@ def find_rubbish(catalog: Catalog, keep: int, *, manifest: str, records: Path) -
     return Rubbish(outdated, folders, _outside(folders, [*unfinished, *_unfinished(records)]))
 
 
-def _catalog(metadata: ProjectMetadata, env: str | None, parameters: dict[str, Any]) -> Catalog:
+def configured_catalog(metadata: ProjectMetadata, env: str | None, parameters: dict[str, Any]) -> Catalog:
     """The project's catalog, without hooks: they may refuse parameters that only a run needs."""
     loader = settings.CONFIG_LOADER_CLASS(
         conf_source=str(metadata.project_path / settings.CONF_SOURCE),

@@ -213,6 +213,16 @@ def link_results(folder: Path, results: Mapping[str, Artifact]) -> None:
         _log.warning("no links to the current results in %s: %s", folder, error)
 
 
+def broken_links(folder: Path, results: Mapping[str, Artifact]) -> list[Path]:
+    """Places of links to the results (:func:`link_results`) where something else lies."""
+    links = {folder / name: located(target, folder) for name, target in _link_names(results).items()}
+    return [
+        link
+        for link, target in links.items()
+        if link.exists() and not (link.is_symlink() and os.path.samefile(link, target))
+    ]
+
+
 def _link_names(results: Mapping[str, Artifact]) -> dict[str, str]:
     """File name to path; a data set whose file name is taken goes by its own."""
     names: dict[str, str] = {}
