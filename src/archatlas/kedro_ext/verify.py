@@ -111,12 +111,13 @@ class _Check:
         listed = CurrentResults(self._folder)
         if self.current and listed.is_damaged():
             yield Finding(listed.file, "damaged: the list of current results", f"Written again by: {self._command}")
-        for file in self._store.damaged():
+        for record in self._store.damaged():
             cure = "Delete damaged records: what they told of is made again when it is needed."
-            yield Finding(file, "damaged: the record of a node", cure)
+            yield Finding(record, "damaged: the record of a node", cure)
         for session in sorted({artifact.version for artifact in self.current.values() if artifact.version}):
             file = path_of(self._manifest, session)
-            if file is not None and file.exists() and (wrong := self._wrong(file, session)):
+            wrong = self._wrong(file, session) if file is not None and file.exists() else ""
+            if file is not None and wrong:
                 cure = "Nothing makes the manifest of an earlier run again: restore it from a copy, or delete it."
                 yield Finding(file, wrong, cure)
 

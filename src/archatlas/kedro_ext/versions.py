@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -118,6 +120,18 @@ def artifact_of(dataset: Any, version: str | None, digests: FileDigests, *, afre
         return None
     content = digests.of(path, afresh=afresh)
     return Artifact(relative(path), version, content.size, content.sha256)
+
+
+def content_of(dataset: Any, value: Any) -> Content | None:
+    """What would lie there if the data set saved this; None if that is no file or folder of this machine."""
+    path = path_of(dataset, None)
+    if path is None:
+        return None
+    with TemporaryDirectory() as folder:
+        place = copy.copy(dataset)
+        place._filepath, place._version = PurePosixPath(folder, path.name), None
+        place.save(value)
+        return FileDigests().of(Path(folder, path.name))
 
 
 def relative(path: Path) -> str:
