@@ -11,7 +11,7 @@ from archatlas.reporting import numbers
 from archatlas.reporting.cards import reached
 from archatlas.reporting.comparison.experiments import Experiment
 from archatlas.reporting.figures.atlas import is_wide
-from archatlas.reporting.figures.theme import CYCLE, empty, themed
+from archatlas.reporting.figures.theme import CYCLE, SHARE, empty, themed
 
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 _DASHES = ("solid", "dash", "dot")
@@ -53,7 +53,7 @@ def figure_fronts(experiments: Sequence[Experiment], cost: str) -> go.Figure:
         height=400,
         showlegend=True,
         xaxis={"title": {"text": numbers.COST_TITLES[column]}, "type": "log" if wide else "linear"},
-        yaxis={"title": {"text": "predicted score"}, "tickformat": ".2~%" if percent else None},
+        yaxis={"title": {"text": "predicted score"}, **({"tickformat": ".2~%", **SHARE} if percent else {})},
     )
 
 
@@ -89,7 +89,7 @@ def figure_winners(experiments: Sequence[Experiment], cost: str) -> go.Figure:
         height=400,
         showlegend=True,
         xaxis={"title": {"text": numbers.COST_TITLES[cost]}},
-        yaxis={"title": {"text": "test accuracy"}, "tickformat": ".1%"},
+        yaxis={"title": {"text": "test accuracy"}, "tickformat": ".1%", **SHARE},
     )
 
 

@@ -15,6 +15,7 @@ from archatlas.reporting.figures.theme import (
     GREY,
     MOBILENET,
     RANDOM,
+    SHARE,
     WINNER,
     empty,
     themed,
@@ -57,7 +58,7 @@ def figure_comparison(trainings: pd.DataFrame, budgets: Sequence[str]) -> go.Fig
     return themed(
         figure,
         height=150 + 84 * len(budgets),
-        xaxis={"title": {"text": "test accuracy"}, "tickformat": ".1%", "nticks": 8},
+        xaxis={"title": {"text": "test accuracy"}, "tickformat": ".1%", "nticks": 8, **SHARE},
         yaxis={
             "tickvals": [rows[budget] for budget in budgets],
             "ticktext": list(budgets),
@@ -93,7 +94,7 @@ def figure_class_accuracy(winners: Sequence[Mapping[str, Any]], class_names: Seq
         figure,
         height=340,
         xaxis={"title": {"text": "class, hardest first"}, "type": "category", "showgrid": True},
-        yaxis={"title": {"text": "test accuracy of the class"}, "tickformat": ".0%"},
+        yaxis={"title": {"text": "test accuracy of the class"}, "tickformat": ".0%", **SHARE},
     )
 
 
