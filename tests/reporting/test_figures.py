@@ -228,6 +228,15 @@ def test_comparison_shows_only_what_was_tested() -> None:
     assert sorted(shape.x0 for shape in figure.layout.shapes) == [0.8, 0.85, 0.9]
 
 
+def test_a_budget_without_a_mobilenet_says_why_and_no_empty_series_is_named() -> None:
+    rows = [("candidate", "small", "a", 0.9), ("random", "small", "c", 0.8)]
+    trainings = pd.DataFrame(rows, columns=["role", "budget", "network", "test_accuracy"])
+    figure = figure_comparison(trainings, ["small"], {"small": "none keeps this budget"})
+    assert [trace.name for trace in figure.data] == ["random, same budget", "winner"]
+    (note,) = figure.layout.annotations
+    assert (note.text, note.y) == ("scaled MobileNet: none keeps this budget", 0)
+
+
 def test_classes_stand_from_the_hardest_to_the_easiest() -> None:
     winners = [
         {"budget": "small", "per_class_accuracy": {"cat": 1.0, "dog": 0.5}},
