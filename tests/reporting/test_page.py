@@ -19,6 +19,7 @@ from archatlas.reporting.page import render_page
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.reporting.run import Run
 from archatlas.signals.signal import Signal
+from archatlas.verification.parameters import VerificationParameters
 
 VOID = {"meta", "link", "br", "wbr", "input", "hr", "img"}
 
@@ -306,7 +307,9 @@ def test_why_no_scaled_mobilenet_stands_beside_a_winner_is_said(run_data: dict[s
     told = "none keeps this budget, with all widths of the space times 0.01 to 4"
     assert [dict(card.facts).get("scaled MobileNet") for card in cards] == [told, *[None] * len(others)]
     assert f"scaled MobileNet: {told}" in render_page(made)
-    unasked = dataclasses.replace(made, parameters={**made.parameters, "verification": {"mobilenet": False}})
+    unasked = dataclasses.replace(
+        made, parameters={**made.parameters, "verification": VerificationParameters(mobilenet=False)}
+    )
     assert "scaled MobileNet" not in dict(budget_cards(unasked)[0].facts)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -128,6 +129,7 @@ def find_rubbish(catalog: Catalog, keep: int, *, manifest: str, records: Path) -
 
 def configured_catalog(metadata: ProjectMetadata, env: str | None, parameters: dict[str, Any]) -> Catalog:
     """The project's catalog, without hooks: they may refuse parameters that only a run needs."""
+    env = env or os.getenv("KEDRO_ENV")  # As a session does.
     loader = settings.CONFIG_LOADER_CLASS(
         conf_source=str(metadata.project_path / settings.CONF_SOURCE),
         env=env,

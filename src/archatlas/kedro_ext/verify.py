@@ -65,7 +65,7 @@ def verify_command(*, manifest: str, records: str, work_folder: str, links: str)
         """
         catalog = configured_catalog(metadata, env, params)
         folder = _folder(catalog, records)
-        if not folder.is_dir():
+        if not CurrentResults(folder).load():
             raise DatasetError(
                 f"nothing is recorded in {relative(folder)}: nothing has run there. Name the experiment as its run was "
                 "told it (--env, --params experiment=NAME)."

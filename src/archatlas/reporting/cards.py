@@ -163,9 +163,8 @@ def _facts_of_training(run: Run, winner: Mapping[str, Any], verified: Mapping[st
 
 def why_no_mobilenet(run: Run, winner: Mapping[str, Any]) -> str:
     """Why no scaled MobileNet stands beside a winner, in words; empty if one does, or none was asked for."""
-    asked = (run.parameters.get("verification") or {}).get("mobilenet", True)
     beside = winner.get("mobilenet_architecture") or not numbers.is_missing(winner.get("mobilenet_accuracy_mean"))
-    if beside or not asked or run.alone_is_looked_up:
+    if beside or not run.mobilenet_asked or run.alone_is_looked_up:
         return ""
     from archatlas.verification.mobilenet import why_none
 
