@@ -67,6 +67,7 @@ def test_all_that_is_not_as_it_was_saved_is_named_and_made_again_by_the_command_
     assert whole[-1].startswith("3 results recorded in data/records/mine (")
     assert whole[-1].endswith(" are as they were saved.")
 
+    place = "data/made/mine"
     text, worked, report = (toy.file(name) for name in ("text.txt", "worked.txt", "report.json"))
     flip_a_bit(report)
     worked.unlink()
@@ -75,8 +76,18 @@ def test_all_that_is_not_as_it_was_saved_is_named_and_made_again_by_the_command_
     link.unlink()
     link.write_text("{}")
     (toy.folder / "data/records/mine/current.json").write_text("{")
-    said = toy.verify(1)[-9:]
-    place = "data/made/mine"
+    session = report.parent.name
+    manifest = toy.folder / place / "manifest.json" / session / "manifest.json"
+    untouched = manifest.read_text()
+    document = json.loads(untouched)
+    document["nodes"]["report"]["outputs"]["report"]["sha256"] = "0" * 64
+    manifest.write_text(json.dumps(document))
+    said = toy.verify(1)
+    manifest.write_text(untouched)
+    assert (
+        f"{place}/manifest.json/{session}/manifest.json: "
+        "edited: the manifest of a run, which names another SHA-256 of `report`" in said
+    )
     assert "data/records/mine/current.json: damaged: the list of current results" in said
     assert (
         f"{place}/report.json/{report.parent.name}/report.json: "
@@ -88,7 +99,7 @@ def test_all_that_is_not_as_it_was_saved_is_named_and_made_again_by_the_command_
     )
     assert any(line.endswith(", 7 bytes instead of 10 (`text`)") for line in said)
     assert "data/current/mine/report.json: replaced: it is no link to the current result any more" in said
-    assert "5 are not as recorded in data/records/mine." in said
+    assert "6 are not as recorded in data/records/mine." in said
     making = next(line for line in said if line.startswith("Made again by: "))
 
     toy.kedro(*shlex.split(making.partition("kedro ")[2]))
@@ -97,27 +108,18 @@ def test_all_that_is_not_as_it_was_saved_is_named_and_made_again_by_the_command_
     assert toy.file("report.json").read_text() == '{\n  "letters": 10\n}'
 
 
-def test_records_and_manifests_are_looked_at_too(toy: Toy) -> None:
+def test_damaged_records_and_manifests_are_named(toy: Toy) -> None:
     record = next((toy.folder / "data/records/mine/nodes/make").glob("*.json"))
     session = toy.file("report.json").parent.name
     manifest = toy.file("manifest.json").parent.parent / session / "manifest.json"
     kept = {file: file.read_text() for file in (record, manifest)}
     record.write_text(kept[record].replace("make", "fake"))
-    document = json.loads(kept[manifest])
-    document["nodes"]["report"]["outputs"]["report"]["sha256"] = "0" * 64
-    manifest.write_text(json.dumps(document))
-    said = toy.verify(1)
-    assert f"data/records/mine/nodes/make/{record.name}: damaged: the record of a node" in said
-    assert (
-        f"data/made/mine/manifest.json/{session}/manifest.json: "
-        "edited: the manifest of a run, which names another SHA-256 of `report`" in said
-    )
-    record.write_text(kept[record])
     manifest.write_text("{")
     said = toy.verify(1)
+    assert f"data/records/mine/nodes/make/{record.name}: damaged: the record of a node" in said
     assert f"data/made/mine/manifest.json/{session}/manifest.json: damaged: the manifest of a run" in said
-    assert "1 is not as recorded in data/records/mine." in said
-    manifest.write_text(kept[manifest])
+    for file, text in kept.items():
+        file.write_text(text)
 
 
 def test_where_nothing_ran_one_message_says_so(toy: Toy) -> None:

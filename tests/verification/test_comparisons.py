@@ -34,7 +34,8 @@ def test_a_small_space_gives_what_it_has() -> None:
 
 
 def test_a_budget_that_no_scaled_mobilenet_keeps_is_told_of(caplog: pytest.LogCaptureFixture) -> None:
-    space = preset("digits", (1, 8, 8), 10)
+    fields = {"stem_width": 6, "stages": [{"width": 8, "depth": 2}], "choices": ["k3e1", "skip"]}
+    space = make_space(SpaceParameters.model_validate(fields), (1, 8, 8), 10)
     budgets = {"odd": [Constraint("macs", "max", 1)], "wide": [Constraint("macs", "max", 300_000)]}
     parameters, latency = VerificationParameters(random_networks=0), LatencyParameters(source="none")
     with caplog.at_level("INFO", logger="archatlas"):
