@@ -16,11 +16,13 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner, Result
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
 from pydantic import BaseModel, TypeAdapter
 
+from archatlas.cli import verify
 from archatlas.kedro_ext.incremental import IncrementalRunner
 from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.parameters import ProjectParameters
@@ -122,14 +124,34 @@ def test_the_winner_loads_in_one_line_and_names_a_class(finished: Path) -> None:
     assert 0.1 <= answer.probability <= 1
 
 
+def test_a_flipped_bit_in_an_exported_network_is_noticed_before_somebody_reads_it(finished: Path) -> None:
+    def verified() -> Result:
+        return CliRunner().invoke(verify, ["--env", "tiny"], obj=bootstrap_project(finished))
+
+    whole = verified()
+    assert (whole.exit_code, "are as they were saved" in whole.output) == (0, True), whole.output
+    file = finished / "data/current/tiny/networks/small/network.onnx"
+    content = file.read_bytes()
+    file.write_bytes(content[:1000] + bytes([content[1000] ^ 1]) + content[1001:])
+    damaged = verified()
+    file.write_bytes(content)
+    assert damaged.exit_code == 1
+    assert "/networks: not the folder that was saved: small/network.onnx edited or overwritten on" in damaged.output
+    assert "Made again by: kedro run --env tiny\n" in damaged.output
+    assert verified().exit_code == 0
+
+
 def test_the_notebook_reads_a_finished_run(finished: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import nbformat
     from nbclient import NotebookClient
 
     monkeypatch.setenv("ARCHATLAS_EXPERIMENT", "tiny")
     notebook = nbformat.read(repository / "notebooks" / "explore_run.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(finished)}}).execute()
+    here = finished / "notebooks"  # Where Jupyter starts it.
+    here.mkdir(exist_ok=True)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(here)}}).execute()
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert "Loading data" not in str(shown)
     assert sum(output.output_type in ("execute_result", "display_data") for output in shown) >= 4
 
 

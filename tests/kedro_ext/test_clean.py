@@ -235,7 +235,7 @@ def test_the_command_drops_old_versions_and_the_rest_goes_on(kedro: Kedro, tmp_p
     gone = before - files(tmp_path / "data")
     assert {name.split("/")[1] for name in gone} == {"first"}
     assert "work/first/part" in gone
-    assert "work/first/run.lock" in files(tmp_path / "data")
+    assert "work/.first.lock" in files(tmp_path / "data")
     assert len(gone) == 8
     assert sorted(file.read_text() for file in tmp_path.glob("data/made/first/text.txt/*/*")) == ["xx", "xxx"]
 

@@ -120,6 +120,31 @@ def test_a_run_that_is_killed_leaves_what_was_finished(toy: Toy) -> None:
     assert len(toy.versions("worked.txt")) == 1
 
 
+def test_a_run_whose_work_folder_is_deleted_still_keeps_others_out_and_ends_well(toy: Toy) -> None:
+    process = toy.start_working("seconds=2")
+    shutil.rmtree(toy.folder / "data/work/first")
+    with pytest.raises(DatasetError, match=f"is in use by process {process.pid} on"):
+        take_lock(toy.folder / "data/work/first")
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, errors
+
+
+def test_a_run_whose_lock_is_deleted_stops_where_another_has_begun(toy: Toy) -> None:
+    process = toy.start_working()
+    shutil.rmtree(toy.folder / "data/work")
+    (toy.folder / "data/work/first").mkdir(parents=True)
+    other = take_lock(toy.folder / "data/work/first")
+    output, errors = process.communicate(timeout=10)
+    other.release()
+    assert process.returncode == 1
+    assert "Traceback" not in output + errors
+    assert re.search(
+        rf"Stopped at work: \S+\.first\.lock, which kept other runs out, was deleted while this one went on, and "
+        rf"another has begun since: \S+ is in use by process {os.getpid()} on",
+        errors,
+    )
+
+
 @pytest.mark.parametrize("runner", ["SequentialRunner", INCREMENTAL])
 def test_an_expected_error_in_a_node_is_told_once(toy: Toy, runner: str) -> None:
     code, errors = toy.run("ending=refusal", runner=runner)
@@ -179,7 +204,7 @@ def test_a_read_only_disk_ends_in_one_message(toy: Toy, runner: str) -> None:
         subprocess.run(["mount", "-o", "remount,ro", toy.folder / "data"], check=True)
         code, errors = toy.run("letters=20", runner=runner)
         assert code == 1
-        assert "cannot write data/work/first/run.lock: the file system is read-only. Make it writable" in errors
+        assert "cannot write data/work/.first.lock: the file system is read-only. Make it writable" in errors
         subprocess.run(["mount", "-o", "remount,rw", toy.folder / "data"], check=True)
         assert toy.versions("report.json") == ['{\n  "letters": 10\n}']
         assert toy.run("letters=20", runner=runner)[0] == 0

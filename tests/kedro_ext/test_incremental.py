@@ -279,6 +279,56 @@ def test_explain_says_what_would_run_and_why_and_runs_nothing(project: Project) 
     assert project.run().ran == ["train", "evaluate", "report"]
 
 
+def test_what_is_tried_ahead_lets_nodes_stand_that_it_changes_nothing_for(project: Project) -> None:
+    project.package.write(
+        "nodes",
+        """
+        from archatlas.kedro_ext.dependencies import tried_ahead
+
+        @tried_ahead
+        def check(limit):
+            if limit < 0:
+                raise ValueError("there is no such limit")
+            return limit, {"passed": limit > 3}
+
+        def train(checked):
+            return "trained" if checked["passed"] else "not"
+
+        def search(bound):
+            return f"at most {bound}"
+        """,
+    )
+    function = project.package.function
+    pipeline = Pipeline(
+        [
+            node(function("nodes", "check"), "params:limit", ["score", "numbers"], name="check"),
+            node(function("nodes", "train"), "numbers", "model", name="train"),
+            node(function("nodes", "search"), "score", "report", name="search"),
+        ]
+    )
+
+    def told(limit: int) -> dict[str, str]:
+        project.parameters["limit"] = limit
+        return {one.node.name: f"{one.action}: {one.reasons[-1]}" for one in explain(pipeline, project.catalog())}
+
+    project.run(pipeline)
+    files = {file: file.read_bytes() for file in project.folder.rglob("*") if file.is_file()}
+    assert told(6) == {
+        "check": "run: parameter limit: 5 -> 6",
+        "train": "reuse: nothing changed since session 1",
+        "search": "run: its input score has other content",
+    }
+    assert told(2)["train"] == "run: its input numbers has other content"
+    assert told(-1) == {
+        "check": "run: it stops the run: there is no such limit",
+        "train": "wait: it depends on check",
+        "search": "wait: it depends on check",
+    }
+    assert {file: file.read_bytes() for file in files} == files
+    project.parameters["limit"] = 6
+    assert project.run(pipeline).ran == ["check", "search"]
+
+
 def test_a_line_says_which_node_runs_and_the_first_reasons_but_not_that_it_is_new(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,14 @@ class Content:
     """
 
     size: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file as it was when it was read: size, inode, times of change of content and of status (ns), and SHA-256."""
+
+    stamp: tuple[int, ...]
     sha256: str
 
 
@@ -56,6 +65,21 @@ class FileDigests:
                 lines.append(f"{(inside / name).as_posix()}\0{content.sha256}")
                 size += content.size
         return Content(size, hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest())
+
+    def seen(self, path: Path) -> dict[Path, Seen]:
+        """The file ``path``, or all files below it, as they were when they were last read."""
+        whole = str(path.absolute())
+        return {
+            path / Path(file).relative_to(whole): Seen(tuple(known["stamp"]), known["sha256"])
+            for file, known in self._known.items()
+            if (file == whole or file.startswith(f"{whole}{os.sep}")) and isinstance(known["stamp"], list)
+        }
+
+    def distrust(self, path: Path) -> None:
+        """Have ``path`` and what lies below it read again when it is asked for, whatever its times say."""
+        for file in self.seen(path):
+            self._known[str(file.absolute())]["stamp"] = []
+            self._changed = True
 
     def save(self) -> None:
         """Keep what is known for the next process."""

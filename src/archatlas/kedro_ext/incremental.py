@@ -89,14 +89,14 @@ def records_folder(catalog: CatalogProtocol[Any, Any], name: str) -> Path:
 
 
 def explain(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], records: str = "run_records") -> list[Decision]:
-    """What a run would do, node by node, and why; nothing is run or written but digests of files.
+    """What a run would do, node by node, and why; nothing is written but digests of files, or run but what is tried.
 
     Raises DatasetError where the run would: what it reads is out of date.
     """
     decider = Decider(pipeline, catalog, records_folder(catalog, records))
     inputs = consistent_inputs(pipeline, registered, catalog, decider)
     decider.settle({name: one for name, one in inputs.outputs.items() if name in pipeline.inputs()})
-    decisions = decider.forecast(pipeline)
+    decisions = decider.forecast(pipeline, trying=True)
     decider.digests.save()
     return decisions
 
@@ -137,7 +137,7 @@ class _Run:
     def go(self) -> None:
         begun = time.perf_counter()
         self._settle_inputs()
-        forecast = self._decider.forecast(self._pipeline)
+        forecast = self._decider.forecast(self._pipeline, trying=True)
         with self._others_time():
             self._hooks.after_nodes_decided(decisions=forecast, pipeline=self._pipeline, catalog=self._catalog)
         count = len(self._pipeline.nodes)

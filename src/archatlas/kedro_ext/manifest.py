@@ -340,7 +340,7 @@ def _function(node: Node) -> str:
 
 def _command() -> str:
     """The command line that started this process: ``kedro run --pipelines search``."""
-    program = Path(sys.argv[0] or "python")
+    program = Path((sys.argv[0] or "python").split()[-1])  # Of `python -m kedro`, click makes one argument.
     name = program.parent.name if program.name == "__main__.py" else program.name
     return shlex.join([name, *sys.argv[1:]])
 

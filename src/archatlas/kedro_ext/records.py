@@ -125,6 +125,10 @@ class RecordStore:
         files = sorted(self._folder.glob("nodes/*/*.json"))
         return [(file, record) for file in files if (record := self._read(file)) is not None]
 
+    def damaged(self) -> list[Path]:
+        """Files of records that count as none, by name."""
+        return [file for file in sorted(self._folder.glob("nodes/*/*.json")) if self._read(file) is None]
+
     def _times(self, node: str) -> list[int]:
         return [_time(file) for file in self._file(node, "*").parent.glob("*.json")]
 
@@ -148,7 +152,7 @@ class CurrentResults:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "current.json"
+        self.file = folder / "current.json"
         self._records = RecordStore(folder)
 
     def load(self) -> dict[str, Artifact]:
@@ -158,8 +162,12 @@ class CurrentResults:
             return listed
         found = self._of_records()
         if found:
-            _log.warning("%s is damaged or gone: what is current was found in the records of nodes.", self._file)
+            _log.warning("%s is damaged or gone: what is current was found in the records of nodes.", self.file)
         return found
+
+    def is_damaged(self) -> bool:
+        """Whether the list is gone, or is not what was written."""
+        return self._listed() is None
 
     def update(self, outputs: Mapping[str, Artifact]) -> None:
         """Make these the current ones of their data sets."""
@@ -168,12 +176,12 @@ class CurrentResults:
             return
         known = self._of_records() if listed is None else listed
         _write(
-            self._file, {"outputs": {name: asdict(artifact) for name, artifact in sorted({**known, **outputs}.items())}}
+            self.file, {"outputs": {name: asdict(artifact) for name, artifact in sorted({**known, **outputs}.items())}}
         )
 
     def _listed(self) -> dict[str, Artifact] | None:
         try:
-            return {name: Artifact(**one) for name, one in _read(self._file)["outputs"].items()}
+            return {name: Artifact(**one) for name, one in _read(self.file)["outputs"].items()}
         except (KeyError, TypeError, AttributeError):
             return None
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -120,6 +122,18 @@ def artifact_of(dataset: Any, version: str | None, digests: FileDigests, *, afre
     return Artifact(relative(path), version, content.size, content.sha256)
 
 
+def content_of(dataset: Any, value: Any) -> Content | None:
+    """What would lie there if the data set saved this; None if that is no file or folder of this machine."""
+    path = path_of(dataset, None)
+    if path is None:
+        return None
+    with TemporaryDirectory() as folder:
+        place = copy.copy(dataset)
+        place._filepath, place._version = PurePosixPath(folder, path.name), None
+        place.save(value)
+        return FileDigests().of(Path(folder, path.name))
+
+
 def relative(path: Path) -> str:
     """The path as seen from the Kedro project that it lies in; absolute if it lies in none."""
     absolute = path.absolute()
@@ -211,6 +225,16 @@ def link_results(folder: Path, results: Mapping[str, Artifact]) -> None:
                 os.replace(temporary, link)
     except OSError as error:  # Some systems give links to administrators only; everything else works without.
         _log.warning("no links to the current results in %s: %s", folder, error)
+
+
+def broken_links(folder: Path, results: Mapping[str, Artifact]) -> list[Path]:
+    """Places of links to the results (:func:`link_results`) where something else lies."""
+    links = {folder / name: located(target, folder) for name, target in _link_names(results).items()}
+    return [
+        link
+        for link, target in links.items()
+        if link.exists() and not (link.is_symlink() and os.path.samefile(link, target))
+    ]
 
 
 def _link_names(results: Mapping[str, Artifact]) -> dict[str, str]:
