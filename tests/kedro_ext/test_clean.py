@@ -167,7 +167,7 @@ def test_folders_that_are_no_versions_are_left_alone(data: Data) -> None:
     assert data.rubbish(keep=3) == ["text.txt/2"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"nodes": {"a": {}}}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"nodes": null}', '{"nodes": {"a": {}}}', "[" * 100_000])
 def test_a_damaged_manifest_names_nothing_and_goes(data: Data, content: str) -> None:
     data.run("1", text="1", report="1")
     data.version("manifest.json", "2", content)

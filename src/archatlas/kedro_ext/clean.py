@@ -166,7 +166,7 @@ def _manifests(catalog: Catalog, name: str) -> Iterator[tuple[str, Named]]:
     """Session and named versions of every readable manifest, newest first."""
     place = Path(dataset(catalog, name)._filepath)
     for folder in reversed(list(_versions(place))):
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             named: Named = {}
             for node in json.loads((folder / place.name).read_text())["nodes"].values():
                 made = {output: artifact["version"] for output, artifact in node["outputs"].items()}

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +29,9 @@ class Content:
 class FileDigests:
     """Digests by path, read from and kept in a JSON file (None: for as long as this object lives).
 
+    Anything else in the place of that file counts as nothing known, but a folder is refused (OSError): what is known
+    could not be kept there.
+
     A file's digest is trusted while size, inode, time of change of content and of status stand; setting a file's times
     back changes the last. What no time shows (a disk that lost a bit) is found with ``afresh``.
     """
@@ -36,8 +41,10 @@ class FileDigests:
         self._known: dict[str, dict[str, Any]] = {}
         self._changed = False
         if cache is not None:
+            if cache.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(cache))
             # None yet, or damaged: files are then read again.
-            with suppress(OSError, ValueError, TypeError, AttributeError):
+            with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
                 known = json.loads(cache.read_text())
                 self._known = {path: one for path, one in known.items() if {"stamp", "sha256"} <= one.keys()}
 
