@@ -7,11 +7,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import pytest
@@ -19,11 +20,12 @@ import yaml
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from archatlas.kedro_ext.incremental import IncrementalRunner
 from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.parameters import ProjectParameters
+from archatlas.search.parameters import BudgetName
 
 
 @pytest.fixture(scope="module")
@@ -161,6 +163,13 @@ def missing(model: type[BaseModel], values: dict[str, Any], where: str = "") -> 
             yield where + name
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from missing(field.annotation, values[name], f"{where}{name}.")
+
+
+@pytest.mark.parametrize("kind", [Annotated[str, ProjectParameters.model_fields["experiment"]], BudgetName])
+def test_names_fit_into_any_file_system(kind: Any) -> None:
+    assert TypeAdapter(kind).validate_python("a" * 100)
+    with pytest.raises(ValidationError, match="at most 100 characters"):
+        TypeAdapter(kind).validate_python("a" * 300)
 
 
 TABLES = ("nas_bench_201", "nas_bench_101", "nas_bench_macro_table")
@@ -320,6 +329,21 @@ def test_a_mistake_in_a_file_is_told_by_line_and_once(project: Path, tmp_path: P
     )
     assert answer.stderr.endswith(f"{told}\n")
     assert answer.stderr.count("\n") == 1
+
+
+def test_a_signal_while_kedro_is_imported_is_answered_as_ever(project: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "archatlas", "--env", "tiny"],
+        cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert any("kedro" in line for line in process.stderr if "archatlas" not in line)  # Waits until it has begun.
+    process.send_signal(signal.SIGINT)
+    told = process.stderr.read()
+    assert process.wait() == 130
+    assert "Stopped by Ctrl-C. What was finished is kept: run the same command again to go on." in told
+    assert "Traceback" not in told
 
 
 def test_who_lacks_a_table_is_told_where_to_get_it(project: Path) -> None:

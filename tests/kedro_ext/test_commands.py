@@ -270,8 +270,9 @@ def noted(error: BaseException, note: str) -> BaseException:
         ),
         (
             OSError(errno.ENAMETOOLONG, "File name too long", "/data/xyz"),
-            "cannot write /data/xyz: the name is too long for the file system. Take a shorter one",
+            "cannot use /data/xyz: the name is too long for the file system. Take a shorter one",
         ),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), f"cannot use {'x' * 300}: the name is too long"),
         (MemoryError(), "memory ran out (MemoryError). Ask for less at a time (fewer workers, smaller batches)"),
         (
             caused_by(DatasetError("Failed"), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nand more")),

@@ -47,7 +47,7 @@ def disk_trouble(error: BaseException) -> str | None:
         return None
     wrong, remedy = kind
     go_on = "then run the same command again: earlier results and finished parts are intact"
-    verb = "use" if remedy == _IN_THE_WAY else "write"
+    verb = "write" if remedy in (_FULL, _CLOSED) else "use"
     return f"cannot {verb} {_file(chain)}: {wrong}. {remedy}, {go_on}."
 
 
@@ -62,4 +62,11 @@ def _file(chain: list[BaseException]) -> str:
     texts = [text for one in chain for text in (*getattr(one, "__notes__", ()), str(one))]
     told = [match["noted"] or match["file"] or match["set"] for text in texts if (match := _FILE.search(text))]
     named = [one.filename for one in chain if isinstance(one, OSError) and isinstance(one.filename, str)]
-    return relative(Path([*told, *named][0])) if told or named else "a file"
+    return _shown([*told, *named][0]) if told or named else "a file"
+
+
+def _shown(path: str) -> str:
+    try:
+        return relative(Path(path))
+    except OSError:  # The file system does not even answer whether there is such a path.
+        return path
