@@ -287,6 +287,13 @@ def test_what_can_be_foreseen_has_a_message_and_no_traceback(raised: BaseExcepti
     assert message in output
 
 
+def test_the_file_that_is_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "records").write_text("a file")
+    with pytest.raises(OSError) as failed:  # noqa: PT011 (which one depends on the system)
+        (tmp_path / "records/first/a.json").read_text()
+    assert f"cannot use {tmp_path}/records: a file lies where a folder belongs." in answer(failed.value)[1]
+
+
 def test_a_refusal_is_told_though_the_disk_is_full_as_well() -> None:
     assert answer(caused_by(Refusal("no"), OSError(errno.ENOSPC, "full"))) == (1, "Error: no\n")
 

@@ -6,6 +6,7 @@ import errno
 import hashlib
 import json
 import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,9 @@ class Content:
 
     size: int
     sha256: str
+
+
+_NO_FILE = Content(0, "no file")
 
 
 class FileDigests:
@@ -58,8 +62,8 @@ class FileDigests:
             lines += [f"{(inside / name).as_posix()}/" for name in below]
             for name in names:
                 file = folder / name
-                # A link to nothing counts by its name, and so does a named pipe, which to open would be to wait.
-                content = self._of_file(file, afresh) if file.is_file() else Content(0, "no file")
+                # A link to nothing counts by its name.
+                content = self._of_file(file, afresh) if file.exists() else _NO_FILE
                 lines.append(f"{(inside / name).as_posix()}\0{content.sha256}")
                 size += content.size
         return Content(size, hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest())
@@ -73,6 +77,8 @@ class FileDigests:
 
     def _of_file(self, path: Path, afresh: bool) -> Content:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # To open a named pipe would be to wait for who writes to it.
+            return _NO_FILE
         key = str(path.absolute())
         stamp = [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
         known = self._known.get(key)

@@ -67,6 +67,7 @@ def _file(chain: list[BaseException]) -> str:
 
 def _shown(path: str) -> str:
     try:
-        return relative(Path(path))
+        above = [folder for folder in Path(path).parents if folder.is_file()]
+        return relative(above[0] if above else Path(path))  # What lies below a file is in nobody's way.
     except OSError:  # The file system does not even answer whether there is such a path.
         return path
