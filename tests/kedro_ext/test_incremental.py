@@ -354,6 +354,16 @@ def test_digests_that_are_none_are_made_again(project: Project, content: str) ->
     assert project.run().ran == []
 
 
+def test_what_the_catalog_does_not_name_is_kept_in_memory_and_cannot_be_read(project: Project) -> None:
+    catalog = project.catalog()
+    del catalog._lazy_datasets["score"]
+    assert [decision.action for decision in explain(project.pipeline, catalog)] == ["run"] * 4
+    catalog = project.catalog()
+    del catalog._lazy_datasets["score"]
+    with pytest.raises(DatasetError, match=r"input.* score not found in the catalog"):
+        explain(project.pipeline.only_nodes("report"), catalog)
+
+
 NO_RECORDS = (b"null", b"[]", b"3", b'"x"', b"{}", b'{"content": null, "sha256": null}', b"\xff", b"[" * 100_000)
 
 

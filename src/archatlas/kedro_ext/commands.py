@@ -196,11 +196,12 @@ def project_group(name: str, *commands: click.Command) -> click.Group:
 
 
 def _is_unknown_name(error: Exception) -> bool:
-    """Whether Kedro was asked for a pipeline or nodes that there are not; it says so with a ValueError."""
+    """Whether Kedro was asked for a pipeline, nodes or data sets that there are not; it says so with a ValueError."""
     return isinstance(error, ValueError) and (
         "Failed to find the pipeline" in str(error)
         or "does not contain" in str(error)
         or "contains no nodes" in str(error)
+        or "not found in the" in str(error)
     )
 
 

@@ -90,8 +90,11 @@ def records_folder(catalog: CatalogProtocol[Any, Any], name: str) -> Path:
 def explain(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], records: str = "run_records") -> list[Decision]:
     """What a run would do, node by node, and why; nothing is run or written but digests of files, where they can be.
 
-    Raises DatasetError where the run would: what it reads is out of date.
+    Raises DatasetError where the run would fail: what it reads is not in the catalog, or out of date.
     """
+    unknown = sorted(name for name in pipeline.inputs() if name not in catalog)
+    if unknown:
+        raise DatasetError(f"Pipeline input(s) {', '.join(unknown)} not found in the catalog")
     decider = Decider(pipeline, catalog, records_folder(catalog, records))
     inputs = consistent_inputs(pipeline, registered, catalog, decider)
     decider.settle({name: one for name, one in inputs.outputs.items() if name in pipeline.inputs()})

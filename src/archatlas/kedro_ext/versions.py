@@ -27,8 +27,11 @@ _NAMED = "_versions_named_by_user"
 
 
 def dataset(catalog: CatalogProtocol[Any, Any], name: str) -> Any:
-    """The data set of this name; loading from it, unlike from the catalog, writes no line of log."""
-    return catalog.get(name)
+    """The data set of this name; loading from it, unlike from the catalog, writes no line of log.
+
+    As in a run, what the catalog does not name is kept in memory.
+    """
+    return catalog.get(name, fallback_to_runtime_pattern=True)
 
 
 def is_versioned(dataset: Any) -> bool:
