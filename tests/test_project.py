@@ -7,11 +7,12 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import pytest
@@ -20,12 +21,13 @@ from click.testing import CliRunner, Result
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from archatlas.cli import verify
 from archatlas.kedro_ext.incremental import IncrementalRunner
 from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.parameters import ProjectParameters
+from archatlas.search.parameters import BudgetName
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +187,13 @@ def missing(model: type[BaseModel], values: dict[str, Any], where: str = "") -> 
             yield from missing(field.annotation, values[name], f"{where}{name}.")
 
 
+@pytest.mark.parametrize("kind", [Annotated[str, ProjectParameters.model_fields["experiment"]], BudgetName])
+def test_names_fit_into_any_file_system(kind: Any) -> None:
+    assert TypeAdapter(kind).validate_python("a" * 100)
+    with pytest.raises(ValidationError, match="at most 100 characters"):
+        TypeAdapter(kind).validate_python("a" * 300)
+
+
 TABLES = ("nas_bench_201", "nas_bench_101", "nas_bench_macro_table")
 
 
@@ -313,6 +322,10 @@ def command(project: Path, *arguments: str, **variables: str | None) -> subproce
         (["--env", "image_folder", "--params", "images.path=nowhere"], "nowhere"),
         (["--env", "image_folder"], "images.path is needed"),
         (["--pipelines", "fit_predictr"], "fit_predictor"),
+        (["--tags", "nothing"], "--tags: no node of what runs is tagged `nothing`"),
+        (["--params", "experiment=2024"], "In quotes it is text: --params 'experiment=\"2024\"'"),
+        (["--params", "images=[1"], "`images=[1` cannot be read as YAML"),
+        (["--load-versions", "atlas"], "found atlas instead"),
         (["--pipelines", "fit_predictor", "--params", "experiment=unheard-of"], "architecture_graphs"),
         (["--params", "device.accelerator=cuda"], "`device.accelerator` is cuda"),
     ],
@@ -323,9 +336,36 @@ def test_a_mistake_gets_one_message_and_no_traceback(project: Path, arguments: l
     if "cuda" in message and torch.cuda.is_available():
         pytest.skip("this machine has the accelerator that should be missing")
     answer = command(project, "run", *arguments)
-    assert answer.returncode == 1
+    assert answer.returncode in (1, 2)  # 2: what is wrong is an option itself.
     assert message in answer.stderr
     assert "Traceback" not in answer.stderr + answer.stdout
+
+
+def test_a_mistake_in_a_file_is_told_by_line_and_once(project: Path, tmp_path: Path) -> None:
+    shutil.copytree(project / "conf", tmp_path / "conf")
+    (tmp_path / "conf/tiny/parameters copy.yml").write_text("search:\n\ttop_k: 3\n")
+    answer = command(project, "run", "--env", "tiny", "--conf-source", str(tmp_path / "conf"))
+    assert answer.returncode == 1
+    told = (
+        "parameters copy.yml, line 2: a tab stands among the spaces at the start of the line: indent with spaces alone."
+    )
+    assert answer.stderr.endswith(f"{told}\n")
+    assert answer.stderr.count("\n") == 1
+
+
+def test_a_signal_while_kedro_is_imported_is_answered_as_ever(project: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "archatlas", "--env", "tiny"],
+        cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert any("kedro" in line for line in process.stderr if "archatlas" not in line)  # Waits until it has begun.
+    process.send_signal(signal.SIGINT)
+    told = process.stderr.read()
+    assert process.wait() == 130
+    assert "Stopped by Ctrl-C. What was finished is kept: run the same command again to go on." in told
+    assert "Traceback" not in told
 
 
 def test_who_lacks_a_table_is_told_where_to_get_it(project: Path) -> None:

@@ -1,6 +1,7 @@
 """Kedro project settings (https://docs.kedro.org/en/stable/kedro_project_setup/settings.html)."""
 
 from archatlas.kedro_ext.announcement import AnnouncementHook
+from archatlas.kedro_ext.configuration import CheckedConfigLoader
 from archatlas.kedro_ext.manifest import ManifestHook
 from archatlas.kedro_ext.parameter_check import ParameterCheckHook
 from archatlas.kedro_ext.run_lock import RunLockHook
@@ -20,6 +21,9 @@ HOOKS = (
 
 # Its hooks record runs of Kedro's own runner alone, and say so at the start of every other.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
+
+# It tells a mistake by file and line.
+CONFIG_LOADER_CLASS = CheckedConfigLoader
 
 # Environments change single keys of a stage's parameters, not the whole stage.
 CONFIG_LOADER_ARGS = {

@@ -210,6 +210,17 @@ def test_a_read_only_disk_ends_in_one_message(toy: Toy, runner: str) -> None:
         assert toy.run("letters=20", runner=runner)[0] == 0
 
 
+def test_a_read_only_disk_can_be_explained(toy: Toy) -> None:
+    (toy.folder / "src/toy/cli.py").write_text(
+        "from archatlas.kedro_ext.commands import incremental_run, project_group\n"
+        "run = incremental_run()\ncli = project_group('toy', run)\n"
+    )
+    with disk(toy.folder / "data", "300k"):
+        subprocess.run(["mount", "-o", "remount,ro", toy.folder / "data"], check=True)
+        output, errors = toy.start("run", "--explain").communicate(timeout=60)
+        assert "3 of 3 nodes run; 0 are used again." in output, errors
+
+
 def test_old_versions_can_be_dropped_from_a_full_disk(toy: Toy) -> None:
     with disk(toy.folder / "data", "500k"):
         assert toy.run("letters=100000")[0] == 0
@@ -274,6 +285,24 @@ def noted(error: BaseException, note: str) -> BaseException:
             noted(OSError(errno.ENOSPC, "No space left on device"), "while writing /work/part.json"),
             "cannot write /work/part.json:",
         ),
+        (
+            IsADirectoryError(errno.EISDIR, "Is a directory", "/work/part.json"),
+            "cannot use /work/part.json: a folder lies where a file belongs. Move what lies there away, or delete it",
+        ),
+        (
+            caused_by(DatasetError("Failed"), NotADirectoryError(errno.ENOTDIR, "Not a directory", "/data/records/a")),
+            "cannot use /data/records/a: a file lies where a folder belongs.",
+        ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "/data/xyz"),
+            "cannot use /data/xyz: the name is too long for the file system. Take a shorter one",
+        ),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), f"cannot use {'x' * 300}: the name is too long"),
+        (MemoryError(), "memory ran out (MemoryError). Ask for less at a time (fewer workers, smaller batches)"),
+        (
+            caused_by(DatasetError("Failed"), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nand more")),
+            "memory ran out (CUDA out of memory. Tried to allocate 2 GiB). Ask for less",
+        ),
         (OSError(errno.ENOSPC, "No space left on device"), "cannot write a file: no space is left on the device."),
     ],
 )
@@ -281,6 +310,13 @@ def test_what_can_be_foreseen_has_a_message_and_no_traceback(raised: BaseExcepti
     code, output = answer(raised)
     assert code == 1
     assert message in output
+
+
+def test_the_file_that_is_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "records").write_text("a file")
+    with pytest.raises(OSError) as failed:  # noqa: PT011 (which one depends on the system)
+        (tmp_path / "records/first/a.json").read_text()
+    assert f"cannot use {tmp_path}/records: a file lies where a folder belongs." in answer(failed.value)[1]
 
 
 def test_a_refusal_is_told_though_the_disk_is_full_as_well() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
 
 from archatlas.kedro_ext.incremental import IncrementalRunner, explain
+from archatlas.kedro_ext.records import fingerprint
 from archatlas.kedro_ext.versions import CurrentResultsHook
 
 if TYPE_CHECKING:
@@ -400,6 +402,55 @@ def test_digests_that_are_none_are_made_again(project: Project, content: str) ->
     project.run()
     (project.folder / "run_records" / "digests.json").write_text(content)
     assert project.run().ran == []
+
+
+def test_what_the_catalog_does_not_name_is_kept_in_memory_and_cannot_be_read(project: Project) -> None:
+    catalog = project.catalog()
+    del catalog._lazy_datasets["score"]
+    assert [decision.action for decision in explain(project.pipeline, catalog)] == ["run"] * 4
+    catalog = project.catalog()
+    del catalog._lazy_datasets["score"]
+    with pytest.raises(DatasetError, match=r"input.* score not found in the catalog"):
+        explain(project.pipeline.only_nodes("report"), catalog)
+
+
+NO_RECORDS = (b"null", b"[]", b"3", b'"x"', b"{}", b'{"content": null, "sha256": null}', b"\xff", b"[" * 100_000)
+
+
+@pytest.mark.parametrize("content", NO_RECORDS, ids=lambda content: str(content[:20]))
+def test_json_of_another_kind_counts_as_no_record(project: Project, content: bytes) -> None:
+    project.run()
+    for file in (project.folder / "run_records").rglob("*.json"):
+        file.write_bytes(content)
+    again = project.run()
+    assert again.ran == ["load", "train", "evaluate", "report"]
+    assert project.run().ran == []
+
+
+def test_a_record_whose_parts_are_of_another_kind_counts_as_none(project: Project) -> None:
+    project.run()
+    (record,) = (project.folder / "run_records" / "nodes" / "evaluate").iterdir()
+    for name, value in (("outputs", []), ("outputs", {"a": 1}), ("usage", None), ("node", 3), ("key", None)):
+        content = json.loads(record.read_text())["content"] | {name: value}
+        record.write_text(json.dumps({"content": content, "sha256": fingerprint(content)}))
+        assert project.run().ran == ["evaluate"]
+
+
+@pytest.mark.parametrize("place", ["current.json", "digests.json", "nodes/evaluate/*.json", "nodes/evaluate", "nodes"])
+def test_a_folder_or_a_file_in_the_way_stops_a_run_before_the_work(project: Project, place: str) -> None:
+    project.run()
+    (taken,) = (project.folder / "run_records").glob(place)
+    if taken.is_file():
+        taken.unlink()
+        (taken / "mine").mkdir(parents=True)
+    else:
+        shutil.rmtree(taken)
+        taken.write_text("mine")
+    project.package.write("trainer", TRAINER.replace("*", "+"))  # Another model, so another score.
+    with pytest.raises((IsADirectoryError, NotADirectoryError)) as failed:
+        project.run()
+    assert str(taken) in str(failed.value.filename)
+    assert len(list((project.folder / "data/score.json").iterdir())) == 1
 
 
 def test_a_record_in_anothers_place_counts_as_none(project: Project) -> None:

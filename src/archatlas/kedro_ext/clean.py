@@ -17,9 +17,10 @@ from kedro.framework.hooks.manager import _NullPluginManager
 from kedro.framework.project import settings
 
 from archatlas.kedro_ext.commands import with_plain_errors
+from archatlas.kedro_ext.names import nearest
 from archatlas.kedro_ext.records import CurrentResults, RecordStore
 from archatlas.kedro_ext.run_lock import take_lock
-from archatlas.kedro_ext.versions import dataset, is_versioned, path_of, relative
+from archatlas.kedro_ext.versions import dataset, folder_of, is_versioned, path_of, relative
 
 if TYPE_CHECKING:
     from kedro.framework.startup import ProjectMetadata
@@ -58,7 +59,11 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
         What the newest runs made or read is kept (runs with the same results count as one), and so are the current
         results.
         """
+        if name is not None and (Path(name).name != name or name == ".."):
+            raise click.ClickException(f"--experiment: `{name}` is no name of an experiment but a path")
         catalog = configured_catalog(metadata, env, {} if name is None else {experiment: name})
+        if name is not None:
+            _check_there(name, folder_of(catalog, records), folder_of(catalog, work_folder))
         folder: Path = dataset(catalog, work_folder).load()
         lock = take_lock(folder)
         try:
@@ -76,6 +81,13 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
 
     clean.callback = with_plain_errors(clean.callback)
     return clean
+
+
+def _check_there(name: str, *folders: Path) -> None:
+    """Raise click.ClickException if an experiment has left nothing in the folders that would be named after it."""
+    if not any(folder.is_dir() for folder in folders):
+        beside = (inner.name for folder in folders if folder.parent.is_dir() for inner in folder.parent.iterdir())
+        raise click.ClickException(f"--experiment: there are no results of `{name}`{nearest(name, beside)}")
 
 
 @dataclass(frozen=True)
@@ -166,7 +178,7 @@ def _manifests(catalog: Catalog, name: str) -> Iterator[tuple[str, Named]]:
     """Session and named versions of every readable manifest, newest first."""
     place = Path(dataset(catalog, name)._filepath)
     for folder in reversed(list(_versions(place))):
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             named: Named = {}
             for node in json.loads((folder / place.name).read_text())["nodes"].values():
                 made = {output: artifact["version"] for output, artifact in node["outputs"].items()}

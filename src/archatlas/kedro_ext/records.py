@@ -57,12 +57,17 @@ def _write(file: Path, content: Any) -> None:
 
 
 def _read(file: Path) -> Any:
-    """What ``_write`` has written there; None if there is nothing, or anything else."""
+    """What ``_write`` has written there; None if there is nothing, or anything else.
+
+    A folder there is refused (OSError), before the work of a node: no record could be written in its place after it.
+    """
     try:
         document = json.loads(file.read_text())
         content = document["content"]
         return content if document["sha256"] == fingerprint(content) else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (IsADirectoryError, NotADirectoryError):
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -82,9 +87,9 @@ class RecordStore:
     def _read(self, file: Path) -> NodeRecord | None:
         try:
             record = _parsed(_read(file))
-        except (KeyError, TypeError):
+            return record if self._file(record.node, record.key) == file else None
+        except (KeyError, TypeError, AttributeError):
             return None
-        return record if self._file(record.node, record.key) == file else None
 
     def save(self, record: NodeRecord) -> None:
         _write(self._file(record.node, record.key), asdict(record))

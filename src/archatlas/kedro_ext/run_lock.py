@@ -174,7 +174,7 @@ def _living_holder(holder: Path) -> str | None:
             if is_another or process.status() == psutil.STATUS_ZOMBIE:
                 return None
         return f"process {who['process']} on {who['host']} since {who['since']}"
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, psutil.Error):
         return None
 
 

@@ -36,7 +36,9 @@ class ProjectParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    experiment: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the experiment's folders")
+    experiment: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100, description="names the experiment's folders"
+    )
     seed: int = Field(ge=0, le=2**31 - 1, description="every random choice follows from it")
     time_budget: TimeBudget | None = Field(
         description="how long a run may take: a schedule is chosen by this machine's pace; null: as configured"
