@@ -11,7 +11,7 @@ from archatlas.errors import ArchatlasError
 from archatlas.reporting.comparison.experiments import Experiment
 from archatlas.reporting.comparison.figures import figure_winners
 from archatlas.reporting.figures.atlas import density, figure_atlas
-from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance, position_label
+from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance
 from archatlas.reporting.figures.ranking import (
     figure_accuracy_histogram,
     figure_predicted_against_measured,
@@ -166,7 +166,7 @@ def test_choice_importance_by_hand(space: ChainSpace) -> None:
 
 
 def test_positions_are_labelled_by_stage(space: ChainSpace) -> None:
-    assert [position_label(space, position) for position in range(8)] == [
+    assert [space.position_label(position) for position in range(8)] == [
         "1.1", "1.2", "1.3", "2.1", "2.2", "2.3", "3.1", "3.2"
     ]  # fmt: skip
 

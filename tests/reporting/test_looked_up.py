@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +15,7 @@ from archatlas.reporting.figures.choices import choice_importance, figure_choice
 from archatlas.reporting.figures.ranking import MOST_DRAWN, figure_predicted_against_measured
 from archatlas.reporting.page import render_page
 from archatlas.reporting.run import Run
+from archatlas.reporting.sections import why_twins
 from archatlas.reporting.tables import predictors_table
 from archatlas.spaces.presets import preset
 
@@ -118,13 +118,14 @@ def test_scores_on_held_out_networks_are_no_diagnostic() -> None:
     assert table.rows[0][1].note == ""
 
 
-def twins_of(size: int, networks: int, **changes: Any) -> str:
-    return sentences.twins({"size": size, "networks": networks}, **{"chain": True, "table": None, **changes})
+def twins_of(size: int, networks: int, space: str = "digits", table: str | None = None) -> str:
+    why = why_twins(preset(space, (3, 32, 32), 10))
+    return sentences.twins({"size": size, "networks": networks}, why, table)
 
 
 def test_what_one_network_is_depends_on_the_space() -> None:
     assert twins_of(9, 9) == "Every architecture of the space is a network of its own."
     assert "wherever within a stage a skip stands" in twins_of(9, 5)
-    assert "in what leads nowhere" in twins_of(9, 5, chain=False)
+    assert "in what leads nowhere" in twins_of(9, 5, "nas_bench_201")
     assert twins_of(5, 5, table="t").startswith("Searched are the 5 networks that the public table t knows")
     assert twins_of(9, 5, table="t").endswith("each by its canonical architecture.")

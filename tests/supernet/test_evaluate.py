@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
-from torch import Tensor, nn
+from torch import nn
 
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
@@ -104,19 +104,16 @@ def test_repeated_and_unsorted_rows_keep_their_places(evaluate: Evaluation, rows
 
 
 def test_a_space_without_shared_prefixes_is_evaluated_one_by_one(evaluate: Evaluation) -> None:
-    class Wrapped(nn.Module):
-        """A super-network that is not known to be a chain."""
+    class Plain(ChainSupernet):
+        """A super-network whose paths are judged one after the other."""
 
-        def __init__(self, chain: ChainSupernet) -> None:
-            super().__init__()
-            self.chain, self.image_size = chain, chain.image_size
-
-        def forward(self, images: Tensor, choices: tuple[int, ...]) -> Tensor:
-            return self.chain(images, choices)
+        judged_by = "one_by_one"
 
     table = evaluate()
     supernet, space, rows = evaluate.given
-    evaluate.given = (Wrapped(supernet), space, rows)
+    plain = Plain.of(space, torch.Generator())
+    plain.load_state_dict(supernet.state_dict())
+    evaluate.given = (plain, space, rows)
     pd.testing.assert_frame_equal(evaluate(), table, rtol=1e-4, atol=1e-5)
 
 

@@ -12,7 +12,7 @@ from archatlas.reporting.class_results import balanced_accuracy
 from archatlas.reporting.run import Run, verified_row
 from archatlas.reporting.tables import on_shared_weights
 from archatlas.signals.winners import Comparison, comparisons
-from archatlas.spaces.scaled_chains import ScaledChains
+from archatlas.spaces.protocol import ChainFamily
 
 Fact = tuple[str, str]
 """What a figure is called, and the figure."""
@@ -180,7 +180,7 @@ def _kind(winner: Mapping[str, Any]) -> tuple[Fact, ...]:
 
 def _own_size(run: Run, winner: Mapping[str, Any]) -> str:
     """The size at which a winner sees images, where that was part of the search."""
-    if not isinstance(run.space, ScaledChains):
+    if not isinstance(run.space, ChainFamily):
         return numbers.DASH
     from archatlas.verification.members import member_of
 

@@ -32,7 +32,7 @@ from archatlas.reporting.truth import truth_section
 from archatlas.reporting.words import words_of
 from archatlas.signals.audit import reference
 from archatlas.spaces.chain import ChainSpace
-from archatlas.spaces.scaled_chains import Chains
+from archatlas.spaces.protocol import Described, SearchSpace, chains_of
 
 
 def make_sections(run: Run) -> list[Section]:
@@ -99,7 +99,7 @@ def asked_section(run: Run) -> Section:
     )
     blocks: list[Any] = [
         Facts(facts),
-        Text(sentences.twins(space, chain=isinstance(run.space, Chains), table=run.table)),
+        Text(sentences.twins(space, why_twins(run.space), run.table)),
     ]
     if run.table is None:
         counts = figure_class_counts(run.class_counts)
@@ -129,6 +129,11 @@ def _drawing(run: Run, name: str) -> str:
     return draw_chain(member.space, member.network, costs)
 
 
+def why_twins(space: SearchSpace) -> str:
+    """Why several architectures of the space are one network."""
+    return space.twins_because if isinstance(space, Described) else "several of them can compute the same"
+
+
 def drawing_section(run: Run) -> Section:
     blocks: list[Any] = [
         Drawing(
@@ -143,7 +148,7 @@ def drawing_section(run: Run) -> Section:
         "Each box is an operation with its widths (channels in \u2192 out) and its MACs; images flow along the "
         "arrows, a row per stage. The colour is the kernel size, an arc above a box says that its input is added to "
         "its output, and a dashed box is a skip, which computes nothing."
-        if isinstance(run.space, Chains)
+        if chains_of(run.space)
         else "The cell, which the network repeats: each box is an operation, images flow along the arrows, and what "
         "meets is added up, or at the output joined if the space does so. Operations that lead nowhere are left out. "
         "The colour is the kernel size, and a dashed box is a skip, which computes nothing.",
@@ -233,11 +238,8 @@ def measured_section(run: Run) -> Section:
 
 def choices_section(run: Run) -> Section:
     importance = choice_importance(run.atlas, run.space)
-    canonical = (
-        "Skips are written last in a stage, so a skip there means that the stage has at least one."
-        if isinstance(run.space, Chains)
-        else "Each network counts once, written as its canonical cell."
-    )
+    described = run.space if isinstance(run.space, Described) else None
+    canonical = described.canonical_form if described else "Each network counts once, in its canonical form."
     return Section(
         "choices",
         "Which choices matter",

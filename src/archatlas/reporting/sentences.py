@@ -195,14 +195,9 @@ def calibrated_sentence(summary: Mapping[str, Any]) -> str:
     )
 
 
-def twins(space: Mapping[str, Any], *, chain: bool, table: str | None) -> str:
+def twins(space: Mapping[str, Any], why: str, table: str | None) -> str:
     """How many networks the architectures of the space are, and why."""
     size, networks = space.get("size", 0), space.get("networks", 0)
-    why = (
-        "a chain computes the same wherever within a stage a skip stands"
-        if chain
-        else "cells compute the same if they differ in what leads nowhere, or in the order of their nodes alone"
-    )
     text = f"{numbers.whole(size)} architectures are {numbers.whole(networks)} networks: {why}."
     if table is None:
         return text if size != networks else "Every architecture of the space is a network of its own."

@@ -69,6 +69,12 @@ class CellSpace(ABC):
         """What the index ``choice`` stands for (at every position alike)."""
         return self.operations[choice]
 
+    positions_title: ClassVar[str] = "edge of the cell (from-to)"
+    twins_because: ClassVar[str] = (
+        "cells compute the same if they differ in what leads nowhere, or in the order of their nodes alone"
+    )
+    canonical_form: ClassVar[str] = "Each network counts once, written as its canonical cell."
+
     def position_label(self, position: int) -> str:
         """The edge that a position stands for, by the cell's nodes: ``0-2``."""
         source, target = self.cells.edges[position]

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -47,10 +47,12 @@ def _below(count: int, generator: np.random.Generator) -> int:
 class ChainSpace:
     """A stem, ``stages`` of positions that each hold one of ``operations``, and a head.
 
-    Implements SearchSpace, Enumerable, HasTwins, HasSkips and PrefixShared. ``skip`` says what happens to a skip at a
-    position that changes the shape: it is not offered there, or it becomes a strided 1x1 projection (as NAS-Bench-Macro
-    has it). ``tokens`` names the operations; by default their own notation.
+    Implements SearchSpace, Enumerable, HasTwins, HasSkips, Described and PrefixShared. ``skip`` says what happens to a
+    skip at a position that changes the shape: it is not offered there, or it becomes a strided 1x1 projection (as
+    NAS-Bench-Macro has it). ``tokens`` names the operations; by default their own notation.
     """
+
+    kind: ClassVar[str] = "chain"
 
     name: str
     input_shape: tuple[int, int, int]
@@ -140,6 +142,18 @@ class ChainSpace:
     def stage_of(self, position: int) -> int:
         """Index of the stage that holds the position."""
         return self._positions[position].stage
+
+    positions_title: ClassVar[str] = "position (stage.place)"
+    twins_because: ClassVar[str] = "a chain computes the same wherever within a stage a skip stands"
+    canonical_form: ClassVar[str] = (
+        "Skips are written last in a stage, so a skip there means that the stage has at least one."
+    )
+
+    def position_label(self, position: int) -> str:
+        """Stage and place in it, counted from 1: ``2.3``."""
+        stage = self.stage_of(position)
+        first = next(other for other in range(position + 1) if self.stage_of(other) == stage)
+        return f"{stage + 1}.{position - first + 1}"
 
     # -- Spaces like this one --------------------------------------------------------------------------------------
 

@@ -46,6 +46,8 @@ class NasBench101:
     network built from a row is that of its canonical row, which is the one that the benchmark trained.
     """
 
+    kind: ClassVar[str] = "nas_bench_101"
+
     name: str
     input_shape: tuple[int, int, int]
     num_classes: int
@@ -86,6 +88,12 @@ class NasBench101:
         if position < len(self.cells.pairs):
             return ("no edge", "edge")[choice]
         return self.operations[choice]
+
+    positions_title: ClassVar[str] = "edge of the cell (from-to) or vertex"
+    twins_because: ClassVar[str] = (
+        "cells compute the same if they differ in what leads nowhere, or in the order of their nodes alone"
+    )
+    canonical_form: ClassVar[str] = "Each network counts once, written as its canonical cell."
 
     def position_label(self, position: int) -> str:
         """The edge or the vertex that a position stands for: ``0-2``, ``2``."""

@@ -38,6 +38,7 @@ class NasBench201(CellSpace):
     shape begins with a residual block.
     """
 
+    kind: ClassVar[str] = "nas_bench_201"
     operations: ClassVar[tuple[str, ...]] = ("none", "skip_connect", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3")
 
     stem_width: int = STAGES[0].width

@@ -81,6 +81,15 @@ class SearchSpace(Protocol):
 
 
 @runtime_checkable
+class Documented(Protocol):
+    """A space that is known by its kind: what super-networks and documents of exported networks go by."""
+
+    @property
+    def kind(self) -> str:
+        """The name of its class in registries and files."""
+
+
+@runtime_checkable
 class Enumerable(Protocol):
     """A space small enough to be written out."""
 
@@ -139,6 +148,29 @@ class HasSkips(Protocol):
     @property
     def skips(self) -> tuple[int | None, ...]:
         """For each position the choice that is a skip (an identity, or a projection where the shape changes)."""
+
+
+@runtime_checkable
+class Described(Protocol):
+    """A space that has words for its positions and choices."""
+
+    @property
+    def positions_title(self) -> str:
+        """What its positions are, as the title of their axis."""
+
+    @property
+    def twins_because(self) -> str:
+        """Why several of its architectures are one network: the end of a sentence."""
+
+    @property
+    def canonical_form(self) -> str:
+        """How the one of them that stands for all is written: a sentence."""
+
+    def position_label(self, position: int) -> str:
+        """A word for a position, short enough for a tick."""
+
+    def operation(self, position: int, choice: int) -> object:
+        """What the index ``choice`` stands for at ``position``; its string is the word for it."""
 
 
 @runtime_checkable

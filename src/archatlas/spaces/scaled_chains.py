@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,10 +33,12 @@ _DIVISOR = 8
 class ScaledChains:
     """The chains of ``base`` at each of ``image_sizes`` (sides, pixels) and ``widths`` (multipliers).
 
-    Implements SearchSpace, Enumerable, HasTwins, HasSkips and ChainFamily. Networks take images of ``base``'s size,
-    which is the largest, and see them at their own. ``parse(names)`` and ``names`` write ``r48_w0.75_`` before the name
-    of the chain.
+    Implements SearchSpace, Enumerable, HasTwins, HasSkips, Described and ChainFamily. Networks take images of
+    ``base``'s size, which is the largest, and see them at their own. ``parse(names)`` and ``names`` write
+    ``r48_w0.75_`` before the name of the chain.
     """
+
+    kind: ClassVar[str] = "scaled_chains"
 
     base: ChainSpace
     image_sizes: tuple[int, ...]
@@ -119,6 +121,14 @@ class ScaledChains:
         if position >= CHAIN_FROM:
             return self.base.operation(position - CHAIN_FROM, choice)
         return f"r{self.image_sizes[choice]}" if position == 0 else f"w{self.widths[choice]:g}"
+
+    positions_title: ClassVar[str] = ChainSpace.positions_title
+    twins_because: ClassVar[str] = ChainSpace.twins_because
+    canonical_form: ClassVar[str] = ChainSpace.canonical_form
+
+    def position_label(self, position: int) -> str:
+        """Size, width, or stage and place in it."""
+        return ("size", "width")[position] if position < CHAIN_FROM else self.base.position_label(position - CHAIN_FROM)
 
     # -- Choice matrices -------------------------------------------------------------------------------------------
 
@@ -211,10 +221,6 @@ class ScaledChains:
         member = self.members[label]
         network = member.build(chain[0])
         return network if member.input_shape == self.input_shape else Resized(network, member.input_shape[-1])
-
-
-Chains = ChainSpace | ScaledChains
-"""Spaces whose networks are drawn, named and described as chains of blocks."""
 
 
 def _split_names(names: Names) -> tuple[NDArray[np.str_], NDArray[np.str_]]:

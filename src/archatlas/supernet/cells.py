@@ -13,6 +13,7 @@ from archatlas.networks.blocks import Chain, initialise
 from archatlas.networks.cells import EdgeCell, Edges, flow
 from archatlas.spaces.edge_cells import NONE, edge_cells
 from archatlas.spaces.nas_bench_201 import NasBench201
+from archatlas.supernet.protocol import Supernet
 
 
 class MixedCell(nn.Module):
@@ -37,23 +38,31 @@ class MixedCell(nn.Module):
         assert isinstance(of_edge, nn.ModuleDict)
         return of_edge[str(int(choice))]
 
+    def mixed(self, x: Tensor, gates: Sequence[Tensor]) -> Tensor:
+        """Features ``[b, c, h, w]`` through all operations, each times its gate (``gates[edge]``: ``[choices]``)."""
+        values = {0: x}
+        for edge, (source, target) in enumerate(self.edges):
+            of_edge = self.operations[edge]
+            assert isinstance(of_edge, nn.ModuleDict)
+            for choice, operation in of_edge.items():
+                computed = gates[edge][int(choice)] * operation(values[source])
+                values[target] = values[target] + computed if target in values else computed
+        return values[self.edges[-1][1]]
+
     def forward(self, x: Tensor, path: Sequence[int]) -> Tensor:
         """Features ``[b, c, h, w]`` through the path's operations; the shape stays."""
         return flow(x, self.edges, self.chosen(path))
 
 
-class CellSupernet(nn.Module):
+class CellSupernet(Supernet):
     """Stem, stages of mixed cells with the residual blocks between them, head. A subnet is a choice for every edge.
 
     All cells of a subnet make the same choices, each with weights of its own. Dead operations are not computed, so that
-    subnets compute what their stand-alone networks do. ``image_size`` is as in ``ChainSupernet``.
+    subnets compute what their stand-alone networks do.
     """
 
-    image_size: Tensor
-
     def __init__(self, space: NasBench201, generator: torch.Generator) -> None:
-        super().__init__()
-        self.register_buffer("image_size", torch.tensor(space.input_shape[-1]))
+        super().__init__(space.input_shape[-1])
         self.stem = space.make_stem()
         blocks: list[nn.Module] = []
         for index, stage in enumerate(space.stages):
@@ -84,6 +93,14 @@ class CellSupernet(nn.Module):
         x = self.stem(images)
         for block in self.blocks:
             x = block(x, live) if isinstance(block, MixedCell) else block(x)
+        logits: Tensor = self.head(x)
+        return logits
+
+    def mixed(self, images: Tensor, gates: Sequence[Tensor]) -> Tensor:
+        """Images to logits along all paths at once (``Supernet.mixed``); none gives zeros."""
+        x = self.stem(images)
+        for block in self.blocks:
+            x = block.mixed(x, gates) if isinstance(block, MixedCell) else block(x)
         logits: Tensor = self.head(x)
         return logits
 

@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
 
 from archatlas.networks.blocks import Chain, initialise
 from archatlas.spaces.protocol import PrefixShared, SearchSpace
+from archatlas.supernet.protocol import Supernet
 
 
-class ChainSupernet(nn.Module):
-    """One stem, at every position a block for each choice, one head. A subnet is a path: one choice per position.
+class ChainSupernet(Supernet):
+    """One stem, at every position a block for each choice, one head.
 
-    ``blocks[position][choice]`` is what stands there; no weights are shared between choices. ``image_size`` is the side
-    of the images that it is trained and judged on, pixels: the space's own unless it is told otherwise.
+    ``blocks[position][choice]`` is what stands there; no weights are shared between choices.
     """
 
-    image_size: Tensor
+    judged_by: ClassVar[str] = "prefix_shared"
 
     def __init__(
         self, space: PrefixShared, num_choices: Sequence[int], image_size: int, generator: torch.Generator
     ) -> None:
-        super().__init__()
-        self.register_buffer("image_size", torch.tensor(image_size))
+        super().__init__(image_size)
         self.stem = space.make_stem()
         self.blocks = nn.ModuleList(
             nn.ModuleList(space.make_block(position, choice) for choice in range(count))
@@ -61,6 +61,25 @@ class ChainSupernet(nn.Module):
             x = self.block(position, choice)(x)
         logits: Tensor = self.head(x)
         return logits
+
+    def mixed(self, images: Tensor, gates: Sequence[Tensor]) -> Tensor:
+        """Images to logits along all paths at once (``Supernet.mixed``)."""
+        x = self.stem(images)
+        for position, of_position in enumerate(gates):
+            computed = [gate * block(x) for gate, block in zip(of_position, self.row(position), strict=True)]
+            x = torch.stack(computed).sum(dim=0)
+        logits: Tensor = self.head(x)
+        return logits
+
+    def parts(self, choices: Sequence[int]) -> list[nn.Module]:
+        """Stem, the blocks of the path, head (not copied)."""
+        return [self.stem, *self.path(choices), self.head]
+
+    def alternatives(self, choices: Sequence[int]) -> Iterator[tuple[nn.Module, Sequence[nn.Module]]]:
+        """Every block of the path, with the others of its position (not copied)."""
+        for position, choice in enumerate(choices):
+            own = self.block(position, choice)
+            yield own, [block for block in self.row(position) if block is not own]
 
     def extract(self, choices: Sequence[int]) -> Chain:
         """The subnet alone: a deep copy of the path's weights and statistics, with the same logits."""

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import copy
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -20,15 +19,11 @@ from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
 from archatlas.images.shrinking import shrink
 from archatlas.progress import progress_bar
-from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
-from archatlas.spaces.scaled_chains import ScaledChains
+from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.storage.work_store import WorkStore
-from archatlas.supernet.chain import ChainSupernet
-from archatlas.supernet.make import Supernet
-from archatlas.supernet.one_by_one import one_by_one_logits
+from archatlas.supernet.judges import JUDGES
 from archatlas.supernet.parameters import EvaluationParameters
-from archatlas.supernet.prefix_shared import prefix_shared_logits
-from archatlas.supernet.scaled import ScaledSupernet
+from archatlas.supernet.protocol import Supernet
 from archatlas.training.checkpoint import package_version
 from archatlas.training.fabric import computes_in_bfloat16, prepare_process, threads_restored, torch_device
 from archatlas.training.parameters import DeviceParameters
@@ -83,10 +78,11 @@ def evaluate_subnets(
     labels = validation.labels.to(place)
 
     def score(pending: Choices) -> Iterator[NDArray[np.float64]]:
-        for part in parts_to_judge(supernet, space, pending):
+        for part in supernet.judged(space, pending):
             size = part.image_size
             calibration, batches = image_batches(train, validation, description, parameters, device, images_seed, size)
-            for logits in subnet_logits(*part[:3], calibration, batches, parameters, device):
+            working = working_copy(part.supernet, _in_bfloat16(parameters), device)
+            for logits in JUDGES.load(working.judged_by)(working, part.rows, calibration, batches):
                 yield half_scores(logits, labels, halves)
 
     with threads_restored():
@@ -95,47 +91,11 @@ def evaluate_subnets(
     return EvaluationRun(_table(space, choices, scores[back.reshape(-1)], halves, seed), seconds)
 
 
-class _Part(NamedTuple):
-    """Rows of one super-network that see images of one size."""
-
-    supernet: Supernet
-    space: SearchSpace
-    rows: Choices
-    image_size: int
-
-
-def parts_to_judge(supernet: Supernet, space: SearchSpace, rows: Choices) -> Iterator[_Part]:
-    """Sorted rows, part by part: all at once, or of several sizes and widths those of each pair."""
-    if not isinstance(space, ScaledChains):
-        yield _Part(supernet, space, rows, int(supernet.image_size))
-        return
-    assert isinstance(supernet, ScaledSupernet)
-    for label, places, own in space.by_member(rows):
-        member = space.members[label]
-        yield _Part(supernet.member(rows[places[0]]), member, own, member.input_shape[-1])
-
-
-def subnet_logits(
-    supernet: nn.Module,
-    space: SearchSpace,
-    rows: Choices,
-    calibration: Sequence[Tensor],
-    validation: Sequence[Tensor],
-    parameters: EvaluationParameters,
-    device: DeviceParameters,
-) -> Iterator[Tensor]:
-    """Logits ``[n, classes]`` of each of the (sorted) rows, prefix-shared where the space is; works on a copy."""
-    working = working_copy(supernet, _in_bfloat16(parameters), device)
-    if isinstance(space, PrefixShared) and isinstance(working, ChainSupernet):
-        return prefix_shared_logits(working, rows, calibration, validation)
-    return one_by_one_logits(working, rows, calibration, validation)
-
-
 def _in_bfloat16(parameters: EvaluationParameters) -> bool:
     return parameters.precision == "bf16" or (parameters.precision == "auto" and computes_in_bfloat16())
 
 
-def working_copy(supernet: nn.Module, in_bfloat16: bool, device: DeviceParameters) -> nn.Module:
+def working_copy(supernet: Supernet, in_bfloat16: bool, device: DeviceParameters) -> Supernet:
     """A deep copy on the device, whose running statistics may be changed freely.
 
     In bfloat16, convolutions and linear layers of the copy are cast, and so are the images: activations are bf16. Norms

@@ -18,9 +18,7 @@ from archatlas.networks.blocks import MBConv
 from archatlas.networks.slices import copy_slice
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.spaces.scaled_chains import CHAIN_FROM, ScaledChains
-from archatlas.supernet.chain import ChainSupernet
-from archatlas.supernet.make import Supernet
-from archatlas.supernet.scaled import ScaledSupernet
+from archatlas.supernet.protocol import Supernet
 from archatlas.supernet.strategies.extremes import extreme_paths
 
 
@@ -65,16 +63,13 @@ def slices_of(supernet: Supernet, largest: Sequence[int]) -> list[Slice]:
     Raises:
         ArchatlasError: there is no such block.
     """
-    if isinstance(supernet, ScaledSupernet):
-        chains = [(number, largest[CHAIN_FROM:]) for number in range(len(supernet.chains))]
-        return [one for number, path in chains for one in slices_of(supernet.member((0, number)), path)]
-    assert isinstance(supernet, ChainSupernet)  # Only chains have a largest path.
-    slices = []
-    for position, chosen in enumerate(largest):
-        source = supernet.block(position, chosen)
-        if _has_slices(source):
-            others = (block for block in supernet.row(position) if block is not source)
-            slices += [Slice(block, source) for block in others if _has_slices(block)]
+    slices = [
+        Slice(block, source)
+        for source, others in supernet.alternatives(largest)
+        if _has_slices(source)
+        for block in others
+        if _has_slices(block)
+    ]
     if not slices:
         raise ArchatlasError(
             "`supernet.largest_first_epochs` asks that blocks begin as slices of the largest path's, but at no "

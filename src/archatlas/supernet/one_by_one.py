@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
-from torch.nn.modules.batchnorm import _BatchNorm
+from torch import Tensor
 
 from archatlas.networks.batch_norm import estimating, norm_layers
 from archatlas.spaces.protocol import Choices
-from archatlas.supernet.cells import CellSupernet
-from archatlas.supernet.chain import ChainSupernet
+from archatlas.supernet.protocol import Supernet
 
 
 def one_by_one_logits(
-    supernet: nn.Module, rows: Choices, calibration: Sequence[Tensor], validation: Sequence[Tensor]
+    supernet: Supernet, rows: Choices, calibration: Sequence[Tensor], validation: Sequence[Tensor]
 ) -> Iterator[Tensor]:
     """Logits ``[n, classes]`` (float32) of every row on the validation batches, in the rows' order.
 
@@ -25,19 +23,11 @@ def one_by_one_logits(
     supernet.eval()
     for row in rows:
         path = tuple(int(choice) for choice in row)
-        layers = _norm_layers_of(supernet, path)
+        # Those of the path alone: to reset the statistics of all choices would take longer for nothing.
+        layers = [layer for part in supernet.parts(path) for layer in norm_layers(part)]
         with torch.inference_mode():
             with estimating(layers):
                 for batch in calibration:
                     supernet(batch, path)
             logits = torch.cat([supernet(batch, path).float() for batch in validation])
         yield logits
-
-
-def _norm_layers_of(supernet: nn.Module, path: Sequence[int]) -> list[_BatchNorm]:
-    if isinstance(supernet, CellSupernet):
-        return [layer for part in supernet.parts(path) for layer in norm_layers(part)]
-    if not isinstance(supernet, ChainSupernet):
-        return norm_layers(supernet)
-    # Those of the path alone: resetting all choices' statistics would slow the reference down for nothing.
-    return [layer for part in (supernet.stem, *supernet.path(path), supernet.head) for layer in norm_layers(part)]

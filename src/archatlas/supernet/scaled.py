@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 
 from archatlas.networks.blocks import Chain
 from archatlas.networks.resized import at_size
+from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.spaces.scaled_chains import CHAIN_FROM, ScaledChains
 from archatlas.supernet.chain import ChainSupernet
+from archatlas.supernet.protocol import Part, Supernet
 
 
-class ScaledSupernet(nn.Module):
+class ScaledSupernet(Supernet):
     """A super-network of chains for each width; all sizes of images share its weights. A path begins with both choices.
 
     Images are given at the largest size, ``image_size``, and seen at the path's own; batch-norm statistics, which
@@ -21,11 +23,8 @@ class ScaledSupernet(nn.Module):
     they are different functions of different numbers of channels.
     """
 
-    image_size: Tensor
-
     def __init__(self, space: ScaledChains, generator: torch.Generator) -> None:
-        super().__init__()
-        self.register_buffer("image_size", torch.tensor(space.input_shape[-1]))
+        super().__init__(space.input_shape[-1])
         self.sizes = space.image_sizes
         largest = list(space.members.values())[-len(space.widths) :]
         self.chains = nn.ModuleList(ChainSupernet.of(member, generator) for member in largest)
@@ -40,6 +39,37 @@ class ScaledSupernet(nn.Module):
         """Images ``[b, c, h, w]``, of the path's size or larger, to logits ``[b, classes]`` along one path."""
         logits: Tensor = self.member(choices)(at_size(images, self.sizes[int(choices[0])]), choices[CHAIN_FROM:])
         return logits
+
+    def mixed(self, images: Tensor, gates: Sequence[Tensor]) -> Tensor:
+        """Images to logits along all paths at once (``Supernet.mixed``); logits of sizes and widths are mixed too."""
+        sizes, widths = gates[:CHAIN_FROM]
+        mixed = [
+            size * width * chain.mixed(at_size(images, side), gates[CHAIN_FROM:])
+            for size, side in zip(sizes, self.sizes, strict=True)
+            for width, chain in zip(widths, self._chains, strict=True)
+        ]
+        return torch.stack(mixed).sum(dim=0)
+
+    def parts(self, choices: Sequence[int]) -> list[nn.Module]:
+        """The modules that one path computes with, of the width that it has chosen (not copied)."""
+        return self.member(choices).parts(choices[CHAIN_FROM:])
+
+    def alternatives(self, choices: Sequence[int]) -> Iterator[tuple[nn.Module, Sequence[nn.Module]]]:
+        """Every block of the path in every width, with the others of its position there (not copied)."""
+        for chain in self._chains:
+            yield from chain.alternatives(choices[CHAIN_FROM:])
+
+    def judged(self, space: SearchSpace, rows: Choices) -> Iterator[Part]:
+        """The rows of each size and width."""
+        assert isinstance(space, ScaledChains)
+        for label, places, own in space.by_member(rows):
+            yield Part(self.member(rows[places[0]]), own, space.members[label].input_shape[-1])
+
+    @property
+    def _chains(self) -> Iterator[ChainSupernet]:
+        for chain in self.chains:
+            assert isinstance(chain, ChainSupernet)
+            yield chain
 
     def extract(self, choices: Sequence[int]) -> Chain:
         """The subnet alone, which takes images of its own size: a deep copy of the path's weights and statistics."""

@@ -22,8 +22,9 @@ from archatlas.spaces.protocol import SearchSpace
 from archatlas.spaces.scaled_chains import ScaledChains
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.largest_first import begin_as_slices, largest_paths, slices_of
-from archatlas.supernet.make import Supernet, make_supernet
+from archatlas.supernet.make import make_supernet
 from archatlas.supernet.parameters import SupernetParameters
+from archatlas.supernet.protocol import Supernet
 from archatlas.supernet.strategies.make import make_strategy
 from archatlas.supernet.warm_start import WarmStart, begin_with, read_start
 from archatlas.training.fabric import cpu_shares

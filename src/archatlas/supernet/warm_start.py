@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from archatlas.errors import ArchatlasError
-from archatlas.supernet.make import Supernet
+from archatlas.supernet.protocol import Supernet
 
 _OWN = ("image_size", "head.classifier")
 """Never taken over: what depends on the images. Classes are others even where they are as many."""

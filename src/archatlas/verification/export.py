@@ -19,7 +19,8 @@ from archatlas.images.predict import DRAFT_FACTOR
 from archatlas.images.shrinking import shrink
 from archatlas.networks.onnx_file import write_onnx
 from archatlas.spaces.protocol import SearchSpace
-from archatlas.supernet.make import Supernet, load_supernet
+from archatlas.supernet.make import load_supernet
+from archatlas.supernet.protocol import Supernet
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.int8 import write_int8
 from archatlas.verification.members import member_of

@@ -8,10 +8,7 @@ import plotly.graph_objects as go
 
 from archatlas.reporting.figures.theme import empty, themed
 from archatlas.reporting.run import atlas_scores
-from archatlas.spaces.cells import CellSpace
-from archatlas.spaces.chain import ChainSpace
-from archatlas.spaces.protocol import SearchSpace
-from archatlas.spaces.scaled_chains import CHAIN_FROM, Chains, ScaledChains
+from archatlas.spaces.protocol import Described, SearchSpace
 
 _PART = 100_000
 """Networks parsed at a time: names take 4 bytes a character while they are parsed."""
@@ -20,8 +17,8 @@ _PART = 100_000
 def choice_importance(atlas: pd.DataFrame, space: SearchSpace) -> pd.DataFrame:
     """Mean predicted score of the networks that have a choice at a position, minus the mean of all networks.
 
-    Returns a row per (position, choice): position, label (``position_label``), choice, operation, networks,
-    difference (in the score's unit; NaN if no network has it). Networks are in canonical form.
+    Returns a row per (position, choice): position, label, choice, operation, networks, difference (in the score's unit;
+    NaN if no network has it). Networks are in canonical form. A space without words has numbers, from 1.
     """
     scores = atlas_scores(atlas)
     names = atlas["network"].to_numpy()
@@ -35,6 +32,7 @@ def choice_importance(atlas: pd.DataFrame, space: SearchSpace) -> pd.DataFrame:
             counts[position] += np.bincount(choices[:, position], minlength=most)
             sums[position] += np.bincount(choices[:, position], weights=part, minlength=most)
     mean = scores.mean() if len(scores) else np.nan
+    described = space if isinstance(space, Described) else None
     rows = []
     for position, offered in enumerate(space.num_choices):
         for choice in range(offered):
@@ -42,9 +40,9 @@ def choice_importance(atlas: pd.DataFrame, space: SearchSpace) -> pd.DataFrame:
             rows.append(
                 {
                     "position": position,
-                    "label": position_label(space, position),
+                    "label": described.position_label(position) if described else str(position + 1),
                     "choice": choice,
-                    "operation": str(space.operation(position, choice)),  # type: ignore[attr-defined]
+                    "operation": str(described.operation(position, choice)) if described else f"choice {choice + 1}",
                     "networks": int(count),
                     "difference": sums[position, choice] / count - mean if count else np.nan,
                 }
@@ -52,23 +50,9 @@ def choice_importance(atlas: pd.DataFrame, space: SearchSpace) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def position_label(space: SearchSpace, position: int) -> str:
-    """Of a chain stage and place in it, counted from 1: ``2.3``, or size or width; of other spaces their own word."""
-    if isinstance(space, ScaledChains):
-        scales = ("size", "width")
-        return scales[position] if position < CHAIN_FROM else position_label(space.base, position - CHAIN_FROM)
-    if not isinstance(space, ChainSpace):
-        return str(space.position_label(position))  # type: ignore[attr-defined]
-    stage = space.stage_of(position)
-    first = next(other for other in range(position + 1) if space.stage_of(other) == stage)
-    return f"{stage + 1}.{position - first + 1}"
-
-
 def position_title(space: SearchSpace) -> str:
-    """What the positions of a space are, as a title of their axis."""
-    if isinstance(space, Chains):
-        return "position (stage.place)"
-    return "edge of the cell (from-to)" + ("" if isinstance(space, CellSpace) else " or vertex")
+    """What the positions of a space are, as the title of their axis."""
+    return space.positions_title if isinstance(space, Described) else "position"
 
 
 def figure_choice_importance(
