@@ -77,7 +77,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
                 "verification": {"top_k": 1},
             }
         },
-        [*SPACE, *TRUTH, "measure_finalists", "plan_trainings"],
+        [*SPACE, *TRUTH, "check_sizes", "measure_finalists", "plan_trainings"],
     ),
     # compare_with_truth
     ({"code": "verification/truth/scores.py"}, ["score_networks", "compare_with_truth"]),
@@ -101,7 +101,10 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"output": "cost_table"}, ["count_costs"]),
     # train_supernet
-    ({"parameters": {"supernet": {"training": {"epochs": 2}}}}, ["plan_search", "train_supernet", "write_report"]),
+    (
+        {"parameters": {"supernet": {"training": {"epochs": 2}}}},
+        ["check_sizes", "plan_search", "train_supernet", "write_report"],
+    ),
     ({"code": PIPELINES.format("train_supernet"), "function": "train_supernet"}, ["train_supernet"]),
     ({"code": "supernet/strategies/fair.py"}, ["train_supernet"]),
     ({"output": "supernets"}, ["train_supernet"]),
@@ -162,7 +165,8 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         {"parameters": {"verification": {"top_k": 3}}},
         [
             *(name for name in BUILT if name != "evaluate_candidates"),
-            *("plan_trainings", "train_calibration", "draw_comparisons", "finish_winners", "write_report"),
+            *("check_sizes", "plan_trainings", "train_calibration", "draw_comparisons", "finish_winners"),
+            "write_report",
         ],
     ),
     ({"code": PIPELINES.format("verify_candidates"), "function": "choose_winners"}, ["choose_winners"]),
@@ -182,7 +186,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # finish_winners and test_winners
     (
         {"parameters": {"finishing": {"training": {"epochs": 3}}}},
-        ["finish_winners", "write_report"],
+        ["check_sizes", "finish_winners", "write_report"],
     ),
     ({"code": "verification/finishing.py"}, ["finish_winners"]),
     ({"code": PIPELINES.format("test_winners"), "function": "judge"}, ["test_winners"]),

@@ -3,14 +3,18 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import get_type_hints
+from typing import Any, get_type_hints
 
+import pytest
 import torch
 
+from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import ImagesParameters
-from archatlas.pipelines.prepare_images.nodes import prepare_images
+from archatlas.pipelines.prepare_images.nodes import check_sizes, prepare_images
 from archatlas.pipelines.prepare_images.pipeline import create_pipeline
+from archatlas.supernet.parameters import SupernetParameters
+from archatlas.verification.parameters import FinishingParameters, VerificationParameters
 
 
 def test_digits():
@@ -44,6 +48,35 @@ def test_images_are_prepared_at_the_largest_size_that_is_searched():
     assert description["image_size"] == 6
 
 
+@pytest.mark.parametrize(
+    ("asked", "message"),
+    [
+        (
+            {"supernet": {"augmentation": {"cutout": 32}}},
+            "^supernet: `augmentation.cutout` is 32 pixels, of images of 32:",
+        ),
+        ({"finishing": {"augmentation": {"shift": 33}}}, "^finishing: `augmentation.shift` is 33 pixels"),
+        (
+            {"supernet": {"image_sizes": [4, 33], "seeds": 2}},
+            r"`image_sizes` is \[4, 33\], but images are prepared at 32",
+        ),
+    ],
+)
+def test_a_stage_that_images_of_an_open_size_do_not_fit_stops_the_run_before_it_trains(
+    asked: dict[str, Any], message: str
+) -> None:
+    description = prepare_images(ImagesParameters(image_size=None), 0)[3]
+    sections = {
+        "supernet": SupernetParameters,
+        "verification": VerificationParameters,
+        "finishing": FinishingParameters,
+    }
+    assert check_sizes(description, (4, 8), **{name: model() for name, model in sections.items()}) == {"fit": True}
+    given = {name: model.model_validate(asked.get(name, {})) for name, model in sections.items()}
+    with pytest.raises(ArchatlasError, match=message):
+        check_sizes(description, None, **given)
+
+
 def test_the_same_seed_gives_the_same_bytes_and_another_does_not():
     first, second, other = (prepare_images(ImagesParameters(), seed) for seed in (3, 3, 4))
     for one, two in zip(first[:3], second[:3], strict=True):
@@ -63,13 +96,14 @@ def test_no_image_is_on_two_sides():
 
 
 def test_the_test_split_leaves_by_its_own_data_set_alone():
-    (only,) = create_pipeline().nodes
-    assert only.name == "prepare"
-    assert only.inputs == [
+    prepare, check = sorted(create_pipeline().nodes, key=lambda node: node.name, reverse=True)
+    assert prepare.name == "prepare"
+    assert prepare.inputs == [
         "params:images", "params:seed", "params:table", "params:time_budget", "params:space.image_sizes",
     ]  # fmt: skip
     images = ["train_images", "validation_images", "test_images"]
-    assert only.outputs == [*images, "image_description", "class_counts", "split_files"]
+    assert prepare.outputs == [*images, "image_description", "class_counts", "split_files"]
+    assert "test_images" not in check.inputs
     assert get_type_hints(prepare_images)["images"] is ImagesParameters
 
 

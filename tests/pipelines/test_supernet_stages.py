@@ -42,6 +42,7 @@ def run_stages(work: Path, whole_space: Literal["none", "networks", "architectur
         "image_description": description.model_dump(mode="json"),
         "class_counts": pd.DataFrame({"split": "validation", "class_name": ["even", "odd"], "images": 20}),
         "budgets_checked": {"feasible": True},
+        "sizes_checked": {"fit": True},
         "cost_table": count_parts(make_space(SPACE, description.input_shape, 2)),
         "params:space": SPACE,
         "params:supernet": SupernetParameters(training=TrainingParameters(epochs=2, batch_size=20)),

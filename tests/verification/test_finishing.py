@@ -12,13 +12,18 @@ from pydantic import ValidationError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
+from archatlas.networks.resized import at_size
 from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.presets import make_space
+from archatlas.spaces.presets import make_space, preset
+from archatlas.spaces.scaled_chains import ScaledChains
 from archatlas.storage.work_store import WorkStore
+from archatlas.supernet.make import make_supernet
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
-from archatlas.verification.finishing import finish, joined
+from archatlas.verification.finishing import finish, joined, path_weights
+from archatlas.verification.members import member_of
 from archatlas.verification.parameters import FinishingParameters
-from archatlas.verification.trainings import TrainingJob, Trainings
+from archatlas.verification.teaching import arrays_of
+from archatlas.verification.trainings import FurtherTraining, TrainingJob, Trainings
 
 SPACE = make_space(
     SpaceParameters.model_validate({"stem_width": 4, "stages": [{"width": 4, "depth": 2, "stride": 2}]}), (1, 8, 8), 3
@@ -64,10 +69,9 @@ def chosen(tmp_path: Path) -> dict[str, Any]:
     }
 
 
-def finished(chosen: dict[str, Any], further: Trainings, **parameters: Any) -> Any:
-    return finish(
-        **chosen, trainings=further, space=SPACE, parameters=FinishingParameters.model_validate(parameters), seed=0
-    )
+def finished(chosen: dict[str, Any], further: Trainings, supernets: Any = None, **parameters: Any) -> Any:
+    asked = FinishingParameters.model_validate(parameters)
+    return finish(**chosen, trainings=further, space=SPACE, parameters=asked, seed=0, supernets=supernets)
 
 
 def test_a_winner_of_two_budgets_is_trained_on_once_from_its_best_weights(
@@ -84,6 +88,48 @@ def test_a_winner_of_two_budgets_is_trained_on_once_from_its_best_weights(
     assert set(weights) == {"small", "large"}
     network = SPACE.build(SPACE.parse([NAME])[0])
     network.load_state_dict(weights["small"])
+
+
+@pytest.mark.parametrize(
+    ("space", "network"),
+    [
+        (SPACE, NAME),
+        (ScaledChains(SPACE, (4, 8), (0.5, 1.0)), "r4_w0.5_k3e1-k1e1"),
+        (preset("nas_bench_201", (1, 8, 8), 3), "|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|none~2|"),
+    ],
+)
+def test_a_winner_begins_with_the_weights_of_its_path_on_each_supernet_in_turn(space: Any, network: str) -> None:
+    made = [make_supernet(space, torch.Generator().manual_seed(seed)) for seed in (0, 1)]
+    supernets = {f"seed_{seed}": supernet.state_dict for seed, supernet in enumerate(made)}
+    images = torch.randn(4, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+    member, path = member_of(space, network), space.parse([network])[0].tolist()
+    alone = member.build().eval()
+    for number in (0, 1, 2):
+        alone.load_state_dict(path_weights(supernets, space, network, number))
+        with torch.inference_mode():
+            seen = at_size(images, member.space.input_shape[-1])
+            assert torch.equal(alone(seen), made[number % 2].eval()(images, path))
+
+
+@pytest.mark.parametrize("name", [NAME, MOBILENET])
+def test_from_a_supernet_its_own_networks_begin_and_a_mobilenet_as_it_was_trained(
+    name: str, chosen: dict[str, Any], tmp_path: Path
+) -> None:
+    supernets = {"seed_0": make_supernet(SPACE, torch.Generator().manual_seed(3)).state_dict}
+    member, alike = member_of(SPACE, name), trainings(tmp_path)
+    before = TrainingJob(member.space, member.network, 0, name)
+    given = {
+        "chosen": [{**chosen["chosen"][0], "architecture": name, "best_seed": 0}],
+        "figures": alike.run([before]),
+        "trained": {(name, 0): alike.weights(before)},
+    }
+    first = path_weights(supernets, SPACE, name, 0) if name == NAME else alike.weights(before)
+    still = trainings(tmp_path, epochs=1, learning_rate=1e-12, momentum=0.0, weight_decay=0.0)
+    *_, table = finished(given, still, supernets=supernets, start="supernet")
+    job = FurtherTraining(member.space, member.network, int(table["seed"][0]), name, arrays_of(first))
+    done = len(list(tmp_path.rglob("*.safetensors")))
+    assert still.weights(job)["stem.0.weight"].allclose(first["stem.0.weight"])
+    assert len(list(tmp_path.rglob("*.safetensors"))) == done, "this very training was the one that was made"
 
 
 def test_what_training_makes_no_better_is_exported_as_it_was(chosen: dict[str, Any], tmp_path: Path) -> None:

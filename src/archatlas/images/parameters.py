@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -109,6 +110,31 @@ class AugmentationParameters(BaseModel):
         """The same changes of images whose side is ``factor`` times as long, in whole pixels; none vanishes."""
         lengths = {"shift": self.shift, "cutout": self.cutout}
         return self.model_copy(update={name: max(min(of, 1), round(of * factor)) for name, of in lengths.items()})
+
+
+def misfit_of_sizes(
+    augmentation: AugmentationParameters, prepared: int, searched: Collection[int] = (), own: Collection[int] = ()
+) -> str | None:
+    """Why a stage cannot see images that were prepared at ``prepared`` pixels; None if it can.
+
+    It sees them at that size, at those that are ``searched`` and at its ``own``, and changes them by ``augmentation``,
+    of which neither shift nor cutout must hide a whole image.
+    """
+    if max(own, default=0) > prepared:
+        return (
+            f"`image_sizes` is {list(own)}, but images are prepared at {prepared} pixels and only shrunk from there: "
+            "leave larger sizes out, or set `images.image_size` to the largest"
+        )
+    for size in sorted({prepared, *searched, *own}):
+        scaled = augmentation.scaled(size / prepared)
+        for name in ("shift", "cutout"):
+            if getattr(scaled, name) >= size:
+                seen = f", and {getattr(scaled, name)} of those that are seen at {size}" if size != prepared else ""
+                return (
+                    f"`augmentation.{name}` is {getattr(augmentation, name)} pixels, of images of {prepared}{seen}: it "
+                    "must be smaller than the image"
+                )
+    return None
 
 
 def _check_pattern(pattern: str) -> None:

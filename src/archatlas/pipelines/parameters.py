@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from archatlas.costs.parameters import CostsParameters
-from archatlas.images.parameters import ImagesParameters
+from archatlas.images.parameters import ImagesParameters, misfit_of_sizes
 from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
 from archatlas.predictors.parameters import FEWEST_PER_FOLD, AtlasParameters, PredictorParameters, TuningParameters
 from archatlas.reporting.parameters import CompareParameters, ReportParameters
@@ -22,6 +21,9 @@ from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.parameters import CalibrationParameters, FinishingParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
+
+_Section = SupernetParameters | VerificationParameters | FinishingParameters
+"""Parameters of a stage that sees images."""
 
 
 class ProjectParameters(BaseModel):
@@ -79,7 +81,7 @@ class ProjectParameters(BaseModel):
     @field_validator("supernet")
     @classmethod
     def _others_fit_the_supernet(cls, supernet: SupernetParameters, info: ValidationInfo) -> SupernetParameters:
-        for problem in _misfits_of_supernet(supernet, info.data.get("images"), info.data.get("space")):
+        for problem in _misfits_of_supernet(supernet, info.data.get("space")):
             raise ValueError(problem)
         if supernet.start_from is not None and supernet.start_from == info.data.get("experiment"):
             raise ValueError(
@@ -112,9 +114,14 @@ class ProjectParameters(BaseModel):
 
     @field_validator("supernet", "verification", "finishing")
     @classmethod
-    def _augmentation_fits_the_images(cls, section: Any, info: ValidationInfo) -> Any:
-        for problem in _misfits_of_augmentation(section, info.data.get("images"), info.data.get("space")):
-            raise ValueError(problem)
+    def _fits_the_size_of_images(cls, section: _Section | None, info: ValidationInfo) -> _Section | None:
+        """Where ``images.image_size`` is null, `check_sizes` asks the same once the images are read."""
+        images, space = info.data.get("images"), info.data.get("space")
+        if section is not None and images and images.image_size:
+            searched, own = (space.image_sizes if space else None), getattr(section, "image_sizes", None)
+            problem = misfit_of_sizes(section.augmentation, images.image_size, searched or (), own or ())
+            if problem is not None:
+                raise ValueError(problem)
         return section
 
     @field_validator("truth")
@@ -143,15 +150,8 @@ _WITH_SUPERNETS = ("nas_bench_201", "nas_bench_macro")
 _SEARCHED = ("nas_bench_101", "nas_bench_201", "nas_bench_macro")
 
 
-def _misfits_of_supernet(
-    supernet: SupernetParameters, images: ImagesParameters | None, space: SpaceParameters | None
-) -> Iterator[str]:
+def _misfits_of_supernet(supernet: SupernetParameters, space: SpaceParameters | None) -> Iterator[str]:
     """What would stop the run only where super-networks are trained, after all that comes before."""
-    if images and images.image_size and max(supernet.image_sizes or (0,)) > images.image_size:
-        yield (
-            f"`image_sizes` is {list(supernet.image_sizes or ())}, but images are prepared at `images.image_size` = "
-            f"{images.image_size} pixels and only shrunk from there: leave larger sizes out, or prepare larger images"
-        )
     if space and space.image_sizes and supernet.image_sizes:
         yield (
             f"`image_sizes` is {list(supernet.image_sizes)}, but every super-network already sees images at the sizes "
@@ -186,28 +186,6 @@ def _require_enough(info: ValidationInfo, name: str, folds: int) -> None:
         f"`{name}` is {folds}, which needs at least {fewest} evaluated networks, but {known}: lower `{name}`, or raise "
         "`sample.architectures`"
     )
-
-
-def _misfits_of_augmentation(
-    section: SupernetParameters | VerificationParameters | FinishingParameters | None,
-    images: ImagesParameters | None,
-    space: SpaceParameters | None,
-) -> Iterator[str]:
-    """A shift or a cutout that could hide a whole image, at the smallest size at which a stage sees images."""
-    if section is None or images is None or not images.image_size:
-        return
-    prepared = images.image_size
-    sizes = [prepared, *((space.image_sizes if space else None) or ()), *(getattr(section, "image_sizes", None) or ())]
-    for size in sorted(set(sizes)):
-        scaled = section.augmentation.scaled(size / prepared)
-        for name in ("shift", "cutout"):
-            if getattr(scaled, name) >= size:
-                yield (
-                    f"`augmentation.{name}` is {getattr(section.augmentation, name)} pixels, of images of {prepared}"
-                    + (f", and {getattr(scaled, name)} of those that are seen at {size}" if size != prepared else "")
-                    + ": it must be smaller than the image"
-                )
-                return
 
 
 def _misfits(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -11,8 +11,9 @@ from torch import Tensor
 
 from archatlas.images.dataset import ImageSplit
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.supernet.make import load_supernet
 from archatlas.training.seeds import mixed_seed
-from archatlas.verification.members import member_of
+from archatlas.verification.members import is_mobilenet, member_of
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
 from archatlas.verification.teaching import Run, arrays_of, taught
@@ -20,6 +21,7 @@ from archatlas.verification.trainings import TRAINING_COLUMNS, FurtherTraining, 
 from archatlas.verification.winners import best_first, best_first_of, entrants_of, title_of
 
 Json = dict[str, Any]
+Supernets = Mapping[str, Callable[[], Mapping[str, Tensor]]]
 
 
 def finish(
@@ -30,6 +32,7 @@ def finish(
     space: SearchSpace,
     parameters: FinishingParameters,
     seed: int,
+    supernets: Supernets | None = None,
 ) -> tuple[list[Json], dict[str, dict[str, Tensor]], pd.DataFrame]:
     """Train winners and runners-up on; keep what is best on the validation images, the old weights if none is better.
 
@@ -45,6 +48,7 @@ def finish(
         space: of the search.
         parameters: where trainings begin, how many there are, and of how many networks.
         seed: of the project.
+        supernets: weights of super-networks by name, of which those come that ``parameters.start`` asks for.
 
     Returns:
         the documents, of a runner-up where one has overtaken the winner, with ``finished`` (start, epochs, contenders,
@@ -58,7 +62,9 @@ def finish(
         if document["status"] == "found"
     }
     starts = {
-        (entrant["architecture"], number): _job(entrant, number, trained, figures, space, parameters, seed)
+        (entrant["architecture"], number): _job(
+            entrant, number, trained, figures, space, parameters, seed, supernets or {}
+        )
         for of_budget in entrants.values()
         for entrant in of_budget
         for number in range(parameters.seeds)
@@ -128,14 +134,25 @@ def _job(
     space: SearchSpace,
     parameters: FinishingParameters,
     seed: int,
+    supernets: Supernets,
 ) -> TrainingJob:
     name = document["architecture"]
     member, own_seed = member_of(space, name), mixed_seed(seed, FINISH, number) >> 32
     if parameters.start == "scratch":
         return TrainingJob(member.space, member.network, own_seed, name)
-    ranked = best_first(figures, name)["seed"].tolist()
-    weights = trained[name, int(ranked[number % len(ranked)])]
+    if parameters.start == "supernet" and not is_mobilenet(name):
+        weights = path_weights(supernets, space, name, number)
+    else:
+        ranked = best_first(figures, name)["seed"].tolist()
+        weights = trained[name, int(ranked[number % len(ranked)])]
     return FurtherTraining(member.space, member.network, own_seed, name, arrays_of(weights))
+
+
+def path_weights(supernets: Supernets, space: SearchSpace, network: str, number: int) -> Mapping[str, Tensor]:
+    """What a network weighs on super-network ``number``, counted around: a state dict of the network alone."""
+    names = sorted(supernets, key=lambda name: int(name.removeprefix("seed_")))
+    supernet = load_supernet(space, supernets[names[number % len(names)]]())
+    return supernet.extract(space.parse([network])[0].tolist()).state_dict()
 
 
 def _figures_of(figures: pd.DataFrame, network: str, seed: int) -> pd.Series:

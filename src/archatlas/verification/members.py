@@ -30,6 +30,11 @@ class Member:
         return self.space.build(self.space.parse([self.network])[0])
 
 
+def is_mobilenet(name: str) -> bool:
+    """Whether a name in tables is that of a MobileNet scaled by hand, which no super-network holds."""
+    return name.startswith(LABEL)
+
+
 def member_of(space: SearchSpace, name: str) -> Member:
     """The network that ``name`` stands for in tables of a search in ``space``: a MobileNet by its label, or its own.
 
@@ -38,7 +43,7 @@ def member_of(space: SearchSpace, name: str) -> Member:
     Raises:
         ArchatlasError: a MobileNet, where the space is no chain, or a name that is none.
     """
-    if not name.startswith(LABEL):
+    if not is_mobilenet(name):
         if not isinstance(space, ScaledChains):
             return Member(space, name)
         ((label, _, own),) = space.by_member(space.parse([name]))

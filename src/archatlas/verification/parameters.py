@@ -41,8 +41,9 @@ class FinishingParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    start: Literal["trained", "scratch"] = Field(
-        "trained", description="first weights: those of the winner's best training, or fresh ones"
+    start: Literal["trained", "supernet", "scratch"] = Field(
+        "trained",
+        description="first weights: those of the winner's best training, of its path on a super-network, or fresh ones",
     )
     seeds: int = Field(
         1, ge=1, le=100, description="trainings of each winner, from its best ones in turn; the best is exported"

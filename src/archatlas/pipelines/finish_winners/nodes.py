@@ -80,6 +80,7 @@ def finish(
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
+    supernets: dict[str, Any],
     finishing: FinishingParameters | None = None,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
@@ -122,4 +123,4 @@ def finish(
 
     made = make_space(space, alike.description.input_shape, alike.description.num_classes)
     done = pd.concat([candidate_trainings, comparison_trainings], ignore_index=True)
-    return domain.finish(chosen_winners, trained, done, further, made, finishing, seed)
+    return domain.finish(chosen_winners, trained, done, further, made, finishing, seed, supernets)

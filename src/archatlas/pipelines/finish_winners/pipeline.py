@@ -42,6 +42,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "device": "params:device",
                     "seed": "params:seed",
                     "work_folder": "work_folder",
+                    "supernets": "supernets",
                     "table": "params:table",
                     "truth": "params:truth",
                 },

@@ -1,4 +1,4 @@
-"""The node of prepare_images: images in, three splits and what is known of them out."""
+"""The nodes of prepare_images: images in, three splits out, and whether all that is asked of them fits."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.images.parameters import ImagesParameters
+from archatlas.images.parameters import ImagesParameters, misfit_of_sizes
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.schedule.time_budget import seconds_of
 from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.supernet.parameters import SupernetParameters
+from archatlas.verification.parameters import FinishingParameters, VerificationParameters
 
 
 @depends_on(files=("images.path",))
@@ -47,3 +49,29 @@ def prepare_images(
         prepared.class_counts,
         prepared.split_files,
     )
+
+
+def check_sizes(
+    image_description: dict[str, Any],
+    image_sizes: Sequence[int] | None,
+    supernet: SupernetParameters,
+    verification: VerificationParameters,
+    finishing: FinishingParameters | None = None,
+) -> dict[str, Any]:
+    """Stop a run whose stages ask of images what images of this size do not give.
+
+    Where `images.image_size` is set this is known before a run starts; where it is open it is known now, and not hours
+    later in the stage that would fail.
+    """
+    from archatlas.errors import ArchatlasError
+
+    prepared, searched = image_description["image_size"], image_sizes or ()
+    problems = {
+        "supernet": misfit_of_sizes(supernet.augmentation, prepared, searched, supernet.image_sizes or ()),
+        "verification": misfit_of_sizes(verification.augmentation, prepared, searched),
+        "finishing": misfit_of_sizes(finishing.augmentation, prepared, searched) if finishing else None,
+    }
+    for section, problem in problems.items():
+        if problem is not None:
+            raise ArchatlasError(f"{section}: {problem}")
+    return {"fit": True}

@@ -1,14 +1,14 @@
-"""prepare_images: images -> train, validation and test splits with their statistics."""
+"""prepare_images: images -> train, validation and test splits with their statistics, and whether stages fit them."""
 
 from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from archatlas.pipelines.prepare_images.nodes import prepare_images
+from archatlas.pipelines.prepare_images.nodes import check_sizes, prepare_images
 
 
 def create_pipeline() -> Pipeline:
-    """The stage's one node."""
+    """Read, then check. A stage that must not start on images of the wrong size waits for ``sizes_checked``."""
     return pipeline(
         [
             node(
@@ -29,6 +29,18 @@ def create_pipeline() -> Pipeline:
                     "split_files",
                 ],
                 name="prepare",
-            )
+            ),
+            node(
+                check_sizes,
+                inputs=[
+                    "image_description",
+                    "params:space.image_sizes",
+                    "params:supernet",
+                    "params:verification",
+                    "params:finishing",
+                ],
+                outputs="sizes_checked",
+                name="check_sizes",
+            ),
         ]
     )

@@ -21,6 +21,7 @@ def train_supernet(
     train_images: dict[str, Any],
     image_description: dict[str, Any],
     budgets_checked: dict[str, Any],
+    sizes_checked: dict[str, Any],
     space: SpaceParameters,
     supernet: SupernetParameters,
     device: DeviceParameters,
@@ -31,9 +32,9 @@ def train_supernet(
 ) -> tuple[dict[str, Any], pd.DataFrame]:
     """Super-networks by seed (state dicts ``seed_0``, ...) and their learning curves.
 
-    ``budgets_checked`` is not used: asking for it keeps training from starting before the budgets are known to be
-    possible, and its content is the same for all possible ones, so that another budget trains nothing anew. With a
-    public table there is nothing to train.
+    ``budgets_checked`` and ``sizes_checked`` are not used: asking for them keeps training from starting before budgets
+    and sizes of images are known to be possible, and their content is the same for all possible ones, so that another
+    budget trains nothing anew. With a public table there is nothing to train.
     """
     from archatlas.supernet.train import CURVE_COLUMNS, train_supernets
 

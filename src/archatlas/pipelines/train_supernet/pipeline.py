@@ -17,6 +17,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "train_images": "train_images",
                     "image_description": "image_description",
                     "budgets_checked": "budgets_checked",
+                    "sizes_checked": "sizes_checked",
                     "space": "params:space",
                     "supernet": "params:supernet",
                     "device": "params:device",
