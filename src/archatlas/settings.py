@@ -1,6 +1,7 @@
 """Kedro project settings (https://docs.kedro.org/en/stable/kedro_project_setup/settings.html)."""
 
 from archatlas.kedro_ext.announcement import AnnouncementHook
+from archatlas.kedro_ext.configuration import CheckedConfigLoader
 from archatlas.kedro_ext.manifest import ManifestHook
 from archatlas.kedro_ext.offline import PLUGINS_THAT_SEND, keep_viz_offline
 from archatlas.kedro_ext.parameter_check import ParameterCheckHook
@@ -22,6 +23,9 @@ HOOKS = (
 # Hooks of kedro-viz record runs of Kedro's own runner alone, and say so at the start of every other.
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz", *PLUGINS_THAT_SEND)
 keep_viz_offline()
+
+# It tells a mistake by file and line.
+CONFIG_LOADER_CLASS = CheckedConfigLoader
 
 # Environments change single keys of a stage's parameters, not the whole stage.
 CONFIG_LOADER_ARGS = {

@@ -4,25 +4,32 @@ from __future__ import annotations
 
 import copy
 import functools
+import inspect
 import logging
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
+import yaml
 from kedro.config import MissingConfigException
 from kedro.framework.cli.project import run as kedro_run
+from kedro.framework.cli.utils import KedroCliError
+from kedro.framework.project import pipelines as registered
 from kedro.io import DatasetError
+from kedro.utils import load_obj
 from kedro.validation.exceptions import ParameterValidationError
 
 from archatlas.kedro_ext.default_pipelines import with_default_pipelines
 from archatlas.kedro_ext.disk_trouble import disk_trouble
+from archatlas.kedro_ext.selection import selected_pipeline
 from archatlas.kedro_ext.stop import RunStopped, stoppable
+from archatlas.kedro_ext.yaml_files import YamlFault, lines_of, mapping_in
 
 _RUNNER = f"{__package__}.incremental.IncrementalRunner"
 _SIDE_BY_SIDE = ("ThreadRunner", "ParallelRunner")
-_IN_TURN = ("IncrementalRunner", "SequentialRunner")
 _NODES = "kedro.pipeline.node"
 _EXPLAIN = "Say node by node whether it would run or its results be used again, and why; run nothing."
 _KEDRO_ERRORS = (DatasetError, MissingConfigException, ParameterValidationError)
@@ -36,13 +43,15 @@ def run_with_plain_errors(*expected: type[Exception]) -> click.Command:
     """
     command = copy.copy(kedro_run)
     command.callback = with_plain_errors(kedro_run.callback, *expected)
+    command.params = [_told_by_name(option) for option in kedro_run.params]
     return command
 
 
 def incremental_run(*expected: type[Exception]) -> click.Command:
     """:func:`run_with_plain_errors` with the incremental runner as its default, and with ``--explain``.
 
-    Where no pipelines are given, those of the environment run (:mod:`archatlas.kedro_ext.default_pipelines`).
+    Where no pipelines are given, those of the environment run (:mod:`archatlas.kedro_ext.default_pipelines`). Names
+    that nothing has, of pipelines, nodes, tags, data sets and runners, are told before anything else.
     """
 
     def run(*, explain: bool, **options: Any) -> Any:
@@ -50,19 +59,21 @@ def incremental_run(*expected: type[Exception]) -> click.Command:
             raise click.ClickException(
                 f"--runner={options['runner']} runs nodes side by side, of which no complete manifest can be written, "
                 "and which would share the machine with what is timed; nodes that can use several processors do so "
-                f"themselves. Leave --runner out, or take {' or '.join(_IN_TURN)}."
+                "themselves. Leave --runner out, or take SequentialRunner."
             )
         options = with_default_pipelines(options)
+        selected = selected_pipeline(options, registered)
         if not explain:
+            _check_runner(options)
             assert kedro_run.callback is not None
             return kedro_run.callback(**options)
         from archatlas.kedro_ext.explain import explain_run
 
-        return explain_run(options)
+        return explain_run(options, selected)
 
     command = copy.copy(kedro_run)
     command.callback = with_plain_errors(run, *expected)
-    command.params = [_with_default_runner(option) for option in kedro_run.params]
+    command.params = [_told_by_name(_with_default_runner(option)) for option in kedro_run.params]
     command.params.append(click.Option(["--explain"], is_flag=True, help=_EXPLAIN))
     return command
 
@@ -72,6 +83,62 @@ def _with_default_runner(option: click.Parameter) -> click.Parameter:
         option = copy.copy(option)
         option.default = _RUNNER
     return option
+
+
+def _told_by_name(option: click.Parameter) -> click.Parameter:
+    """The option, whose value, where it cannot be read, is refused by the option's name and what is wrong with it.
+
+    Kedro reads ``--params`` and the file of ``--config`` as YAML, and lets the parser's errors out; its own errors of
+    options lose their text on the way to the terminal.
+    """
+    parse = option.callback
+    if parse is None:
+        return option
+
+    def parsed(context: click.Context, parameter: click.Parameter, value: Any) -> Any:
+        try:
+            if parameter.name == "config" and value:
+                _check_options_file(Path(value), str(context.info_name))
+            return parse(context, parameter, value)
+        except KedroCliError as error:
+            raise click.BadParameter(str(error), context, parameter) from error
+        except yaml.YAMLError as error:
+            what = getattr(error, "problem", None) or error
+            raise click.BadParameter(
+                f"`{value}` cannot be read as YAML ({what}): put text that holds brackets or the like in quotes",
+                context,
+                parameter,
+            ) from error
+
+    option = copy.copy(option)
+    option.callback = parsed
+    return option
+
+
+def _check_options_file(file: Path, command: str) -> None:
+    """Raise click.ClickException where a file of ``--config`` is not as Kedro reads it."""
+    try:
+        keys = lines_of(mapping_in(file.read_bytes()))
+    except YamlFault as fault:
+        raise click.ClickException(f"{file}, line {fault.line}: {fault}.") from fault
+    if not keys.get((command,), (0, False))[1]:
+        raise click.ClickException(f"{file} has no section `{command}`, below which the options must stand")
+
+
+def _check_runner(options: Mapping[str, Any]) -> None:
+    """Raise click.ClickException for a runner that there is not, or arguments that it does not take."""
+    name = options.get("runner") or _RUNNER
+    try:
+        runner = load_obj(name, "kedro.runner")
+    except (ImportError, AttributeError, ValueError) as error:
+        raise click.ClickException(
+            f"--runner: there is no `{name}` ({error}); leave --runner out, or take SequentialRunner"
+        ) from error
+    given = dict(options.get("runner_params") or {})
+    try:
+        inspect.signature(runner).bind(**{**given, "is_async": False})
+    except TypeError as error:
+        raise click.ClickException(f"--runner-params: {name} does not take these ({error})") from error
 
 
 def with_plain_errors(callback: Any, *expected: type[Exception]) -> Any:
@@ -127,9 +194,11 @@ def project_group(name: str, *commands: click.Command) -> click.Group:
 
 
 def _is_unknown_name(error: Exception) -> bool:
-    """Whether Kedro was asked for a pipeline or a node that there is not; it says so with a ValueError."""
+    """Whether Kedro was asked for a pipeline or nodes that there are not; it says so with a ValueError."""
     return isinstance(error, ValueError) and (
-        "Failed to find the pipeline" in str(error) or "does not contain" in str(error)
+        "Failed to find the pipeline" in str(error)
+        or "does not contain" in str(error)
+        or "contains no nodes" in str(error)
     )
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
-from kedro.framework.project import pipelines, settings
+from kedro.framework.project import settings
 from kedro.pipeline import Pipeline
 
 from archatlas.kedro_ext.decisions import Decision
@@ -16,21 +15,11 @@ from archatlas.kedro_ext.incremental import explain
 _COLOURS = {"run": "yellow", "wait": "cyan", "reuse": "green"}
 
 
-def explain_run(options: Mapping[str, Any]) -> None:
-    """Print the decisions for ``kedro run`` with these options; no lock is taken, no manifest written."""
-    names = options["pipelines"] or ([options["pipeline"]] if options["pipeline"] else ["__default__"])
+def explain_run(options: Mapping[str, Any], pipeline: Pipeline) -> None:
+    """Print the decisions for ``kedro run`` of these nodes; no lock is taken, no manifest written."""
     created = {"env": options["env"], "conf_source": options["conf_source"], "runtime_params": options["params"]}
     with settings.SESSION_CLASS.create(**created) as session:
         context = session.load_context()
-        pipeline = sum((_registered(name) for name in names), Pipeline([])).filter(
-            tags=options["tags"],
-            from_nodes=options["from_nodes"],
-            to_nodes=options["to_nodes"],
-            node_names=options["node_names"],
-            from_inputs=options["from_inputs"],
-            to_outputs=options["to_outputs"],
-            node_namespaces=options["namespaces"],
-        )
         catalog = context._get_catalog(
             save_version=session.store["session_id"], load_versions=options["load_versions"] or None
         )
@@ -49,14 +38,6 @@ def explanation(decisions: Sequence[Decision]) -> list[str]:
     count = {action: sum(decision.action == action for decision in decisions) for action in _COLOURS}
     waiting = f", {count['wait']} run if what they wait for comes out otherwise than before" if count["wait"] else ""
     return [*lines, f"{count['run']} of {len(decisions)} nodes run{waiting}; {count['reuse']} are used again."]
-
-
-def _registered(name: str) -> Pipeline:
-    if name not in pipelines:
-        near = difflib.get_close_matches(name, pipelines, n=1)
-        raise ValueError(f"Failed to find the pipeline named '{name}'{f'; did you mean {near[0]!r}?' if near else '.'}")
-    found: Pipeline = pipelines[name]
-    return found
 
 
 def _records(runner_params: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-import difflib
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Union, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeAlias, Union, get_args, get_origin
 
 from kedro.framework.hooks import hook_impl
 from kedro.validation.exceptions import ParameterValidationError
 from pydantic import BaseModel, ValidationError
+
+from archatlas.kedro_ext.configuration import CheckedConfigLoader
+from archatlas.kedro_ext.names import nearest
 
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
@@ -34,18 +37,27 @@ class ParameterCheckHook:
 
     @hook_impl(tryfirst=True)
     def after_context_created(self, context: KedroContext) -> None:
-        parameters = context.config_loader["parameters"]
-        check_parameters(load(self._model), parameters)
+        loader = context.config_loader
+        parameters = loader["parameters"]
+        place = partial(loader.place, "parameters") if isinstance(loader, CheckedConfigLoader) else None
+        check_parameters(load(self._model), parameters, place)
         # Kedro reads all files anew whenever it is asked; what is set is not read again.
-        context.config_loader["parameters"] = parameters
+        loader["parameters"] = parameters
 
 
-def check_parameters(model: type[BaseModel], parameters: Mapping[str, Any]) -> BaseModel:
-    """The parameters as ``model``; raises ParameterValidationError listing every key, value and rule that is broken."""
+Place: TypeAlias = Callable[[tuple[str, ...]], str | None]
+"""Where a key is set; None if nowhere."""
+
+
+def check_parameters(model: type[BaseModel], parameters: Mapping[str, Any], place: Place | None = None) -> BaseModel:
+    """The parameters as ``model``; raises ParameterValidationError listing every key, value and rule that is broken.
+
+    With ``place`` each line says where the value is set.
+    """
     try:
         made = model.model_validate(parameters)
     except ValidationError as error:
-        lines = [_describe(model, problem) for problem in error.errors()]
+        lines = [_describe(model, problem, place) for problem in error.errors()]
         raise ParameterValidationError("parameters:\n" + "\n".join(f"  {line}" for line in lines)) from error
     taken = [f"  `{key}`: should be a number, but got {value}" for key, value in _taken_for_numbers(parameters, made)]
     if taken:
@@ -67,20 +79,40 @@ def _taken_for_numbers(given: Any, made: Any, key: str = "") -> Iterator[tuple[s
             yield from _taken_for_numbers(value, inner, f"{key}.{number}")
 
 
-def _describe(model: type[BaseModel], problem: Any) -> str:
+def _describe(model: type[BaseModel], problem: Any, place: Place | None) -> str:
+    where = _where(problem["loc"], place)
+    return f"{_rule_broken(model, problem)}{f' ({where})' if where else ''}{_in_quotes(problem, where)}"
+
+
+def _where(location: Sequence[Any], place: Place | None) -> str | None:
+    """Where the value at a location is set, or else the innermost section around it."""
+    keys = tuple(str(part) for part in location)
+    found = (place(keys[:count]) for count in range(len(keys), 0, -1)) if place is not None else iter(())
+    return next((one for one in found if one), None)
+
+
+def _rule_broken(model: type[BaseModel], problem: Any) -> str:
     location = [part for part in problem["loc"] if not str(part).startswith(("function-", "constrained-"))]
     key = ".".join(str(part) for part in location)
     if problem["type"] == "extra_forbidden":
-        known = sorted(_known_names(model, location[:-1]))
-        near = difflib.get_close_matches(str(location[-1]), known, n=1, cutoff=0.5)
-        hint = f"did you mean `{near[0]}`?" if near else f"known here: {', '.join(known)}"
-        return f"`{key}` is not a parameter; {hint}"
+        return f"`{key}` is not a parameter{nearest(str(location[-1]), _known_names(model, location[:-1]))}"
     if problem["type"] == "missing":
         return f"`{key}` is missing: every parameter has its place in conf/base"
     rule = problem["msg"].removeprefix("Value error, ")
     # A rule about several fields of a section names their values itself; the whole section would bury it.
     got = "" if isinstance(problem["input"], Mapping | BaseModel) else f", but got {problem['input']!r}"
     return f"`{key}`: {rule[0].lower()}{rule[1:]}{got}"
+
+
+def _in_quotes(problem: Any, where: str | None) -> str:
+    """What to do where YAML has taken text for a number, for true, or for nothing."""
+    given, keys = problem["input"], [str(part) for part in problem["loc"]]
+    as_text = problem["type"] == "string_type" or repr(str(given)) in str(problem.get("ctx", {}).get("expected"))
+    if not as_text or not isinstance(given, bool | int | float | None):
+        return ""
+    text = "..." if given is None or isinstance(given, bool) else given
+    written = f"--params '{'.'.join(keys)}=\"{text}\"'" if where == "--params" else f'{keys[-1]}: "{text}"'
+    return f". In quotes it is text: {written}"
 
 
 def _known_names(model: type[BaseModel], location: list[Any]) -> set[str]:
