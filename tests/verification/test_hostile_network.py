@@ -116,7 +116,7 @@ def test_weights_that_are_no_numbers_are_refused(exported: Path, tmp_path: Path)
         ),
         (
             ("space", "stages", 0, "stride"),
-            2.0,
+            1.5,
             r"description of the space is damaged: `stages.0.stride`: Input should",
         ),
         (("space", "stem_width"), True, r"description of the space is damaged: `stem_width`: Input should be a valid"),

@@ -62,9 +62,8 @@ def _check_depth(text: str) -> None:
     for event in yaml.parse(text, Loader=_LOADER):
         depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
         if depth > _MOST_DEPTH:
-            raise YamlFault(
-                event.start_mark.line + 1, f"of sections and lists too many lie in each other: more than {_MOST_DEPTH}"
-            )
+            line = event.start_mark.line + 1 if event.start_mark is not None else 1
+            raise YamlFault(line, f"of sections and lists too many lie in each other: more than {_MOST_DEPTH}")
 
 
 def _length(node: yaml.Node, lengths: dict[int, int]) -> int:

@@ -291,7 +291,7 @@ def space_of(document: Mapping[str, Any]) -> SearchSpace:
     _require_bounds(fields)
     try:
         # Strictly by the types of the fields: a number is neither text nor true.
-        made = _adapter(kind).validate_json(json.dumps(fields), strict=True)
+        made: SearchSpace = _adapter(kind).validate_json(json.dumps(fields), strict=True)
     except ArchatlasError:
         raise
     except ValidationError as error:
