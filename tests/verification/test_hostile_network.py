@@ -132,4 +132,5 @@ def test_what_the_network_could_not_be_fed_by_is_refused(
     (tmp_path / DOCUMENT).write_text(json.dumps(changed(document, path, value)))
     with pytest.raises(ArchatlasError, match=message) as refused:
         load_network(tmp_path)
+    assert "network.json" in str(refused.value)
     assert len(str(refused.value)) < 500

@@ -226,13 +226,17 @@ def _read_document(file: Path) -> NetworkDocument:
         made = NetworkDocument.model_validate(document)
     except ValidationError as error:
         raise ArchatlasError(f"{file} is damaged: {_first_problem(error)}: copy or export it again") from error
-    _require_fitting_images(made, file)
+    _require_sound(made, file)
     return made
 
 
-def _require_fitting_images(document: NetworkDocument, file: Path) -> None:
-    """Refuse a description of images that the network cannot be fed by, or whose answers would be no numbers."""
-    images, space = document.images, space_of(document.space)
+def _require_sound(document: NetworkDocument, file: Path) -> None:
+    """Refuse what is no network, and images that it cannot be fed by, or whose answers would be no numbers."""
+    try:
+        images, space = document.images, space_of(document.space)
+        space.parse([document.architecture])
+    except Exception as error:  # Also what numbers lead to that contradict each other.
+        raise ArchatlasError(f"{file} is damaged: {brief(error, 1000)}: copy or export it again") from error
     channels, names = images.channels, images.class_names
     rules = {
         "`images.channels` must be 1 or 3": channels in (1, 3),
