@@ -28,8 +28,8 @@ from archatlas.costs.constraints import Constraint
 from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.registry import make_predictor
 from archatlas.search.enumeration import SCORED_COLUMNS
 from archatlas.search.evolution import evolve
 from archatlas.search.parameters import EvolutionParameters

@@ -3,9 +3,10 @@
 For every folder of images and every time a run is made, and then a MobileNet of the winner's budget is trained alone,
 with the run's own finishing recipe, for as long as the whole run took: as many trainings as there are workers, the best
 on the validation images kept; where the run has searched several sizes of images, one MobileNet of each size. Both are
-judged on the same test images.
+judged on the same test images. Beside them stands what the run says of the networks that it trained alike for a few
+epochs: how far the winner is ahead of random networks of its budget, and of a MobileNet scaled to it.
 
-    python -m benchmarks.own_images --images DIR --times 10min 30min --seeds 0
+    python -m benchmarks.own_images --images DIR --times 10min 30min --seeds 0 --params export.int8=true
 
 CIFAR-10 lies in Parquet files, of which a run may take a part:
 
@@ -22,7 +23,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -58,12 +59,32 @@ class Row:
     test: float
     low: float
     high: float
-    minutes: float
+    minutes: float | None = None
+
+    def __str__(self) -> str:
+        minutes = "" if self.minutes is None else f"{self.minutes:.1f}"
+        return (
+            f"| {self.images} | {self.time} | {self.seed} | {self.who} | {self.macs / 1e6:.1f} M | "
+            f"{100 * self.test:.1f} ({100 * self.low:.1f} to {100 * self.high:.1f}) | {minutes} |"
+        )
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """A line of the table: by how much a winner is ahead of others, trained alike, with twice the standard error."""
+
+    images: str
+    time: str
+    seed: int
+    others: str
+    macs: int
+    difference: float
+    error: float
 
     def __str__(self) -> str:
         return (
-            f"| {self.images} | {self.time} | {self.seed} | {self.who} | {self.macs / 1e6:.1f} M | "
-            f"{100 * self.test:.1f} ({100 * self.low:.1f} to {100 * self.high:.1f}) | {self.minutes:.1f} |"
+            f"| {self.images} | {self.time} | {self.seed} | winner less {self.others}, trained alike | "
+            f"{self.macs / 1e6:.1f} M | {100 * self.difference:+.1f} \u00b1 {200 * self.error:.1f} | |"
         )
 
 
@@ -91,18 +112,45 @@ def read_options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def compared(images: Path, given: str, seed: int, options: argparse.Namespace) -> list[Row]:
-    """The winner of a run, and the MobileNet that was trained as long."""
+def compared(images: Path, given: str, seed: int, options: argparse.Namespace) -> list[Row | Ahead]:
+    """The winner of a run, what it was compared with, and the MobileNet that was trained as long."""
     name = f"own_images_{images.name}_{given}_{seed}"
     minutes = run(name, images, given, seed, options) / 60
     current = ROOT / "data" / "current" / name
     (winner,) = json.loads((current / "winners.json").read_text())
     low, high = winner["exported_accuracy_ci"]
     who = f"winner ({winner['role']})"
-    rows = [Row(images.name, given, seed, who, winner["macs"], winner["exported_accuracy"], low, high, minutes)]
+    row = Row(images.name, given, seed, who, winner["macs"], winner["exported_accuracy"], low, high, minutes)
+    rows: list[Row | Ahead] = [row, *in_eight_bits(current, row, winner), *trained_alike(row, winner)]
     if not options.without_control:
         rows.append(control(current, images.name, given, seed, minutes, options))
     return rows
+
+
+def in_eight_bits(current: Path, row: Row, winner: dict[str, Any]) -> list[Row]:
+    """The winner in eight bits, where the run has written it."""
+    if winner["int8_accuracy"] is None:
+        return []
+    summary = json.loads((current / "export_summary.json").read_text())
+    times = [summary["budgets"]["small"]["int8"]["latency_ms"][kind]["median_ms"] for kind in ("float", "int8")]
+    images = json.loads((current / "image_description.json").read_text())["splits"]["test"]
+    accuracy, who = winner["int8_accuracy"], f"the same in int8 ({times[0]:.3f} ms, {times[1]:.3f} in int8)"
+    low, high = wilson_interval(accuracy, images)
+    return [replace(row, who=who, test=accuracy, low=low, high=high, minutes=None)]
+
+
+def trained_alike(row: Row, winner: dict[str, Any]) -> list[Ahead]:
+    """The winner beside random networks and the MobileNet of the run, trained alike."""
+    others = {
+        "random": f"the mean of {winner['random_count']} random networks",
+        "mobilenet": f"a MobileNet of {(winner['mobilenet_macs'] or 0) / 1e6:.1f} M MACs",
+    }
+    mean, told = winner["test_accuracy_mean"], {name: winner[f"{name}_accuracy_mean"] for name in others}
+    return [
+        Ahead(row.images, row.time, row.seed, who, row.macs, mean - told[name], winner[f"{name}_paired_error"])
+        for name, who in others.items()
+        if told[name] is not None
+    ]
 
 
 def run(name: str, images: Path, given: str, seed: int, options: argparse.Namespace) -> float:

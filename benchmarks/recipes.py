@@ -21,7 +21,7 @@ import yaml
 
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.preparing import prepare
-from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.spaces.presets import make_space
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.parameters import DeviceParameters
@@ -43,7 +43,7 @@ def main() -> None:
     images = ImagesParameters(source="folder", path=str(options.images), image_size=int(sizes[-1]), **source)
     prepared = prepare(images, 0)
     description = prepared.description
-    parameters = SpaceParameters(preset="photographs", image_sizes=tuple(map(int, sizes)), widths=tuple(widths))
+    parameters = ChainParameters(preset="photographs", image_sizes=tuple(map(int, sizes)), widths=tuple(widths))
     space = make_space(parameters, description.input_shape, description.num_classes)
     recipe = FinishingParameters.model_validate(configured["finishing"])
     print("| network | seed | epochs | teacher | validation accuracy | log loss | minutes |")

@@ -37,8 +37,8 @@ from numpy.typing import NDArray
 from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.protocol import Evaluations, Predictor
-from archatlas.predictors.registry import make_predictor
 from archatlas.search.segments.parameters import SEGMENTS, SegmentsParameters
 from archatlas.search.segments.procedure import search_segments
 from archatlas.spaces.protocol import Choices

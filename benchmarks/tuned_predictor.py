@@ -23,9 +23,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.predictors.benchmark_data import BenchmarkData
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
-from archatlas.predictors.registry import make_predictor
 from archatlas.predictors.scores import NetworkScores
 from archatlas.predictors.tuning import choose, outer_rows, run_study
 from archatlas.predictors.tuning_space import contender_of, defaults

@@ -52,8 +52,30 @@ def decisions(project: Path, parameters: dict[str, Any]) -> dict[str, str]:
         return {one.node.name: one.action for one in explain(register_pipelines()["__default__"], catalog)}
 
 
+def with_an_entry(registry: Path, entry: str) -> bytes:
+    """The code of a registry with one more line, of an entry whose module is a new file."""
+    return registry.read_bytes().replace(b"    {\n", f"    {{\n        {entry},\n".encode(), 1)
+
+
+@contextmanager
+def created(file: Path, content: bytes) -> Iterator[None]:
+    """A new file while the block lasts."""
+    file.write_bytes(content)
+    try:
+        yield
+    finally:
+        file.unlink()
+
+
 def touched(project: Path, touch: dict[str, Any]) -> dict[str, str]:
-    """The decisions after one touch: of a parameter, of code (file, function), or of an output."""
+    """The decisions after one touch: of a parameter, of code (file, function), of an output, or of a registry."""
+    if "registry" in touch:
+        registry = project / "src/archatlas" / touch["registry"]
+        module = registry.with_name("newcomer.py")
+        dotted = ".".join(module.relative_to(project / "src").with_suffix("").parts)
+        entry = with_an_entry(registry, f'"newcomer": ("{dotted}:Newcomer", "{dotted}:Settings")')
+        with created(module, b"class Newcomer:\n    pass\n"), rewritten(registry, entry):
+            return decisions(project, {})
     if "parameters" in touch:
         return decisions(project, touch["parameters"])
     if "code" in touch:

@@ -7,24 +7,28 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import typing
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pandas as pd
 import pytest
 import yaml
+from click.testing import CliRunner, Result
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
 from kedro.io import DatasetError
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
+from archatlas.cli import verify
 from archatlas.kedro_ext.incremental import IncrementalRunner
 from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.parameters import ProjectParameters
+from archatlas.search.parameters import BudgetName
 
 
 @pytest.fixture(scope="module")
@@ -137,14 +141,34 @@ def test_what_is_given_away_says_nothing_of_the_machine(finished: Path, told_of_
     assert str(finished) not in page
 
 
+def test_a_flipped_bit_in_an_exported_network_is_noticed_before_somebody_reads_it(finished: Path) -> None:
+    def verified() -> Result:
+        return CliRunner().invoke(verify, ["--env", "tiny"], obj=bootstrap_project(finished))
+
+    whole = verified()
+    assert (whole.exit_code, "are as they were saved" in whole.output) == (0, True), whole.output
+    file = finished / "data/current/tiny/networks/small/network.onnx"
+    content = file.read_bytes()
+    file.write_bytes(content[:1000] + bytes([content[1000] ^ 1]) + content[1001:])
+    damaged = verified()
+    file.write_bytes(content)
+    assert damaged.exit_code == 1
+    assert "/networks: not the folder that was saved: small/network.onnx edited or overwritten on" in damaged.output
+    assert "Made again by: kedro run --env tiny\n" in damaged.output
+    assert verified().exit_code == 0
+
+
 def test_the_notebook_reads_a_finished_run(finished: Path, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import nbformat
     from nbclient import NotebookClient
 
     monkeypatch.setenv("ARCHATLAS_EXPERIMENT", "tiny")
     notebook = nbformat.read(repository / "notebooks" / "explore_run.ipynb", as_version=4)
-    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(finished)}}).execute()
+    here = finished / "notebooks"  # Where Jupyter starts it.
+    here.mkdir(exist_ok=True)
+    NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(here)}}).execute()
     shown = [output for cell in notebook.cells if cell.cell_type == "code" for output in cell.outputs]
+    assert "Loading data" not in str(shown)
     assert sum(output.output_type in ("execute_result", "display_data") for output in shown) >= 4
 
 
@@ -176,6 +200,13 @@ def missing(model: type[BaseModel], values: dict[str, Any], where: str = "") -> 
             yield where + name
         elif isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
             yield from missing(field.annotation, values[name], f"{where}{name}.")
+
+
+@pytest.mark.parametrize("kind", [Annotated[str, ProjectParameters.model_fields["experiment"]], BudgetName])
+def test_names_fit_into_any_file_system(kind: Any) -> None:
+    assert TypeAdapter(kind).validate_python("a" * 100)
+    with pytest.raises(ValidationError, match="at most 100 characters"):
+        TypeAdapter(kind).validate_python("a" * 300)
 
 
 TABLES = ("nas_bench_201", "nas_bench_101", "nas_bench_macro_table")
@@ -335,6 +366,21 @@ def test_a_mistake_in_a_file_is_told_by_line_and_once(project: Path, tmp_path: P
     )
     assert answer.stderr.endswith(f"{told}\n")
     assert answer.stderr.count("\n") == 1
+
+
+def test_a_signal_while_kedro_is_imported_is_answered_as_ever(project: Path) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-X", "importtime", "-m", "archatlas", "--env", "tiny"],
+        cwd=project, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert process.stderr is not None
+    assert any("kedro" in line for line in process.stderr if "archatlas" not in line)  # Waits until it has begun.
+    process.send_signal(signal.SIGINT)
+    told = process.stderr.read()
+    assert process.wait() == 130
+    assert "Stopped by Ctrl-C. What was finished is kept: run the same command again to go on." in told
+    assert "Traceback" not in told
 
 
 def test_who_lacks_a_table_is_told_where_to_get_it(project: Path) -> None:

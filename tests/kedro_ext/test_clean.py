@@ -167,7 +167,7 @@ def test_folders_that_are_no_versions_are_left_alone(data: Data) -> None:
     assert data.rubbish(keep=3) == ["text.txt/2"]
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"nodes": {"a": {}}}'])
+@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"nodes": null}', '{"nodes": {"a": {}}}', "[" * 100_000])
 def test_a_damaged_manifest_names_nothing_and_goes(data: Data, content: str) -> None:
     data.run("1", text="1", report="1")
     data.version("manifest.json", "2", content)
@@ -235,7 +235,7 @@ def test_the_command_drops_old_versions_and_the_rest_goes_on(kedro: Kedro, tmp_p
     gone = before - files(tmp_path / "data")
     assert {name.split("/")[1] for name in gone} == {"first"}
     assert "work/first/part" in gone
-    assert "work/first/run.lock" in files(tmp_path / "data")
+    assert "work/.first.lock" in files(tmp_path / "data")
     assert len(gone) == 8
     assert sorted(file.read_text() for file in tmp_path.glob("data/made/first/text.txt/*/*")) == ["xx", "xxx"]
 
@@ -255,4 +255,24 @@ def test_the_command_waits_for_no_run(kedro: Kedro, tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert f"is in use by process {os.getpid()} on" in refused.stderr
     assert "Traceback" not in refused.stderr
+    (tmp_path / "data/work/second").mkdir()
     assert kedro("clean", "--experiment", "second").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("../../src", "--experiment: `../../src` is no name of an experiment but a path"),
+        ("frist", "--experiment: there are no results of `frist`; did you mean `first`?"),
+    ],
+)
+def test_the_command_touches_nothing_but_an_experiments_folders(
+    kedro: Kedro, tmp_path: Path, name: str, told: str
+) -> None:
+    (tmp_path / "data/work/first").mkdir(parents=True)
+    refused = kedro("clean", "--work", "--experiment", name)
+    assert refused.returncode == 1
+    assert told in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert {path.name for path in (tmp_path / "data/work").iterdir()} == {"first"}
+    assert (tmp_path / "src/toy/nodes.py").exists()

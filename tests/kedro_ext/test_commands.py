@@ -120,6 +120,31 @@ def test_a_run_that_is_killed_leaves_what_was_finished(toy: Toy) -> None:
     assert len(toy.versions("worked.txt")) == 1
 
 
+def test_a_run_whose_work_folder_is_deleted_still_keeps_others_out_and_ends_well(toy: Toy) -> None:
+    process = toy.start_working("seconds=2")
+    shutil.rmtree(toy.folder / "data/work/first")
+    with pytest.raises(DatasetError, match=f"is in use by process {process.pid} on"):
+        take_lock(toy.folder / "data/work/first")
+    errors = process.communicate(timeout=60)[1]
+    assert process.returncode == 0, errors
+
+
+def test_a_run_whose_lock_is_deleted_stops_where_another_has_begun(toy: Toy) -> None:
+    process = toy.start_working()
+    shutil.rmtree(toy.folder / "data/work")
+    (toy.folder / "data/work/first").mkdir(parents=True)
+    other = take_lock(toy.folder / "data/work/first")
+    output, errors = process.communicate(timeout=10)
+    other.release()
+    assert process.returncode == 1
+    assert "Traceback" not in output + errors
+    assert re.search(
+        rf"Stopped at work: \S+\.first\.lock, which kept other runs out, was deleted while this one went on, and "
+        rf"another has begun since: \S+ is in use by process {os.getpid()} on",
+        errors,
+    )
+
+
 @pytest.mark.parametrize("runner", ["SequentialRunner", INCREMENTAL])
 def test_an_expected_error_in_a_node_is_told_once(toy: Toy, runner: str) -> None:
     code, errors = toy.run("ending=refusal", runner=runner)
@@ -179,10 +204,21 @@ def test_a_read_only_disk_ends_in_one_message(toy: Toy, runner: str) -> None:
         subprocess.run(["mount", "-o", "remount,ro", toy.folder / "data"], check=True)
         code, errors = toy.run("letters=20", runner=runner)
         assert code == 1
-        assert "cannot write data/work/first/run.lock: the file system is read-only. Make it writable" in errors
+        assert "cannot write data/work/.first.lock: the file system is read-only. Make it writable" in errors
         subprocess.run(["mount", "-o", "remount,rw", toy.folder / "data"], check=True)
         assert toy.versions("report.json") == ['{\n  "letters": 10\n}']
         assert toy.run("letters=20", runner=runner)[0] == 0
+
+
+def test_a_read_only_disk_can_be_explained(toy: Toy) -> None:
+    (toy.folder / "src/toy/cli.py").write_text(
+        "from archatlas.kedro_ext.commands import incremental_run, project_group\n"
+        "run = incremental_run()\ncli = project_group('toy', run)\n"
+    )
+    with disk(toy.folder / "data", "300k"):
+        subprocess.run(["mount", "-o", "remount,ro", toy.folder / "data"], check=True)
+        output, errors = toy.start("run", "--explain").communicate(timeout=60)
+        assert "3 of 3 nodes run; 0 are used again." in output, errors
 
 
 def test_old_versions_can_be_dropped_from_a_full_disk(toy: Toy) -> None:
@@ -249,6 +285,24 @@ def noted(error: BaseException, note: str) -> BaseException:
             noted(OSError(errno.ENOSPC, "No space left on device"), "while writing /work/part.json"),
             "cannot write /work/part.json:",
         ),
+        (
+            IsADirectoryError(errno.EISDIR, "Is a directory", "/work/part.json"),
+            "cannot use /work/part.json: a folder lies where a file belongs. Move what lies there away, or delete it",
+        ),
+        (
+            caused_by(DatasetError("Failed"), NotADirectoryError(errno.ENOTDIR, "Not a directory", "/data/records/a")),
+            "cannot use /data/records/a: a file lies where a folder belongs.",
+        ),
+        (
+            OSError(errno.ENAMETOOLONG, "File name too long", "/data/xyz"),
+            "cannot use /data/xyz: the name is too long for the file system. Take a shorter one",
+        ),
+        (OSError(errno.ENAMETOOLONG, "File name too long", "x" * 300), f"cannot use {'x' * 300}: the name is too long"),
+        (MemoryError(), "memory ran out (MemoryError). Ask for less at a time (fewer workers, smaller batches)"),
+        (
+            caused_by(DatasetError("Failed"), RuntimeError("CUDA out of memory. Tried to allocate 2 GiB\nand more")),
+            "memory ran out (CUDA out of memory. Tried to allocate 2 GiB). Ask for less",
+        ),
         (OSError(errno.ENOSPC, "No space left on device"), "cannot write a file: no space is left on the device."),
     ],
 )
@@ -256,6 +310,13 @@ def test_what_can_be_foreseen_has_a_message_and_no_traceback(raised: BaseExcepti
     code, output = answer(raised)
     assert code == 1
     assert message in output
+
+
+def test_the_file_that_is_in_the_way_is_named(tmp_path: Path) -> None:
+    (tmp_path / "records").write_text("a file")
+    with pytest.raises(OSError) as failed:  # noqa: PT011 (which one depends on the system)
+        (tmp_path / "records/first/a.json").read_text()
+    assert f"cannot use {tmp_path}/records: a file lies where a folder belongs." in answer(failed.value)[1]
 
 
 def test_a_refusal_is_told_though_the_disk_is_full_as_well() -> None:

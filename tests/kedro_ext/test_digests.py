@@ -49,6 +49,11 @@ def link_to_nothing_mended(root: Path) -> None:
     (root.parent / "nothing").write_text("now something")
 
 
+def test_what_is_no_regular_file_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "table.csv")
+    assert FileDigests().of(tmp_path / "table.csv").size == 0
+
+
 CHANGES: tuple[Callable[[Path], None], ...] = (
     replaced_behind_a_link, added_behind_a_link, empty_class_added, link_turned, moved_to_another_class,
     link_to_nothing_mended,

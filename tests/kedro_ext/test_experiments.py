@@ -58,7 +58,16 @@ def test_no_experiments(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", ["{", "[]", "{}", '{"status": "finished", "nodes": {"a": 1}}', '{"status": "finished", "nodes": []}']
+    "content",
+    [
+        "{",
+        "[]",
+        "{}",
+        "null",
+        "[" * 100_000,
+        '{"status": "finished", "nodes": {"a": 1}}',
+        '{"status": "finished", "nodes": []}',
+    ],
 )
 def test_a_damaged_manifest_is_named(tmp_path: Path, content: str) -> None:
     file = leave(tmp_path, "a", "2026-01-01", "metrics", "front")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
 
 from archatlas.kedro_ext.incremental import IncrementalRunner, explain
+from archatlas.kedro_ext.records import fingerprint
 from archatlas.kedro_ext.versions import CurrentResultsHook
 
 if TYPE_CHECKING:
@@ -279,6 +281,56 @@ def test_explain_says_what_would_run_and_why_and_runs_nothing(project: Project) 
     assert project.run().ran == ["train", "evaluate", "report"]
 
 
+def test_what_is_tried_ahead_lets_nodes_stand_that_it_changes_nothing_for(project: Project) -> None:
+    project.package.write(
+        "nodes",
+        """
+        from archatlas.kedro_ext.dependencies import tried_ahead
+
+        @tried_ahead
+        def check(limit):
+            if limit < 0:
+                raise ValueError("there is no such limit")
+            return limit, {"passed": limit > 3}
+
+        def train(checked):
+            return "trained" if checked["passed"] else "not"
+
+        def search(bound):
+            return f"at most {bound}"
+        """,
+    )
+    function = project.package.function
+    pipeline = Pipeline(
+        [
+            node(function("nodes", "check"), "params:limit", ["score", "numbers"], name="check"),
+            node(function("nodes", "train"), "numbers", "model", name="train"),
+            node(function("nodes", "search"), "score", "report", name="search"),
+        ]
+    )
+
+    def told(limit: int) -> dict[str, str]:
+        project.parameters["limit"] = limit
+        return {one.node.name: f"{one.action}: {one.reasons[-1]}" for one in explain(pipeline, project.catalog())}
+
+    project.run(pipeline)
+    files = {file: file.read_bytes() for file in project.folder.rglob("*") if file.is_file()}
+    assert told(6) == {
+        "check": "run: parameter limit: 5 -> 6",
+        "train": "reuse: nothing changed since session 1",
+        "search": "run: its input score has other content",
+    }
+    assert told(2)["train"] == "run: its input numbers has other content"
+    assert told(-1) == {
+        "check": "run: it stops the run: there is no such limit",
+        "train": "wait: it depends on check",
+        "search": "wait: it depends on check",
+    }
+    assert {file: file.read_bytes() for file in files} == files
+    project.parameters["limit"] = 6
+    assert project.run(pipeline).ran == ["check", "search"]
+
+
 def test_a_line_says_which_node_runs_and_the_first_reasons_but_not_that_it_is_new(
     project: Project, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -350,6 +402,55 @@ def test_digests_that_are_none_are_made_again(project: Project, content: str) ->
     project.run()
     (project.folder / "run_records" / "digests.json").write_text(content)
     assert project.run().ran == []
+
+
+def test_what_the_catalog_does_not_name_is_kept_in_memory_and_cannot_be_read(project: Project) -> None:
+    catalog = project.catalog()
+    del catalog._lazy_datasets["score"]
+    assert [decision.action for decision in explain(project.pipeline, catalog)] == ["run"] * 4
+    catalog = project.catalog()
+    del catalog._lazy_datasets["score"]
+    with pytest.raises(DatasetError, match=r"input.* score not found in the catalog"):
+        explain(project.pipeline.only_nodes("report"), catalog)
+
+
+NO_RECORDS = (b"null", b"[]", b"3", b'"x"', b"{}", b'{"content": null, "sha256": null}', b"\xff", b"[" * 100_000)
+
+
+@pytest.mark.parametrize("content", NO_RECORDS, ids=lambda content: str(content[:20]))
+def test_json_of_another_kind_counts_as_no_record(project: Project, content: bytes) -> None:
+    project.run()
+    for file in (project.folder / "run_records").rglob("*.json"):
+        file.write_bytes(content)
+    again = project.run()
+    assert again.ran == ["load", "train", "evaluate", "report"]
+    assert project.run().ran == []
+
+
+def test_a_record_whose_parts_are_of_another_kind_counts_as_none(project: Project) -> None:
+    project.run()
+    (record,) = (project.folder / "run_records" / "nodes" / "evaluate").iterdir()
+    for name, value in (("outputs", []), ("outputs", {"a": 1}), ("usage", None), ("node", 3), ("key", None)):
+        content = json.loads(record.read_text())["content"] | {name: value}
+        record.write_text(json.dumps({"content": content, "sha256": fingerprint(content)}))
+        assert project.run().ran == ["evaluate"]
+
+
+@pytest.mark.parametrize("place", ["current.json", "digests.json", "nodes/evaluate/*.json", "nodes/evaluate", "nodes"])
+def test_a_folder_or_a_file_in_the_way_stops_a_run_before_the_work(project: Project, place: str) -> None:
+    project.run()
+    (taken,) = (project.folder / "run_records").glob(place)
+    if taken.is_file():
+        taken.unlink()
+        (taken / "mine").mkdir(parents=True)
+    else:
+        shutil.rmtree(taken)
+        taken.write_text("mine")
+    project.package.write("trainer", TRAINER.replace("*", "+"))  # Another model, so another score.
+    with pytest.raises((IsADirectoryError, NotADirectoryError)) as failed:
+        project.run()
+    assert str(taken) in str(failed.value.filename)
+    assert len(list((project.folder / "data/score.json").iterdir())) == 1
 
 
 def test_a_record_in_anothers_place_counts_as_none(project: Project) -> None:

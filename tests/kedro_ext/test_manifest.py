@@ -311,3 +311,15 @@ def test_libraries_are_those_that_the_distribution_requires() -> None:
 def test_the_machine_is_described_without_loading_torch() -> None:
     code = "import sys, archatlas.kedro_ext.surroundings as it; it.hardware(); sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}, check=True)
+
+
+def test_damaged_manifests_name_nothing(project: Project) -> None:
+    first = project.run("front")
+    nodes = ("null", "[]", '{"a": null}', '{"a": {"inputs": {}, "outputs": {"total": null}}}', '{"a": {"inputs": []}}')
+    for number, content in enumerate(["null", "[]", "{", "[" * 100_000, *(f'{{"nodes": {one}}}' for one in nodes)]):
+        file = project.folder / f"data/manifest.json/9999-01-01T00.00.0{number}.000Z/manifest.json"
+        file.parent.mkdir()
+        file.write_text(content)
+    last = project.run("back")
+    manifest = json.loads((project.folder / f"data/manifest.json/{last}/manifest.json").read_text())
+    assert manifest["nodes"]["add"]["session"] == first

@@ -17,7 +17,7 @@ import pytest
 from filelock import FileLock
 from kedro.io import DatasetError
 
-from archatlas.kedro_ext.run_lock import take_lock
+from archatlas.kedro_ext.run_lock import lock_file, take_lock
 
 HOLD = """
 import sys, time
@@ -69,8 +69,37 @@ def test_one_process_cannot_take_a_lock_twice_and_gives_it_back(tmp_path: Path) 
         take_lock(tmp_path)
     lock.release()
     lock.release()
-    assert [file.name for file in tmp_path.iterdir()] == ["run.lock"]
+    assert lock_file(tmp_path).exists()
+    assert not holder_file(tmp_path).exists()
+    assert list(tmp_path.iterdir()) == []
     take_lock(tmp_path).release()
+
+
+def test_a_lock_whose_file_was_deleted_is_taken_again(tmp_path: Path) -> None:
+    lock = take_lock(tmp_path)
+    lock_file(tmp_path).unlink()
+    lock.keep()
+    with pytest.raises(DatasetError, match=f"process {os.getpid()} on"):
+        take_lock(tmp_path)
+    lock.release()
+    lock.keep()  # It was given back: there is nothing to keep.
+    take_lock(tmp_path).release()
+
+
+def test_a_lock_that_another_has_taken_since_is_lost(tmp_path: Path) -> None:
+    lost = take_lock(tmp_path)
+    lock_file(tmp_path).unlink()
+    other = take_lock(tmp_path)
+    for _ in range(2):
+        with pytest.raises(DatasetError, match=r"was deleted while this one went on.*in use by process"):
+            lost.keep()
+    lost.release()
+    assert holder_file(tmp_path).exists()  # The other's.
+    other.release()
+
+
+def holder_file(folder: Path) -> Path:
+    return folder.parent / f".{folder.name}.lock.json"
 
 
 def who(process: int, born: float) -> str:
@@ -92,23 +121,23 @@ def test_what_a_killed_holder_said_is_not_believed(tmp_path: Path, left: str) ->
         "empty": "",
     }
     if left in said:
-        (tmp_path / "run.lock.json").write_text(said[left])
-    with FileLock(tmp_path / "run.lock"), pytest.raises(DatasetError, match="is in use by another process\\."):
+        holder_file(tmp_path).write_text(said[left])
+    with FileLock(lock_file(tmp_path)), pytest.raises(DatasetError, match="is in use by another process\\."):
         take_lock(tmp_path)
 
 
 def test_a_holder_that_has_just_taken_the_lock_is_waited_for_until_it_says_who_it_is(tmp_path: Path) -> None:
-    holder = tmp_path / "run.lock.json"
+    holder = holder_file(tmp_path)
     holder.write_text(who(dead_process(), 1.0))
     words = who(os.getpid(), psutil.Process().create_time())
-    with FileLock(tmp_path / "run.lock"):
+    with FileLock(lock_file(tmp_path)):
         threading.Timer(0.3, lambda: holder.write_text(words)).start()
         with pytest.raises(DatasetError, match=f"in use by process {os.getpid()} on .* since 2020\\."):
             take_lock(tmp_path)
 
 
 def test_a_lock_that_is_given_back_in_that_moment_is_taken(tmp_path: Path) -> None:
-    lock = FileLock(tmp_path / "run.lock", thread_local=False)
+    lock = FileLock(lock_file(tmp_path), thread_local=False)
     lock.acquire()
     threading.Timer(0.3, lock.release).start()
     take_lock(tmp_path).release()

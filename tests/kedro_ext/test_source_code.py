@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from archatlas.kedro_ext.source_code import SourceCode
+from archatlas.kedro_ext.source_code import SourceCode, unknown_to
 
 if TYPE_CHECKING:
     from tests.kedro_ext.conftest import Package
@@ -298,6 +298,52 @@ def test_modules_by_relative_and_by_composed_names_count(package: Package, call:
     )
     package.write("nodes", code)
     assert ".one" in reached(package, "run")
+
+
+PLAIN = "class Registry:\n    def __init__(self, *_):\n        pass\n"
+REGISTRY = """
+    from {package}.plain import Registry
+
+    KINDS = Registry("kind", {{
+        "one": "{package}.one:One",{line}
+    }})
+
+    def make(name):
+        return KINDS.load(name)
+"""
+
+
+def test_each_entry_of_a_registry_counts_by_itself_with_what_it_reaches(package: Package) -> None:
+    package.write("plain", PLAIN)
+    package.write("below", "VALUE = 1\n")
+    package.write("one", "from {package}.below import VALUE\n\nclass One:\n    value = VALUE\n")
+    package.write("two", "class Two:\n    pass\n")
+    package.write("registry", REGISTRY.format(package=package.name, line=""))
+    package.write("nodes", "from {package}.registry import make\n\ndef run():\n    return make('one')\n")
+    before = reached(package, "run")
+    assert {name for name in before if name.endswith("]")} == {".registry:KINDS[one]"}
+    assert not {".one", ".below"} & set(before)
+    package.write("registry", REGISTRY.format(package=package.name, line=f'\n        "two": "{package.name}.two:Two",'))
+    after = reached(package, "run")
+    assert unknown_to(before, after) == {".registry:KINDS[two]"}
+    assert {name: after[name] for name in before} == before
+    package.write("below", "VALUE = 2\n")
+    changed = reached(package, "run")
+    assert {name for name in after if after[name] != changed[name]} == {".registry:KINDS[one]"}
+    package.write("plain", PLAIN + "    changed = True\n")
+    assert reached(package, "run")[".plain"] != before[".plain"]
+
+
+def test_registries_behind_an_entry_are_read_too_even_where_they_name_each_other(package: Package) -> None:
+    package.write("plain", PLAIN)
+    package.write("first", "from {package}.plain import Registry\nA = Registry('a', {'x': '{package}.stack:Stack'})\n")
+    package.write(
+        "stack", "from {package}.first import A\nfrom {package}.second import B\n\nclass Stack:\n    of = A, B\n"
+    )
+    package.write("second", "from {package}.plain import Registry\nB = Registry('b', {'y': '{package}.leaf:Leaf'})\n")
+    package.write("leaf", "class Leaf:\n    pass\n")
+    package.write("nodes", "from {package}.first import A\n\ndef run():\n    return A\n")
+    assert {name for name in reached(package, "run") if name.endswith("]")} == {".first:A[x]", ".second:B[y]"}
 
 
 def test_a_library_by_a_constant_name_counts(package: Package) -> None:

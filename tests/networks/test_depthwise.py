@@ -71,12 +71,73 @@ def test_no_gradient_is_made_that_is_not_needed() -> None:
     assert of_images.shape == images.shape
 
 
-def test_a_gradient_of_a_gradient_is_refused() -> None:
-    ours, _ = alike(3, 3, 1)
-    images = torch.randn(2, 3, 4, 4, requires_grad=True)
-    (first,) = torch.autograd.grad(ours(images).square().sum(), images, create_graph=True)
-    with pytest.raises(RuntimeError, match="once_differentiable"):
-        first.sum().backward()
+SHAPES = [(kernel, stride, shape) for kernel in (1, 3, 5) for stride in (1, 2) for shape in [(1, 1), (3, 5), (8, 8)]]
+
+
+@pytest.mark.parametrize(("kernel", "stride", "shape"), SHAPES, ids=str)
+def test_second_derivatives_are_those_of_pytorch(kernel: int, stride: int, shape: tuple[int, int]) -> None:
+    images = torch.randn(3, 4, *shape, generator=torch.Generator().manual_seed(1))
+
+    def second(module: nn.Module) -> tuple[Tensor, ...]:
+        x = images.clone().requires_grad_()
+        loss = module(x).pow(3).sum()
+        first = torch.autograd.grad(loss, [x, module.weight], create_graph=True)  # type: ignore[list-item]
+        return torch.autograd.grad(sum(one.square().sum() for one in first), [x, module.weight])  # type: ignore[list-item]
+
+    for found, expected in zip(*map(second, alike(4, kernel, stride)), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_gradients_of_mixed_blocks_with_respect_to_their_gates_can_be_differentiated() -> None:
+    """Two blocks, mixed by gates: what the gates' gradients say of the images is that of plain convolutions."""
+    torch.manual_seed(0)
+    ours = nn.ModuleList(MBConv(4, 4, kernel=kernel, expansion=3) for kernel in (3, 5)).eval()
+    theirs = nn.ModuleList(MBConv(4, 4, kernel=kernel, expansion=3) for kernel in (3, 5)).eval()
+    for block in theirs:
+        for parent in list(block.modules()):
+            for name, module in list(parent.named_children()):
+                if isinstance(module, DepthwiseConv2d):
+                    width, kernel, stride = module.in_channels, module.kernel_size[0], module.stride[0]
+                    plain = nn.Conv2d(width, width, kernel, stride, kernel // 2, groups=width, bias=False)
+                    setattr(parent, name, plain)
+    theirs.load_state_dict(ours.state_dict())
+    assert sum(isinstance(module, DepthwiseConv2d) for module in theirs.modules()) == 0
+    images = torch.randn(2, 4, 6, 6)
+
+    def second(blocks: nn.ModuleList) -> Tensor:
+        gates = torch.tensor([0.3, 0.7], requires_grad=True)
+        mixed = sum(gate * block(images) for gate, block in zip(gates, blocks, strict=True))
+        (first,) = torch.autograd.grad(mixed.square().mean(), gates, create_graph=True)  # type: ignore[union-attr]
+        loss = first.square().sum()
+        return torch.cat([one.flatten() for one in torch.autograd.grad(loss, [gates, *blocks.parameters()])])
+
+    torch.testing.assert_close(second(ours), second(theirs), rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("kernel", [3, 5])
+def test_transforms_of_functions_see_it_as_pytorch_s_own(kernel: int) -> None:
+    images, direction = torch.randn(2, 3, 4, 5, 5).unbind()
+
+    def derived(module: nn.Module) -> list[Tensor]:
+        weight = module.weight.detach()
+
+        def loss(x: Tensor, weight: Tensor) -> Tensor:
+            return torch.func.functional_call(module, {"weight": weight}, x).pow(3).sum()
+
+        def of_one(x: Tensor, weight: Tensor) -> Tensor:
+            return loss(x[None], weight)
+
+        per_image = torch.func.vmap(torch.func.grad(of_one, argnums=1), (0, None))
+        _, along = torch.func.jvp(torch.func.grad(loss), (images, weight), (direction, weight))
+        return [
+            torch.func.grad(loss, argnums=1)(images, weight),
+            per_image(images, weight),
+            along,
+            torch.func.jacrev(torch.func.grad(loss, argnums=1), argnums=1)(images, weight),
+        ]
+
+    for found, expected in zip(*map(derived, alike(4, kernel, 1)), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-3)
 
 
 def test_blocks_have_it_where_channels_do_not_mix() -> None:

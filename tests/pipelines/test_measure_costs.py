@@ -17,10 +17,11 @@ from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.pipelines.measure_costs.pipeline import create_pipeline
 from archatlas.search.parameters import SearchParameters
-from archatlas.spaces.parameters import SpaceParameters, StageParameters
+from archatlas.spaces.chain_parameters import ChainParameters
+from archatlas.spaces.parameters import StageParameters
 from archatlas.spaces.presets import make_space
 
-SPACE = SpaceParameters(
+SPACE = ChainParameters(
     stem_width=4,
     stages=(StageParameters(width=4, depth=2), StageParameters(width=6, depth=1, stride=2)),
     choices=("k3e1", "k3e3", "skip"),

@@ -47,6 +47,11 @@ def said(stage: str, here: Path, **data: Any) -> list[str]:
     return describe_results({"predictor": {"target": "accuracy"}}, stages, catalog)
 
 
+def test_a_comparison_ends_with_where_its_page_lies(here: Path) -> None:
+    lines = said("compare_experiments", here, comparison_html="<html>")
+    assert lines == ["Done. The comparison: current/mine/comparison.html (open it in a browser)"]
+
+
 def test_a_report_ends_with_the_winner_of_each_budget_and_where_its_files_lie(here: Path) -> None:
     (here / "networks/small").mkdir(parents=True)
     lines = said("report", here, winners=[FOUND, {**FOUND, "budget": "large", "latency_ms": None}])

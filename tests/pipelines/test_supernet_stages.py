@@ -18,12 +18,13 @@ from archatlas.images.description import ImageDescription
 from archatlas.pipelines.evaluate_subnets.pipeline import create_pipeline as evaluate_subnets
 from archatlas.pipelines.sample_architectures.pipeline import create_pipeline as sample_architectures
 from archatlas.pipelines.train_supernet.pipeline import create_pipeline as train_supernet
-from archatlas.spaces.parameters import SpaceParameters, StageParameters
+from archatlas.spaces.chain_parameters import ChainParameters
+from archatlas.spaces.parameters import StageParameters
 from archatlas.spaces.presets import make_space
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
-SPACE = SpaceParameters(stem_width=4, stages=(StageParameters(width=4, depth=2), StageParameters(width=6, depth=1)))
+SPACE = ChainParameters(stem_width=4, stages=(StageParameters(width=4, depth=2), StageParameters(width=6, depth=1)))
 STAGES = ("train_supernet", "sample_architectures", "evaluate_subnets")
 
 

@@ -6,9 +6,9 @@ import pytest
 
 from archatlas.predictors.benchmark_data import BenchmarkData, Sets
 from archatlas.predictors.benchmark_row import MEASURED, judge, measure, precision_at_top, regret
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Prediction
-from archatlas.predictors.registry import make_predictor
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.tables.table import BenchmarkTable, Label
 

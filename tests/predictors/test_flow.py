@@ -12,10 +12,10 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.flow_terms import flow_terms
 from archatlas.encodings.operation_columns import OperationColumns
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.flow_network import FlowEncoder, FlowTensors
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.registry import make_predictor
 from archatlas.spaces.chain import ChainSpace
 
 NAMES = ("input", "output", "operation_a", "operation_b", "operation_skip_connect", "width", "stride")

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.multi_fidelity import MultiFidelityPredictor
 from archatlas.predictors.parameters import MultiFidelitySettings
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.registry import make_predictor
 
 SETTINGS = MultiFidelitySettings.model_validate({"cheap": "ridge", "gp": {"ensemble": 3}})
 

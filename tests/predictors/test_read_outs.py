@@ -10,13 +10,13 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_groups import feature_groups
 from archatlas.encodings.feature_scaling import FeatureScaling
 from archatlas.predictors.ensembles import Rows, ensemble_outputs, make_ensemble
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.gcn_network import ConvolutionShape
 from archatlas.predictors.geometric_network import GeometricEncoder, geometric_graphs
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.parameters import FlowSettings, GCNSettings
 from archatlas.predictors.pretraining import lesson_of, pretrain
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.registry import make_predictor
 from archatlas.spaces.chain import ChainSpace
 
 GROUPS = ("one_hot", "kinds", "log_costs")

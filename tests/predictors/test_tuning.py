@@ -11,8 +11,8 @@ import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors import tuning as tuning_module
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
-from archatlas.predictors.registry import make_predictor
 from archatlas.predictors.scores import NetworkScores, network_scores
 from archatlas.predictors.tuning import choose, tune
 from archatlas.predictors.tuning_space import contender_of, defaults, suggest

@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 
 from archatlas.spaces.chain import ChainSpace
-from archatlas.spaces.parameters import SpaceParameters, StageParameters
+from archatlas.spaces.chain_parameters import ChainParameters
+from archatlas.spaces.parameters import StageParameters
 from archatlas.spaces.presets import make_space
 
 # Its own stem, stages and choices, whatever the preset's are. 8 positions; 200,000 architectures, 141,120 networks.
-SPACE = SpaceParameters(
+SPACE = ChainParameters(
     stem_width=6,
     stages=(
         StageParameters(width=8, depth=3),

@@ -18,7 +18,13 @@ from archatlas.pipelines.compare_experiments.nodes import write_comparison
 from archatlas.reporting.comparison.experiments import Experiment, read_experiments
 from archatlas.reporting.comparison.figures import figure_fronts, figure_winners
 from archatlas.reporting.comparison.page import headline, summary, tiles
-from archatlas.reporting.comparison.tables import metrics_table, parameters_that_differ, runs_table
+from archatlas.reporting.comparison.tables import (
+    metrics_table,
+    parameters_that_differ,
+    runs_table,
+    winners_table,
+)
+from archatlas.reporting.html import Tile
 from archatlas.reporting.numbers import DASH
 from archatlas.reporting.parameters import CompareParameters
 from archatlas.reporting.tables import Table
@@ -160,18 +166,21 @@ def test_metrics_stand_side_by_side_and_the_best_is_marked(store: Store) -> None
         winners=[WINNER | better, {"budget": "tiny", "status": "none", "test_accuracy_mean": None}],
     )  # fmt: skip
     store.add("two", metrics=other)
-    table = metrics_table(store.read())
-    assert rows(table) == {
+    assert rows(winners_table(store.read())) == {
         "Overall": [],
         "budgets with a winner": ["1 of 1", "1 of 2"],
         "best test accuracy": ["90.0 %", "*95.0 %*"],
         "distinct networks in the space": ["10", "10"],
         "Winner of budget small": [],
+        "network": ["k3e1", "k3e1"],
         "test accuracy": ["90.0 % ± 1.0", "*95.0 %*"],
-        "more than random networks": ["*+3.0 points*", "+1.0 points"],
+        "more than random networks trained alike": ["*+3.0 points*", "+1.0 points"],
         "MACs": ["1 k", "900"],
         "params": ["100", "100"],
         "latency, median": ["0.500 ms", "0.500 ms"],
+    }
+    table = metrics_table(store.read())
+    assert rows(table) == {
         "Audit: rank correlation with networks trained alone (Kendall tau-b)": [],
         "networks": ["6", "6"],
         "Predictor: rank correlation with scores that it has not seen (Kendall tau-b)": [],
@@ -226,8 +235,8 @@ def test_nothing_is_best_where_it_was_not_measured_alike(store: Store) -> None:
         test_images="others",
         hardware={"host": "workshop", "cpu": "Another", "cores": 2, "memory_mib": 100, "gpus": []},
     )  # fmt: skip
+    assert rows(winners_table(store.read()))["test accuracy"] == ["90.0 % ± 1.0", "95.0 % ± 1.0"]
     found = rows(metrics_table(store.read()))
-    assert found["test accuracy"] == ["90.0 % ± 1.0", "95.0 % ± 1.0"]
     assert found["super-networks' training"] == ["30 s", "1.0 s"]
     assert found["predictor"] == ["0.50", "*0.60*"]
 
@@ -282,11 +291,54 @@ def test_the_head_of_the_page(store: Store) -> None:
     assert headline(two) == "one and two, compared"
     assert headline([*two, *two]) == "4 experiments, compared"
     assert summary(two).startswith("one and two differ in 1 parameter. ")
-    assert [(tile.value.replace("\N{NO-BREAK SPACE}", " "), tile.label) for tile in tiles(two)] == [
-        ("2", "experiments"),
-        ("90.0 %", "highest test accuracy: one"),
-        ("0.60", "highest rank correlation with truth (audit): 2 experiments"),
+    assert told(tiles(two)) == [("90.0 %", "small: highest test accuracy of a winner: one")]
+
+
+def told(tiles: list[Tile]) -> list[tuple[str, str]]:
+    return [tuple(text.replace("\N{NO-BREAK SPACE}", " ") for text in (tile.value, tile.label)) for tile in tiles]  # type: ignore[misc]
+
+
+EXPORTED = {"exported_accuracy": 0.93, "exported_accuracy_ci": [0.91, 0.95]}
+SURE = {"count": 40, "tau_predictor": 0.6, "tau_predictor_ci": [0.5, 0.7], "epochs": 8, "tau_half_time": 0.8}
+
+
+def test_a_tile_tells_the_best_winner_of_a_budget_by_its_exported_file_and_a_sure_rank_correlation(
+    store: Store,
+) -> None:
+    lost = {"budget": "fast", "status": "none"}
+    store.add("one", metrics=with_changes(METRICS, winners=[WINNER, lost], audit=SURE))
+    store.add("two", metrics=with_changes(METRICS, winners=[WINNER | EXPORTED], audit=SURE | {"tau_predictor": 0.5}))
+    two = store.read()
+    assert told(tiles(two)) == [
+        ("93.0 %", "small: highest test accuracy of a winner, 91.0 % to 95.0 % by its test images: two"),
+        ("none", "fast: no tested network kept it"),
+        (
+            "0.60",
+            "highest rank correlation of a predictor with the truth, 0.50 to 0.70 by 40 audit networks: one",
+        ),
     ]
+    tested = next(row for row in winners_table(two).rows if row[0].text == "test accuracy")
+    assert [cell.detail.replace("\N{NO-BREAK SPACE}", " ") for cell in tested] == ["", "", "91.0 % to 95.0 %"]
+    _, line = figure_winners(two, "macs").data
+    assert (line.y[0], line.error_y.arrayminus[0], line.error_y.array[0]) == pytest.approx((0.93, 0.02, 0.02))
+
+
+def test_a_tile_of_what_was_not_measured_alike_crowns_nobody(store: Store) -> None:
+    store.add("one")
+    other = with_changes(PARAMETERS, search__budgets={"small": {"max_macs": "20%"}})
+    store.add("two", metrics=with_changes(METRICS, winners=[WINNER | EXPORTED]), parameters=other, test_images="others")
+    assert told(tiles(store.read())) == [
+        ("90.0 % to 93.0 %", "small: test accuracy of the winners, on different test images; its limits differ")
+    ]
+
+
+def test_winners_and_metrics_come_before_parameters_and_the_rest_is_folded(store: Store) -> None:
+    for name in ("one", "two"):
+        store.add(name)
+    page = write_comparison(store.manifests, CompareParameters())
+    anchors = re.findall(r'<section id="([^"]+)"', page)
+    assert anchors == ["winners", "metrics", "parameters", "fronts", "made"]
+    assert re.findall(r"<details><summary>([^<]+)", page) == ["Predicted Pareto fronts", "Run, code and machine"]
 
 
 def test_the_page_says_all_this_and_draws_without_a_console_message(

@@ -8,6 +8,8 @@ import pandas as pd
 import pytest
 
 from archatlas.errors import ArchatlasError
+from archatlas.reporting.comparison.experiments import Experiment
+from archatlas.reporting.comparison.figures import figure_winners
 from archatlas.reporting.figures.atlas import density, figure_atlas
 from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance, position_label
 from archatlas.reporting.figures.ranking import (
@@ -42,6 +44,23 @@ def test_a_wide_range_of_costs_is_cut_in_equal_ratios() -> None:
     cost_edges, _, counts = density(np.array([1.0, 10.0, 100.0]), np.zeros(3), 2)
     assert cost_edges == pytest.approx([1, 10, 100])
     assert counts.sum() == 3
+
+
+@pytest.mark.parametrize(("score", "edges"), [(0.2, (0.1975, 0.2025)), (1.0, (0.9975, 1.0)), (1.2, (1.1975, 1.2))])
+def test_networks_that_are_predicted_alike_span_no_axis_of_their_own_making(
+    score: float, edges: tuple[float, float]
+) -> None:
+    costs, scores = np.array([0.012, 0.012]), np.array([score, score - 1e-9])
+    cost_edges, score_edges, counts = density(costs, scores, 4, (0.0, 1.0))
+    assert (score_edges[0], score_edges[-1]) == pytest.approx(edges)
+    assert (cost_edges[0], cost_edges[-1]) == pytest.approx((0.01197, 0.01203))
+    assert counts.sum() == 2
+
+
+def test_an_axis_of_accuracies_ends_where_they_do() -> None:
+    winner = {"budget": "small", "status": "found", "architecture": "b", "macs": 20, "test_accuracy_mean": 0.9}
+    figure = figure_winners([Experiment("one", {}, {"winners": [winner]}, _front())], "macs")
+    assert figure.layout.yaxis.autorangeoptions.to_plotly_json() == {"clipmin": 0, "clipmax": 1}
 
 
 def _atlas() -> pd.DataFrame:
@@ -207,6 +226,15 @@ def test_comparison_shows_only_what_was_tested() -> None:
         "random, same budget": [0.8], "scaled MobileNet": [0.85], "winner": [0.9]
     }  # fmt: skip
     assert sorted(shape.x0 for shape in figure.layout.shapes) == [0.8, 0.85, 0.9]
+
+
+def test_a_budget_without_a_mobilenet_says_why_and_no_empty_series_is_named() -> None:
+    rows = [("candidate", "small", "a", 0.9), ("random", "small", "c", 0.8)]
+    trainings = pd.DataFrame(rows, columns=["role", "budget", "network", "test_accuracy"])
+    figure = figure_comparison(trainings, ["small"], {"small": "none keeps this budget"})
+    assert [trace.name for trace in figure.data] == ["random, same budget", "winner"]
+    (note,) = figure.layout.annotations
+    assert (note.text, note.y) == ("scaled MobileNet: none keeps this budget", 0)
 
 
 def test_classes_stand_from_the_hardest_to_the_easiest() -> None:

@@ -14,10 +14,12 @@ import pytest
 
 from archatlas.predictors.metrics import wilson_interval
 from archatlas.reporting.blocks import safe_json
+from archatlas.reporting.cards import budget_cards
 from archatlas.reporting.page import render_page
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.reporting.run import Run
 from archatlas.signals.signal import Signal
+from archatlas.verification.parameters import VerificationParameters
 
 VOID = {"meta", "link", "br", "wbr", "input", "hr", "img"}
 
@@ -305,6 +307,20 @@ def test_tables_are_those_of_the_run(page: str, run: Run) -> None:
     assert winner["architecture"] in text
     assert isinstance(run.feasibility, pd.DataFrame)
     assert "15%" in text
+
+
+def test_why_no_scaled_mobilenet_stands_beside_a_winner_is_said(run_data: dict[str, Any], make_run: Any) -> None:
+    nothing = {name: None for name in run_data["winners"][0] if name.startswith("mobilenet_")}
+    first, *others = run_data["winners"]
+    made = make_run({**run_data, "winners": [first | nothing, *others]})
+    cards = budget_cards(made)
+    told = "none keeps this budget, with all widths of the space times 0.01 to 4"
+    assert [dict(card.facts).get("scaled MobileNet") for card in cards] == [told, *[None] * len(others)]
+    assert f"scaled MobileNet: {told}" in render_page(made)
+    unasked = dataclasses.replace(
+        made, parameters={**made.parameters, "verification": VerificationParameters(mobilenet=False)}
+    )
+    assert "scaled MobileNet" not in dict(budget_cards(unasked)[0].facts)
 
 
 def test_a_mobilenet_that_wins_is_named_as_such_and_drawn(run_data: dict[str, Any], make_run: Any) -> None:

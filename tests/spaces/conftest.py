@@ -4,24 +4,25 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import product
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pytest
 
 from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.nas_bench_201 import NasBench201
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space, preset
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.registry import SPACES
 from archatlas.spaces.scaled_chains import ScaledChains
 from archatlas.spaces.tables.accel_nasbench import AccelNasBench
 from archatlas.spaces.tables.once_for_all import OnceForAllMobileNetV3
 from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Micro
 
-PRESETS = get_args(SpaceParameters.model_fields["preset"].annotation)
+PRESETS = tuple(SPACES)
 SHAPES = {"digits": (1, 8, 8)}
 
 
@@ -43,7 +44,7 @@ def wide_space() -> ChainSpace:
 
 
 def _gated_space() -> SearchSpace:
-    parameters = SpaceParameters(
+    parameters = ChainParameters(
         squeeze_excitation=True, activation="hard_swish", head_width=24, stem_block_width=8, choices=("k3e3", "k7e6")
     )
     return make_space(parameters, (3, 9, 9), 5)

@@ -12,8 +12,9 @@ from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.spaces.chain_parts import Operation, Stage
-from archatlas.spaces.parameters import SpaceParameters, StageParameters
+from archatlas.spaces.parameters import StageParameters
 from archatlas.spaces.presets import make_space, preset
 
 
@@ -86,7 +87,7 @@ def test_twins_move_identities_within_a_run_only():
 
 
 def test_parameters_change_the_preset():
-    parameters = SpaceParameters(
+    parameters = ChainParameters(
         preset="nas_bench_macro",
         stages=(StageParameters(width=8, depth=2, stride=2), StageParameters(width=16, depth=1)),
         choices=("k3e1", "skip"),
@@ -104,7 +105,7 @@ def test_parameters_change_the_preset():
 )
 def test_impossible_choices_are_refused(names, message):
     with pytest.raises(ArchatlasError, match=message):
-        make_space(SpaceParameters(choices=names), (1, 8, 8), 10)
+        make_space(ChainParameters(choices=names), (1, 8, 8), 10)
 
 
 def deep(depth: int, stages: int = 1, blocks: int = 8) -> ChainSpace:

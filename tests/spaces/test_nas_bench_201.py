@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from pydantic import ValidationError
 
-from archatlas.errors import ArchatlasError
 from archatlas.networks.counting import count_module
+from archatlas.spaces.cell_parameters import EdgeCellParameters
 from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.nas_bench_201 import NasBench201, table_costs
 from archatlas.spaces.parameters import SpaceParameters, StageParameters
@@ -61,7 +62,7 @@ def test_dead_operations_are_neither_built_nor_counted():
 
 
 def test_width_and_depth_are_parameters():
-    parameters = SpaceParameters(
+    parameters = EdgeCellParameters(
         preset="nas_bench_201",
         stem_width=4,
         stages=(StageParameters(width=4, depth=2), StageParameters(width=6, depth=1)),
@@ -73,8 +74,15 @@ def test_width_and_depth_are_parameters():
 
 
 def test_what_chains_alone_have_is_refused():
-    with pytest.raises(ArchatlasError, match=r"`space.head_width` belongs to chains .* nas_bench_201"):
-        make_space(SpaceParameters(preset="nas_bench_201", head_width=64), (1, 8, 8), 3)
+    given = {"preset": "nas_bench_201", "head_width": None, "stem_width": 8}
+    assert SpaceParameters.model_validate(given) == EdgeCellParameters(stem_width=8)
+    foreign = "`head_width` is another space's, but `preset` is nas_bench_201: .* stages"
+    with pytest.raises(ValidationError, match=foreign):
+        SpaceParameters.model_validate({**given, "head_width": 64})
+    with pytest.raises(ValidationError, match="there is no setting 'stem_widht'; did you mean `stem_width`"):
+        SpaceParameters.model_validate({**given, "stem_widht": None})
+    with pytest.raises(ValidationError, match="there is no search space 'nas_bench_21'; did you mean `nas_bench_201`"):
+        SpaceParameters.model_validate({"preset": "nas_bench_21"})
 
 
 def test_graphs_of_a_cell_by_hand():

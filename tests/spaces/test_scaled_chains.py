@@ -11,6 +11,7 @@ from archatlas.costs.ranges import least_and_most
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space, preset
@@ -85,7 +86,7 @@ def test_parameters_make_it() -> None:
     assert sizes.widths == (1.0,)
     # The stem is strided for the largest size, and so for all: one super-network serves them.
     assert {member.stem_stride for member in sizes.members.values()} == {2}
-    assert isinstance(make_space(SpaceParameters(preset="photographs"), (3, 32, 32), 10), ChainSpace)
+    assert isinstance(make_space(ChainParameters(preset="photographs"), (3, 32, 32), 10), ChainSpace)
 
 
 @pytest.mark.parametrize(
@@ -107,8 +108,8 @@ def test_sizes_and_widths_rise(fields: dict[str, object]) -> None:
 
 
 def test_cells_have_neither() -> None:
-    with pytest.raises(ArchatlasError, match=r"`space.image_sizes` belongs to chains of blocks"):
-        make_space(SpaceParameters(preset="nas_bench_201", image_sizes=(16, 32)), (3, 32, 32), 10)
+    with pytest.raises(ValidationError, match="`image_sizes` is another space's"):
+        SpaceParameters.model_validate({"preset": "nas_bench_201", "image_sizes": [16, 32]})
 
 
 def test_equal_chains_of_two_members_differ_as_graphs() -> None:

@@ -16,7 +16,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.storage.work_store import WorkStore, fingerprint
 
 values = st.recursive(
@@ -48,7 +48,7 @@ def test_a_fingerprint_is_reproducible(part):
         ((np.zeros(2),), (np.zeros((2, 1)),)),
         ((np.zeros(2, dtype=np.float32),), (np.zeros(2),)),
         ((torch.tensor([1, 2]),), (torch.tensor([2, 1]),)),
-        ((SpaceParameters(),), (SpaceParameters(stem_width=7),)),
+        ((ChainParameters(),), (ChainParameters(stem_width=7),)),
     ],
 )
 def test_what_differs_has_different_fingerprints(one, other):
@@ -169,11 +169,14 @@ def test_a_document_changed_by_hand_is_not_believed(tmp_path: Path) -> None:
     assert store.load_json("part") is None
 
 
-def test_a_part_that_cannot_be_read_is_not_done(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_what_lies_in_the_place_of_a_part_is_refused_before_its_work(tmp_path: Path) -> None:
     (tmp_path / "part.json").mkdir()
-    with caplog.at_level(logging.WARNING):
-        assert WorkStore(tmp_path).load_json("part") is None
-    assert "part.json is damaged (" in caplog.text
+    with pytest.raises(IsADirectoryError) as failed:
+        WorkStore(tmp_path).load_json("part")
+    assert failed.value.filename == str(tmp_path / "part.json")
+    (tmp_path / "task").write_text("a file")
+    with pytest.raises(NotADirectoryError):
+        WorkStore(tmp_path / "task").load_json("part")
 
 
 def test_a_part_that_cannot_be_written_is_named(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import copy
 import logging
+import os
+import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,7 +11,7 @@ from typing import Any
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional
 
 from archatlas.errors import ArchatlasError
@@ -414,6 +416,24 @@ def test_what_several_devices_have_trained_may_be_larger_than_a_pipe(
     )  # fmt: skip
     assert row["epoch"] == 1
     assert not torch.equal(network[1].weight, before)
+
+
+class _Dying(nn.Linear):
+    """The second of two processes is killed in the first step, as a system does that is out of memory."""
+
+    def forward(self, images: Tensor) -> Tensor:
+        if torch.distributed.is_initialized() and torch.distributed.get_rank() == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().forward(images.flatten(1))
+
+
+def test_a_killed_process_of_several_is_told_with_what_to_do(images: ImageSplit, description: ImageDescription) -> None:
+    with pytest.raises(ArchatlasError, match=r"^one of 2 worker processes was killed.*set `device.devices` to 1"):
+        train(
+            _Dying(64, 3), images, description, training=TrainingParameters(epochs=1, batch_size=16),
+            augmentation=PLAIN, seed=0,
+            device=DeviceParameters(accelerator="cpu", devices=2, threads=1, channels_last=False),
+        )  # fmt: skip
 
 
 def test_what_was_judged_before_a_stop_is_known_after_it(

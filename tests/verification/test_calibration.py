@@ -6,9 +6,9 @@ import pytest
 
 from archatlas.costs.counting import count_parts
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.families import describe_predictor, load_predictor, make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Predictor
-from archatlas.predictors.registry import describe_predictor, load_predictor, make_predictor
 from archatlas.predictors.scores import NetworkScores
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space

@@ -14,8 +14,8 @@ from archatlas.costs.counting import count_parts
 from archatlas.costs.network_latency import network_latency_table
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.registry import make_predictor
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.tables.known import KnownNetworks, known_networks

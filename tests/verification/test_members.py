@@ -4,13 +4,13 @@ import pytest
 
 from archatlas.costs.constraints import Constraint
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.spaces.presets import make_space, preset
 from archatlas.verification.members import member_of
 from archatlas.verification.mobilenet import mobilenet, scaled_mobilenets
 
 CHAIN = preset("photographs", (3, 48, 48), 10)
-SCALED = make_space(SpaceParameters(preset="photographs", image_sizes=(32, 48), widths=(0.5, 1.0)), (3, 48, 48), 10)
+SCALED = make_space(ChainParameters(preset="photographs", image_sizes=(32, 48), widths=(0.5, 1.0)), (3, 48, 48), 10)
 NAME = "k3e3-skip_k5e3-k3e3-k3e3_k5e3-k3e3-k3e3"
 
 

@@ -97,7 +97,10 @@ class AugmentationParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    flip: bool = Field(False, description="mirror left to right with probability 1/2 (not for digits or letters)")
+    flip: bool = Field(
+        False,
+        description="mirror left to right with probability 1/2; not where that makes another class (digits, letters)",
+    )
     shift: int = Field(1, ge=0, le=256, description="largest shift in each direction (the gap is zero), pixels")
     cutout: int = Field(0, ge=0, le=512, description="side of the square that is set to zero, pixels; 0: none")
     zoom: float = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -16,9 +17,10 @@ from kedro.framework.hooks.manager import _NullPluginManager
 from kedro.framework.project import settings
 
 from archatlas.kedro_ext.commands import with_plain_errors
+from archatlas.kedro_ext.names import nearest
 from archatlas.kedro_ext.records import CurrentResults, RecordStore
-from archatlas.kedro_ext.run_lock import LOCK_FILES, take_lock
-from archatlas.kedro_ext.versions import dataset, is_versioned, path_of, relative
+from archatlas.kedro_ext.run_lock import take_lock
+from archatlas.kedro_ext.versions import dataset, folder_of, is_versioned, path_of, relative
 
 if TYPE_CHECKING:
     from kedro.framework.startup import ProjectMetadata
@@ -40,7 +42,7 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
     Args:
         manifest: data set of the runs' manifests (:mod:`archatlas.kedro_ext.manifest`), versioned
         records: data set that gives the runner's folder of records
-        work_folder: data set that gives the folder of partial work, where the lock of runs lies
+        work_folder: data set that gives the folder of partial work, beside which the lock of runs lies
         experiment: parameter that names an experiment; its data sets lie in folders of their own
     """
 
@@ -57,14 +59,16 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
         What the newest runs made or read is kept (runs with the same results count as one), and so are the current
         results.
         """
-        catalog = _catalog(metadata, env, {} if name is None else {experiment: name})
+        if name is not None and (Path(name).name != name or name == ".."):
+            raise click.ClickException(f"--experiment: `{name}` is no name of an experiment but a path")
+        catalog = configured_catalog(metadata, env, {} if name is None else {experiment: name})
+        if name is not None:
+            _check_there(name, folder_of(catalog, records), folder_of(catalog, work_folder))
         folder: Path = dataset(catalog, work_folder).load()
         lock = take_lock(folder)
         try:
             rubbish = find_rubbish(catalog, keep, manifest=manifest, records=dataset(catalog, records).load())
-            leftovers = (
-                [path for path in folder.iterdir() if path.name not in LOCK_FILES] if work else _unfinished(folder)
-            )
+            leftovers = sorted(folder.iterdir()) if work else _unfinished(folder)
             paths = [*rubbish.paths, *_outside(leftovers, leftovers)]
             sizes = [_size(path) for path in paths]
             for path, size in zip(paths, sizes, strict=True):
@@ -77,6 +81,13 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
 
     clean.callback = with_plain_errors(clean.callback)
     return clean
+
+
+def _check_there(name: str, *folders: Path) -> None:
+    """Raise click.ClickException if an experiment has left nothing in the folders that would be named after it."""
+    if not any(folder.is_dir() for folder in folders):
+        beside = (inner.name for folder in folders if folder.parent.is_dir() for inner in folder.parent.iterdir())
+        raise click.ClickException(f"--experiment: there are no results of `{name}`{nearest(name, beside)}")
 
 
 @dataclass(frozen=True)
@@ -128,8 +139,9 @@ def find_rubbish(catalog: Catalog, keep: int, *, manifest: str, records: Path) -
     return Rubbish(outdated, folders, _outside(folders, [*unfinished, *_unfinished(records)]))
 
 
-def _catalog(metadata: ProjectMetadata, env: str | None, parameters: dict[str, Any]) -> Catalog:
+def configured_catalog(metadata: ProjectMetadata, env: str | None, parameters: dict[str, Any]) -> Catalog:
     """The project's catalog, without hooks: they may refuse parameters that only a run needs."""
+    env = env or os.getenv("KEDRO_ENV")  # As a session does.
     loader = settings.CONFIG_LOADER_CLASS(
         conf_source=str(metadata.project_path / settings.CONF_SOURCE),
         env=env,
@@ -166,7 +178,7 @@ def _manifests(catalog: Catalog, name: str) -> Iterator[tuple[str, Named]]:
     """Session and named versions of every readable manifest, newest first."""
     place = Path(dataset(catalog, name)._filepath)
     for folder in reversed(list(_versions(place))):
-        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             named: Named = {}
             for node in json.loads((folder / place.name).read_text())["nodes"].values():
                 made = {output: artifact["version"] for output, artifact in node["outputs"].items()}

@@ -22,8 +22,10 @@ from kedro.io import DatasetError
 from kedro.utils import load_obj
 from kedro.validation.exceptions import ParameterValidationError
 
+from archatlas.kedro_ext.causes import causes
 from archatlas.kedro_ext.default_pipelines import with_default_pipelines
 from archatlas.kedro_ext.disk_trouble import disk_trouble
+from archatlas.kedro_ext.memory_trouble import memory_trouble
 from archatlas.kedro_ext.selection import selected_pipeline
 from archatlas.kedro_ext.stop import RunStopped, stoppable
 from archatlas.kedro_ext.yaml_files import YamlFault, lines_of, mapping_in
@@ -39,7 +41,7 @@ def run_with_plain_errors(*expected: type[Exception]) -> click.Command:
     """Kedro's ``run`` command, whose foreseeable ends need no traceback.
 
     Exceptions of the ``expected`` kinds and Kedro's own print their message alone, a full or closed disk says which
-    file it was (exit code 1), Ctrl-C and SIGTERM say how to go on (130 and 143).
+    file it was, want of memory what to do (exit code 1), Ctrl-C and SIGTERM say how to go on (130 and 143).
     """
     command = copy.copy(kedro_run)
     command.callback = with_plain_errors(kedro_run.callback, *expected)
@@ -147,7 +149,7 @@ def with_plain_errors(callback: Any, *expected: type[Exception]) -> Any:
 
     def is_told_here(error: BaseException | None) -> bool:
         return isinstance(error, Exception) and (
-            isinstance(error, plain) or _expected_cause(error, expected) is not None or disk_trouble(error) is not None
+            isinstance(error, plain) or _expected_cause(error, expected) is not None or _trouble(error) is not None
         )
 
     @functools.wraps(callback)
@@ -160,7 +162,7 @@ def with_plain_errors(callback: Any, *expected: type[Exception]) -> Any:
             sys.exit(stopped.exit_code)
         except Exception as error:
             cause = _expected_cause(error, expected)
-            trouble = None if cause is not None else disk_trouble(error)
+            trouble = None if cause is not None else _trouble(error)
             if trouble is not None:
                 raise click.ClickException(trouble) from error
             if isinstance(error, plain) or _is_unknown_name(error):
@@ -194,17 +196,20 @@ def project_group(name: str, *commands: click.Command) -> click.Group:
 
 
 def _is_unknown_name(error: Exception) -> bool:
-    """Whether Kedro was asked for a pipeline or nodes that there are not; it says so with a ValueError."""
+    """Whether Kedro was asked for a pipeline, nodes or data sets that there are not; it says so with a ValueError."""
     return isinstance(error, ValueError) and (
         "Failed to find the pipeline" in str(error)
         or "does not contain" in str(error)
         or "contains no nodes" in str(error)
+        or "not found in the" in str(error)
     )
+
+
+def _trouble(error: BaseException) -> str | None:
+    """What to say if the machine is behind the error: its disk, its memory."""
+    return disk_trouble(error) or memory_trouble(error)
 
 
 def _expected_cause(error: BaseException, expected: tuple[type[Exception], ...]) -> BaseException | None:
     """The first expected cause of an error: a data set wraps what its node's stream raised."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, expected):
-        cause = cause.__cause__ or cause.__context__
-    return cause
+    return next((cause for cause in causes(error) if isinstance(cause, expected)), None)

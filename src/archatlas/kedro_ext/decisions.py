@@ -8,9 +8,11 @@ declares with :func:`archatlas.kedro_ext.dependencies.depends_on`), or an output
 from __future__ import annotations
 
 import copy
+import logging
 import platform
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, is_dataclass
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 from uuid import uuid4
@@ -20,10 +22,10 @@ from kedro.io.core import VersionNotFoundError, is_parameter
 from kedro.validation.parameter_validator import ParameterValidator
 
 from archatlas.kedro_ext import versions
-from archatlas.kedro_ext.dependencies import dependencies_of, files_read
+from archatlas.kedro_ext.dependencies import dependencies_of, files_read, is_tried_ahead
 from archatlas.kedro_ext.digests import FileDigests
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, RecordStore, fingerprint
-from archatlas.kedro_ext.source_code import Reach, SourceCode
+from archatlas.kedro_ext.source_code import Reach, SourceCode, unknown_to
 
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
@@ -72,17 +74,45 @@ class Decider:
         other._settled = {}
         return other
 
-    def forecast(self, pipeline: Pipeline) -> list[Decision]:
-        """What will run, before anything does. What a running node leaves is not known, so nodes after it wait."""
+    def forecast(self, pipeline: Pipeline, *, trying: bool = False) -> list[Decision]:
+        """What will run, before anything does. What a running node leaves is not known, so nodes after it wait.
+
+        With ``trying``, what functions give that were declared for it (``tried_ahead``) is found out by calling them.
+        """
         decisions: list[Decision] = []
         settled = dict(self._settled)
+        tried: dict[str, Any] = {}
         for node in pipeline.nodes:
             decision = self.decide(node)
             decisions.append(decision)
             if decision.action == "reuse" and decision.record is not None:
                 self._settled.update(decision.record.outputs)
+            elif trying and decision.parts is not None and is_tried_ahead(node.func):
+                try:
+                    self._settled.update(self._tried(node, tried))
+                except Exception as error:  # The run is to stop at it, not what is said before.
+                    told = str(error).partition("\n")[0]
+                    decisions[-1] = replace(decision, reasons=(*decision.reasons, f"it stops the run: {told}"))
         self._settled = settled
         return decisions
+
+    def _tried(self, node: Node, tried: dict[str, Any]) -> dict[str, Artifact]:
+        """What the node would leave; ``tried`` holds what nodes before would, and gets what this one would."""
+        given = {name: tried[name] if name in tried else self._loaded(name) for name in node.inputs}
+        with _no_log():
+            outputs = node.run(given)
+        found = {name: versions.content_of(self._dataset(name), value) for name, value in outputs.items()}
+        tried |= outputs
+        return {name: Artifact("", None, one.size, one.sha256) for name, one in found.items() if one is not None}
+
+    def _loaded(self, name: str) -> Any:
+        dataset = self._dataset(name)
+        if not is_parameter(name) and (artifact := self._settled.get(name) or self.current.get(name)) is not None:
+            versions.pin(dataset, artifact.version)
+        return dataset.load()
+
+    def _dataset(self, name: str) -> Any:
+        return versions.dataset(self._catalog, name)
 
     def decide(self, node: Node) -> Decision:
         """Run or reuse; wait if an input is made by a node that is not settled."""
@@ -94,7 +124,9 @@ class Decider:
             makers = ", ".join(dict.fromkeys(self._makers[name].name for name in pending))
             return Decision(node, "run", known) if known else Decision(node, "wait", (f"it depends on {makers}",))
         key = fingerprint(parts)
-        record = self.records.find(node.name, key)
+        record = self.records.find(node.name, key) or self._with_fewer_entries(node.name, parts)
+        if record is not None and record.key != key:
+            key, parts = record.key, record.parts
         if record is None:
             reasons = tuple(differences(newest.parts, parts)) if newest else (NEVER_RAN,)
             return Decision(node, "run", reasons or ("it has no record of this state",), key, parts)
@@ -104,6 +136,15 @@ class Decider:
         if broken:
             return Decision(node, "run", broken, key, parts)
         return Decision(node, "reuse", (f"nothing changed since {record.session}",), key, parts, record)
+
+    def _with_fewer_entries(self, node: str, parts: Mapping[str, Any]) -> NodeRecord | None:
+        """A record of this state but for entries of registries, which are new since then: the node cannot use them."""
+        for record in self.records.of(node):
+            new = unknown_to(record.parts.get("code", {}), parts["code"])
+            code = {name: digest for name, digest in parts["code"].items() if name not in new}
+            if new and fingerprint({**parts, "code": code}) == record.key:
+                return record
+        return None
 
     def states(self, node: Node) -> tuple[dict[str, Any] | None, dict[str, Any], list[str]]:
         """What the node depended on when it last ran (None: never), on what now, and which inputs are not known yet."""
@@ -214,6 +255,17 @@ class Decider:
                 yield f"its output {name} is damaged ({artifact.path} is not what was saved)"
 
 
+@contextmanager
+def _no_log() -> Iterator[None]:
+    """What is only tried says nothing."""
+    before = logging.root.manager.disable
+    logging.disable()
+    try:
+        yield
+    finally:
+        logging.disable(before)
+
+
 def differences(before: Mapping[str, Any], now: Mapping[str, Any], ignore: Sequence[str] = ()) -> Iterator[str]:
     """What changed between two states of a node, in words; inputs in ``ignore`` aside."""
     yield from _code_changes(before.get("code", {}), now["code"])
@@ -244,7 +296,7 @@ def data_changes(before: Mapping[str, Any], now: Mapping[str, Any], ignore: Sequ
     alike = {**now, **{key: before.get(key) for key in ("code", "libraries", "states", "node")}}
     alike["code"], alike["libraries"] = alike["code"] or {}, alike["libraries"] or {}
     ignored = list(ignore)
-    if before.get("code") != now["code"]:
+    if any(_code_changes(before.get("code", {}), now["code"])):
         old, new = _flat(before.get("parameters", {})).items(), _flat(now["parameters"]).items()
         if _contains(old, new) or _contains(new, old):
             alike["parameters"] = before.get("parameters", {})
@@ -260,7 +312,8 @@ def _contains(some: Iterable[Any], others: Iterable[Any]) -> bool:
 
 
 def _code_changes(before: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    changed = [name for name, *_ in _changes(before, now)]
+    new = unknown_to(before, now)
+    changed = [name for name, *_ in _changes(before, now) if name not in new]
     if changed:
         more = f" and {len(changed) - _SHOWN} more" if len(changed) > _SHOWN else ""
         yield f"code of {', '.join(changed[:_SHOWN])}{more} changed"

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 _Function = TypeVar("_Function", bound=Callable[..., Any])
 _NAME = "__depends_on__"
+_TRIED = "__tried_ahead__"
 
 
 FilesOf = Callable[[Mapping[str, Any]], Iterable[Path]]
@@ -41,6 +42,20 @@ def depends_on(
         return function
 
     return declare
+
+
+def tried_ahead(function: _Function) -> _Function:
+    """Declare that a node's function takes no time and leaves nothing but its outputs, as a check or a plan does.
+
+    To say what a run would do, it may be called: what comes out as before lets nodes that read it stand.
+    """
+    setattr(function, _TRIED, True)
+    return function
+
+
+def is_tried_ahead(function: Callable[..., Any]) -> bool:
+    """Whether the function was declared so."""
+    return bool(getattr(function, _TRIED, False))
 
 
 def machine() -> list[str | int | None]:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
+import os
+import stat
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,8 +27,22 @@ class Content:
     sha256: str
 
 
+_NO_FILE = Content(0, "no file")
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A file as it was when it was read: size, inode, times of change of content and of status (ns), and SHA-256."""
+
+    stamp: tuple[int, ...]
+    sha256: str
+
+
 class FileDigests:
     """Digests by path, read from and kept in a JSON file (None: for as long as this object lives).
+
+    Anything else in the place of that file counts as nothing known, but a folder is refused (OSError): what is known
+    could not be kept there.
 
     A file's digest is trusted while size, inode, time of change of content and of status stand; setting a file's times
     back changes the last. What no time shows (a disk that lost a bit) is found with ``afresh``.
@@ -36,8 +53,10 @@ class FileDigests:
         self._known: dict[str, dict[str, Any]] = {}
         self._changed = False
         if cache is not None:
+            if cache.is_dir():
+                raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(cache))
             # None yet, or damaged: files are then read again.
-            with suppress(OSError, ValueError, TypeError, AttributeError):
+            with suppress(OSError, ValueError, TypeError, AttributeError, RecursionError):
                 known = json.loads(cache.read_text())
                 self._known = {path: one for path, one in known.items() if {"stamp", "sha256"} <= one.keys()}
 
@@ -51,11 +70,26 @@ class FileDigests:
             lines += [f"{(inside / name).as_posix()}/" for name in below]
             for name in names:
                 file = folder / name
-                # A link to nothing counts by its name, and so does a named pipe, which to open would be to wait.
-                content = self._of_file(file, afresh) if file.is_file() else Content(0, "no file")
+                # A link to nothing counts by its name.
+                content = self._of_file(file, afresh) if file.exists() else _NO_FILE
                 lines.append(f"{(inside / name).as_posix()}\0{content.sha256}")
                 size += content.size
         return Content(size, hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest())
+
+    def seen(self, path: Path) -> dict[Path, Seen]:
+        """The file ``path``, or all files below it, as they were when they were last read."""
+        whole = str(path.absolute())
+        return {
+            path / Path(file).relative_to(whole): Seen(tuple(known["stamp"]), known["sha256"])
+            for file, known in self._known.items()
+            if (file == whole or file.startswith(f"{whole}{os.sep}")) and isinstance(known["stamp"], list)
+        }
+
+    def distrust(self, path: Path) -> None:
+        """Have ``path`` and what lies below it read again when it is asked for, whatever its times say."""
+        for file in self.seen(path):
+            self._known[str(file.absolute())]["stamp"] = []
+            self._changed = True
 
     def save(self) -> None:
         """Keep what is known for the next process."""
@@ -66,6 +100,8 @@ class FileDigests:
 
     def _of_file(self, path: Path, afresh: bool) -> Content:
         status = path.stat()
+        if not stat.S_ISREG(status.st_mode):  # To open a named pipe would be to wait for who writes to it.
+            return _NO_FILE
         key = str(path.absolute())
         stamp = [status.st_size, status.st_ino, status.st_mtime_ns, status.st_ctime_ns]
         known = self._known.get(key)

@@ -1,22 +1,33 @@
-"""What to say where a disk is full, read-only or not this user's."""
+"""What to say where a disk is full, read-only or not this user's, or another thing lies where a file belongs."""
 
 from __future__ import annotations
 
 import errno
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
+from archatlas.kedro_ext.causes import causes
 from archatlas.kedro_ext.versions import relative
 
 _FULL = "Free some (`kedro clean --dry-run` shows what old versions take)"
 _CLOSED = "Make it writable for this user, or move the project to where it is"
+_IN_THE_WAY = "Move what lies there away, or delete it"
 _KINDS = {
     errno.ENOSPC: ("no space is left on the device", _FULL),
     errno.EDQUOT: ("the disk quota is used up", _FULL),
     errno.EROFS: ("the file system is read-only", _CLOSED),
     errno.EACCES: ("permission is denied", _CLOSED),
     errno.EPERM: ("the operation is not permitted", _CLOSED),
+    errno.EISDIR: ("a folder lies where a file belongs", _IN_THE_WAY),
+    errno.ENOTDIR: ("a file lies where a folder belongs", _IN_THE_WAY),
+    errno.EEXIST: ("a file lies where a folder belongs", _IN_THE_WAY),
+    errno.ELOOP: ("a link leads back to itself", _IN_THE_WAY),
+    errno.ENAMETOOLONG: (
+        "the name is too long for the file system",
+        "Take a shorter one, or a project nearer the root",
+    ),
+    errno.EIO: ("the disk does not answer as it should (input/output error)", "Check the disk, or move the project"),
+    errno.EMFILE: ("too many files are open", "Raise the limit (`ulimit -n`)"),
 }
 # Rust (safetensors, Polars) raises errors of its own, which say so in their text.
 _NUMBER = re.compile(r"\(os error (\d+)\)")
@@ -27,24 +38,17 @@ _FILE = re.compile(r"while writing (?P<noted>.+)|(?P<file>/\S+) was not written 
 def disk_trouble(error: BaseException) -> str | None:
     """One message (which file, what is wrong, what to do) if the disk is behind ``error``, else None.
 
-    The disk is behind it if anything in the chain of causes is an OSError for want of space or rights.
+    The disk is behind it if anything in the chain of causes is an OSError for want of space or rights, or because a
+    folder or a file is in the way.
     """
-    chain = list(_causes(error))
+    chain = list(causes(error))
     kind = next((known for one in chain if (known := _KINDS.get(_number(one))) is not None), None)
     if kind is None:
         return None
     wrong, remedy = kind
     go_on = "then run the same command again: earlier results and finished parts are intact"
-    return f"cannot write {_file(chain)}: {wrong}. {remedy}, {go_on}."
-
-
-def _causes(error: BaseException) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    cause: BaseException | None = error
-    while cause is not None and id(cause) not in seen:
-        seen.add(id(cause))
-        yield cause
-        cause = cause.__cause__ or cause.__context__
+    verb = "write" if remedy in (_FULL, _CLOSED) else "use"
+    return f"cannot {verb} {_file(chain)}: {wrong}. {remedy}, {go_on}."
 
 
 def _number(error: BaseException) -> int:
@@ -58,4 +62,12 @@ def _file(chain: list[BaseException]) -> str:
     texts = [text for one in chain for text in (*getattr(one, "__notes__", ()), str(one))]
     told = [match["noted"] or match["file"] or match["set"] for text in texts if (match := _FILE.search(text))]
     named = [one.filename for one in chain if isinstance(one, OSError) and isinstance(one.filename, str)]
-    return relative(Path([*told, *named][0])) if told or named else "a file"
+    return _shown([*told, *named][0]) if told or named else "a file"
+
+
+def _shown(path: str) -> str:
+    try:
+        above = [folder for folder in Path(path).parents if folder.is_file()]
+        return relative(above[0] if above else Path(path))  # What lies below a file is in nobody's way.
+    except OSError:  # The file system does not even answer whether there is such a path.
+        return path

@@ -56,7 +56,7 @@ class ExperimentsDataset(AbstractDataset[None, dict[str, Any]]):
                 manifest = json.loads(file.read_text())
                 if manifest["status"] == "finished" and set(self._outputs) <= set(_outputs(manifest)):
                     yield file, _with_absolute_paths(manifest, file)
-            except (ValueError, KeyError, TypeError, AttributeError) as error:
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
                 raise DatasetError(
                     f"{file} is damaged: it is not the manifest that a run wrote ({type(error).__name__}: {error}). "
                     "Delete it: the run before it, or the next one, is then taken."

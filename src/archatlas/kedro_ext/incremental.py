@@ -12,7 +12,7 @@ import logging
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,20 +84,25 @@ def records_folder(catalog: CatalogProtocol[Any, Any], name: str) -> Path:
             f"the incremental runner keeps its records in the data set `{name}`, which is not in the catalog: add one "
             "that loads as a folder, or name another with --runner-params records=NAME"
         )
-    folder: Path = versions.dataset(catalog, name).load()
-    return folder
+    return versions.folder_of(catalog, name)
 
 
 def explain(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], records: str = "run_records") -> list[Decision]:
-    """What a run would do, node by node, and why; nothing is run or written but digests of files.
+    """What a run would do, node by node, and why.
 
-    Raises DatasetError where the run would: what it reads is out of date.
+    Nothing is written but digests of files, where they can be, and nothing is run but what is tried.
+
+    Raises DatasetError where the run would fail: what it reads is not in the catalog, or out of date.
     """
+    unknown = sorted(name for name in pipeline.inputs() if name not in catalog)
+    if unknown:
+        raise DatasetError(f"Pipeline input(s) {', '.join(unknown)} not found in the catalog")
     decider = Decider(pipeline, catalog, records_folder(catalog, records))
     inputs = consistent_inputs(pipeline, registered, catalog, decider)
     decider.settle({name: one for name, one in inputs.outputs.items() if name in pipeline.inputs()})
-    decisions = decider.forecast(pipeline)
-    decider.digests.save()
+    decisions = decider.forecast(pipeline, trying=True)
+    with suppress(OSError):  # On a full or read-only disk they are read again next time.
+        decider.digests.save()
     return decisions
 
 
@@ -137,7 +142,7 @@ class _Run:
     def go(self) -> None:
         begun = time.perf_counter()
         self._settle_inputs()
-        forecast = self._decider.forecast(self._pipeline)
+        forecast = self._decider.forecast(self._pipeline, trying=True)
         with self._others_time():
             self._hooks.after_nodes_decided(decisions=forecast, pipeline=self._pipeline, catalog=self._catalog)
         count = len(self._pipeline.nodes)

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 Bindings = Mapping[str, list[ast.stmt]]
 """The top-level statements that bind each name."""
 
-MARKS = frozenset({"depends_on"})
+MARKS = frozenset({"depends_on", "tried_ahead"})
 """Decorators that change nothing but the function that they are given."""
 _DYNAMIC = frozenset({"globals", "locals", "vars", "exec", "eval"})
 """Who uses these may read and write any name."""

@@ -9,7 +9,7 @@ import re
 import shlex
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -310,17 +310,23 @@ class _EarlierManifests:
         file = next(self._files, None)
         if file is None:
             return False
-        for name, entry in _nodes(file):
+        for name, entry in _nodes(file).items():
             for dataset, artifact in entry["outputs"].items():
                 self._makers.setdefault((dataset, artifact["version"]), (name, entry))
         return True
 
 
-def _nodes(file: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _nodes(file: Path) -> dict[str, dict[str, Any]]:
+    """The entries of a manifest's nodes by name; none if it is damaged, or no manifest."""
     try:
-        yield from json.loads(file.read_text())["nodes"].items()
-    except (OSError, ValueError, KeyError):  # Damaged, or no manifest.
-        return
+        nodes: dict[str, dict[str, Any]] = json.loads(file.read_text())["nodes"]
+        for entry in nodes.values():
+            entry["inputs"].items()
+            for artifact in entry["outputs"].values():
+                hash(artifact["version"])
+        return nodes
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return {}
 
 
 def _dotted(parameters: Mapping[str, Any], name: str) -> Any:
@@ -340,7 +346,7 @@ def _function(node: Node) -> str:
 
 def _command() -> str:
     """The command line that started this process: ``kedro run --pipelines search``."""
-    program = Path(sys.argv[0] or "python")
+    program = Path((sys.argv[0] or "python").split()[-1])  # Of `python -m kedro`, click makes one argument.
     name = program.parent.name if program.name == "__main__.py" else program.name
     return shlex.join([name, *sys.argv[1:]])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -57,12 +57,17 @@ def _write(file: Path, content: Any) -> None:
 
 
 def _read(file: Path) -> Any:
-    """What ``_write`` has written there; None if there is nothing, or anything else."""
+    """What ``_write`` has written there; None if there is nothing, or anything else.
+
+    A folder there is refused (OSError), before the work of a node: no record could be written in its place after it.
+    """
     try:
         document = json.loads(file.read_text())
         content = document["content"]
         return content if document["sha256"] == fingerprint(content) else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (IsADirectoryError, NotADirectoryError):
+        raise
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -82,9 +87,9 @@ class RecordStore:
     def _read(self, file: Path) -> NodeRecord | None:
         try:
             record = _parsed(_read(file))
-        except (KeyError, TypeError):
+            return record if self._file(record.node, record.key) == file else None
+        except (KeyError, TypeError, AttributeError):
             return None
-        return record if self._file(record.node, record.key) == file else None
 
     def save(self, record: NodeRecord) -> None:
         _write(self._file(record.node, record.key), asdict(record))
@@ -95,8 +100,13 @@ class RecordStore:
 
     def newest(self, node: str) -> NodeRecord | None:
         """The record of a node that was written or used last."""
-        files = sorted(self._file(node, "*").parent.glob("*.json"), key=_time)
-        return next((found for file in reversed(files) if (found := self.find(node, file.stem))), None)
+        return next(self.of(node), None)
+
+    def of(self, node: str) -> Iterator[NodeRecord]:
+        """The records of a node, that which was written or used last first."""
+        for file in sorted(self._file(node, "*").parent.glob("*.json"), key=_time, reverse=True):
+            if (found := self.find(node, file.stem)) is not None:
+                yield found
 
     def since(self, node: str) -> list[NodeRecord]:
         """The newest record of every node that was written or used after ``node`` was; none if it never was."""
@@ -119,6 +129,10 @@ class RecordStore:
         """Every record with its file, by name."""
         files = sorted(self._folder.glob("nodes/*/*.json"))
         return [(file, record) for file in files if (record := self._read(file)) is not None]
+
+    def damaged(self) -> list[Path]:
+        """Files of records that count as none, by name."""
+        return [file for file in sorted(self._folder.glob("nodes/*/*.json")) if self._read(file) is None]
 
     def _times(self, node: str) -> list[int]:
         return [_time(file) for file in self._file(node, "*").parent.glob("*.json")]
@@ -143,7 +157,7 @@ class CurrentResults:
     """
 
     def __init__(self, folder: Path) -> None:
-        self._file = folder / "current.json"
+        self.file = folder / "current.json"
         self._records = RecordStore(folder)
 
     def load(self) -> dict[str, Artifact]:
@@ -153,8 +167,12 @@ class CurrentResults:
             return listed
         found = self._of_records()
         if found:
-            _log.warning("%s is damaged or gone: what is current was found in the records of nodes.", self._file)
+            _log.warning("%s is damaged or gone: what is current was found in the records of nodes.", self.file)
         return found
+
+    def is_damaged(self) -> bool:
+        """Whether the list is gone, or is not what was written."""
+        return self._listed() is None
 
     def update(self, outputs: Mapping[str, Artifact]) -> None:
         """Make these the current ones of their data sets."""
@@ -163,12 +181,12 @@ class CurrentResults:
             return
         known = self._of_records() if listed is None else listed
         _write(
-            self._file, {"outputs": {name: asdict(artifact) for name, artifact in sorted({**known, **outputs}.items())}}
+            self.file, {"outputs": {name: asdict(artifact) for name, artifact in sorted({**known, **outputs}.items())}}
         )
 
     def _listed(self) -> dict[str, Artifact] | None:
         try:
-            return {name: Artifact(**one) for name, one in _read(self._file)["outputs"].items()}
+            return {name: Artifact(**one) for name, one in _read(self.file)["outputs"].items()}
         except (KeyError, TypeError, AttributeError):
             return None
 

@@ -1,4 +1,7 @@
-"""One run at a time in one folder: a second stops at once and says who holds it."""
+"""One run at a time in one folder: a second stops at once and says who holds it.
+
+The lock lies beside the folder, so that to delete the folder while a run lasts takes no lock away.
+"""
 
 from __future__ import annotations
 
@@ -19,17 +22,20 @@ from filelock import FileLock, Timeout
 from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError
 
+from archatlas.kedro_ext import stop
+
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
 
-_LOCK, _HOLDER = "run.lock", "run.lock.json"
-LOCK_FILES = (_LOCK, _HOLDER)
 _SAY_SECONDS = 1.0
 """How long to wait for whoever has just taken the lock to say who it is."""
 
 
 class RunLockHook:
-    """Hold a lock in the folder of ``folder_dataset`` while a run lasts.
+    """Hold the lock of ``folder_dataset``'s folder while a run lasts.
+
+    A lock whose file was deleted is taken again. If another process was quicker the run stops, for two would write into
+    one folder: at once where signals stop it (:mod:`archatlas.kedro_ext.stop`), else before its next node.
 
     The lock is the operating system's, so that a process that dies gives it back by dying. A process that lives on (a
     notebook) gives it back however its run ends: Kedro calls no hook after a KeyboardInterrupt, or after another hook's
@@ -46,6 +52,11 @@ class RunLockHook:
             for key in [key for key, hold in self._holds.items() if hold.run_is_over()]:
                 self._holds.pop(key).release()
             self._holds[id(catalog)] = _Hold(take_lock(catalog.load(self._dataset)))
+
+    @hook_impl
+    def before_node_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
+        if (hold := self._holds.get(id(catalog))) is not None:
+            hold.keep()
 
     @hook_impl(trylast=True)
     def after_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
@@ -65,9 +76,11 @@ class RunLockHook:
 class RunLock:
     """The lock of a folder, taken."""
 
-    def __init__(self, lock: FileLock, holder: Path) -> None:
+    def __init__(self, folder: Path, lock: FileLock) -> None:
+        self._folder = folder
         self._lock = lock
-        self._holder = holder
+        self._file = _identity(lock_file(folder))
+        self._lost = ""
         self._releasing = threading.Lock()
 
     def release(self) -> None:
@@ -75,21 +88,63 @@ class RunLock:
         with self._releasing:
             if self._lock.is_locked:
                 with suppress(OSError):  # A holder without a lock does no harm.
-                    self._holder.unlink(missing_ok=True)
+                    if self._stands():
+                        _holder_file(self._folder).unlink(missing_ok=True)
                 self._lock.release()
+
+    def keep(self) -> None:
+        """Take the lock again if its file was deleted; raises DatasetError if another process has taken it."""
+        with self._releasing:
+            if self._lock.is_locked and not self._stands():
+                # The lock on a deleted file keeps nobody out.
+                self._lock.release()
+                self._take_again()
+            if self._lost:
+                raise DatasetError(self._lost)
+
+    def _take_again(self) -> None:
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            again = take_lock(self._folder)
+            self._lock, self._file = again._lock, again._file
+        except DatasetError as refusal:
+            self._lost = (
+                f"{lock_file(self._folder)}, which kept other runs out, was deleted while this one went on, and "
+                f"another has begun since: {refusal} What this run had finished is kept."
+            )
+
+    def _stands(self) -> bool:
+        return _identity(lock_file(self._folder)) == self._file
+
+
+def lock_file(folder: Path) -> Path:
+    """The lock of a folder lies beside it."""
+    return folder.parent / f".{folder.name}.lock"
+
+
+def _holder_file(folder: Path) -> Path:
+    return lock_file(folder).with_suffix(".lock.json")
+
+
+def _identity(file: Path) -> tuple[int, int] | None:
+    """What tells a file from another that was put in its place, while somebody has it open; None if there is none."""
+    try:
+        status = file.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
 
 
 def take_lock(folder: Path) -> RunLock:
     """Take the lock of ``folder``; raises DatasetError naming who holds it (host, process, since when)."""
     # thread_local: another thread than the one that took it may give it back.
-    lock = FileLock(folder / _LOCK, timeout=0, thread_local=False)
-    taken = RunLock(lock, folder / _HOLDER)
+    lock, holder = FileLock(lock_file(folder), timeout=0, thread_local=False), _holder_file(folder)
     deadline = time.monotonic() + _SAY_SECONDS
     while True:
         try:
             lock.acquire()
         except Timeout:
-            held = _living_holder(folder / _HOLDER)
+            held = _living_holder(holder)
             if held is None and time.monotonic() < deadline:
                 time.sleep(0.02)
                 continue
@@ -98,8 +153,8 @@ def take_lock(folder: Path) -> RunLock:
                 "another name (`--params experiment=OTHER_NAME`)."
             ) from None
         with suppress(OSError):  # On a full disk the lock is as good, and `kedro clean` needs it.
-            _say_who(folder / _HOLDER)
-        return taken
+            _say_who(holder)
+        return RunLock(folder, lock)
 
 
 def _say_who(holder: Path) -> None:
@@ -119,7 +174,7 @@ def _living_holder(holder: Path) -> str | None:
             if is_another or process.status() == psutil.STATUS_ZOMBIE:
                 return None
         return f"process {who['process']} on {who['host']} since {who['since']}"
-    except (OSError, ValueError, KeyError, TypeError, psutil.Error):
+    except (OSError, ValueError, KeyError, TypeError, OverflowError, RecursionError, psutil.Error):
         return None
 
 
@@ -133,6 +188,10 @@ class _Hold:
         self._released = threading.Event()
         if self._run is not None:
             threading.Thread(target=self._watch, daemon=True, name="run-lock").start()
+
+    def keep(self) -> None:
+        """As :meth:`RunLock.keep`."""
+        self._lock.keep()
 
     def release(self) -> None:
         self._released.set()
@@ -152,6 +211,14 @@ class _Hold:
         while not self._released.wait(0.5):
             if self.run_is_over():
                 self.release()
+                return
+            try:
+                self._lock.keep()
+            except DatasetError as lost:
+                stop.request(str(lost))
+                return
+            except OSError:  # The folder above is gone and cannot be made: the run will meet that itself.
+                continue
 
 
 def _session_run(frame: FrameType | None) -> FrameType | None:

@@ -7,6 +7,10 @@ their imports; so nodes that share a file are told apart. Beyond that, modules c
 - through a string that names it (``"package.module"`` or ``"package.module:object"``), as registries load it,
 - as a package above a reached module, whose ``__init__`` Python executes: its own code counts, not what it imports.
 
+What a registry holds (``NAME = Registry("...", {"entry": "package.module:object"})``) is no code of its module: each
+entry counts by itself, with all that it reaches. A run that knew nothing of an entry cannot have used it
+(``unknown_to``).
+
 A file that a module names by its path, seen from the module's folder, counts byte by byte (a template, a script to be
 copied), and with it the other files of a sub-folder, which may include one another. A module whose name is put together
 while the program runs is not seen.
@@ -20,7 +24,7 @@ import inspect
 import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache, cached_property, lru_cache, partial
 from importlib import metadata, util
@@ -35,9 +39,20 @@ process_started = time.time()
 _FILE = re.compile(r"""["']([\w-]+(?:/[\w-]+)*(?:\.[\w-]+)+)["']""")
 
 
+_Registries = dict[str, dict[str, list[str]]]
+"""Of each registry the modules of each entry."""
+
+
 @dataclass(frozen=True)
 class Reach:
-    """Digests of reached code by module (``module:function`` in the function's own) or file; versions of libraries."""
+    """What is reached.
+
+    Attributes:
+        code: digests by module (``module:function`` in the function's own), file, or entry of a registry
+            (``module:REGISTRY[entry]``).
+        libraries: their versions.
+        files: that were read for it.
+    """
 
     code: dict[str, str]
     libraries: dict[str, str]
@@ -56,6 +71,11 @@ def _changed(file: Path) -> float:
     return max(status.st_mtime, status.st_ctime)
 
 
+def unknown_to(before: Mapping[str, str], code: Mapping[str, str]) -> set[str]:
+    """Entries of registries among ``code`` of which ``before``, the code that an earlier run reached, knew nothing."""
+    return {name for name in code if name.endswith("]") and name not in before}
+
+
 class SourceCode:
     """The code of one package as it lies on disk now; made anew to see what has changed since.
 
@@ -68,6 +88,7 @@ class SourceCode:
             raise ValueError(f"there is no package {package!r} whose code could be read")
         self._modules: dict[str, _Module] = {}
         self._imported: dict[str, tuple[set[str], set[str]]] = {}
+        self._entries: dict[tuple[str, ...], tuple[str, _Registries, frozenset[Path]]] = {}
         self._package = package
         self._is_package = bool(spec.submodule_search_locations)
 
@@ -85,15 +106,45 @@ class SourceCode:
 
     def reached_by_modules(self, *names: str) -> Reach:
         """What these modules reach, themselves included."""
-        found = [self._reach({name: self._module(name).whole}, self._module(name), None) for name in names]
-        code = {name: digest for reach in found for name, digest in reach.code.items()}
-        libraries = {name: version for reach in found for name, version in reach.libraries.items()}
-        return Reach(code, libraries, frozenset[Path]().union(*(reach.files for reach in found)))
+        return _joined([self._reach({name: self._module(name).whole}, self._module(name), None) for name in names])
 
     def _reach(self, code: dict[str, str], home: _Module, part: list[ast.stmt] | None) -> Reach:
+        """The code, all that it imports, and the entries of the registries in either."""
+        found, registries = self._without_entries(code, home, part)
+        entries: dict[str, str] = {}
+        files = set(found.files)
+        while registries:
+            registry, listed = registries.popitem()
+            for entry, modules in listed.items():
+                if (name := f"{registry}[{entry}]") not in entries:
+                    entries[name], more, read = self._entry(tuple(modules))
+                    files |= read
+                    registries |= more
+        return Reach({**found.code, **dict(sorted(entries.items()))}, found.libraries, frozenset(files))
+
+    def _entry(self, modules: tuple[str, ...]) -> tuple[str, _Registries, frozenset[Path]]:
+        """The digest of all that an entry's modules reach, the registries among that, and the files of both."""
+        if modules not in self._entries:
+            parts = [
+                self._without_entries({name: self._module(name).whole}, self._module(name), None) for name in modules
+            ]
+            whole = _joined([found for found, _ in parts])
+            digest = hashlib.sha256(
+                repr((modules, sorted(whole.code.items()), sorted(whole.libraries.items()))).encode()
+            )
+            registries = {name: listed for _, more in parts for name, listed in more.items()}
+            self._entries[modules] = digest.hexdigest(), registries, whole.files
+        digest_, registries_, files = self._entries[modules]
+        return digest_, dict(registries_), files
+
+    def _without_entries(
+        self, code: dict[str, str], home: _Module, part: list[ast.stmt] | None
+    ) -> tuple[Reach, _Registries]:
+        """The code and all that it imports, and the registries in either."""
         code = dict(code)
         files = {home.path} | self._attach(home, part, code)
         waiting, libraries = self._imports(home, part)
+        registries = home.registries_of(self._package, part)
         seen: set[str] = set() if part else {home.name}
         packages = set(_packages_above(home.name))
         while waiting:
@@ -105,6 +156,7 @@ class SourceCode:
             code[name] = module.whole
             files |= {module.path} | self._attach(module, None, code)
             packages.update(_packages_above(name))
+            registries |= module.registries_of(self._package, None)
             if name not in self._imported:
                 self._imported[name] = self._imports(module, None)
             inside, outside = self._imported[name]
@@ -113,7 +165,7 @@ class SourceCode:
         for name in packages - seen:
             code[f"{name}.__init__"] = self._module(name).whole
         versions = {name: _version(name) for name in sorted(libraries)}
-        return Reach(dict(sorted(code.items())), versions, frozenset(files))
+        return Reach(dict(sorted(code.items())), versions, frozenset(files)), registries
 
     def _imports(self, module: _Module, part: list[ast.stmt] | None) -> tuple[set[str], set[str]]:
         """Modules of the package, and libraries, that the statements (all of the module's for None) import or name."""
@@ -173,14 +225,32 @@ class SourceCode:
 
 @dataclass
 class _Module:
-    """A module's code without docstrings."""
+    """A module's code without docstrings and without the entries of registries."""
 
     name: str
     path: Path
 
     @cached_property
     def statements(self) -> list[ast.stmt]:
-        return _without_strings_alone(ast.parse(self._text).body)
+        return self._parsed[0]
+
+    @cached_property
+    def _parsed(self) -> tuple[list[ast.stmt], dict[str, dict[str, list[str]]]]:
+        """The statements, and the registries, whose entries are taken out of these."""
+        statements = _without_strings_alone(ast.parse(self._text).body)
+        return statements, dict(filter(None, map(_taken_out, statements)))
+
+    def registries_of(self, package: str, part: list[ast.stmt] | None) -> _Registries:
+        """The registries that the statements (None: all) assign, by ``module:NAME``, with their entries' modules."""
+        bound = None if part is None else {name for statement in part for name in _bound_names(statement)}
+        return {
+            f"{self.name}:{name}": {
+                entry: [text.split(":")[0] for text in texts if text.startswith(f"{package}.")]
+                for entry, texts in entries.items()
+            }
+            for name, entries in self._parsed[1].items()
+            if bound is None or name in bound
+        }
 
     @cached_property
     def _text(self) -> str:
@@ -287,6 +357,32 @@ class _Module:
 def _read_module(name: str, file: Path, stamp: tuple[int, ...]) -> _Module:
     """The module; parsed once as long as its file stands as ``stamp`` says."""
     return _Module(name, file)
+
+
+def _joined(found: list[Reach]) -> Reach:
+    code = {name: digest for reach in found for name, digest in reach.code.items()}
+    libraries = {name: version for reach in found for name, version in reach.libraries.items()}
+    return Reach(code, libraries, frozenset[Path]().union(*(reach.files for reach in found)))
+
+
+def _taken_out(statement: ast.stmt) -> tuple[str, dict[str, list[str]]] | None:
+    """The name and the entries of a registry that a statement assigns, which then assigns an empty one; else None."""
+    value = getattr(statement, "value", None)
+    if not isinstance(statement, ast.Assign | ast.AnnAssign) or not isinstance(value, ast.Call):
+        return None
+    names = _bound_names(statement)
+    if getattr(value.func, "id", "") != "Registry" or len(names) != 1:
+        return None
+    written = next((one for one in value.args if isinstance(one, ast.Dict)), None)
+    try:
+        entries = {} if written is None else ast.literal_eval(written)
+    except ValueError:
+        return None
+    texts = {str(entry): [value] if isinstance(value, str) else list(value) for entry, value in entries.items()}
+    if written is None or not all(isinstance(text, str) for values in texts.values() for text in values):
+        return None
+    written.keys, written.values = [], []
+    return names.pop(), texts
 
 
 def _without_strings_alone(body: list[ast.stmt]) -> list[ast.stmt]:

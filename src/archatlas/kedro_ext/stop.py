@@ -33,15 +33,20 @@ class StopSignal(KeyboardInterrupt):
 
 
 class RunStopped(Exception):  # noqa: N818 (no error: somebody wanted it so)
-    """A run was left because of a signal. ``exit_code`` is what shells give for it: 130 for SIGINT, 143 for SIGTERM."""
+    """A run was left because of a signal, or for a ``reason`` (:func:`request`).
 
-    def __init__(self, number: int, where: str = "") -> None:
+    ``exit_code`` is what shells give for a signal (130 for SIGINT, 143 for SIGTERM), and 1 for a reason.
+    """
+
+    def __init__(self, number: int, where: str = "", reason: str = "") -> None:
         at = f" at {where}" if where else ""
         super().__init__(
-            f"Stopped by {_name(number)}{at}. What was finished is kept: run the same command again to go on."
+            f"Stopped{at}: {reason}"
+            if reason
+            else f"Stopped by {_name(number)}{at}. What was finished is kept: run the same command again to go on."
         )
         self.number = number
-        self.exit_code = 128 + number
+        self.exit_code = 1 if reason else 128 + number
 
 
 @contextmanager
@@ -63,7 +68,7 @@ def stoppable() -> Iterator[None]:
         yield
     except KeyboardInterrupt as interrupt:
         number = interrupt.number if isinstance(interrupt, StopSignal) else signal.SIGINT
-        raise RunStopped(number, block.where) from interrupt
+        raise RunStopped(number, block.where, block.reason) from interrupt
     finally:
         if outermost:
             block.end()
@@ -81,11 +86,20 @@ def entering(where: str) -> None:
             raise StopSignal(_block.number)
 
 
+def request(reason: str) -> None:
+    """End the block as SIGTERM would, from any thread and for this reason; where no block listens nothing happens."""
+    block = _block
+    if block is not None and block.listens_to(signal.SIGTERM):
+        block.reason = reason
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
 class _Block:
     """What the outermost block knows."""
 
     def __init__(self) -> None:
         self.where = ""
+        self.reason = ""
         self.number: int | None = None
         self._since = 0.0
         self._before: dict[signal.Signals, Any] = {}
@@ -96,6 +110,9 @@ class _Block:
             if before not in (signal.SIG_IGN, None):  # None: set by other than Python, which cannot set it again.
                 self._before[number] = before
                 signal.signal(number, self._on_signal)
+
+    def listens_to(self, number: signal.Signals) -> bool:
+        return number in self._before
 
     def end(self) -> None:
         if self.number is not None:

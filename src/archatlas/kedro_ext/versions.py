@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
@@ -27,8 +29,11 @@ _NAMED = "_versions_named_by_user"
 
 
 def dataset(catalog: CatalogProtocol[Any, Any], name: str) -> Any:
-    """The data set of this name; loading from it, unlike from the catalog, writes no line of log."""
-    return catalog.get(name)
+    """The data set of this name; loading from it, unlike from the catalog, writes no line of log.
+
+    As in a run, what the catalog does not name is kept in memory.
+    """
+    return catalog.get(name, fallback_to_runtime_pattern=True)
 
 
 def is_versioned(dataset: Any) -> bool:
@@ -104,6 +109,12 @@ def path_of(dataset: Any, version: str | None) -> Path | None:
     return None if place is None else Path(place)
 
 
+def folder_of(catalog: CatalogProtocol[Any, Any], name: str) -> Path:
+    """The folder that a data set stands for; loading it would make it, which who only reads has no need of."""
+    made = dataset(catalog, name)
+    return path_of(made, None) or Path(made.load())
+
+
 def artifact_of(dataset: Any, version: str | None, digests: FileDigests, *, afresh: bool = False) -> Artifact | None:
     """What lies there now; None if the data set has no files to compare. Raises FileNotFoundError if they are gone.
 
@@ -118,6 +129,18 @@ def artifact_of(dataset: Any, version: str | None, digests: FileDigests, *, afre
         return None
     content = digests.of(path, afresh=afresh)
     return Artifact(relative(path), version, content.size, content.sha256)
+
+
+def content_of(dataset: Any, value: Any) -> Content | None:
+    """What would lie there if the data set saved this; None if that is no file or folder of this machine."""
+    path = path_of(dataset, None)
+    if path is None:
+        return None
+    with TemporaryDirectory() as folder:
+        place = copy.copy(dataset)
+        place._filepath, place._version = PurePosixPath(folder, path.name), None
+        place.save(value)
+        return FileDigests().of(Path(folder, path.name))
 
 
 def relative(path: Path) -> str:
@@ -157,7 +180,7 @@ class CurrentResultsHook:
         setattr(catalog, _NAMED, dict(load_versions or {}))
         if self._records not in catalog:
             return
-        for name, artifact in CurrentResults(self._folder(catalog, self._records)).load().items():
+        for name, artifact in CurrentResults(folder_of(catalog, self._records)).load().items():
             if name in catalog and name not in (load_versions or {}):
                 _pin_in_catalog(catalog, name, artifact.version)
 
@@ -171,7 +194,7 @@ class CurrentResultsHook:
     def after_pipeline_run(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         if self._records not in catalog:
             return
-        folder = self._folder(catalog, self._records)
+        folder = folder_of(catalog, self._records)
         digests = FileDigests(folder / "digests.json")
         names = pipeline.all_outputs() - named_by_user(catalog)
         made = {name: _made(catalog, name, digests) for name in names}
@@ -183,16 +206,9 @@ class CurrentResultsHook:
     def on_pipeline_error(self, catalog: CatalogProtocol[Any, Any]) -> None:
         self._link(catalog)
 
-    @staticmethod
-    def _folder(catalog: CatalogProtocol[Any, Any], name: str) -> Path:
-        folder: Path = dataset(catalog, name).load()
-        return folder
-
     def _link(self, catalog: CatalogProtocol[Any, Any]) -> None:
         if self._records in catalog and self._links in catalog:
-            link_results(
-                self._folder(catalog, self._links), CurrentResults(self._folder(catalog, self._records)).load()
-            )
+            link_results(folder_of(catalog, self._links), CurrentResults(folder_of(catalog, self._records)).load())
 
 
 def link_results(folder: Path, results: Mapping[str, Artifact]) -> None:
@@ -211,6 +227,16 @@ def link_results(folder: Path, results: Mapping[str, Artifact]) -> None:
                 os.replace(temporary, link)
     except OSError as error:  # Some systems give links to administrators only; everything else works without.
         _log.warning("no links to the current results in %s: %s", folder, error)
+
+
+def broken_links(folder: Path, results: Mapping[str, Artifact]) -> list[Path]:
+    """Places of links to the results (:func:`link_results`) where something else lies."""
+    links = {folder / name: located(target, folder) for name, target in _link_names(results).items()}
+    return [
+        link
+        for link, target in links.items()
+        if link.exists() and not (link.is_symlink() and os.path.samefile(link, target))
+    ]
 
 
 def _link_names(results: Mapping[str, Artifact]) -> dict[str, str]:

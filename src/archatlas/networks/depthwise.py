@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.autograd.function import once_differentiable
 
 _MOST_PAIRS = {torch.float32: 32, torch.bfloat16: 128}
 """Pairs of output and input places for each image up to which the product over all pairs is quicker than PyTorch's way:
@@ -24,7 +23,7 @@ class DepthwiseConv2d(nn.Conv2d):
     """``nn.Conv2d(width, width, kernel, stride, kernel // 2, groups=width, bias=False)`` for odd kernels.
 
     Weights, results and the state dict are those of ``nn.Conv2d``, up to rounding; elsewhere than in training on a CPU
-    it is one. Gradients of gradients are not to be had on a CPU.
+    it is one. Where gradients are to be differentiated in turn (``create_graph``, ``torch.func``), they are PyTorch's.
     """
 
     def __init__(self, width: int, kernel: int, stride: int = 1) -> None:
@@ -43,19 +42,35 @@ class DepthwiseConv2d(nn.Conv2d):
 class _Depthwise(torch.autograd.Function):
     """The convolution in the input's number format, by weights that may be in another."""
 
+    generate_vmap_rule = True
+
     @staticmethod
-    def forward(ctx: Any, input: Tensor, weight: Tensor, stride: int) -> Tensor:
-        ctx.save_for_backward(input, weight)
-        ctx.stride = stride
+    def forward(input: Tensor, weight: Tensor, stride: int) -> Tensor:
         return torch.conv2d(input, weight.to(input.dtype), None, stride, weight.shape[-1] // 2, 1, len(weight))
 
     @staticmethod
-    @once_differentiable
+    def setup_context(ctx: Any, inputs: tuple[Tensor, Tensor, int], output: Tensor) -> None:
+        input, weight, ctx.stride = inputs
+        ctx.save_for_backward(input, weight)
+        ctx.save_for_forward(input, weight)
+
+    @staticmethod
+    def jvp(ctx: Any, of_input: Tensor, of_weight: Tensor, _: None) -> Tensor:
+        """The derivative along a direction: the convolution is linear in either."""
+        input, weight = ctx.saved_tensors
+        with torch.autocast("cpu", enabled=False):
+            along_input = _Depthwise.forward(of_input, weight, ctx.stride)
+            return along_input + _Depthwise.forward(input, of_weight, ctx.stride)
+
+    @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, Tensor | None, None]:
         input, weight = ctx.saved_tensors
-        gradient = gradient.contiguous(memory_format=torch.channels_last)
         of_input, of_weight, _ = ctx.needs_input_grad
         with torch.autocast("cpu", enabled=False):
+            if torch.is_grad_enabled():  # This gradient is to be differentiated: PyTorch's own way can be.
+                mask = (of_input, of_weight, False)
+                return *_backward(gradient, input, weight, ctx.stride, input.dtype, mask), None
+            gradient = gradient.contiguous(memory_format=torch.channels_last)
             return (
                 _input_gradient(gradient, input, weight, ctx.stride) if of_input else None,
                 weight_gradient(gradient, input, weight, ctx.stride).to(weight.dtype) if of_weight else None,

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from archatlas.costs.parameters import CostsParameters
+from archatlas.errors import ArchatlasError, nearest
 from archatlas.images.parameters import ImagesParameters, misfit_of_sizes
 from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
 from archatlas.predictors.parameters import FEWEST_PER_FOLD, AtlasParameters, PredictorParameters, TuningParameters
+from archatlas.predictors.registry import PREDICTORS, predictor_settings
 from archatlas.reporting.parameters import CompareParameters, ReportParameters
 from archatlas.schedule.time_budget import FEWEST_SAMPLED, TimeBudget
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.segments.parameters import SegmentsParameters
 from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.spaces.registry import SPACES
+from archatlas.spaces.tables.parameters import TableName, TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
+from archatlas.supernet.strategies.registry import STRATEGIES
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.parameters import CalibrationParameters, FinishingParameters, VerificationParameters
@@ -31,14 +36,16 @@ class ProjectParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    experiment: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", description="names the experiment's folders")
+    experiment: str = Field(
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100, description="names the experiment's folders"
+    )
     seed: int = Field(ge=0, le=2**31 - 1, description="every random choice follows from it")
     time_budget: TimeBudget | None = Field(
         description="how long a run may take: a schedule is chosen by this machine's pace; null: as configured"
     )
     device: DeviceParameters
     images: ImagesParameters
-    space: SpaceParameters
+    space: SerializeAsAny[SpaceParameters]
     costs: CostsParameters
     supernet: SupernetParameters
     sample: SampleParameters
@@ -71,9 +78,9 @@ class ProjectParameters(BaseModel):
     @classmethod
     def _others_fit_the_space(cls, space: SpaceParameters, info: ValidationInfo) -> SpaceParameters:
         images = info.data.get("images")
-        if images and images.image_size and space.image_sizes and max(space.image_sizes) != images.image_size:
+        if images and images.image_size and space.searched_sizes and max(space.searched_sizes) != images.image_size:
             raise ValueError(
-                f"`image_sizes` is {list(space.image_sizes)}, but images are prepared at `images.image_size` = "
+                f"`image_sizes` is {list(space.searched_sizes)}, but images are prepared at `images.image_size` = "
                 f"{images.image_size} pixels: the largest must be that; or set `images.image_size` to null"
             )
         return space
@@ -92,13 +99,20 @@ class ProjectParameters(BaseModel):
 
     @field_validator("predictor")
     @classmethod
-    def _enough_to_compare_predictors(cls, predictor: PredictorParameters, info: ValidationInfo) -> PredictorParameters:
+    def _fits_registry_and_sample(cls, predictor: PredictorParameters, info: ValidationInfo) -> PredictorParameters:
+        _require_predictors([predictor.name, *(predictor.model_extra or {})])
+        for family, settings in (predictor.model_extra or {}).items():
+            try:
+                predictor_settings(family, settings)
+            except (ArchatlasError, TypeError) as error:
+                raise ValueError(str(error)) from error
         _require_enough(info, "folds", predictor.folds)
         return predictor
 
     @field_validator("tuning")
     @classmethod
     def _enough_to_tune_on(cls, tuning: TuningParameters, info: ValidationInfo) -> TuningParameters:
+        _require_predictors(tuning.families)
         _require_enough(info, "inner_folds", tuning.inner_folds)
         count = _scored(info)
         if count is None:
@@ -112,14 +126,20 @@ class ProjectParameters(BaseModel):
             )
         return tuning
 
+    @field_validator("predictor_benchmark")
+    @classmethod
+    def _of_known_predictors(cls, benchmark: PredictorBenchmarkParameters) -> PredictorBenchmarkParameters:
+        _require_predictors([one.family for one in benchmark.predictors.values() if one is not None])
+        return benchmark
+
     @field_validator("supernet", "verification", "finishing")
     @classmethod
     def _fits_the_size_of_images(cls, section: _Section | None, info: ValidationInfo) -> _Section | None:
         """Where ``images.image_size`` is null, `check_sizes` asks the same once the images are read."""
         images, space = info.data.get("images"), info.data.get("space")
         if section is not None and images and images.image_size:
-            searched, own = (space.image_sizes if space else None), getattr(section, "image_sizes", None)
-            problem = misfit_of_sizes(section.augmentation, images.image_size, searched or (), own or ())
+            searched, own = (space.searched_sizes if space else ()), getattr(section, "image_sizes", None)
+            problem = misfit_of_sizes(section.augmentation, images.image_size, searched, own or ())
             if problem is not None:
                 raise ValueError(problem)
         return section
@@ -145,19 +165,21 @@ FEWEST_OUTER, FEWEST_SEEN_PER_FOLD = 4, 4
 
 _BESIDE_TABLES = ("space", "costs", "predictor", "verification", "calibration")
 _BESIDE_TRUTH = ("space", "costs", "verification", "table")
-_OF_CELLS = ("nas_bench_101", "nas_bench_201")
-_WITH_SUPERNETS = ("nas_bench_201", "nas_bench_macro")
-_SEARCHED = ("nas_bench_101", "nas_bench_201", "nas_bench_macro")
+_SEARCHED = tuple(sorted(name for name in get_args(TableName) if name in SPACES))
+"""Tables of spaces that can be searched here."""
+_WITH_SUPERNETS = tuple(name for name in _SEARCHED if SPACES.load(name, 1).has_supernet)
 
 
 def _misfits_of_supernet(supernet: SupernetParameters, space: SpaceParameters | None) -> Iterator[str]:
     """What would stop the run only where super-networks are trained, after all that comes before."""
-    if space and space.image_sizes and supernet.image_sizes:
+    if supernet.strategy not in STRATEGIES:
+        yield f"`strategy`: there is no training strategy {supernet.strategy!r}{nearest(supernet.strategy, STRATEGIES)}"
+    if space and space.searched_sizes and supernet.image_sizes:
         yield (
             f"`image_sizes` is {list(supernet.image_sizes)}, but every super-network already sees images at the sizes "
-            f"{list(space.image_sizes)} of `space.image_sizes`: set it to null"
+            f"{list(space.searched_sizes)} of `space.image_sizes`: set it to null"
         )
-    if space and space.preset in _OF_CELLS:
+    if space and not space.has_largest_path:
         of = f"of a chain of blocks, and `space.preset` is {space.preset}"
         if supernet.largest_first_epochs:
             yield f"`largest_first_epochs` trains the largest path {of}: set it to 0"
@@ -173,6 +195,13 @@ def _scored(info: ValidationInfo) -> int | None:
     if sample is None:
         return None
     return sample.architectures if info.data.get("time_budget") is None else FEWEST_SAMPLED
+
+
+def _require_predictors(names: Iterable[str]) -> None:
+    """ValueError if one of the ``names`` is no family of predictors."""
+    for name in names:
+        if name not in PREDICTORS:
+            raise ValueError(f"there is no predictor {name!r}{nearest(name, PREDICTORS)}")
 
 
 def _require_enough(info: ValidationInfo, name: str, folds: int) -> None:
@@ -202,7 +231,7 @@ def _misfits(
         return
     if table.name not in _SEARCHED:
         yield f"only networks of {', '.join(_SEARCHED)} can be searched; others serve the comparison of predictors"
-    changed = [] if space is None else sorted(space.model_dump(exclude={"preset"}, exclude_none=True))
+    changed = space.modified if space else []
     if space and (space.preset != table.name or changed):
         yield (
             f"its accuracies are those of its own networks: set `space.preset` to {table.name} and all other fields of "
@@ -229,7 +258,7 @@ def _misfits_of_truth(
         yield "`table` stands in the place of all training, so there is nothing to compare: set one of both to null"
     if truth.name not in _WITH_SUPERNETS:
         yield f"only {' and '.join(_WITH_SUPERNETS)} have both super-networks here and a table: take one of them"
-    changed = [] if space is None else sorted(space.model_dump(exclude={"preset"}, exclude_none=True))
+    changed = space.modified if space else []
     if space and (space.preset != truth.name or changed):
         yield (
             f"its accuracies are those of its own networks: set `space.preset` to {truth.name} and all other fields of "

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from archatlas.images.description import ImageDescription
+from archatlas.images.mirroring import changed_by_mirroring
 from archatlas.images.suitable_size import WITHOUT_BUDGET
 from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.pace import Pace, measure_pace
@@ -49,7 +50,10 @@ class StagePlan:
 def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
     """Lines that say what the run of ``pipeline`` will do; the images are described by an earlier run, or guessed."""
     settings = ProjectParameters.model_validate(parameters)
-    return _lines(f"Experiment {settings.experiment!r}", settings, pipeline.nodes, catalog)
+    lines = _lines(f"Experiment {settings.experiment!r}", settings, pipeline.nodes, catalog)
+    if any("image_description" in node.outputs for node in pipeline.nodes) and _shipped_images(settings) is None:
+        return lines  # What is known of images is of those before.
+    return [*lines, *_mirrored(settings, pipeline.nodes, catalog)]
 
 
 def describe_rest(
@@ -62,13 +66,12 @@ def describe_rest(
     if not {"image_description", "schedule"} & set(outputs):
         return []  # Asked between any two nodes: the parameters are not read for nothing.
     settings = ProjectParameters.model_validate(parameters)
-    if settings.time_budget is not None:
-        return _scheduled_lines(catalog.load("schedule")) if "schedule" in outputs else []
     if "schedule" in outputs:
-        return []
+        return [] if settings.time_budget is None else _scheduled_lines(catalog.load("schedule"))
     if settings.table is not None or _shipped_images(settings) is not None:
         return []
-    return _lines("Images are read. Left", settings, left, catalog)
+    lines = _lines("Images are read. Left", settings, left, catalog) if settings.time_budget is None else []
+    return [*lines, *_mirrored(settings, left, catalog)]
 
 
 def _lines(
@@ -90,6 +93,33 @@ def _lines(
         seconds = "once the images are read" if plan.seconds is None else duration(plan.seconds)
         lines.append(f"  {plan.stage:22}{plan.what:74}{seconds}")
     return lines
+
+
+_MIRRORING = {
+    "supernet": ("train_supernet",),
+    "verification": ("verify_candidates", "calibrate_predictor"),
+    "finishing": ("finish_winners",),
+}
+"""Sections of parameters that may mirror images, and the stages that do so by them."""
+
+
+def _mirrored(settings: ProjectParameters, nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> list[str]:
+    """A line where images of classes are to be mirrored that may not be."""
+    asked = {_stage_of(node) for node in nodes}
+    flips = [
+        f"{section}.augmentation.flip"
+        for section, stages in _MIRRORING.items()
+        if asked.intersection(stages) and getattr(settings, section).augmentation.flip
+    ]
+    description = _known_images(settings, catalog) if flips and settings.table is None else None
+    classes = changed_by_mirroring(description.class_names) if description is not None else ""
+    if not classes:
+        return []
+    named = ", ".join(f"`{flip}`" for flip in flips)
+    return [
+        f"Careful: by their names, classes are {classes}, and {named} mirror{'s' * (len(flips) == 1)} training images. "
+        "Where a mirrored image is no longer of its class, set that to false."
+    ]
 
 
 def _scheduled_lines(schedule: Mapping[str, Any]) -> list[str]:
@@ -144,7 +174,7 @@ def _plan(
             what = f"{net.seeds} super-networks, {first}{net.training.epochs} epochs each, {net.strategy} paths"
             if pace is None:
                 return what, None
-            from archatlas.supernet.strategies.registry import paths_per_step
+            from archatlas.supernet.strategies.make import paths_per_step
 
             paths = net.training.epochs * paths_per_step(space, net) + net.largest_first_epochs * _LARGEST
             return what, _full_seeds(settings) * (train / net.training.batch_size) * paths * pace.step
@@ -188,7 +218,7 @@ def _plan(
 
 def _side(settings: ProjectParameters) -> int:
     """The side of prepared images, pixels; where it is left open, about what it will be."""
-    return settings.images.image_size or max(settings.space.image_sizes or (WITHOUT_BUDGET,))
+    return settings.images.image_size or max(settings.space.searched_sizes or (WITHOUT_BUDGET,))
 
 
 def _full_seeds(settings: ProjectParameters) -> float:

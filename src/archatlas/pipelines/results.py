@@ -17,7 +17,11 @@ if TYPE_CHECKING:
 
     Catalog = CatalogProtocol[Any, Any]
 
-_PAGES = {"report_html": "report.html", "predictor_benchmark_html": "predictor_benchmark.html"}
+_PAGES = {
+    "report_html": ("The report", "report.html"),
+    "predictor_benchmark_html": ("The report", "predictor_benchmark.html"),
+    "comparison_html": ("The comparison", "comparison.html"),
+}
 _WINNERS = ("winners", "finished_winners", "chosen_winners")
 """Documents of winners, of later stages first."""
 
@@ -31,7 +35,9 @@ def describe_results(parameters: Mapping[str, Any], pipeline: Pipeline, catalog:
     """Lines that say what the pipeline found and where: winners or candidates, the page, or else its files."""
     made, read = pipeline.all_outputs(), pipeline.inputs()
     folder = Path(os.path.relpath(dataset(catalog, "current_results").load()))
-    pages = [f"The report: {folder / file} (open it in a browser)" for name, file in _PAGES.items() if name in made]
+    pages = [
+        f"{title}: {folder / file} (open it in a browser)" for name, (title, file) in _PAGES.items() if name in made
+    ]
     chosen = next((name for name in _WINNERS if name in made or (pages and name in read)), None)
     lines: list[str] = []
     if chosen is not None and dataset(catalog, chosen).exists():

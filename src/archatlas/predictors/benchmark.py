@@ -17,8 +17,9 @@ import pandas as pd
 from archatlas.predictors.benchmark_data import BenchmarkData, ceilings
 from archatlas.predictors.benchmark_parameters import BenchmarkedPredictor, PredictorBenchmarkParameters
 from archatlas.predictors.benchmark_row import MEASURED, measure
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.protocol import Predictor
-from archatlas.predictors.registry import make_predictor, predictor_settings
+from archatlas.predictors.registry import predictor_settings
 from archatlas.progress import progress_bar
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table

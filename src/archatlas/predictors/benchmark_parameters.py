@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from archatlas.predictors.parameters import Family
 from archatlas.spaces.tables.parameters import TableName
 
 Split = Literal["rows", "networks", "runs"]
@@ -22,7 +21,7 @@ class _Parameters(BaseModel):
 class BenchmarkedPredictor(_Parameters):
     """A predictor of the comparison: a family of the registry, and what is not its default."""
 
-    family: Family = Field(description="the family, by its name in the registry")
+    family: str = Field(description="the family, by its name in the registry")
     settings: dict[str, Any] = Field(
         default_factory=dict, description="settings of the family that are not its defaults (see `predictor` for all)"
     )

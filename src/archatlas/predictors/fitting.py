@@ -17,11 +17,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.families import make_predictor
 from archatlas.predictors.folds import fold_of
 from archatlas.predictors.metrics import METRICS
 from archatlas.predictors.parameters import PredictorParameters
 from archatlas.predictors.protocol import Predictor
-from archatlas.predictors.registry import make_predictor
 from archatlas.predictors.scores import NetworkScores
 from archatlas.progress import progress_bar
 
@@ -76,8 +76,7 @@ def compared(parameters: PredictorParameters) -> dict[str, Contender]:
 
 def default_contender(parameters: PredictorParameters) -> Contender:
     """The configured family with its configured settings."""
-    settings = getattr(parameters, parameters.name, None)
-    return parameters.name, settings.model_dump() if settings is not None else {}
+    return parameters.name, parameters.settings_of(parameters.name)
 
 
 def fit_one(

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-Family = Literal[
-    "constant", "flow", "gcn", "gp", "lightgbm", "macs", "multi_fidelity", "params", "random_forest", "ridge", "stack",
-]  # fmt: skip
 TargetTransformName = Literal["raw", "quantile"]
 ReadOutGroup = Literal[
     "one_hot", "nodes", "kinds", "edges", "wl", "depths", "degrees", "path_words", "path_totals",
@@ -18,20 +16,42 @@ ReadOutGroup = Literal[
 _TRANSFORM = "what is learned: the standardised score (raw), or the normal quantile of its rank (quantile)"
 
 
-class _Settings(BaseModel):
+_TRANSFORMS = ["quantile", "raw"]
+
+Tuned = list[Any] | tuple[Any, Any, bool]
+"""What a study may choose: one of a list, or (low, high, is logarithmic), of integers if low is one."""
+
+
+class PredictorSettings(BaseModel):
+    """Settings of a family of predictors, and what a tuning study does with the family.
+
+    ``tuned`` are the settings that it may choose (those that are not named stay as configured), ``tried_first`` the
+    variants that it tries before it searches, by name, each with what differs from the configuration; none: the
+    configuration itself, under the family's name.
+    """
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    tuned: ClassVar[Mapping[str, Tuned]] = {}
+    tried_first: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
-class ConstantSettings(_Settings):
+
+class ConstantSettings(PredictorSettings):
     """The constant predictor has nothing to set."""
 
 
-class CostSettings(_Settings):
+class CostSettings(PredictorSettings):
     """The predictors that know one cost have nothing to set."""
 
 
-class RidgeSettings(_Settings):
+class RidgeSettings(PredictorSettings):
     """A Bayesian ridge: its shrinkage is found by the evidence of the data."""
+
+    tuned: ClassVar[Mapping[str, Tuned]] = {"features": ["one_hot", "stage_counts"], "transform": _TRANSFORMS}
+    tried_first: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "ridge": {"features": "one_hot"},
+        "ridge_stage_counts": {"features": "stage_counts"},
+    }
 
     features: Literal["one_hot", "stage_counts"] = Field(
         default="one_hot", description="one column per (position, choice), or how many nodes of each kind the graph has"
@@ -39,8 +59,16 @@ class RidgeSettings(_Settings):
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 
 
-class LightGBMSettings(_Settings):
+class LightGBMSettings(PredictorSettings):
     """Gradient-boosted trees on one-hot choices and counts of node kinds."""
+
+    tuned: ClassVar[Mapping[str, Tuned]] = {
+        "trees": [75, 150, 300],
+        "leaves": (3, 31, True),
+        "learning_rate": (0.02, 0.2, True),
+        "min_leaf": (3, 40, True),
+        "transform": _TRANSFORMS,
+    }
 
     trees: int = Field(default=150, ge=1, le=5000, description="boosting rounds")
     leaves: int = Field(default=8, ge=2, le=256, description="leaves of a tree, at most")
@@ -51,7 +79,7 @@ class LightGBMSettings(_Settings):
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 
 
-class RandomForestSettings(_Settings):
+class RandomForestSettings(PredictorSettings):
     """A random forest on one-hot choices and counts of node kinds: the baseline that most papers print."""
 
     trees: int = Field(default=200, ge=2, le=5000, description="trees, each on a bootstrap sample")
@@ -62,8 +90,14 @@ class RandomForestSettings(_Settings):
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 
 
-class GaussianProcessSettings(_Settings):
+class GaussianProcessSettings(PredictorSettings):
     """A few Gaussian processes on groups of features, each with a length-scale per column."""
+
+    tuned: ClassVar[Mapping[str, Tuned]] = {
+        "spread": [0.5, 1.0, 3.0],
+        "costs": [True, False],
+        "transform": _TRANSFORMS,
+    }
 
     ensemble: int = Field(
         default=8, ge=2, le=64, description="members, whose kernels are found from different rows and columns"
@@ -81,8 +115,28 @@ class GaussianProcessSettings(_Settings):
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 
 
-class GCNSettings(_Settings):
+class GCNSettings(PredictorSettings):
     """An ensemble of small graph convolutional networks, and what stands beside it."""
+
+    tuned: ClassVar[Mapping[str, Tuned]] = {
+        "width": [8, 16, 32],
+        "depth": (1, 3, False),
+        "dropout": [0.0, 0.3, 0.5],
+        "weight_decay": (1e-3, 3.0, True),
+        "learning_rate": (5e-3, 5e-2, True),
+        "epochs": [75, 150],
+        "ensemble": [3, 5, 8],
+        "loss": ["mse", "hinge", "listwise"],
+        "pooling": ["mean", "sum"],
+        "additive": ["beside", "none", "residual"],
+        "additive_features": ["both", "stage_counts", "one_hot"],
+        "transform": _TRANSFORMS,
+    }
+    # Beside the configured GCN one without the additive path on raw scores: the most shrunken model of the family.
+    tried_first: ClassVar[Mapping[str, Mapping[str, Any]]] = {
+        "gcn": {},
+        "gcn_alone": {"additive": "none", "transform": "raw", "depth": 1},
+    }
 
     width: int = Field(default=16, ge=1, le=512, description="channels of a convolution")
     depth: int = Field(default=2, ge=1, le=8, description="convolutions")
@@ -143,6 +197,17 @@ _FLOW_GROUPS: tuple[ReadOutGroup, ...] = (
 class FlowSettings(GCNSettings):
     """An ensemble of networks that send a state through the graph, with features at the read-out."""
 
+    tuned: ClassVar[Mapping[str, Tuned]] = {
+        "width": [24, 48],
+        "weight_decay": (0.1, 3.0, True),
+        "learning_rate": (3e-3, 3e-2, True),
+        "epochs": [75, 150],
+        "loss": ["hinge", "mse"],
+        "costs": [True, False],
+        "transform": _TRANSFORMS,
+    }
+    tried_first: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
     encoder: Literal["convolution", "flow", "geometric"] = Field(default="flow", description="as of gcn")
     width: int = Field(default=48, ge=1, le=512, description="channels of a state")
     weight_decay: float = Field(default=1.0, ge=0, le=100, description="decoupled weight decay (AdamW)")
@@ -161,8 +226,10 @@ class FlowSettings(GCNSettings):
     redraw: bool = Field(default=True, description="batches are drawn anew for each epoch")
 
 
-class StackSettings(_Settings):
+class StackSettings(PredictorSettings):
     """Several families as one, by weights found out of fold. A member's settings; null: not a member."""
+
+    tuned: ClassVar[Mapping[str, Tuned]] = {"transform": _TRANSFORMS}
 
     gp: GaussianProcessSettings | None = Field(default=GaussianProcessSettings(), description="Gaussian processes")
     flow: FlowSettings | None = Field(default=FlowSettings(), description="flow networks")
@@ -187,7 +254,7 @@ class StackSettings(_Settings):
         return {name: settings.model_dump() for name, settings in asked.items() if settings is not None}
 
 
-class MultiFidelitySettings(_Settings):
+class MultiFidelitySettings(PredictorSettings):
     """Scores of a super-network with few true accuracies beside them."""
 
     cheap: Literal["flow", "gcn", "gp", "lightgbm", "ridge", "stack"] = Field(
@@ -200,14 +267,19 @@ class MultiFidelitySettings(_Settings):
 
 
 class PredictorParameters(BaseModel):
-    """Which score is predicted, by what, and how predictors are compared."""
+    """Which score is predicted, by what, and how predictors are compared.
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    Beside the families below any other of ``predictors/registry.py`` may have settings, under its name.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
 
     target: Literal["accuracy", "log_loss"] = Field(
         default="accuracy", description="the score: accuracy (0 to 1), or minus the log loss (nats)"
     )
-    name: Family = Field(default="gcn", description="the family that fit_predictor fits on all evaluations")
+    name: str = Field(
+        default="gcn", description="the family that fit_predictor fits on all evaluations, of predictors/registry.py"
+    )
     folds: int = Field(default=5, ge=2, le=20, description="folds of networks in the comparison of predictors")
     flow: FlowSettings = Field(default=FlowSettings(), description="settings of flow")
     gcn: GCNSettings = Field(default=GCNSettings(), description="settings of gcn")
@@ -215,6 +287,11 @@ class PredictorParameters(BaseModel):
     lightgbm: LightGBMSettings = Field(default=LightGBMSettings(), description="settings of lightgbm")
     ridge: RidgeSettings = Field(default=RidgeSettings(), description="settings of ridge")
     stack: StackSettings = Field(default=StackSettings(), description="settings of stack, with its members'")
+
+    def settings_of(self, family: str) -> dict[str, Any]:
+        """What is configured for a family: all settings of those above, of others what was given."""
+        given = getattr(self, family, None)
+        return given.model_dump() if isinstance(given, BaseModel) else dict(given or {})
 
 
 FEWEST_PER_FOLD = 10
@@ -229,7 +306,7 @@ class TuningParameters(BaseModel):
     trials: int = Field(
         default=24, ge=1, le=10_000, description="finished trials of the study, the families' defaults among them"
     )
-    families: tuple[Literal["flow", "gcn", "gp", "lightgbm", "ridge", "stack"], ...] = Field(
+    families: tuple[str, ...] = Field(
         default=("gcn", "ridge", "lightgbm"),
         min_length=1,
         description="predictor families that the study may choose",

@@ -1,66 +1,62 @@
-"""Predictors by name."""
+"""Predictors by name, and their settings. Torch-free."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
-import numpy as np
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from archatlas.errors import ArchatlasError, nearest
-from archatlas.predictors.parameters import (
-    ConstantSettings,
-    CostSettings,
-    FlowSettings,
-    GaussianProcessSettings,
-    GCNSettings,
-    LightGBMSettings,
-    MultiFidelitySettings,
-    RandomForestSettings,
-    RidgeSettings,
-    StackSettings,
+from archatlas.predictors.parameters import PredictorSettings
+from archatlas.registry import Registry
+
+PREDICTORS = Registry(
+    "predictor",
+    {
+        "constant": (
+            "archatlas.predictors.simple:ConstantPredictor",
+            "archatlas.predictors.parameters:ConstantSettings",
+        ),
+        "flow": ("archatlas.predictors.gcn:GCNPredictor", "archatlas.predictors.parameters:FlowSettings"),
+        "gcn": ("archatlas.predictors.gcn:GCNPredictor", "archatlas.predictors.parameters:GCNSettings"),
+        "gp": (
+            "archatlas.predictors.gaussian_process:GaussianProcessPredictor",
+            "archatlas.predictors.parameters:GaussianProcessSettings",
+        ),
+        "lightgbm": (
+            "archatlas.predictors.gradient_boosting:LightGBMPredictor",
+            "archatlas.predictors.parameters:LightGBMSettings",
+        ),
+        "macs": ("archatlas.predictors.simple:MacsPredictor", "archatlas.predictors.parameters:CostSettings"),
+        "multi_fidelity": (
+            "archatlas.predictors.multi_fidelity:MultiFidelityPredictor",
+            "archatlas.predictors.parameters:MultiFidelitySettings",
+        ),
+        "params": ("archatlas.predictors.simple:ParamsPredictor", "archatlas.predictors.parameters:CostSettings"),
+        "random_forest": (
+            "archatlas.predictors.random_forest:RandomForestPredictor",
+            "archatlas.predictors.parameters:RandomForestSettings",
+        ),
+        "ridge": ("archatlas.predictors.ridge:RidgePredictor", "archatlas.predictors.parameters:RidgeSettings"),
+        "stack": ("archatlas.predictors.stack:StackPredictor", "archatlas.predictors.parameters:StackSettings"),
+    },
 )
-from archatlas.predictors.protocol import Predictor, State
-
-_FAMILIES: dict[str, tuple[str, type[BaseModel]]] = {
-    "constant": ("archatlas.predictors.simple:ConstantPredictor", ConstantSettings),
-    "flow": ("archatlas.predictors.gcn:GCNPredictor", FlowSettings),
-    "gcn": ("archatlas.predictors.gcn:GCNPredictor", GCNSettings),
-    "gp": ("archatlas.predictors.gaussian_process:GaussianProcessPredictor", GaussianProcessSettings),
-    "lightgbm": ("archatlas.predictors.gradient_boosting:LightGBMPredictor", LightGBMSettings),
-    "macs": ("archatlas.predictors.simple:MacsPredictor", CostSettings),
-    "multi_fidelity": ("archatlas.predictors.multi_fidelity:MultiFidelityPredictor", MultiFidelitySettings),
-    "params": ("archatlas.predictors.simple:ParamsPredictor", CostSettings),
-    "random_forest": ("archatlas.predictors.random_forest:RandomForestPredictor", RandomForestSettings),
-    "ridge": ("archatlas.predictors.ridge:RidgePredictor", RidgeSettings),
-    "stack": ("archatlas.predictors.stack:StackPredictor", StackSettings),
-}
-"""Family to class, imported when it is made, and model of its settings. A new predictor is a file and a line here."""
-
-PREDICTORS = sorted(_FAMILIES)
+"""Family to class and model of its settings. A new predictor is a file, which may hold both, and a line here."""
 
 
-def make_predictor(name: str, settings: Mapping[str, Any] | None, seed: int) -> Predictor:
-    """An unfitted predictor of the family ``name``; ``settings`` override the family's defaults.
-
-    Raises ArchatlasError for an unknown family or setting, with the nearest known name.
-    """
-    validated = predictor_settings(name, settings)
-    module, class_name = _FAMILIES[name][0].split(":")
-    predictor: Predictor = getattr(import_module(module), class_name)(validated, seed)
-    return predictor
+def settings_model(name: str) -> type[PredictorSettings]:
+    """What the settings of the family ``name`` are; ArchatlasError, with the nearest known name, if there is none."""
+    model: type[PredictorSettings] = PREDICTORS.load(name, 1)
+    return model
 
 
-def predictor_settings(name: str, settings: Mapping[str, Any] | None) -> BaseModel:
+def predictor_settings(name: str, settings: Mapping[str, Any] | None) -> PredictorSettings:
     """All settings of the family ``name``, with ``settings`` in the place of its defaults.
 
     Raises ArchatlasError for an unknown family or setting, with the nearest known name.
     """
-    if name not in _FAMILIES:
-        raise ArchatlasError(f"`predictor.name`: there is no predictor {name!r}{nearest(name, PREDICTORS)}")
-    model = _FAMILIES[name][1]
+    model = settings_model(name)
     unknown = sorted(set(settings or {}) - set(model.model_fields))
     if unknown:
         hint = nearest(unknown[0], model.model_fields)
@@ -72,27 +68,3 @@ def predictor_settings(name: str, settings: Mapping[str, Any] | None) -> BaseMod
         place = ".".join(str(part) for part in first["loc"])
         message = f"`predictor.{name}.{place}`: {first['msg']}, but got {first['input']!r}"
         raise ArchatlasError(message) from error
-
-
-def describe_predictor(family: str, settings: Mapping[str, Any], seed: int, target: str) -> dict[str, Any]:
-    """What :func:`load_predictor` needs beside the state, as a JSON document."""
-    return {"family": family, "settings": dict(settings), "seed": seed, "target": target}
-
-
-def load_predictor(description: Mapping[str, Any], state: Mapping[str, Any]) -> Predictor:
-    """The fitted predictor of ``description`` ({family, settings, seed, target}); ``state`` holds arrays or tensors."""
-    predictor = make_predictor(description["family"], description["settings"], int(description["seed"]))
-    predictor.load_state({name: np.asarray(value) for name, value in state.items()})
-    return predictor
-
-
-def scores_learned(description: Mapping[str, Any]) -> str:
-    """Which scores of super-networks a predictor learned from: its target, or ``scores`` where that is another."""
-    return str(description.get("scores", description["target"]))
-
-
-def state_tensors(state: State) -> dict[str, Any]:
-    """A predictor's state as torch tensors, as safetensors keeps it."""
-    import torch
-
-    return {name: torch.from_numpy(np.ascontiguousarray(array)) for name, array in state.items()}

@@ -46,10 +46,11 @@ class Chart:
 
 @dataclass(frozen=True)
 class Grid:
-    """Blocks side by side where there is room."""
+    """Blocks side by side where there is room, folded away if ``summary`` is given."""
 
     kind: ClassVar[str] = "grid"
     blocks: tuple[Any, ...]
+    summary: str = ""
 
 
 @dataclass(frozen=True)

@@ -156,7 +156,19 @@ def _facts_of_training(run: Run, winner: Mapping[str, Any], verified: Mapping[st
     )
     if not numbers.is_missing(winner.get("mobilenet_macs")):
         facts += (("MACs of the MobileNet", numbers.short(winner["mobilenet_macs"])),)
+    if reason := why_no_mobilenet(run, winner):
+        facts += (("scaled MobileNet", reason),)
     return tuple((name, text) for name, text in facts if text != numbers.DASH)
+
+
+def why_no_mobilenet(run: Run, winner: Mapping[str, Any]) -> str:
+    """Why no scaled MobileNet stands beside a winner, in words; empty if one does, or none was asked for."""
+    beside = winner.get("mobilenet_architecture") or not numbers.is_missing(winner.get("mobilenet_accuracy_mean"))
+    if beside or not run.mobilenet_asked or run.alone_is_looked_up:
+        return ""
+    from archatlas.verification.mobilenet import why_none
+
+    return why_none(run.space)
 
 
 def _kind(winner: Mapping[str, Any]) -> tuple[Fact, ...]:

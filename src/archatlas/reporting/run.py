@@ -115,6 +115,11 @@ class Run:
         return tuple(_value(self.parameters.get("supernet"), "image_sizes") or ())
 
     @property
+    def mobilenet_asked(self) -> bool:
+        """Whether a scaled MobileNet was to stand beside each winner."""
+        return _value(self.parameters.get("verification"), "mobilenet") is not False
+
+    @property
     def doubts(self) -> list[Signal]:
         """What the run says against its own results, broken ones first."""
         return [of_document(document) for document in self.signals]

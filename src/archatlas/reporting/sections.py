@@ -10,7 +10,7 @@ from archatlas.costs.network_latency import is_of_networks
 from archatlas.reporting import numbers, sentences, tables
 from archatlas.reporting.architecture_drawing import draw_chain
 from archatlas.reporting.blocks import Cards, Chart, Drawing, Facts, Grid, Section, TableBlock, Text
-from archatlas.reporting.cards import budget_cards, is_better
+from archatlas.reporting.cards import budget_cards, is_better, why_no_mobilenet
 from archatlas.reporting.cell_drawing import draw_cell
 from archatlas.reporting.classes import classes_section
 from archatlas.reporting.figures.atlas import figure_atlas
@@ -61,11 +61,12 @@ def found_section(run: Run) -> Section:
     verdict = sentences.verdict(len(run.found), len(run.winners), better)
     blocks: list[Any] = [Text(verdict), Cards(tuple(budget_cards(run)))]
     budgets = [str(winner["budget"]) for winner in run.found]
+    without = {str(winner["budget"]): why for winner in run.found if (why := why_no_mobilenet(run, winner))}
     if budgets:
         blocks.append(
             Chart(
                 "comparison",
-                figure_comparison(run.trainings, budgets),
+                figure_comparison(run.trainings, budgets, without),
                 f"Test accuracy of every training of the winners, of random networks{_and_mobilenet(run)}, by budget",
                 "What the search bought",
             )

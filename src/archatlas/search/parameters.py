@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator, StringConstraints, field_validator, model_validator
 
@@ -53,12 +53,16 @@ class EvolutionParameters(BaseModel):
     )
 
 
+BudgetName: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$", max_length=100)]
+"""Budgets name files too."""
+
+
 class SearchParameters(BaseModel):
     """Named budgets and how candidates for each are found and ranked."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    budgets: dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*$")], Budget] = Field(
+    budgets: dict[BudgetName, Budget] = Field(
         default_factory=lambda: {"small": Budget(max_macs="30%")},
         min_length=1,
         description="bounds by budget name; null takes away a budget that another configuration file names",

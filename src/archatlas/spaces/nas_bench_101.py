@@ -13,13 +13,14 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.spaces.cell_parameters import CellParameters
 from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.protocol import Choices, Names, choice_matrix
 from archatlas.spaces.vertex_cells import VertexCells, vertex_cells
@@ -54,6 +55,14 @@ class NasBench101:
     max_edges: int = 9
 
     operations: ClassVar[tuple[str, ...]] = ("conv3x3-bn-relu", "conv1x1-bn-relu", "maxpool3x3")
+
+    @classmethod
+    def of(cls, parameters: CellParameters, input_shape: tuple[int, int, int], num_classes: int) -> Self:
+        """The network that ``parameters`` ask for."""
+        given = parameters.model_dump(exclude={"preset"}, exclude_none=True)
+        if "stages" in given:
+            given["stages"] = tuple(Stage(**stage) for stage in given["stages"])
+        return cls(parameters.preset, input_shape, num_classes, **given)
 
     @property
     def cells(self) -> VertexCells:

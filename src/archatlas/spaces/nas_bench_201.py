@@ -10,11 +10,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from archatlas.spaces.cell_parameters import CellParameters
 from archatlas.spaces.cells import CellSpace
 from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.edge_cells import NONE
@@ -41,6 +42,14 @@ class NasBench201(CellSpace):
 
     stem_width: int = STAGES[0].width
     stages: tuple[Stage, ...] = STAGES
+
+    @classmethod
+    def of(cls, parameters: CellParameters, input_shape: tuple[int, int, int], num_classes: int) -> Self:
+        """The network that ``parameters`` ask for."""
+        given = parameters.model_dump(exclude={"preset"}, exclude_none=True)
+        if "stages" in given:
+            given["stages"] = tuple(Stage(**stage) for stage in given["stages"])
+        return cls(parameters.preset, input_shape, num_classes, **given)
 
     @classmethod
     def spell(cls, choices: tuple[int, ...]) -> str:

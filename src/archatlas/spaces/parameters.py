@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
+
+from archatlas.errors import ArchatlasError, nearest
+from archatlas.spaces.registry import SPACES
 
 
 class StageParameters(BaseModel):
@@ -20,51 +24,54 @@ class StageParameters(BaseModel):
 
 
 class SpaceParameters(BaseModel):
-    """A chain of blocks or a repeated cell: a preset, and what is to differ from it (None: as the preset has it).
+    """A space by its name, and what is to differ from it: each space has settings of its own, a sub-class of this.
 
-    Of the other fields a repeated cell has ``stem_width`` and ``stages`` alone.
+    Validating gives an instance of the model that belongs to the name. Settings that are null ask for nothing, and are
+    dropped where they are another space's.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    preset: Literal["digits", "photographs", "mobile", "nas_bench_macro", "nas_bench_201", "nas_bench_101"] = Field(
-        "digits", description="the space that the other fields modify; nas_bench_201 and _101 repeat one cell"
-    )
-    stem_width: int | None = Field(None, ge=1, le=4096, description="output channels of the first convolution")
-    stem_stride: Literal[1, 2] | None = Field(None, description="stride of the first convolution")
-    stem_block_width: int | None = Field(
-        None, ge=0, le=4096, description="output channels of a fixed MBConv (expansion 1) after the stem; 0: none"
-    )
-    stages: tuple[StageParameters, ...] | None = Field(None, min_length=1, description="the stages, in order")
-    choices: tuple[Annotated[str, Field(pattern=r"^(k[1-9]e[1-9]|skip)$")], ...] | None = Field(
-        None,
-        min_length=1,
-        description="operations at each position: k<kernel>e<expansion> (odd kernel), and skip",
-    )
-    skip: Literal["where_shape_allows", "project"] | None = Field(
-        None,
-        description="where a position changes the shape, skip is not offered, or is a strided 1x1 projection",
-    )
-    squeeze_excitation: bool | None = Field(None, description="a squeeze-excitation gate in every MBConv")
-    activation: Literal["relu", "relu6", "hard_swish"] | None = Field(None, description="non-linearity")
-    head_width: int | None = Field(
-        None, ge=0, le=8192, description="output channels of the 1x1 convolution before the pool; 0: none"
-    )
-    image_sizes: tuple[Annotated[int, Field(ge=4, le=4096)], ...] | None = Field(
-        None,
-        min_length=1,
-        description="sides of the images that networks may take, pixels: part of the search; null: as prepared",
-    )
-    widths: tuple[Annotated[float, Field(gt=0, le=4)], ...] | None = Field(
-        None,
-        min_length=1,
-        description="what all widths of a network may be multiplied by: part of the search; null: 1 alone",
-    )
+    has_largest_path: ClassVar[bool] = False
+    """Whether the choices of each position can be ordered by size."""
+    has_supernet: ClassVar[bool] = False
+    """Whether there is a super-network for it."""
 
-    @model_validator(mode="after")
-    def _rising(self) -> Self:
-        for name in ("image_sizes", "widths"):
-            values = getattr(self, name)
-            if values is not None and list(values) != sorted(set(values)):
-                raise ValueError(f"`{name}` must rise, each one once, but is {list(values)}")
-        return self
+    preset: str = Field(description="the space, by its name in spaces/registry.py, which the other fields modify")
+
+    @property
+    def searched_sizes(self) -> tuple[int, ...]:
+        """Sides of the images that networks may choose, pixels; none where they take all at the prepared size."""
+        return ()
+
+    @property
+    def modified(self) -> list[str]:
+        """The fields that differ from the space as it is."""
+        return sorted(self.model_dump(exclude={"preset"}, exclude_none=True))
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _of_its_space(cls, given: Any, handler: ModelWrapValidatorHandler[SpaceParameters]) -> SpaceParameters:
+        if cls is not SpaceParameters or not isinstance(given, Mapping):
+            return handler(given)
+        try:
+            model: type[SpaceParameters] = SPACES.load(str(given.get("preset", "digits")), 1)
+        except ArchatlasError as error:
+            raise ValueError(f"`preset`: {error}") from error
+        return model.model_validate(dict(_own(given, model)))
+
+
+def _own(given: Mapping[str, Any], model: type[SpaceParameters]) -> Iterator[tuple[str, Any]]:
+    """What is given without the nulls of other spaces' settings; ValueError for what this space does not have."""
+    for key, value in given.items():
+        if key in model.model_fields:
+            yield key, value
+            continue
+        others = any(key in SPACES.load(name, 1).model_fields for name in SPACES)
+        if not others:
+            raise ValueError(f"there is no setting {key!r}{nearest(key, model.model_fields)}")
+        if value is not None:
+            raise ValueError(
+                f"`{key}` is another space's, but `preset` is {given.get('preset')}: set it to null. What can be set "
+                f"there is {', '.join(sorted(set(model.model_fields) - {'preset'}))}"
+            )

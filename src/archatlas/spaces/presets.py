@@ -1,114 +1,18 @@
-"""Spaces by name, and the space that a project's parameters and images ask for."""
+"""The space that a project's parameters and images ask for."""
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import Any
-
-from archatlas.errors import ArchatlasError
-from archatlas.spaces.chain import ChainSpace
-from archatlas.spaces.chain_parts import Operation, Stage
-from archatlas.spaces.nas_bench_101 import NasBench101
-from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.protocol import SearchSpace
-from archatlas.spaces.scaled_chains import ScaledChains
-
-
-def _operations(*names: str) -> tuple[Operation, ...]:
-    return tuple(Operation.parse(name) for name in names)
-
-
-_STRIDED_FROM = 80
-"""Sides of images, pixels, from which the stem of ``photographs`` has stride 2."""
-
-_PRESETS: dict[str, dict[str, Any]] = {
-    # Narrow, and with blocks that mix channels alone (kernel 1), so that on 8 x 8 digits it matters what stands where:
-    # docs/results.md shows how much.
-    "digits": {
-        "stem_width": 8,
-        "stages": (Stage(8, 4, 1), Stage(16, 2, 2)),
-        "operations": _operations("k1e1", "k1e3", "k3e1", "k3e3", "k5e1", "k5e3", "skip"),
-    },
-    # The chain of ProxylessNAS (Cai et al., ICLR 2019, section 4.2): 21 positions, skip where the shape allows.
-    "mobile": {
-        "stem_width": 32,
-        "stem_stride": 2,
-        "stem_block_width": 16,
-        "stages": (
-            Stage(24, 4, 2),
-            Stage(40, 4, 2),
-            Stage(80, 4, 2),
-            Stage(96, 4, 1),
-            Stage(192, 4, 2),
-            Stage(320, 1, 1),
-        ),
-        "operations": _operations("k3e3", "k3e6", "k5e3", "k5e6", "k7e3", "k7e6", "skip"),
-        "activation": "relu6",
-        "head_width": 1280,
-    },
-    # A user's own photographs, at the sizes that one evening allows: 3 to 15 million MACs at 32 pixels. Its maps end at
-    # 4 x 4 for 32 pixels and 8 x 8 for 64; the stem of larger images is strided.
-    "photographs": {
-        "stem_width": 16,
-        "stem_stride": lambda side: 1 if side < _STRIDED_FROM else 2,
-        "stages": (Stage(24, 2, 2), Stage(40, 3, 2), Stage(80, 3, 2)),
-        "operations": _operations("k3e3", "k3e6", "k5e3", "k5e6", "skip"),
-        "activation": "relu6",
-        "head_width": 256,
-    },
-    # NAS-Bench-Macro (Su et al., CVPR 2021, arXiv 2103.11922): 3^8 chains, named by eight digits.
-    "nas_bench_macro": {
-        "stem_width": 32,
-        "stages": (Stage(64, 2, 2), Stage(128, 3, 2), Stage(256, 3, 2)),
-        "operations": _operations("skip", "k3e3", "k5e6"),
-        "tokens": ("0", "1", "2"),
-        "skip": "project",
-        "head_width": 1280,
-    },
-}
-
-
-_CELLS: dict[str, type[NasBench201] | type[NasBench101]] = {
-    "nas_bench_201": NasBench201,
-    "nas_bench_101": NasBench101,
-}
-"""Spaces of one repeated cell. Of the parameters they have ``stem_width`` and ``stages``, of ``depth`` cells each."""
+from archatlas.spaces.registry import SPACES
 
 
 def preset(name: str, input_shape: tuple[int, int, int], num_classes: int) -> SearchSpace:
-    """The preset ``name`` for images of ``input_shape`` (channels, height, width)."""
-    if name in _CELLS:
-        return _CELLS[name](name, input_shape, num_classes)
-    side = input_shape[-1]
-    fields = {field: value(side) if callable(value) else value for field, value in _PRESETS[name].items()}
-    return ChainSpace(name=name, input_shape=input_shape, num_classes=num_classes, **fields)
+    """The space ``name`` as it is, for images of ``input_shape`` (channels, height, width)."""
+    return make_space(SpaceParameters.model_validate({"preset": name}), input_shape, num_classes)
 
 
 def make_space(parameters: SpaceParameters, input_shape: tuple[int, int, int], num_classes: int) -> SearchSpace:
-    """The preset that ``parameters`` name, with the fields that they set in the place of the preset's own.
-
-    Raises:
-        ArchatlasError: a field that the preset does not have.
-    """
-    space = preset(parameters.preset, input_shape, num_classes)
-    given = parameters.model_dump(exclude={"preset"}, exclude_none=True)
-    if "stages" in given:
-        given["stages"] = tuple(Stage(**stage) for stage in given["stages"])
-    if isinstance(space, NasBench201 | NasBench101):
-        foreign = sorted(given.keys() - {"stem_width", "stages"})
-        if foreign:
-            raise ArchatlasError(
-                f"`space.{foreign[0]}` belongs to chains of blocks, but `space.preset` is {parameters.preset}: set it "
-                "to null. What can be set there is `stem_width` and `stages` (width, depth in cells, stride)."
-            )
-        return replace(space, **given)
-    assert isinstance(space, ChainSpace)
-    if "choices" in given:
-        given["operations"] = _operations(*given.pop("choices"))
-        given["tokens"] = ()
-    sizes, widths = given.pop("image_sizes", None), given.pop("widths", None)
-    chain = replace(space, **given)
-    if sizes is None and widths is None:
-        return chain
-    return ScaledChains(chain, sizes or input_shape[-1:], widths or (1.0,))
+    """The space that ``parameters`` name, with what they set in the place of its own; else ArchatlasError."""
+    space: SearchSpace = SPACES.load(parameters.preset)(parameters, input_shape, num_classes)
+    return space

@@ -68,7 +68,8 @@ class WorkStore:
 
     A part's file ends in the SHA-256 of its task, its key and what stands before it, so that one file holds both and no
     kill comes between them. A part whose bytes are not those that were written there counts as not done, with a
-    warning: it is made anew. So does another task's or key's that was put in its place.
+    warning: it is made anew. So does another task's or key's that was put in its place. A folder in a part's place is
+    refused (OSError) when it is looked for: nothing could be written there after the work of making the part.
     """
 
     folder: Path
@@ -131,6 +132,8 @@ class WorkStore:
             return parse(content)
         except FileNotFoundError:
             return None
+        except (IsADirectoryError, NotADirectoryError):
+            raise
         except Exception as error:  # Also a whole part that these versions of the libraries cannot read.
             _log.warning("%s is damaged (%s). Only this part is made anew.", path, error)
             return None

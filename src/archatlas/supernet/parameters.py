@@ -22,10 +22,10 @@ class SupernetParameters(BaseModel):
         description="super-networks, alike but for their seed and their size of images: what they disagree on is taken "
         "for noise",
     )
-    strategy: Literal["uniform", "fair", "sandwich"] = Field(
+    strategy: str = Field(
         default="uniform",
-        description="which paths a step trains: one at random; so many that every choice has its share; or the "
-        "largest, the smallest and one at random",
+        description="which paths a step trains, by a name in strategies/registry.py. uniform: one at random; fair: so "
+        "many that every choice has its share; sandwich: the largest, the smallest and one at random",
     )
     skip_weight: float = Field(default=1.0, gt=0, le=1, description="how often a skip is drawn, against each block")
     training: TrainingParameters = Field(

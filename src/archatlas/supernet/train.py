@@ -24,7 +24,7 @@ from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.largest_first import begin_as_slices, largest_paths, slices_of
 from archatlas.supernet.make import Supernet, make_supernet
 from archatlas.supernet.parameters import SupernetParameters
-from archatlas.supernet.strategies.registry import make_strategy
+from archatlas.supernet.strategies.make import make_strategy
 from archatlas.supernet.warm_start import WarmStart, begin_with, read_start
 from archatlas.training.fabric import cpu_shares
 from archatlas.training.loop import DivergedError, train

@@ -17,6 +17,7 @@ import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.multiprocessing.spawn import ProcessException, ProcessRaisedException
 from torch.nn import functional
 
 from archatlas.errors import ArchatlasError
@@ -41,6 +42,7 @@ from archatlas.training.fabric import make_fabric, prepare_process, threads_rest
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.training.schedule import CosineSchedule
 from archatlas.training.seeds import mixed_seed
+from archatlas.training.workers import killed_worker
 
 # Independent random streams of one epoch.
 _ORDER, _PATHS, _AUGMENTATION, _NETWORK = range(4)
@@ -187,7 +189,13 @@ def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
     else:
         with TemporaryDirectory(prefix="archatlas-") as folder:
             left = Path(folder, "trained")
-            fabric.launch(partial(_leave, train_here=train_here, left=left))
+            try:
+                fabric.launch(partial(_leave, train_here=train_here, left=left))
+            except ProcessException as error:
+                # Where one is killed, another may have noticed that it is gone before it was missed here.
+                if isinstance(error, ProcessRaisedException) and "Connection closed by peer" not in error.msg:
+                    raise
+                raise killed_worker(job.device.devices, "device.devices", error.msg) from error
             trained = pickle.loads(left.read_bytes())
     return trained
 

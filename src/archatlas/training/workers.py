@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import signal
 import threading
 import time
@@ -12,6 +13,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from multiprocessing import resource_tracker
 from typing import Any, TypeAlias, TypeVar
+
+from archatlas.errors import ArchatlasError
 
 Result = TypeVar("Result")
 
@@ -31,8 +34,11 @@ def side_by_side(
 
         with side_by_side(train_one, jobs, images, workers=4) as results:
             for result in results: ...
+
+    Raises ArchatlasError if a process was ended from outside, as systems do where memory runs out.
     """
     import joblib
+    from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     asked = {"backend": "loky", "inner_max_num_threads": threads, "initializer": prepare_worker}
     with joblib.parallel_config(**asked, initargs=(os.getpid(), _log_format())):
@@ -42,8 +48,21 @@ def side_by_side(
             with signals_left_to_parent():
                 results = parallel(joblib.delayed(function)(job, *given) for job in jobs)
             yield results
+        except TerminatedWorkerError as error:
+            raise killed_worker(workers, "device.workers", str(error)) from error
         finally:
             _end(results)
+
+
+def killed_worker(count: int, parameter: str, told: str) -> ArchatlasError:
+    """What to say of one of ``count`` workers, as ``parameter`` has it, that a library ``told`` to be killed."""
+    signals = sorted(set(re.findall(r"SIG[A-Z]+", told)))
+    how = f" ({', '.join(signals)})" if signals else ""
+    return ArchatlasError(
+        f"one of {count} worker processes was killed{how}, mostly a sign that memory ran out: set `{parameter}` to "
+        f"{max(1, count // 2)}, or close what else takes memory, and run the same command again. What was finished is "
+        "kept."
+    )
 
 
 def _end(results: Generator[Any] | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
@@ -15,13 +16,15 @@ from archatlas.costs.parameters import LatencyParameters
 from archatlas.costs.table import costs_of
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.training.seeds import mixed_seed
-from archatlas.verification.mobilenet import scaled_mobilenets
+from archatlas.verification.mobilenet import scaled_mobilenets, why_none
 from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.roles import DRAW_RANDOM
 from archatlas.verification.timing import measurer
 
 if TYPE_CHECKING:
     from torch import nn
+
+_log = logging.getLogger("archatlas")
 
 _PER_DRAW, _DRAWS = 50_000, 20
 
@@ -69,7 +72,10 @@ def comparisons(
         return measure_network(module, input_shape, latency).upper_quartile_ms
 
     for budget, constraints in budgets.items() if parameters.mobilenet else ():
-        for scaled in scaled_mobilenets(space, constraints, upper_quartile_ms if measured else None):
+        found = scaled_mobilenets(space, constraints, upper_quartile_ms if measured else None)
+        if not found:
+            _log.info("Scaled MobileNet of budget %s: %s.", budget, why_none(space))
+        for scaled in found:
             row = {"role": "mobilenet", "budget": budget, "network": scaled.label}
             rows.append(pd.DataFrame([{**row, "macs": scaled.macs, "params": scaled.params}]))
     table = pd.concat(rows, ignore_index=True)

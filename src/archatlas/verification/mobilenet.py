@@ -81,6 +81,14 @@ def scaled_mobilenets(
     return [replace(scaled, sized=True) for scaled in of_sizes if scaled is not None]
 
 
+def why_none(space: SearchSpace) -> str:
+    """Why ``scaled_mobilenets`` found none for a budget, in words."""
+    if not isinstance(space, ChainSpace | ScaledChains):
+        return "none: a MobileNet is scaled for chains of blocks only"
+    least, most = HUNDREDTHS[0] / 100, HUNDREDTHS[-1] / 100
+    return f"none keeps this budget, with all widths of the space times {least:g} to {most:g}"
+
+
 def scaled_mobilenet(
     space: SearchSpace, constraints: Sequence[Constraint], upper_quartile_ms: Measure | None = None
 ) -> ScaledMobileNet | None:

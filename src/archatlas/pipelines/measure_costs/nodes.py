@@ -5,7 +5,7 @@ from typing import Any
 import pandas as pd
 
 from archatlas.costs.parameters import CostsParameters
-from archatlas.kedro_ext.dependencies import depends_on, machine
+from archatlas.kedro_ext.dependencies import depends_on, machine, tried_ahead
 from archatlas.pipelines.space import public_table, searched_space
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
@@ -68,6 +68,7 @@ def measure_latency(
 
 
 @depends_on(files=(public_table,))
+@tried_ahead
 def check_budgets(
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,

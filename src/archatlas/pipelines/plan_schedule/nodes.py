@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import tried_ahead
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
@@ -60,6 +61,7 @@ def plan_search(
     return known, schedule.supernet, schedule.sample, schedule.tuning
 
 
+@tried_ahead
 def plan_trainings(
     pace: Json,
     feasibility: pd.DataFrame,

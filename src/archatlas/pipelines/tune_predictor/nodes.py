@@ -29,8 +29,8 @@ def tune(
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Trials, the summary with the outer score, and the chosen predictor fitted on everything, with its state."""
     from archatlas.predictors import tuning as search
+    from archatlas.predictors.families import describe_predictor, state_tensors
     from archatlas.predictors.fitting import fit_one
-    from archatlas.predictors.registry import describe_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
     from archatlas.signals.predictor import tuned_no_better
     from archatlas.signals.signal import given, log_signals

@@ -267,7 +267,7 @@ def audit(
     Super-networks' scores are of the kind that was learned from, also where a calibrated predictor speaks of another.
     """
     verification = scheduled(verification, verification_schedule)
-    from archatlas.predictors.registry import load_predictor, scores_learned
+    from archatlas.predictors.families import load_predictor, scores_learned
 
     predictor = load_predictor(calibrated_predictor, calibrated_predictor_state)
     fitted = [*sampled_architectures["network"], *calibration_networks["network"]]

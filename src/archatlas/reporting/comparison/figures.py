@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import plotly.graph_objects as go
 
 from archatlas.reporting import numbers
+from archatlas.reporting.cards import reached
 from archatlas.reporting.comparison.experiments import Experiment
 from archatlas.reporting.figures.atlas import is_wide
-from archatlas.reporting.figures.theme import CYCLE, empty, themed
+from archatlas.reporting.figures.theme import CYCLE, SHARE, empty, themed
 
 _SYMBOLS = ("circle", "diamond", "square", "triangle-up", "cross", "star")
 _DASHES = ("solid", "dash", "dot")
@@ -51,31 +53,28 @@ def figure_fronts(experiments: Sequence[Experiment], cost: str) -> go.Figure:
         height=400,
         showlegend=True,
         xaxis={"title": {"text": numbers.COST_TITLES[column]}, "type": "log" if wide else "linear"},
-        yaxis={"title": {"text": "predicted score"}, "tickformat": ".2~%" if percent else None},
+        yaxis={"title": {"text": "predicted score"}, **({"tickformat": ".2~%", **SHARE} if percent else {})},
     )
 
 
 def figure_winners(experiments: Sequence[Experiment], cost: str) -> go.Figure:
-    """Test accuracy of every winner over its ``cost``, with the standard deviation over training seeds."""
+    """Test accuracy of every winner over its ``cost``, with what its test images or training seeds leave open."""
     figure = go.Figure()
     for index, experiment in enumerate(experiments):
         tested = [
             winner
             for winner in experiment.winners
-            if not numbers.is_missing(winner.get("test_accuracy_mean")) and not numbers.is_missing(winner.get(cost))
+            if reached(winner) is not None and not numbers.is_missing(winner.get(cost))
         ]
         if not tested:
             continue
         tested.sort(key=lambda winner: float(winner[cost]))
+        below, above = zip(*(_open(winner) for winner in tested), strict=True)
         figure.add_trace(
             go.Scatter(
                 x=[winner[cost] for winner in tested],
-                y=[winner["test_accuracy_mean"] for winner in tested],
-                error_y={
-                    "type": "data",
-                    "array": [winner.get("test_accuracy_std") or 0.0 for winner in tested],
-                    "thickness": 1.2,
-                },
+                y=[reached(winner) for winner in tested],
+                error_y={"type": "data", "array": above, "arrayminus": below, "thickness": 1.2},
                 text=[winner["budget"] for winner in tested],
                 mode="markers",
                 marker={"size": 10, "color": _colour(index), "symbol": _SYMBOLS[index % len(_SYMBOLS)]},
@@ -90,8 +89,17 @@ def figure_winners(experiments: Sequence[Experiment], cost: str) -> go.Figure:
         height=400,
         showlegend=True,
         xaxis={"title": {"text": numbers.COST_TITLES[cost]}},
-        yaxis={"title": {"text": "test accuracy"}, "tickformat": ".1%"},
+        yaxis={"title": {"text": "test accuracy"}, "tickformat": ".1%", **SHARE},
     )
+
+
+def _open(winner: Mapping[str, Any]) -> tuple[float, float]:
+    """How far below and above its accuracy a winner may be: by the interval of the exported file, or one deviation."""
+    accuracy, bounds = numbers.known(winner.get("exported_accuracy")), winner.get("exported_accuracy_ci")
+    if accuracy is not None:
+        return (accuracy - bounds[0], bounds[1] - accuracy) if bounds else (0.0, 0.0)
+    deviation = numbers.known(winner.get("test_accuracy_std")) or 0.0
+    return deviation, deviation
 
 
 def _colour(index: int) -> str:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from archatlas.reporting import numbers
 from archatlas.reporting.blocks import Chart, Grid, Section, TableBlock, Text
+from archatlas.reporting.cards import reached
 from archatlas.reporting.comparison.experiments import Experiment
 from archatlas.reporting.comparison.figures import figure_fronts, figure_winners, front_column
 from archatlas.reporting.comparison.tables import (
-    best_test_accuracy,
+    accuracy_interval,
     comparable,
     metrics_table,
     parameters_that_differ,
     runs_table,
+    winners_table,
 )
 from archatlas.reporting.html import Tile, render_html
+from archatlas.signals.audit import conclusive, settled
 
 COSTS = ("macs", "params", "latency_ms")
 
@@ -29,8 +32,9 @@ def render_comparison(experiments: Sequence[Experiment]) -> str:
         summary=summary(experiments),
         tiles=tiles(experiments),
         sections=[
-            parameters_section(experiments),
+            winners_section(experiments),
             metrics_section(experiments),
+            parameters_section(experiments),
             fronts_section(experiments),
             made_section(experiments),
         ],
@@ -56,23 +60,94 @@ def summary(experiments: Sequence[Experiment]) -> str:
 
 
 def tiles(experiments: Sequence[Experiment]) -> list[Tile]:
-    """The highest test accuracy and rank correlation, with whose they are."""
-    accuracies = {one.name: best_test_accuracy(one.metrics) for one in experiments}
-    audits = {one.name: numbers.known(one.metrics["audit"].get("tau_predictor")) for one in experiments}
+    """The best winner of each budget, with whose it is and what its test images leave open; rank correlations last.
+
+    A rank correlation is among them only where the audit is large enough and long enough to be trusted.
+    """
+    budgets = dict.fromkeys(str(winner["budget"]) for one in experiments for winner in one.metrics["winners"])
+    return [*(_budget_tile(experiments, budget) for budget in budgets), *_audit_tiles(experiments)]
+
+
+def _budget_tile(experiments: Sequence[Experiment], budget: str) -> Tile:
+    found = [
+        (accuracy, winner, one.name)
+        for one in experiments
+        for winner in one.winners
+        if str(winner["budget"]) == budget and (accuracy := reached(winner)) is not None
+    ]
+    if not found:
+        return Tile("none", f"{budget}: no tested network kept it")
+    other = "" if _same_limits(experiments, budget) else "; its limits differ"
+    accuracies = [accuracy for accuracy, _, _ in found]
+    if not comparable(experiments, "test images"):
+        between = numbers.between(numbers.percent(min(accuracies)), numbers.percent(max(accuracies)))
+        return Tile(between, f"{budget}: test accuracy of the winners, on different test images{other}")
+    accuracy, winner, name = max(found, key=lambda one: one[0])
+    interval = accuracy_interval(winner)
+    return Tile(
+        numbers.percent(accuracy),
+        f"{budget}: highest test accuracy of a winner{f', {interval} by its test images' if interval else ''}: "
+        f"{_holders(name, [one for value, _, one in found if numbers.percent(value) == numbers.percent(accuracy)])}"
+        f"{other}",
+    )
+
+
+def _holders(name: str, names: Sequence[str]) -> str:
+    return name if len(names) == 1 else f"{len(names)} experiments"
+
+
+def _same_limits(experiments: Sequence[Experiment], budget: str) -> bool:
+    asked = [
+        ((one.manifest["parameters"].get("search") or {}).get("budgets") or {}).get(budget)
+        for one in experiments
+        if any(str(winner["budget"]) == budget for winner in one.metrics["winners"])
+    ]
+    return all(one == asked[0] for one in asked)
+
+
+def _audit_tiles(experiments: Sequence[Experiment]) -> list[Tile]:
+    audits = [(one.metrics["audit"], one.name) for one in experiments]
+    told = [(audit, name) for audit, name in audits if conclusive(audit) and settled(audit)]
+    if not told:
+        return []
+    audit, name = max(told, key=lambda one: float(one[0]["tau_predictor"]))
+    tau = numbers.tau(audit["tau_predictor"])
+    holders = _holders(name, [one for other, one in told if numbers.tau(other["tau_predictor"]) == tau])
     return [
-        Tile(str(len(experiments)), "experiments"),
-        _highest(accuracies, numbers.percent, "highest test accuracy"),
-        _highest(audits, numbers.tau, "highest rank correlation with truth (audit)"),
+        Tile(
+            tau,
+            f"highest rank correlation of a predictor with the truth, {numbers.interval(audit['tau_predictor_ci'])} by "
+            f"{numbers.whole(audit['count'])} audit networks: {holders}",
+        )
     ]
 
 
-def _highest(values: Mapping[str, float | None], show: Callable[[Any], str], label: str) -> Tile:
-    known = [value for value in values.values() if value is not None]
-    if not known:
-        return Tile(numbers.DASH, label)
-    text = show(max(known))
-    holders = [name for name, value in values.items() if show(value) == text]
-    return Tile(text, f"{label}: {holders[0] if len(holders) == 1 else f'{len(holders)} experiments'}")
+def winners_section(experiments: Sequence[Experiment]) -> Section:
+    blocks: list[Any] = []
+    if not comparable(experiments, "test images"):
+        blocks.append(
+            Text(
+                "They were not tested on the same images (other images, another split, or another seed of it), so no "
+                "accuracy is marked as the best."
+            )
+        )
+    charts = tuple(
+        Chart(
+            f"winners-{cost.replace('_', '-')}",
+            figure_winners(experiments, cost),
+            f"Test accuracy of all winners over {numbers.COST_TITLES[cost]}",
+            f"Measured: winners over {numbers.COST_TITLES[cost]}",
+        )
+        for cost in _costs_of_fronts(experiments)
+    )
+    return Section(
+        "winners",
+        "Winners side by side",
+        "Test accuracies are those of the exported files, with what the number of test images leaves open; of runs "
+        "that exported nothing, means ± standard deviations over training seeds. The best of a row is marked where all "
+        "were measured alike; where intervals overlap widely, a difference means little.",
+        [*blocks, TableBlock(winners_table(experiments)), *([Grid(charts)] if charts else [])],
+    )
 
 
 def parameters_section(experiments: Sequence[Experiment]) -> Section:
@@ -88,62 +163,39 @@ def parameters_section(experiments: Sequence[Experiment]) -> Section:
 
 def metrics_section(experiments: Sequence[Experiment]) -> Section:
     blocks: list[Any] = []
-    if not comparable(experiments, "test images"):
-        blocks.append(
-            Text(
-                "They were not tested on the same images (other images, another split, or another seed of it), so no "
-                "accuracy is marked as the best."
-            )
-        )
     if not comparable(experiments, "machine"):
         blocks.append(Text("They ran on different machines, so no time, speed or memory is marked as the best."))
     return Section(
         "metrics",
         "Metrics side by side",
-        "The best of a row is marked where it is known which end is better and all were measured alike. Accuracies are "
-        "means ± standard deviations over training seeds. Below a rank correlation stands its bootstrap interval; "
-        "where intervals overlap widely, a difference means little.",
+        "The best of a row is marked where it is known which end is better and all were measured alike. Below a rank "
+        "correlation stands its bootstrap interval; where intervals overlap widely, a difference means little.",
         [*blocks, TableBlock(metrics_table(experiments))],
     )
 
 
 def fronts_section(experiments: Sequence[Experiment]) -> Section:
     blocks: list[Any] = []
-    targets = {experiment.target for experiment in experiments}
-    if len(targets) > 1:
+    if len({experiment.target for experiment in experiments}) > 1:
         blocks.append(
             Text("They predict different scores (accuracy, log loss), so their fronts have different scales.")
         )
-    for cost in COSTS:
-        if not any(_has_front(experiment, cost) for experiment in experiments):
-            continue
-        title = numbers.COST_TITLES[cost]
-        name = cost.replace("_", "-")
-        blocks.append(
-            Grid(
-                (
-                    Chart(
-                        f"fronts-{name}",
-                        figure_fronts(experiments, cost),
-                        f"Pareto fronts of all experiments over {title}",
-                        f"Predicted: Pareto fronts over {title}",
-                    ),
-                    Chart(
-                        f"winners-{name}",
-                        figure_winners(experiments, cost),
-                        f"Test accuracy of all winners over {title}",
-                        f"Measured: winners over {title}",
-                    ),
-                )
-            )
+    charts = tuple(
+        Chart(
+            f"fronts-{cost.replace('_', '-')}",
+            figure_fronts(experiments, cost),
+            f"Pareto fronts of all experiments over {numbers.COST_TITLES[cost]}",
+            f"Predicted: Pareto fronts over {numbers.COST_TITLES[cost]}",
         )
+        for cost in _costs_of_fronts(experiments)
+    )
+    blocks.append(Grid(charts, "Predicted Pareto fronts") if charts else Text("None of them has a Pareto front."))
     return Section(
         "fronts",
         "Fronts over each other",
-        "On the left the best predicted score at each cost or less. A score estimates the accuracy inside one "
-        "super-network, and each super-network has a scale of its own: compare where fronts rise and flatten, not how "
-        "high they are. On the right what counts in the end, the test accuracy of the winners, trained alone.",
-        blocks or [Text("None of them has a Pareto front.")],
+        "The best predicted score at each cost or less. A score estimates the accuracy inside one super-network, and "
+        "each super-network has a scale of its own: compare where fronts rise and flatten, not how high they are.",
+        blocks,
     )
 
 
@@ -152,8 +204,12 @@ def made_section(experiments: Sequence[Experiment]) -> Section:
         "made",
         "How each was made",
         "Run, code and machine of each experiment; libraries only where their versions differ.",
-        [TableBlock(runs_table(experiments))],
+        [TableBlock(runs_table(experiments), "Run, code and machine", folded=True)],
     )
+
+
+def _costs_of_fronts(experiments: Sequence[Experiment]) -> list[str]:
+    return [cost for cost in COSTS if any(_has_front(experiment, cost) for experiment in experiments)]
 
 
 def _has_front(experiment: Experiment, cost: str) -> bool:

@@ -19,10 +19,15 @@ Edges = NDArray[np.float64]
 LOGARITHMIC_FROM = 50.0
 """An axis is logarithmic if its largest cost is this many times the least."""
 _OFFSET = 0.35
+_LEAST_WIDTH = 0.005
+"""Half a point of an accuracy, half a percent of a cost: an axis of values that are closer together is as wide."""
 
 
 def density(
-    costs: NDArray[np.float64], scores: NDArray[np.float64], bins: int
+    costs: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    bins: int,
+    possible: tuple[float, float] = (-np.inf, np.inf),
 ) -> tuple[Edges, Edges, NDArray[np.int64]]:
     """Count networks in ``bins`` x ``bins`` cells.
 
@@ -30,6 +35,7 @@ def density(
         costs: ``[n]``; a wide range is cut in equal ratios, a narrow one in equal steps
         scores: ``[n]``
         bins: cells along each axis
+        possible: least and largest score that can be; where all scores are almost the same, no edge lies beyond
 
     Returns:
         edges of the costs ``[bins + 1]``, edges of the scores ``[bins + 1]``, counts ``[bins (score), bins (cost)]``
@@ -37,11 +43,21 @@ def density(
     if is_wide(costs):
         cost_edges = np.geomspace(costs.min(), costs.max(), bins + 1)
     else:
-        cost_edges = np.histogram_bin_edges(costs, bins)
+        cost_edges = np.linspace(*_window(costs, _LEAST_WIDTH * float(costs.max()), (0.0, np.inf)), bins + 1)
     # Rounding of the outermost edges must not lose the extreme networks.
     cost_edges[0], cost_edges[-1] = min(cost_edges[0], costs.min()), max(cost_edges[-1], costs.max())
-    counts, cost_edges, score_edges = np.histogram2d(costs, scores, bins=(cost_edges, bins))
+    score_edges = np.linspace(*_window(scores, _LEAST_WIDTH, possible), bins + 1)
+    counts, cost_edges, score_edges = np.histogram2d(costs, scores, bins=(cost_edges, score_edges))
     return cost_edges, score_edges, counts.T.astype(np.int64)
+
+
+def _window(values: NDArray[np.float64], least: float, possible: tuple[float, float]) -> tuple[float, float]:
+    """From the least value to the largest; ``least`` wide around values that are closer together, if that can be."""
+    low, high = float(values.min()), float(values.max())
+    if high - low >= least:
+        return low, high
+    middle = (low + high) / 2
+    return min(low, max(middle - least / 2, possible[0])), max(high, min(middle + least / 2, possible[1]))
 
 
 def is_wide(costs: NDArray[np.float64]) -> bool:
@@ -69,13 +85,13 @@ def figure_atlas(
     scores = atlas_scores(atlas)[here.to_numpy()]
     if not len(costs):
         return empty("The atlas is empty.")
-    cost_edges, score_edges, counts = density(costs, scores, bins)
+    column = score_column(atlas)
+    percent = column.endswith("accuracy")
+    cost_edges, score_edges, counts = density(costs, scores, bins, (0.0, 1.0) if percent else (-np.inf, 0.0))
     figure = go.Figure(_density_trace(cost_edges, score_edges, counts))
     figure.add_trace(_front_trace(pareto_front, cost))
     for trace in _winner_traces(winners_table(winners, verified_candidates), cost):
         figure.add_trace(trace)
-    column = score_column(atlas)
-    percent = column.endswith("accuracy")
     unit = f" ({'super-network ' * ('supernet' in column)}accuracy)" if percent else " (minus log loss)"
     return themed(
         figure,

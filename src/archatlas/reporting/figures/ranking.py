@@ -15,6 +15,7 @@ from archatlas.reporting.figures.theme import (
     COUNTED,
     GREY,
     PREDICTOR,
+    SHARE,
     SUPERNET,
     WINNER,
     empty,
@@ -159,8 +160,8 @@ def figure_predicted_against_measured(
     if len(trained):
         figure.add_trace(_winners_trace(trained, winners), row=1, col=len(panels))
     form = ".2~%" if target == "accuracy" else None
-    figure.update_xaxes(tickformat=form, title={"text": "score"}, nticks=6)
-    figure.update_yaxes(tickformat=".1%", nticks=7)
+    figure.update_xaxes(tickformat=form, title={"text": "score"}, nticks=6, **(SHARE if form else {}))
+    figure.update_yaxes(tickformat=".1%", nticks=7, **SHARE)
     figure.update_yaxes(title={"text": titles[0] if len(audit) else titles[1]}, col=1)
     if titles[0] != titles[1] and len(audit):
         figure.update_yaxes(title={"text": titles[1]}, col=len(panels))
@@ -214,7 +215,7 @@ def figure_accuracy_histogram(audit: pd.DataFrame, title: str = ALONE) -> go.Fig
     return themed(
         figure,
         height=300,
-        xaxis={"title": {"text": title}, "tickformat": ".0%"},
+        xaxis={"title": {"text": title}, "tickformat": ".0%", **SHARE},
         yaxis={"title": {"text": "networks"}},
         bargap=0,
     )

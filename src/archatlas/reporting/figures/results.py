@@ -15,6 +15,7 @@ from archatlas.reporting.figures.theme import (
     GREY,
     MOBILENET,
     RANDOM,
+    SHARE,
     WINNER,
     empty,
     themed,
@@ -28,8 +29,13 @@ ROLES = (
 """Roles in the table of trainings: name, label, colour, symbol."""
 
 
-def figure_comparison(trainings: pd.DataFrame, budgets: Sequence[str]) -> go.Figure:
-    """Test accuracy of every training of a winner, of random networks and of the MobileNet, a row per budget."""
+def figure_comparison(
+    trainings: pd.DataFrame, budgets: Sequence[str], without_mobilenet: Mapping[str, str] | None = None
+) -> go.Figure:
+    """Test accuracy of every training of a winner, of random networks and of the MobileNet, a row per budget.
+
+    ``without_mobilenet`` says of budgets why none stands there.
+    """
     tested = trainings[trainings["test_accuracy"].notna()] if len(trainings) else trainings
     tested = tested[tested["budget"].isin(list(budgets))] if len(tested) else tested
     if tested.empty:
@@ -38,6 +44,8 @@ def figure_comparison(trainings: pd.DataFrame, budgets: Sequence[str]) -> go.Fig
     figure = go.Figure()
     for offset, (role, label, colour, symbol) in zip((-0.22, 0.0, 0.22), ROLES, strict=True):
         runs = tested[tested["role"] == role]
+        if runs.empty:
+            continue
         height = [rows[budget] + offset for budget in runs["budget"]]
         figure.add_trace(
             go.Scatter(
@@ -54,10 +62,14 @@ def figure_comparison(trainings: pd.DataFrame, budgets: Sequence[str]) -> go.Fig
             middle, mean = rows[str(budget)] + offset, float(accuracies.mean())
             line = {"color": colour, "width": 3}
             figure.add_shape(type="line", x0=mean, x1=mean, y0=middle - 0.1, y1=middle + 0.1, line=line)
+    for budget, reason in (without_mobilenet or {}).items():
+        figure.add_annotation(
+            x=0, xref="paper", xanchor="left", y=rows[budget], showarrow=False, text=f"scaled MobileNet: {reason}"
+        )
     return themed(
         figure,
         height=150 + 84 * len(budgets),
-        xaxis={"title": {"text": "test accuracy"}, "tickformat": ".1%", "nticks": 8},
+        xaxis={"title": {"text": "test accuracy"}, "tickformat": ".1%", "nticks": 8, **SHARE},
         yaxis={
             "tickvals": [rows[budget] for budget in budgets],
             "ticktext": list(budgets),
@@ -93,7 +105,7 @@ def figure_class_accuracy(winners: Sequence[Mapping[str, Any]], class_names: Seq
         figure,
         height=340,
         xaxis={"title": {"text": "class, hardest first"}, "type": "category", "showgrid": True},
-        yaxis={"title": {"text": "test accuracy of the class"}, "tickformat": ".0%"},
+        yaxis={"title": {"text": "test accuracy of the class"}, "tickformat": ".0%", **SHARE},
     )
 
 

@@ -21,6 +21,9 @@ PREDICTOR, SUPERNET, COUNTED, CEILING = BLUE, ORANGE, GREY, GREEN
 WINNER, RANDOM, MOBILENET = RED, GREY, PURPLE
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, RED, GREY)
 
+SHARE = {"autorangeoptions": {"clipmin": 0, "clipmax": 1}}
+"""Of an axis of accuracies: where all are (almost) the same, it does not go beyond what can be."""
+
 FONT = 'ui-sans-serif, -apple-system, "Segoe UI", Roboto, "Helvetica Neue", "Liberation Sans", Arial, sans-serif'
 
 

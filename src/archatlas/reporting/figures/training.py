@@ -7,7 +7,7 @@ import pandas as pd
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from archatlas.reporting.figures.theme import BLUE, CYCLE, GREEN, empty, themed
+from archatlas.reporting.figures.theme import BLUE, CYCLE, GREEN, SHARE, empty, themed
 from archatlas.reporting.numbers import memory, seconds
 
 
@@ -32,7 +32,7 @@ def figure_learning_curves(supernet_curves: pd.DataFrame) -> go.Figure:
                 col=column,
             )
     figure.update_xaxes(title={"text": "epoch"})
-    figure.update_yaxes(tickformat=".0%", col=2)
+    figure.update_yaxes(tickformat=".0%", col=2, **SHARE)
     figure.update_annotations(font={"size": 13})
     return themed(figure, height=340, hovermode="x unified", margin={"t": 72}, legend={"y": 1.1})
 

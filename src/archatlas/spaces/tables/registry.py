@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from pathlib import Path
 from types import ModuleType
 from typing import cast
 
+from archatlas.registry import Registry
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.table import BenchmarkTable
 
-_MODULES = {
-    "nas_bench_201": "archatlas.spaces.tables.nas_bench_201",
-    "nas_bench_101": "archatlas.spaces.tables.nas_bench_101",
-    "nas_bench_macro": "archatlas.spaces.tables.nas_bench_macro",
-    "transnas_bench_101_micro": "archatlas.spaces.tables.transnas_bench_101_micro",
-    "once_for_all_mobilenet_v3": "archatlas.spaces.tables.once_for_all",
-    "accel_nasbench": "archatlas.spaces.tables.accel_nasbench",
-}
-"""Modules by their full names: so that what reads a table is seen to depend on them."""
+TABLES = Registry(
+    "table",
+    {
+        "nas_bench_201": "archatlas.spaces.tables.nas_bench_201",
+        "nas_bench_101": "archatlas.spaces.tables.nas_bench_101",
+        "nas_bench_macro": "archatlas.spaces.tables.nas_bench_macro",
+        "transnas_bench_101_micro": "archatlas.spaces.tables.transnas_bench_101_micro",
+        "once_for_all_mobilenet_v3": "archatlas.spaces.tables.once_for_all",
+        "accel_nasbench": "archatlas.spaces.tables.accel_nasbench",
+    },
+)
+"""Modules, each with ``find``, ``load`` and, where it reads more than one file, ``beside``."""
 
 
 def table_file(parameters: TableParameters) -> Path:
@@ -51,4 +54,4 @@ def load_table(parameters: TableParameters) -> BenchmarkTable:
 
 
 def _module(name: str) -> ModuleType:
-    return import_module(_MODULES[name])
+    return cast(ModuleType, TABLES.load(name))

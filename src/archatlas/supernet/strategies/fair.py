@@ -7,6 +7,7 @@ from itertools import accumulate
 
 import torch
 
+from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.strategies.weights import ChoiceWeights
 
 
@@ -26,6 +27,11 @@ class FairPaths:
         paths = max(map(len, self.weights))
         columns = [_spread(of_choices, paths, generator) for of_choices in self.weights]
         return list(zip(*columns, strict=True))
+
+    @classmethod
+    def of(cls, space: SearchSpace, weights: ChoiceWeights) -> FairPaths:
+        """For any space."""
+        return cls(weights)
 
 
 def _spread(weights: tuple[float, ...], paths: int, generator: torch.Generator) -> list[int]:

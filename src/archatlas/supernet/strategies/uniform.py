@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.strategies.weights import ChoiceWeights, draw_path
 
 
@@ -18,3 +19,8 @@ class UniformPaths:
     def __call__(self, step: int, generator: torch.Generator) -> list[tuple[int, ...]]:
         """The paths of a step; depends on ``generator`` alone."""
         return [draw_path(self.weights, generator)]
+
+    @classmethod
+    def of(cls, space: SearchSpace, weights: ChoiceWeights) -> UniformPaths:
+        """For any space."""
+        return cls(weights)

@@ -16,7 +16,7 @@ def work(text, seconds, ending, work_folder):
             time.sleep(60)
         raise
     finally:
-        (work_folder / "working").unlink()
+        (work_folder / "working").unlink(missing_ok=True)
     if ending == "interrupt":
         raise KeyboardInterrupt
     if ending == "refusal":
