@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 import os
+import re
+import socket
+import sys
+import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,11 +22,73 @@ os.environ.setdefault("KEDRO_DISABLE_TELEMETRY", "1")
 
 REPOSITORY = Path(__file__).parent.parent
 
+_NO_NETWORK = """
+import os, sys
+
+def refuse(event, arguments):
+    if event not in ("socket.getaddrinfo", "socket.gethostbyname", "socket.connect"):
+        return
+    where = arguments[1] if event == "socket.connect" else arguments[0]
+    host = where[0] if isinstance(where, tuple) else where
+    if event == "socket.connect" and not isinstance(where, tuple):
+        return  # A socket of this machine.
+    if host not in (None, "", "localhost", "127.0.0.1", "0.0.0.0", "::1"):
+        with open(os.environ["ASKED_FOR"], "a") as file:
+            print(host, file=file)
+        raise OSError("there is no network here")
+
+sys.addaudithook(refuse)
+"""
+
 
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""
     return REPOSITORY
+
+
+@pytest.fixture
+def told_of_machine(repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Path], list[str]]:
+    """Tells which of this machine's names and places stand in a file; the user has a name of no other meaning."""
+    for name in ("LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.setenv(name, "quentin-user")
+    places = [repository, Path.cwd(), tmp_path, tempfile.gettempdir(), sys.prefix, Path(torch.__file__).parent.parent]
+    words = ["quentin-user", *map(str, places), f"{Path.home()}/", "site-packages", "/home/", "/Users/"]
+    host = socket.gethostname()
+
+    def told(file: Path) -> list[str]:
+        content = file.read_bytes()
+        found = [word for word in words if word.encode() in content]
+        # A short name may stand among weights by chance.
+        if b"\0" not in content or len(host) > 6:
+            found += re.findall(rf"\b{re.escape(host)}\b", content.decode("latin-1"))
+        return found
+
+    return told
+
+
+@pytest.fixture
+def watched(tmp_path: Path, repository: Path) -> Watched:
+    """Python processes that get no network, and are asked afterwards for the hosts that they tried."""
+    (tmp_path / "sitecustomize.py").write_text(_NO_NETWORK)
+    return Watched(tmp_path, repository)
+
+
+class Watched:
+    """What a Python process needs to be watched (``environment``), and which hosts those that had it asked for."""
+
+    def __init__(self, folder: Path, repository: Path) -> None:
+        self._asked = folder / "asked_for"
+        kept = {name: value for name, value in os.environ.items() if name not in _OFFLINE_ALREADY}
+        path = os.pathsep.join([str(folder), str(repository / "src")])
+        self.environment = kept | {"PYTHONPATH": path, "ASKED_FOR": str(self._asked)}
+
+    @property
+    def hosts(self) -> set[str]:
+        return set(self._asked.read_text().split()) if self._asked.exists() else set()
+
+
+_OFFLINE_ALREADY = ("CI", "DO_NOT_TRACK", "KEDRO_DISABLE_TELEMETRY", "HF_HUB_OFFLINE", "HF_DATASETS_OFFLINE")
 
 
 @pytest.fixture(scope="session")

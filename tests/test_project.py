@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import typing
@@ -124,6 +125,20 @@ def test_the_winner_loads_in_one_line_and_names_a_class(finished: Path) -> None:
     answer = network.predict(np.zeros((20, 30), dtype=np.uint8))
     assert answer.name in set("0123456789")
     assert 0.1 <= answer.probability <= 1
+
+
+def test_what_is_given_away_says_nothing_of_the_machine(finished: Path, told_of_machine: Any) -> None:
+    """The winners' folders by every file; of the page its text, for the library that draws has words of its own."""
+    current = finished / "data/current/tiny"
+    given = [file for file in (current / "networks").resolve().rglob("*") if file.is_file()]
+    assert len(given) == 4 * 2
+    assert {file: told for file in [*given, current / "metrics.json"] if (told := told_of_machine(file))} == {}
+    page = (current / "report.html").read_text()
+    text = re.sub(r"<script.*?</script>", "", page, flags=re.DOTALL)
+    assert re.search(rf"\b{re.escape(socket.gethostname())}\b", text) is None
+    # The latency table was given by an absolute path.
+    assert ".../latency_table.parquet" in text
+    assert str(finished) not in page
 
 
 def test_a_flipped_bit_in_an_exported_network_is_noticed_before_somebody_reads_it(finished: Path) -> None:

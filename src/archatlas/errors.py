@@ -20,3 +20,10 @@ def nearest(name: str, known: Iterable[str]) -> str:
     if close:
         return f"; did you mean `{close[0]}`?"
     return f"; known names: {', '.join(known)}" if known else ""
+
+
+def brief(given: object, most: int = 200) -> str:
+    """What a file from elsewhere says, for a message: its beginning, without letters that a terminal would act on."""
+    text = str(given)[: most + 1]
+    shown = "".join(letter if letter.isprintable() else "?" for letter in text[:most])
+    return shown + "..." * (len(text) > most)

@@ -3,6 +3,7 @@
 from archatlas.kedro_ext.announcement import AnnouncementHook
 from archatlas.kedro_ext.configuration import CheckedConfigLoader
 from archatlas.kedro_ext.manifest import ManifestHook
+from archatlas.kedro_ext.offline import PLUGINS_THAT_SEND, keep_viz_offline
 from archatlas.kedro_ext.parameter_check import ParameterCheckHook
 from archatlas.kedro_ext.run_lock import RunLockHook
 from archatlas.kedro_ext.versions import CurrentResultsHook
@@ -19,8 +20,9 @@ HOOKS = (
     ManifestHook("manifest", distribution="archatlas"),
 )
 
-# Its hooks record runs of Kedro's own runner alone, and say so at the start of every other.
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz",)
+# Hooks of kedro-viz record runs of Kedro's own runner alone, and say so at the start of every other.
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-viz", *PLUGINS_THAT_SEND)
+keep_viz_offline()
 
 # It tells a mistake by file and line.
 CONFIG_LOADER_CLASS = CheckedConfigLoader

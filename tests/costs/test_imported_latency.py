@@ -4,6 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from archatlas.costs.imported_latency import import_table
@@ -68,6 +70,14 @@ def _changed(column, row, value):
         (lambda table: table.assign(batch_size=[1] * 12 + [8]), r"mixes several values of batch_size \(1, 8\)"),
         (lambda table: table.assign(device=["a"] * 12 + ["b"]), r"mixes several values of device \(a, b\)"),
         (lambda table: table.drop(columns="operation"), r"lacks the columns \['operation'\]"),
+        (_changed("choice", 2, 1e300), r"choice is '1e\+300' in row 2, but must be a whole number"),
+        (_changed("choice", 2, True), r"choice is 'True' in row 2, but must be a whole number"),
+        (lambda table: table.assign(threads=-2), r"threads is -2, but must be 0 at least"),
+        (
+            lambda table: table.assign(latency_upper_quartile_ms=np.inf),
+            r"latency_upper_quartile_ms must be a number of at least 0, .* but is inf for stem -1 choice 0",
+        ),
+        (lambda table: table.rename(columns={"operation": "latency_ms"}), "has two columns called latency_ms"),
         (lambda table: table.assign(macs=7), r"macs of stem -1 choice 0 is 7 there"),
     ],
 )
@@ -105,3 +115,54 @@ def test_a_file_far_larger_than_any_such_table_is_refused_before_it_is_read(tiny
     assert path.stat().st_size < 100_000
     with pytest.raises(ArchatlasError, match=r"huge\.parquet has more than 100,000 rows, and is no latency table"):
         import_table(path, tiny)
+
+
+def test_a_row_of_more_values_than_columns_is_refused(tiny, timed, tmp_path):
+    path = write(timed, tmp_path)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], *(f"more,{line}" for line in lines[1:])]))
+    with pytest.raises(ArchatlasError, match=r"table.csv, line 2: 12 values for 11 columns"):
+        import_table(path, tiny)
+
+
+def test_text_and_spelling_of_csv_files_as_spreadsheets_write_them(tiny, timed, tmp_path):
+    path = write(timed.assign(device='a "phone", new'), tmp_path)
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes().replace(b"\n", b"\r\n") + b"\r\n")
+    imported = import_table(path, tiny)
+    assert imported["device"].unique().tolist() == ['a "phone", new']
+    assert imported["latency_ms"].equals(timed["latency_ms"])
+
+
+@pytest.mark.parametrize(
+    ("column", "values", "message"),
+    [
+        ("part", pa.array([["stem"]] * 13), r"the column part must hold numbers or text, not list"),
+        ("choice", pa.array([True] * 13), r"the column choice must hold numbers or text, not bool"),
+        ("latency_ms", pa.array(range(13), pa.timestamp("ns")), r"latency_ms must hold numbers or text, not timestamp"),
+        ("device", pa.array([b"x"] * 13), r"the column device must hold numbers or text, not binary"),
+        # Packed to some kilobytes by the dictionary, and to a few by compression.
+        ("device", pa.array(["x" * 100_000] * 13), r"has more than 1,000 letters in one text"),
+        ("device", pa.array([f"{n}" * 2_000_000 for n in range(10, 23)]), r"16,000,000 bytes when it is unpacked"),
+    ],
+)
+def test_what_a_parquet_file_packs_is_bounded(tiny, timed, tmp_path, column, values, message):
+    table = pa.table({name: values if name == column else pa.array(timed[name].tolist()) for name in timed})
+    path = tmp_path / "table.parquet"
+    pq.write_table(table, path, compression="zstd")
+    assert path.stat().st_size < 200_000
+    with pytest.raises(ArchatlasError, match=message):
+        import_table(path, tiny)
+
+
+def test_texts_of_a_parquet_file_may_be_categories(tiny, timed, tmp_path):
+    kinds = {"part": "category", "device": "category", "operation": "category"}
+    assert import_table(write(timed.astype(kinds), tmp_path, "table.parquet"), tiny)[NEEDED].equals(timed[NEEDED])
+
+
+def test_a_hostile_name_is_shortened(tiny, tmp_path):
+    path = tmp_path / "table.csv"
+    path.write_text(",".join(["y" * 10_000, "\x1b[2J", *(f"x{number}" for number in range(1000))]))
+    with pytest.raises(ArchatlasError, match=r"lacks the columns .* and 982 more") as refused:
+        import_table(path, tiny)
+    assert len(str(refused.value)) < 700
+    assert "\x1b" not in str(refused.value)

@@ -40,6 +40,10 @@ def test_every_part_has_its_file(space, kit):
     assert summary["parts"] == 6
 
 
+def test_no_file_says_anything_of_this_machine(kit, told_of_machine):
+    assert {file.name: told for file in kit[0].iterdir() if (told := told_of_machine(file))} == {}
+
+
 def test_the_script_stands_alone_and_its_table_is_imported(space, kit, tmp_path):
     folder, _ = kit
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}

@@ -79,3 +79,10 @@ def test_where_a_value_is_set_is_told():
     assert "but got 5 (--params). In quotes it is text: --params 'name=\"5\"'\n" in told
     assert "`search.budgets.x.max_macs`: input should be greater than 0, but got -1 (a.yml, line 3)" in told
     assert "`search.top_k`: input should be greater than or equal to 1, but got 0 (b.yml, line 1)" in told
+
+
+def test_a_message_stays_short():
+    many = message_for({"seed": 1, "search": {f"x{number}": 1 for number in range(50)}})
+    assert many.count("\n") == 21
+    assert many.endswith("and 30 more")
+    assert len(message_for({"seed": "x" * 100_000, "search": {"y" * 100_000: 1}})) < 1500

@@ -6,6 +6,8 @@ import pytest
 
 from archatlas.kedro_ext.yaml_files import YamlFault, check_entries, lines_of, mapping_in, written_twice
 
+BOMB = b"a: [&a0 [x, x], " + b", ".join(b"&a%d [*a%d, *a%d]" % (n, n - 1, n - 1) for n in range(1, 30)) + b"]"
+
 FAULTS: dict[str, tuple[bytes, int, str]] = {
     "a name twice": (b"a: 1\nb: 2\na: 3\n", 3, "`a` stands in line 1 already"),
     "a section twice": (b"s:\n  t: {a: 1}\n  t: {b: 1}\n", 3, "`s.t` stands in line 2 already"),
@@ -32,6 +34,9 @@ FAULTS: dict[str, tuple[bytes, int, str]] = {
     "what YAML keeps for itself": (b"a: 1\nb: @x\n", 2, "text that begins with `@` must stand in quotes"),
     "a star": (b"a: *x\n", 1, "text that begins with `*` must stand in quotes"),
     "a section that holds itself": (b"a: &a {b: *a}\n", 1, "a section holds itself"),
+    "deeper than the parser can": (b"a: " + b"[" * 100_000 + b"]" * 100_000, 1, "too many lie in each other"),
+    "aliases that repeat each other": (BOMB, 1, "aliases (`*`) make more than 100,000 values of this file"),
+    "a file of some other kind": (b"a: 1\n" * 300_000, 1, "the file has more than 1,000,000 bytes"),
     "too deep": (b"a: " + b"[" * 5000 + b"]" * 5000, 1, "too many lie in each other"),
 }
 

@@ -243,14 +243,18 @@ def test_nothing_is_best_where_it_was_not_measured_alike(store: Store) -> None:
 
 def test_how_each_was_made_names_libraries_only_where_they_differ(store: Store) -> None:
     store.add("one", git={"commit": "f" * 40, "dirty": True})
-    store.add("two", libraries={"torch": "2.8.0", "kedro": "1.7.0"}, git={"commit": None, "dirty": None})
+    elsewhere = {"host": "laptop", "cpu": "A Processor", "cores": 2, "memory_mib": 100, "gpus": []}
+    store.add(
+        "two", libraries={"torch": "2.8.0", "kedro": "1.7.0"}, git={"commit": None, "dirty": None}, hardware=elsewhere,
+        command="kedro run --params images.path=/home/someone/cats",
+    )  # fmt: skip
     assert rows(runs_table(store.read())) == {
         "finished": ["2026-01-02 03:04 UTC"] * 2,
         "session": ["session-one", "session-two"],
         "commit": ["ffffffffffff, with uncommitted changes", "not known"],
-        "command": ["kedro run"] * 2,
+        "command": ["kedro run", "kedro run --params images.path=.../cats"],
         "seeds": ["seed 0"] * 2,
-        "machine": ["workshop"] * 2,
+        "machine": ["1", "2"],
         "processor": ["A Processor, 2 cores"] * 2,
         "GPUs in use": ["none"] * 2,
         "Python": ["3.11.4"] * 2,

@@ -264,6 +264,16 @@ def test_names_cannot_end_a_script() -> None:
     assert "<" not in safe_json({"class": "</script><!--"})
 
 
+def test_the_page_names_neither_host_nor_places_of_the_machine(run: Run) -> None:
+    parameters = {**run.parameters, "images": {"path": "/home/someone/cats"}, "table": ["~/tables"]}
+    page = render_page(dataclasses.replace(run, parameters=parameters))
+    assert ".../cats" in page
+    assert ".../tables" in page
+    assert run.manifest["hardware"]["host"] == "workshop"
+    assert "workshop" not in page
+    assert "someone" not in page
+
+
 def test_hostile_class_names_stay_text(run_data: dict[str, Any], make_run: Any) -> None:
     evil = "</script><script>alert(1)</script>"
     counts = run_data["class_counts"].replace({"class_name": {"0": evil}})

@@ -96,3 +96,41 @@ def test_weights_that_are_no_numbers_are_refused(exported: Path, tmp_path: Path)
         (tmp_path / WEIGHTS).write_bytes(content[:cut])
         with pytest.raises(ArchatlasError, match="damaged"):
             load_network(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "message"),
+    [
+        (("images", "mean"), [0.5] * 4, r"`images.mean` must be 3 numbers of 0 to 1"),
+        (("images", "mean"), [0.5, 0.5, float("nan")], r"`images.mean` must be 3 numbers of 0 to 1"),
+        (("images", "std"), [0.2, 0.2, 0.0], r"`images.std` must be 3 numbers of 0.001 to 1"),
+        (("images", "std"), [0.2, 0.2, 1e-308], r"`images.std` must be 3 numbers of 0.001 to 1"),
+        (("images", "channels"), 4, r"`images.channels` must be 1 or 3"),
+        (("images", "image_size"), 9, r"`images` must be of the space's shape \[3, 8, 8\]"),
+        (("images", "class_names"), ["a", "a"], r"`images.class_names` must be 2 different names"),
+        (("images", "class_names"), ["a", "b", "c"], r"`images.class_names` must be 2 different names"),
+        (
+            ("space", "stages", 0, "stride"),
+            "2",
+            r"description of the space is damaged: `stages.0.stride`: Input should",
+        ),
+        (
+            ("space", "stages", 0, "stride"),
+            1.5,
+            r"description of the space is damaged: `stages.0.stride`: Input should",
+        ),
+        (("space", "stem_width"), True, r"description of the space is damaged: `stem_width`: Input should be a valid"),
+        (("space", "unheard-of"), 1, r"description of the space has `unheard-of`, of which nothing is known here"),
+        (("archatlas_version",), "9" * 5000, r"network.json is damaged: `archatlas_version`: String should have at"),
+    ],
+)
+def test_what_the_network_could_not_be_fed_by_is_refused(
+    exported: Path, tmp_path: Path, path: tuple[Any, ...], value: Any, message: str
+) -> None:
+    document = json.loads((exported / DOCUMENT).read_text())
+    (tmp_path / WEIGHTS).write_bytes((exported / WEIGHTS).read_bytes())
+    (tmp_path / DOCUMENT).write_text(json.dumps(changed(document, path, value)))
+    with pytest.raises(ArchatlasError, match=message) as refused:
+        load_network(tmp_path)
+    assert "network.json" in str(refused.value)
+    assert len(str(refused.value)) < 500

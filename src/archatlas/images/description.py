@@ -16,9 +16,9 @@ class ImageDescription(BaseModel):
         min_length=1, description="names of the classes; a label is an index into them"
     )
     channels: int = Field(ge=1, description="1 (grey) or 3 (RGB)")
-    image_size: int = Field(ge=1, le=8192, description="side of the square images, pixels")
+    image_size: int = Field(ge=1, le=1024, description="side of the square images, pixels")
     prepared_size: int | None = Field(
-        None, ge=1, le=8192, description="side at which they are prepared, if a network then sees them smaller, pixels"
+        None, ge=1, le=1024, description="side at which they are prepared, if a network then sees them smaller, pixels"
     )
     mean: tuple[float, ...] = Field(description="mean of each channel over the training split, pixel values in 0..1")
     std: tuple[float, ...] = Field(description="standard deviation of each channel over the training split, likewise")

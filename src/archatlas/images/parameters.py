@@ -76,6 +76,8 @@ class ImagesParameters(BaseModel):
                 f"images.path is `{self.path}`, but images.source `digits` reads no path: choose the source `folder` "
                 "or `parquet`, for example with --env image_folder"
             )
+        if self.class_names and len({*self.class_names}) < len(self.class_names):
+            raise ValueError(f"images.class_names has a name twice: {', '.join(self.class_names)}")
         if self.group_column is not None and self.group_pattern is not None:
             raise ValueError("give images.group_column or images.group_pattern, not both")
         if self.source == "digits" and (self.group_column or self.group_pattern):

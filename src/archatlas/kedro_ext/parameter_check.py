@@ -15,6 +15,9 @@ from pydantic import BaseModel, ValidationError
 from archatlas.kedro_ext.configuration import CheckedConfigLoader
 from archatlas.kedro_ext.names import nearest
 
+_MOST_LINES, _LONGEST_LINE, _LONGEST_VALUE = 20, 500, 100
+"""Of a message: who mends the first of many faults sees the others in the next."""
+
 if TYPE_CHECKING:
     from kedro.framework.context import KedroContext
 
@@ -50,15 +53,18 @@ Place: TypeAlias = Callable[[tuple[str, ...]], str | None]
 
 
 def check_parameters(model: type[BaseModel], parameters: Mapping[str, Any], place: Place | None = None) -> BaseModel:
-    """The parameters as ``model``; raises ParameterValidationError listing every key, value and rule that is broken.
+    """The parameters as ``model``; raises ParameterValidationError listing key, value and rule of what is broken.
 
     With ``place`` each line says where the value is set.
     """
     try:
         made = model.model_validate(parameters)
     except ValidationError as error:
-        lines = [_describe(model, problem, place) for problem in error.errors()]
-        raise ParameterValidationError("parameters:\n" + "\n".join(f"  {line}" for line in lines)) from error
+        problems = error.errors(include_url=False)
+        shown = [f"  {_cut(_describe(model, problem, place), _LONGEST_LINE)}" for problem in problems[:_MOST_LINES]]
+        if len(problems) > _MOST_LINES:
+            shown.append(f"  and {len(problems) - _MOST_LINES} more")
+        raise ParameterValidationError("\n".join(["parameters:", *shown])) from error
     taken = [f"  `{key}`: should be a number, but got {value}" for key, value in _taken_for_numbers(parameters, made)]
     if taken:
         raise ParameterValidationError("parameters:\n" + "\n".join(taken))
@@ -100,8 +106,16 @@ def _rule_broken(model: type[BaseModel], problem: Any) -> str:
         return f"`{key}` is missing: every parameter has its place in conf/base"
     rule = problem["msg"].removeprefix("Value error, ")
     # A rule about several fields of a section names their values itself; the whole section would bury it.
-    got = "" if isinstance(problem["input"], Mapping | BaseModel) else f", but got {problem['input']!r}"
+    got = (
+        ""
+        if isinstance(problem["input"], Mapping | BaseModel)
+        else f", but got {_cut(repr(problem['input']), _LONGEST_VALUE)}"
+    )
     return f"`{key}`: {rule[0].lower()}{rule[1:]}{got}"
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]}..."
 
 
 def _in_quotes(problem: Any, where: str | None) -> str:

@@ -10,6 +10,7 @@ import yaml
 Key: TypeAlias = tuple[str, ...]
 """A key and those that it lies under, outermost first."""
 
+_MOST_BYTES, _MOST_DEPTH, _MOST_VALUES = 1_000_000, 50, 100_000
 _LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _KINDS = {yaml.SequenceNode: "a list", yaml.ScalarNode: "a single value"}
 _OTHER_KEYS = {"bool": "true or false", "null": "nothing", "int": "a number", "float": "a number"}
@@ -26,27 +27,54 @@ class YamlFault(Exception):  # noqa: N818 (a fault of the file)
 def mapping_in(content: bytes) -> yaml.MappingNode | None:
     """The mapping that a file holds, None if it holds nothing.
 
-    Raises YamlFault if it is no YAML in UTF-8 or anything but one mapping, if a name is written twice in a section, or
-    if YAML reads what should be a name as something else (``no:`` is false).
+    Raises YamlFault if it is no YAML in UTF-8 or anything but one mapping, if a name is written twice in a section, if
+    YAML reads what should be a name as something else (``no:`` is false), or if the file is larger, deeper or, once
+    its aliases are followed, longer than any configuration.
     """
+    if len(content) > _MOST_BYTES:
+        raise YamlFault(1, f"the file has more than {_MOST_BYTES:,} bytes, and is no configuration")
     try:
         text = content.decode("utf-8")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
         raise YamlFault(line, f"byte {content[error.start]:#04x} is not UTF-8: save the file in UTF-8") from error
     try:
+        _check_depth(text)
         node = yaml.compose(text, Loader=_LOADER)
         if node is None or node.tag.endswith(":null"):
             return None
         if not isinstance(node, yaml.MappingNode):
             kind = _KINDS.get(type(node), "something else")
             raise YamlFault(_line(node), f"the file holds {kind} where lines of `name: value` must stand")
+        if _length(node, {}) > _MOST_VALUES:
+            raise YamlFault(1, f"aliases (`*`) make more than {_MOST_VALUES:,} values of this file: write fewer")
         _check_names(node, ())
     except yaml.YAMLError as error:
         raise _syntax(error, text) from error
     except RecursionError as error:
         raise YamlFault(1, "a section holds itself (`&` and `*`), or too many lie in each other") from error
     return node
+
+
+def _check_depth(text: str) -> None:
+    """Raise YamlFault for too many sections in each other: libyaml's composer would end the process, not raise."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MOST_DEPTH:
+            line = event.start_mark.line + 1 if event.start_mark is not None else 1
+            raise YamlFault(line, f"of sections and lists too many lie in each other: more than {_MOST_DEPTH}")
+
+
+def _length(node: yaml.Node, lengths: dict[int, int]) -> int:
+    """Values in and below a node, those of an alias as often as it stands; ``lengths`` are known ones, by node."""
+    if id(node) not in lengths:
+        if isinstance(node, yaml.MappingNode):
+            below = [inner for _, inner in node.value]
+        else:
+            below = node.value if isinstance(node, yaml.SequenceNode) else []
+        lengths[id(node)] = 1 + sum(_length(inner, lengths) for inner in below)
+    return lengths[id(node)]
 
 
 def check_entries(node: yaml.MappingNode | None) -> None:

@@ -48,17 +48,22 @@ def write_onnx(
         )
     assert program is not None
     model = program.model_proto
-    _strip(model)
+    strip_traces(model)
     onnx.helper.set_model_props(model, dict(metadata or {}))
     onnx.save(model, str(path))
 
 
-def _strip(model: Any) -> None:
-    """Take out what the exporter notes of where the module came from: its stack traces hold this machine's paths."""
-    graph = model.graph
-    for one in (model, graph, *graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer):
-        one.ClearField("doc_string")
-        one.ClearField("metadata_props")
+def strip_traces(message: Any) -> None:
+    """Take out of an ONNX model what the exporter notes of the module's code: paths of this machine stand in it.
+
+    At any depth: in functions and in the subgraphs of nodes too.
+    """
+    for field, value in message.ListFields():
+        if field.name in ("doc_string", "metadata_props"):
+            message.ClearField(field.name)
+        elif field.message_type is not None:
+            for inner in [value] if hasattr(value, "ListFields") else value:
+                strip_traces(inner)
 
 
 @contextmanager

@@ -11,6 +11,7 @@ from archatlas.reporting import manifest as manifests
 from archatlas.reporting import numbers, sentences
 from archatlas.reporting.blocks import Chart, Code, Facts, Section, TableBlock, Text
 from archatlas.reporting.figures.training import figure_stage_times
+from archatlas.reporting.places import without_places
 from archatlas.reporting.run import Run
 from archatlas.reporting.tables import Table, cells
 
@@ -118,7 +119,6 @@ def provenance_section(run: Run) -> Section:
         ),
         Facts(
             (
-                ("machine", str(machine.get("host") or numbers.DASH)),
                 ("system", str(machine.get("system") or numbers.DASH)),
                 ("processor", str(machine.get("cpu") or numbers.DASH)),
                 ("cores", numbers.whole(machine.get("cores"))),
@@ -137,7 +137,8 @@ def provenance_section(run: Run) -> Section:
         blocks.append(Facts(tuple(libraries.items()), f"Versions of libraries ({len(libraries)})"))
     blocks.append(Code(as_yaml(run.parameters), "All parameters (YAML)"))
     if manifest.get("path"):
-        blocks.append(Text(f"Digests in full, and the nodes that ran beside and after this page: {manifest['path']}"))
+        path = without_places(manifest["path"])
+        blocks.append(Text(f"Digests in full, and the nodes that ran beside and after this page: {path}"))
     return Section(
         "provenance",
         "How it was made",
@@ -152,7 +153,7 @@ def _listed(values: Any) -> str:
 
 
 def as_yaml(parameters: Mapping[str, Any]) -> str:
-    """Parameters as YAML, models among them as their fields."""
+    """Parameters as YAML, models among them as their fields; of absolute paths the last part."""
     text: str = yaml.safe_dump(_plain(parameters), sort_keys=False, allow_unicode=True, width=100)
     return text
 
@@ -164,4 +165,4 @@ def _plain(value: Any) -> Any:
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, list | tuple):
         return [_plain(entry) for entry in value]
-    return value if value is None or isinstance(value, str | int | float | bool) else str(value)
+    return value if value is None or isinstance(value, int | float | bool) else without_places(str(value))

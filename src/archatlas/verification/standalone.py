@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,15 +13,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from torch import Tensor, nn
 
-from archatlas.errors import ArchatlasError
+from archatlas.errors import ArchatlasError, brief
 from archatlas.images.decoding import to_pixels
 from archatlas.images.description import ImageDescription
 from archatlas.images.predict import shrunk
 from archatlas.spaces.chain import ChainSpace
-from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.protocol import SearchSpace
@@ -36,9 +36,9 @@ class NetworkDocument(BaseModel):
 
     format: Literal["archatlas network"] = Field("archatlas network", description="what the file is")
     format_version: Literal[1] = Field(1, description="version of this layout")
-    archatlas_version: str = Field(description="version of archatlas that wrote the file")
-    budget: str = Field(description="name of the budget that the network won")
-    architecture: str = Field(description="name of the architecture in its space")
+    archatlas_version: str = Field(max_length=100, description="version of archatlas that wrote the file")
+    budget: str = Field(max_length=300, description="name of the budget that the network won")
+    architecture: str = Field(max_length=1000, description="name of the architecture in its space")
     space: dict[str, Any] = Field(description="the search space, field by field")
     images: ImageDescription = Field(description="class names, and how images are brought to the form of training")
 
@@ -98,7 +98,7 @@ class StandaloneNetwork(nn.Module):
         except ArchatlasError:
             raise
         except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
-            raise ArchatlasError(f"the image {_spell(image)} cannot be read: {error}") from error
+            raise ArchatlasError(f"the image {_spell(image)} cannot be read: {brief(error)}") from error
         return torch.from_numpy(pixels.astype(np.float32) / 255)[None].to(self.mean.device)
 
     @torch.no_grad()
@@ -169,11 +169,14 @@ def load_network(path: str | Path) -> StandaloneNetwork:
         raise
     except Exception as error:
         raise ArchatlasError(
-            f"{weights_file} is damaged and cannot be read ({error}): copy it again, or run the pipeline export again"
+            f"{weights_file} is damaged and cannot be read ({brief(error)}): copy it again, or run the pipeline "
+            "export again"
         ) from error
     unfinite = [name for name, tensor in weights.items() if not bool(torch.isfinite(tensor.float()).all())]
     if unfinite:
-        raise ArchatlasError(f"{weights_file}: weights that are no finite numbers ({unfinite[0]}): export it anew")
+        raise ArchatlasError(
+            f"{weights_file}: weights that are no finite numbers ({brief(unfinite[0])}): export it anew"
+        )
     return _build(document, weights, str(weights_file))
 
 
@@ -194,8 +197,8 @@ def _require_same_shapes(document: NetworkDocument, shapes: Mapping[str, tuple[i
     if given != dict(shapes):
         other = next(name for name in sorted({*given, *shapes}) if given.get(name) != shapes.get(name))
         raise ArchatlasError(
-            f"{source} does not hold the weights of {document.architecture} of the space {space.name}: {other} is "
-            f"{_shape(shapes.get(other))} there and {_shape(given.get(other))} by {DOCUMENT}"
+            f"{source} does not hold the weights of {document.architecture} of the space {space.name}: "
+            f"{brief(other)} is {_shape(shapes.get(other))} there and {_shape(given.get(other))} by {DOCUMENT}"
         )
 
 
@@ -209,18 +212,49 @@ def _read_document(file: Path) -> NetworkDocument:
             raise ValueError(f"it has more than {_MOST_BYTES:,} bytes")
         document = json.loads(file.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise ArchatlasError(f"{file} is damaged and cannot be read ({error}): copy or export it again") from error
+        raise ArchatlasError(
+            f"{file} is damaged and cannot be read ({brief(error)}): copy or export it again"
+        ) from error
     if not isinstance(document, dict) or document.get("format") != "archatlas network":
         raise ArchatlasError(f"{file} does not describe a network of archatlas")
     if document.get("format_version") != 1:
         raise ArchatlasError(
-            f"{file} has format version {document.get('format_version')}, but this archatlas reads version 1: it was "
-            f"written by archatlas {document.get('archatlas_version')}; use that version"
+            f"{file} has format version {brief(document.get('format_version'))}, but this archatlas reads version 1: "
+            f"it was written by archatlas {brief(document.get('archatlas_version'))}; use that version"
         )
     try:
-        return NetworkDocument.model_validate(document)
+        made = NetworkDocument.model_validate(document)
     except ValidationError as error:
-        raise ArchatlasError(f"{file} is damaged: {error}") from error
+        raise ArchatlasError(f"{file} is damaged: {_first_problem(error)}: copy or export it again") from error
+    _require_sound(made, file)
+    return made
+
+
+def _require_sound(document: NetworkDocument, file: Path) -> None:
+    """Refuse what is no network, and images that it cannot be fed by, or whose answers would be no numbers."""
+    try:
+        images, space = document.images, space_of(document.space)
+        space.parse([document.architecture])
+    except Exception as error:  # Also what numbers lead to that contradict each other.
+        raise ArchatlasError(f"{file} is damaged: {brief(error, 1000)}: copy or export it again") from error
+    channels, names = images.channels, images.class_names
+    rules = {
+        "`images.channels` must be 1 or 3": channels in (1, 3),
+        f"`images.mean` must be {channels} numbers of 0 to 1": _all_within(images.mean, channels, 0, 1),
+        f"`images.std` must be {channels} numbers of {_LEAST_STD} to 1": _all_within(
+            images.std, channels, _LEAST_STD, 1
+        ),
+        f"`images` must be of the space's shape {list(space.input_shape)}": images.input_shape == space.input_shape,
+        f"`images.class_names` must be {space.num_classes} different names": len({*names}) == space.num_classes,
+        "`images.class_names` holds a name twice": len({*names}) == len(names),
+    }
+    for rule, kept in rules.items():
+        if not kept:
+            raise ArchatlasError(f"{file} is damaged: {rule}: copy or export it again")
+
+
+def _all_within(values: tuple[float, ...], count: int, least: float, most: float) -> bool:
+    return len(values) == count and all(least <= value <= most for value in values)
 
 
 def _build(document: NetworkDocument, weights: Mapping[str, Tensor], source: str) -> StandaloneNetwork:
@@ -230,7 +264,8 @@ def _build(document: NetworkDocument, weights: Mapping[str, Tensor], source: str
         network.load_state_dict(dict(weights))
     except RuntimeError as error:
         raise ArchatlasError(
-            f"{source} does not hold the weights of {document.architecture} of the space {space.name}: {error}"
+            f"{source} does not hold the weights of {document.architecture} of the space {space.name}: "
+            f"{brief(error, 1000)}"
         ) from error
     return StandaloneNetwork(network, document)
 
@@ -259,22 +294,34 @@ def space_of(document: Mapping[str, Any]) -> SearchSpace:
         raise ArchatlasError(f"a network's space must be of kind `{'`, `'.join(_KINDS)}`, but got {str(kind)[:60]!r}")
     _require_bounds(fields)
     try:
-        fields["stages"] = tuple(Stage(**stage) for stage in fields["stages"])
-        fields["input_shape"] = tuple(fields["input_shape"])
-        if kind == "chain":
-            fields["operations"] = tuple(Operation(**operation) for operation in fields["operations"])
-            fields["tokens"] = tuple(fields["tokens"])
-        return _KINDS[kind](**fields)
+        # Strictly by the types of the fields: a number is neither text nor true.
+        made: SearchSpace = _adapter(kind).validate_json(json.dumps(fields), strict=True)
     except ArchatlasError:
         raise
-    except Exception as error:  # Whatever a field of another kind leads to.
-        raise ArchatlasError(f"the description of the space is damaged: {error!r}") from error
+    except ValidationError as error:
+        raise ArchatlasError(f"the description of the space is damaged: {_first_problem(error)}") from error
+    except Exception as error:  # Whatever numbers that contradict each other lead to.
+        raise ArchatlasError(f"the description of the space is damaged: {brief(repr(error))}") from error
+    known = describe_space(made)
+    if unknown := [key for key, value in fields.items() if known.get(key) != value]:
+        raise ArchatlasError(f"the description of the space has `{brief(unknown[0])}`, of which nothing is known here")
+    return made
 
 
-_MOST_BYTES = 4_000_000
+@cache
+def _adapter(kind: str) -> TypeAdapter[Any]:
+    return TypeAdapter(_KINDS[kind])
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False)[0]
+    return f"`{brief('.'.join(map(str, first['loc'])))}`: {brief(first['msg'])}"
+
+
+_MOST_BYTES, _LEAST_STD = 4_000_000, 0.001
 _BOUNDS = {"width": 16_384, "depth": 64, "stride": 2, "kernel": 15, "expansion": 16}
 _BOUNDS |= {"stem_width": 16_384, "stem_block_width": 16_384, "head_width": 32_768, "num_classes": 1_000_000}
-_MOST_ITEMS, _MOST_SIDE = 200, 8_192
+_MOST_ITEMS, _MOST_SIDE = 200, 1_024
 
 
 def _require_bounds(value: Any, key: str = "space") -> None:
@@ -287,6 +334,10 @@ def _require_bounds(value: Any, key: str = "space") -> None:
             raise ArchatlasError(f"the description of the space has {len(value):,} {key}, more than {_MOST_ITEMS}")
         for inner in value:
             _require_bounds(inner, key)
+    elif isinstance(value, str) and len(value) > _MOST_ITEMS:
+        raise ArchatlasError(
+            f"the description of the space has {key} {brief(value)}, longer than {_MOST_ITEMS} letters"
+        )
     elif isinstance(value, int | float) and not 0 <= value <= _BOUNDS.get(key, _MOST_SIDE):
         limit = _BOUNDS.get(key, _MOST_SIDE)
         raise ArchatlasError(f"the description of the space has {key} {value}, but it must be 0 to {limit:,}")

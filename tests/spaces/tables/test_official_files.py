@@ -17,6 +17,7 @@ import pytest
 
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.tables import nas_bench_101, nas_bench_201
+from archatlas.spaces.tables import nats_bench as nats_bench_files
 from archatlas.spaces.tables.nasbench_records import Metrics, parse_metrics
 
 # One training of the published cell 00005c142e6f48ac74fdcf73e3439874 (four epochs) from the benchmark's file.
@@ -100,6 +101,16 @@ def test_a_tfrecord_that_is_cut_off_is_named(tmp_path: Path) -> None:
         nas_bench_101.load(str(file))
 
 
+@pytest.mark.parametrize("length", [2**40, 2**63])
+def test_no_memory_is_taken_for_a_record_that_says_it_is_huge(tmp_path: Path, length: int) -> None:
+    file = tmp_path / nas_bench_101.OFFICIAL
+    file.write_bytes(struct.pack("<Q4x", length) + b"x" * 100)
+    with pytest.raises(
+        ArchatlasError, match=rf"nasbench_only108.tfrecord is damaged or another .*a record has {length:,} bytes"
+    ):
+        nas_bench_101.load(str(file))
+
+
 def training(accuracies: dict[str, float], epochs: int = 200) -> dict[str, Any]:
     """A training as ``nats_bench.api_utils.ResultsCount.state_dict`` lays it out, as far as it is read."""
     last = {f"{part}@{epochs - 1}": accuracy for part, accuracy in accuracies.items()}
@@ -145,7 +156,10 @@ class Hostile:
         return print, ("run",)
 
 
-@pytest.mark.parametrize("content", [Hostile(), {"200": {}}, "no dictionary"])
+NO_TABLES = [Hostile(), {"200": {}}, "no dictionary", {"200": {"arch_str": "x", "all_results": ["no mapping"]}}]
+
+
+@pytest.mark.parametrize("content", NO_TABLES)
 def test_files_that_are_no_tables_are_named_and_run_nothing(
     nats_bench: Path, content: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -153,3 +167,12 @@ def test_files_that_are_no_tables_are_named_and_run_nothing(
     with pytest.raises(ArchatlasError, match=r"000001.pickle.pbz2 is damaged or of another version"):
         nas_bench_201.load(str(nats_bench))
     assert capsys.readouterr().out == ""
+
+
+def test_a_file_that_unpacks_to_more_than_any_cell_has_is_refused(
+    nats_bench: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(nats_bench_files, "_MOST_BYTES", 1000)
+    write_cell(nats_bench, 1, "x" * 2000)
+    with pytest.raises(ArchatlasError, match=r"000001.pickle.pbz2 is damaged .* unpacks to more than 1,000 bytes"):
+        nas_bench_201.load(str(nats_bench))

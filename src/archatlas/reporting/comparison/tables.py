@@ -11,6 +11,7 @@ from archatlas.reporting import manifest as manifests
 from archatlas.reporting import numbers
 from archatlas.reporting.cards import reached
 from archatlas.reporting.comparison.experiments import Experiment, output
+from archatlas.reporting.places import command_without_places, value_without_places
 from archatlas.reporting.tables import Cell, Table, cells
 
 Json = Mapping[str, Any]
@@ -54,7 +55,7 @@ def parameters_that_differ(experiments: Sequence[Experiment]) -> Table:
 
 
 def _parameter(values: Json, key: str, usual: bool) -> Cell:
-    value = values.get(key, numbers.DASH)
+    value = value_without_places(values.get(key, numbers.DASH))
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
     return Cell(text, wrap=len(text) > _LONG, tone="muted" if usual else "")
 
@@ -142,6 +143,9 @@ def runs_table(experiments: Sequence[Experiment]) -> Table:
         cells(label, *(Cell(read(experiment.manifest), wrap=True) for experiment in experiments))
         for label, read in _MADE
     ]
+    hosts = list(dict.fromkeys(experiment.manifest["hardware"]["host"] for experiment in experiments))
+    numbered = [str(hosts.index(experiment.manifest["hardware"]["host"]) + 1) for experiment in experiments]
+    rows.append(cells("machine", *numbered))
     libraries = [experiment.manifest["libraries"] for experiment in experiments]
     for name in dict.fromkeys(name for versions in libraries for name in versions):
         versions = [versions.get(name, numbers.DASH) for versions in libraries]
@@ -158,9 +162,8 @@ _MADE: tuple[tuple[str, Callable[[Json], str]], ...] = (
     ("finished", lambda manifest: manifests.moment(manifest["ended"])),
     ("session", lambda manifest: str(manifest["session"])),
     ("commit", manifests.commit),
-    ("command", lambda manifest: str(manifest["command"])),
+    ("command", lambda manifest: command_without_places(str(manifest["command"]))),
     ("seeds", _seeds),
-    ("machine", lambda manifest: str(manifest["hardware"]["host"])),
     ("processor", lambda manifest: f"{manifest['hardware']['cpu']}, {manifest['hardware']['cores']} cores"),
     ("GPUs in use", lambda manifest: ", ".join(manifest["hardware"]["gpus"]) or "none"),
     ("Python", lambda manifest: str(manifest["python"])),

@@ -22,7 +22,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archatlas.errors import ArchatlasError
+from archatlas.errors import ArchatlasError, brief
 from archatlas.progress import progress_bar
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.protocol import Names
@@ -30,6 +30,8 @@ from archatlas.spaces.protocol import Names
 EPOCHS, TRAININGS = 108, 3
 _FRAME = struct.Struct("<Q4x")
 _VALIDATION, _TEST = 4, 5
+_MOST_BYTES = 1_000_000
+"""Of a record; the published ones have some thousands."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +70,8 @@ def read_nasbench_records(file: Path) -> pd.DataFrame:
                 accuracies.extend((metrics.validation_accuracy, metrics.test_accuracy))
         names = _names(shapes)
         runs = _by_training(np.array(row), np.array(accuracies).reshape(-1, 2))
-    except (ValueError, struct.error, IndexError, KeyError) as error:
-        raise ArchatlasError(f"{file} is damaged or another file ({error!r}): get it again") from error
+    except Exception as error:  # Whatever records of something else lead to.
+        raise ArchatlasError(f"{file} is damaged or another file ({brief(repr(error))}): get it again") from error
     columns: dict[str, Any] = {"architecture": names, "network": names}
     for place, label in enumerate(("validation_accuracy", "test_accuracy")):
         columns[label] = np.nanmean(runs[:, :, place], axis=1)
@@ -82,6 +84,8 @@ def records(file: Path) -> Iterator[bytes]:
     with file.open("rb") as stream:
         while head := stream.read(_FRAME.size):
             (length,) = _FRAME.unpack(head)
+            if length > _MOST_BYTES:
+                raise ValueError(f"a record has {length:,} bytes")
             body = stream.read(length + 4)
             if len(body) < length + 4:
                 raise ValueError("the file ends within a record")

@@ -18,7 +18,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from archatlas.errors import ArchatlasError
+from archatlas.errors import ArchatlasError, brief
 from archatlas.progress import progress_bar
 from archatlas.spaces.tables.table import Label
 
@@ -43,6 +43,10 @@ LABELS = tuple(
 )
 
 
+_MOST_BYTES = 100_000_000
+"""Of one cell's file when it is unpacked; the published ones have less than a hundredth of it."""
+
+
 def read_nats_bench(folder: Path) -> pd.DataFrame:
     """One row per cell: architecture, accuracies (0 to 1; training by training and mean), table_params, table_macs.
 
@@ -61,7 +65,11 @@ def read_nats_bench(folder: Path) -> pd.DataFrame:
 
 def _row(file: Path) -> dict[str, Any]:
     try:
-        by_schedule = _Plain(io.BytesIO(bz2.decompress(file.read_bytes()))).load()
+        with bz2.open(file) as packed:
+            content = packed.read(_MOST_BYTES + 1)
+        if len(content) > _MOST_BYTES:
+            raise ValueError(f"it unpacks to more than {_MOST_BYTES:,} bytes")
+        by_schedule = _Plain(io.BytesIO(content)).load()
         results = by_schedule[SCHEDULE]
         row: dict[str, Any] = {"architecture": str(results["arch_str"])}
         for label, (data_set, part, _) in _SETS.items():
@@ -76,8 +84,8 @@ def _row(file: Path) -> dict[str, Any]:
             training for (trained_on, _), training in results["all_results"].items() if trained_on == "cifar10"
         )
         row["table_params"], row["table_macs"] = round(costs["params"] * 1e6), round(costs["flop"] * 1e6)
-    except (OSError, ValueError, EOFError, pickle.UnpicklingError, KeyError, TypeError, StopIteration) as error:
-        raise ArchatlasError(f"{file} is damaged or of another version ({error!r}): get it again") from error
+    except Exception as error:  # Whatever a pickle of something else leads to.
+        raise ArchatlasError(f"{file} is damaged or of another version ({brief(repr(error))}): get it again") from error
     return row
 
 
