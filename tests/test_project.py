@@ -332,7 +332,7 @@ def command(project: Path, *arguments: str, **variables: str | None) -> subproce
         (["--params", "supernet.trainin.epochs=3"], "`supernet.trainin` is not a parameter; did you mean `training`?"),
         (
             ["--params", "supernet.strategy=fairr"],
-            "`supernet.strategy`: input should be 'uniform'",
+            "there is no training strategy 'fairr'; did you mean `fair`?",
         ),
         (["--env", "image_folder", "--params", "images.path=nowhere"], "nowhere"),
         (["--env", "image_folder"], "images.path is needed"),

@@ -14,6 +14,7 @@ class ChainParameters(SpaceParameters):
 
     has_largest_path: ClassVar[bool] = True
     has_supernet: ClassVar[bool] = True
+    has_sizes: ClassVar[bool] = True
 
     preset: str = Field("digits", description="the chains that the other fields modify")
     stem_width: int | None = Field(None, ge=1, le=4096, description="output channels of the first convolution")
@@ -36,11 +37,6 @@ class ChainParameters(SpaceParameters):
     head_width: int | None = Field(
         None, ge=0, le=8192, description="output channels of the 1x1 convolution before the pool; 0: none"
     )
-    image_sizes: tuple[Annotated[int, Field(ge=4, le=4096)], ...] | None = Field(
-        None,
-        min_length=1,
-        description="sides of the images that networks may take, pixels: part of the search; null: as prepared",
-    )
     widths: tuple[Annotated[float, Field(gt=0, le=4)], ...] | None = Field(
         None,
         min_length=1,
@@ -54,8 +50,3 @@ class ChainParameters(SpaceParameters):
             if values is not None and list(values) != sorted(set(values)):
                 raise ValueError(f"`{name}` must rise, each one once, but is {list(values)}")
         return self
-
-    @property
-    def searched_sizes(self) -> tuple[int, ...]:
-        """Sides of the images that networks may choose, pixels."""
-        return self.image_sizes or ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ModelWrapValidatorHandler, model_validator
 
@@ -36,13 +36,21 @@ class SpaceParameters(BaseModel):
     """Whether the choices of each position can be ordered by size."""
     has_supernet: ClassVar[bool] = False
     """Whether there is a super-network for it."""
+    has_sizes: ClassVar[bool] = False
+    """Whether its networks may take images of several sizes."""
 
     preset: str = Field(description="the space, by its name in spaces/registry.py, which the other fields modify")
+
+    image_sizes: tuple[Annotated[int, Field(ge=4, le=4096)], ...] | None = Field(
+        None,
+        min_length=1,
+        description="sides of the images that networks may take, pixels: part of the search; null: as prepared",
+    )
 
     @property
     def searched_sizes(self) -> tuple[int, ...]:
         """Sides of the images that networks may choose, pixels; none where they take all at the prepared size."""
-        return ()
+        return self.image_sizes or ()
 
     @property
     def modified(self) -> list[str]:
@@ -61,10 +69,14 @@ class SpaceParameters(BaseModel):
         return model.model_validate(dict(_own(given, model)))
 
 
+def _settings_of(model: type[SpaceParameters]) -> set[str]:
+    return set(model.model_fields) - {"preset"} - (set() if model.has_sizes else {"image_sizes"})
+
+
 def _own(given: Mapping[str, Any], model: type[SpaceParameters]) -> Iterator[tuple[str, Any]]:
     """What is given without the nulls of other spaces' settings; ValueError for what this space does not have."""
     for key, value in given.items():
-        if key in model.model_fields:
+        if key == "preset" or key in _settings_of(model):
             yield key, value
             continue
         others = any(key in SPACES.load(name, 1).model_fields for name in SPACES)
@@ -73,5 +85,5 @@ def _own(given: Mapping[str, Any], model: type[SpaceParameters]) -> Iterator[tup
         if value is not None:
             raise ValueError(
                 f"`{key}` is another space's, but `preset` is {given.get('preset')}: set it to null. What can be set "
-                f"there is {', '.join(sorted(set(model.model_fields) - {'preset'}))}"
+                f"there is {', '.join(sorted(_settings_of(model)))}"
             )
