@@ -9,6 +9,8 @@ from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import PrefixShared
 
+from ..newcomers.newcomer_space import FreeDag
+
 
 def everything(space):
     return space.enumerate_networks(0, space.networks)
@@ -65,10 +67,18 @@ def test_the_extremes_are_those_of_the_enumerated_space(tiny, counted, timed):
 
 
 def test_the_extremes_of_a_space_without_parts_are_counted(tiny, unshared):
-    assert least_and_most(unshared).equals(least_and_most(tiny))
-    unshared.networks = 10**9
-    with pytest.raises(ArchatlasError, match="the least and the largest cannot be told"):
-        least_and_most(unshared)
+    exact = least_and_most(unshared)
+    assert exact.equals(least_and_most(tiny))
+    assert exact["exact"].all()
+
+
+def test_the_extremes_of_a_space_that_cannot_be_listed_are_those_of_a_sample():
+    space = FreeDag("free_dag", (1, 8, 8), 3)
+    about = least_and_most(space).set_index("cost")
+    assert not about["exact"].any()
+    drawn = costs_of(space, space.sample(400, np.random.default_rng(0)))
+    assert about["least"].tolist() == drawn.min().tolist()
+    assert about["most"].tolist() == drawn.max().tolist()
 
 
 def test_each_of_300_000_rows_has_the_costs_of_its_network(tiny, unshared, counted, timed):

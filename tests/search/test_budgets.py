@@ -15,8 +15,8 @@ from archatlas.search.budgets import (
 )
 from archatlas.search.parameters import Budget, SearchParameters
 
-RANGES = pd.DataFrame({"cost": ["macs", "params"], "least": [100.0, 10.0], "most": [1100.0, 30.0]})
-WITH_LATENCY = pd.concat([RANGES, pd.DataFrame({"cost": ["latency_ms"], "least": [0.5], "most": [2.5]})])
+RANGES = pd.DataFrame({"cost": ["macs", "params"], "least": [100.0, 10.0], "most": [1100.0, 30.0], "exact": True})
+WITH_LATENCY = pd.concat([RANGES, pd.DataFrame({"cost": ["latency_ms"], "least": [0.5], "most": [2.5], "exact": True})])
 
 
 def budget(**bounds: object) -> Budget:
@@ -59,13 +59,20 @@ def test_feasibility_compares_each_bound_with_the_range() -> None:
     table = feasibility({"a": budget(max_macs=100), "b": budget(max_macs=99, min_params=30), "c": budget()}, RANGES)
     assert table["budget"].tolist() == ["a", "b", "b"]
     assert table["feasible"].tolist() == [True, False, True]
-    assert table.columns.tolist() == ["budget", "cost", "bound", "asked", "limit", "least", "most", "feasible"]
+    assert table.columns.tolist() == ["budget", "cost", "bound", "asked", "limit", "least", "most", "exact", "feasible"]
     require_feasible(table[table["feasible"]])
     with pytest.raises(ArchatlasError) as error:
         require_feasible(table)
     for part in ("search.budgets.b.max_macs", "at most 99 MACs", "100 to 1,100"):
         assert part in str(error.value)
     assert "budgets.a" not in str(error.value)
+
+
+def test_a_bound_that_a_sample_alone_misses_is_doubted_and_does_not_stop(caplog: pytest.LogCaptureFixture) -> None:
+    table = feasibility({"b": budget(max_macs=99)}, RANGES.assign(exact=False))
+    assert table[["exact", "feasible"]].to_numpy().tolist() == [[False, False]]
+    require_feasible(table)
+    assert "at most 99 MACs, but networks drawn from the space have about 100 to 1,100 MACs: perhaps" in caplog.text
 
 
 def test_no_bounds_make_an_empty_table() -> None:

@@ -22,6 +22,8 @@ from archatlas.spaces.tables.accel_nasbench import AccelNasBench
 from archatlas.spaces.tables.once_for_all import OnceForAllMobileNetV3
 from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Micro
 
+from ..newcomers.newcomer_space import FreeDag
+
 PRESETS = tuple(SPACES)
 SHAPES = {"digits": (1, 8, 8)}
 
@@ -56,6 +58,8 @@ BUILT_SPACES: dict[str, Any] = {name: preset(name, SHAPES.get(name, (3, 32, 32))
     "gated": _gated_space(),
     # Odd sizes, a stage that widens without a stride, stems unlike the first stage.
     "narrow_201": NasBench201("narrow_201", (1, 9, 7), 3, 4, (Stage(6, 1, 1), Stage(8, 2, 2))),
+    # The core alone, uncounted.
+    "free_dag": FreeDag("free_dag", (1, 9, 7), 3),
     "small_101": NasBench101("small_101", (1, 9, 7), 3, 4, (Stage(5, 2, 1), Stage(11, 1, 2)), vertices=5),
 }
 ALL_SPACES: dict[str, Any] = BUILT_SPACES | {

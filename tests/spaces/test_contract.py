@@ -13,18 +13,54 @@ from hypothesis import strategies as st
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.networks.counting import count_module
-from archatlas.spaces.protocol import CountedInBulk, Enumerable, HasTwins, PrefixShared, SearchSpace, chains_of
+from archatlas.spaces.protocol import (
+    Counted,
+    CountedInBulk,
+    Enumerable,
+    HasTwins,
+    PrefixShared,
+    SearchSpace,
+    chains_of,
+    drawable,
+    networks_of,
+)
 
 from .conftest import ALL_SPACES, BUILT_SPACES, every_row, random_rows
 
 few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
-def test_it_is_a_search_space_with_an_exact_size(space):
+def test_it_is_a_search_space_and_a_size_is_exact(space):
     assert isinstance(space, SearchSpace)
-    assert isinstance(space.size, int)
-    assert isinstance(space.networks, int)
-    assert 0 < space.networks <= space.size <= math.prod(space.num_choices)
+    assert space.sampler
+    if isinstance(space, Counted):
+        assert isinstance(space.size, int)
+        assert isinstance(space.networks, int)
+        assert 0 < space.networks <= space.size <= math.prod(space.num_choices)
+    else:
+        assert networks_of(space) is None
+        assert drawable(space, 10**9) == 10**9
+
+
+@few
+@given(seed=st.integers(0, 2**32))
+def test_what_varies_stays_in_the_space(space, seed):
+    generator = np.random.default_rng(seed)
+    first, second = random_rows(space, 20, seed), random_rows(space, 20, seed + 1)
+    before = first.copy()
+    children = [
+        space.mutate(first, generator),
+        space.mutate(first, generator, 1.0),
+        *space.crossover(first, second, generator),
+    ]
+    for rows in children:
+        assert rows.dtype == np.int8
+        assert (space.validate(rows) == rows).all()
+    assert (first == before).all()
+    assert ((children[1] != first) | (np.array(space.num_choices) == 1)).any()
+    one, other = children[2:]
+    kept = (one == first) & (other == second) | (one == second) & (other == first)
+    assert kept.mean() > 0.5
 
 
 def test_the_size_counts_every_architecture(small_space):
@@ -76,7 +112,7 @@ def test_twins_have_the_same_costs(name):
 
 
 def test_a_sample_is_distinct_canonical_and_reproducible(space):
-    count = min(space.networks, 500)
+    count = drawable(space, 500)
     choices = space.sample(count, np.random.default_rng(3))
     assert choices.shape == (count, len(space.num_choices))
     assert choices.dtype == np.int8
@@ -149,7 +185,7 @@ def test_costs_are_exactly_those_of_the_built_network(built_space):
         assert (macs, params) == (counted.macs, counted.params)
         if bulk:
             assert (bulk["macs"][index], bulk["params"][index]) == (counted.macs, counted.params)
-    assert bool(chains_of(space)) != bool(bulk), "costs are counted in bulk, by one way or the other"
+    assert not (chains_of(space) and bulk), "costs are counted in bulk by one way alone"
     assert all(figures.dtype == np.int64 and figures.shape == (len(choices),) for figures in bulk.values())
 
 

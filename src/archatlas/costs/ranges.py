@@ -4,38 +4,40 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from archatlas.costs.constraints import COST_COLUMNS
 from archatlas.costs.counting import count_parts
 from archatlas.costs.network_latency import is_of_networks
 from archatlas.costs.table import costs_of, of_member, part_costs
-from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import CountedInBulk, Enumerable, SearchSpace, chains_of
+from archatlas.spaces.protocol import CountedInBulk, Enumerable, SearchSpace, chains_of, drawable
 from archatlas.spaces.restricted import Restricted
 
 MOST_COUNTED = 20_000
 """Networks of a space that is not a chain are built one by one, so only this many are."""
+_DRAWN, _SEED = 400, 0
+"""Networks whose costs stand for those of a space that is larger, or not to be written out; and how they are drawn."""
 
 
 def least_and_most(
     space: SearchSpace, cost_table: pd.DataFrame | None = None, latency_table: pd.DataFrame | None = None
 ) -> pd.DataFrame:
-    """Exact extremes of each cost; in a whole chain without enumerating it, since positions choose freely.
+    """The extremes of each cost.
+
+    They are exact in a whole chain, without enumerating it, since positions choose freely; and in a space that is small
+    enough to be written out. Of any other space they are those of 400 networks that its sampler drew.
 
     Returns:
-        Columns cost (macs, params and, if there is a latency table, latency_ms), least, most (float64).
-
-    Raises:
-        ArchatlasError: the space is neither a chain nor small enough to be enumerated.
+        Columns cost (macs, params and, if there is a latency table, latency_ms), least, most (float64), exact (bool).
     """
     free = bool(chains_of(space)) and not isinstance(space, Restricted)
     summed = latency_table is None or not is_of_networks(latency_table)
-    extremes = _of_parts if free and summed else _of_networks
+    listed = isinstance(space, Enumerable) and (isinstance(space, CountedInBulk) or space.networks <= MOST_COUNTED)
+    extremes = _of_parts if free and summed else _of_networks if listed else _of_some_networks
     rows = extremes(space, cost_table, latency_table)
-    return pd.DataFrame(rows, columns=["cost", "least", "most"]).astype(
-        {"cost": "str", "least": "float64", "most": "float64"}
-    )
+    table = pd.DataFrame(rows, columns=["cost", "least", "most"]).assign(exact=(free and summed) or listed)
+    return table.astype({"cost": "str", "least": "float64", "most": "float64", "exact": "bool"})
 
 
 _Rows = list[tuple[str, float, float]]
@@ -63,12 +65,15 @@ def _extremes(table: pd.DataFrame, cost: str, chain: SearchSpace) -> tuple[Any, 
 
 
 def _of_networks(space: SearchSpace, cost_table: pd.DataFrame | None, latency_table: pd.DataFrame | None) -> _Rows:
-    most = space.networks if isinstance(space, CountedInBulk) else MOST_COUNTED
-    if not isinstance(space, Enumerable) or space.networks > most:
-        raise ArchatlasError(
-            f"{space.name} has {space.networks:,} networks whose cost is not a sum over positions: the least and the "
-            f"largest cannot be told (at most {MOST_COUNTED:,} networks are counted one by one)"
-        )
-    costs = costs_of(space, space.enumerate_networks(0, space.networks), cost_table, latency_table)
+    assert isinstance(space, Enumerable)
+    return _extremes_of(costs_of(space, space.enumerate_networks(0, space.networks), cost_table, latency_table))
+
+
+def _of_some_networks(space: SearchSpace, cost_table: pd.DataFrame | None, latency_table: pd.DataFrame | None) -> _Rows:
+    choices = space.sample(drawable(space, _DRAWN), np.random.default_rng(_SEED))
+    return _extremes_of(costs_of(space, choices, cost_table, latency_table))
+
+
+def _extremes_of(costs: pd.DataFrame) -> _Rows:
     known = [(cost, costs[column]) for cost, column in COST_COLUMNS.items() if column in costs]
     return [(cost, float(values.min()), float(values.max())) for cost, values in known]

@@ -32,7 +32,7 @@ from archatlas.encodings.proxies import proxy_knots, proxy_quantiles
 from archatlas.encodings.weisfeiler_lehman import Labels, label_counts, node_labels, vocabulary, wl_labels
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.spaces.protocol import CountedInBulk, SearchSpace, chains_of
+from archatlas.spaces.protocol import SearchSpace, counts_quickly
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -162,7 +162,7 @@ def feature_groups(
 
 def log_costs(batch: ArchitectureBatch) -> Floats:
     """Logarithms of params and MACs, ``[n, 2]``; ``[n, 0]`` where the space cannot be built, so nothing is counted."""
-    countable = bool(chains_of(batch.space)) or isinstance(batch.space, CountedInBulk)
+    countable = counts_quickly(batch.space)
     try:
         counted = (batch if countable or len(batch) else _one_of(batch.space)).costs
     except ArchatlasError:

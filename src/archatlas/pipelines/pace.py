@@ -26,9 +26,10 @@ def measure_pace(space: SearchSpace, settings: ProjectParameters, images: int, n
     import numpy as np
 
     from archatlas.schedule.pace import seconds_per_image
+    from archatlas.spaces.protocol import drawable
 
     batch = settings.supernet.training.batch_size
-    rows = space.sample(min(networks, space.networks), np.random.default_rng(0))
+    rows = space.sample(drawable(space, networks), np.random.default_rng(0))
     given = ([(space, row) for row in rows], settings.device, max(min(batch, images), 2), settings.evaluation.precision)
     train, answer = seconds_per_image(0, *given, seconds=_SECONDS, threads=None).mean(axis=0)
     return Pace(float(train) * batch, float(answer))

@@ -167,7 +167,7 @@ def _plan(
             what = f"{settings.images.source}, resized to {to}"
             return what, max(1.0, sum(splits.values()) / 2000) if description else None
         case "measure_costs":
-            return f"{space.name}: {space.size:,} architectures; latency {settings.costs.latency.source}", 12.0
+            return f"{space.name}: {_counted(space)}; latency {settings.costs.latency.source}", 12.0
         case "train_supernet":
             net = settings.supernet
             first = f"{net.largest_first_epochs} + " if net.largest_first_epochs else ""
@@ -202,7 +202,9 @@ def _plan(
         case "test_winners":
             return "the test images, by every exported file", 3.0
         case "map_space":
-            rows = min(space.networks, 10**6)
+            from archatlas.spaces.protocol import drawable
+
+            rows = drawable(space, 10**6)
             return f"{rows:,} networks", 3 + rows / _ATLAS_PER_SECOND
         case "segments":
             return _plan_segments(settings, space, validation, pace)
@@ -294,6 +296,13 @@ def _plan_finishing(settings: ProjectParameters, train: int, pace: Pace | None) 
         return what, None
     workers = min(settings.device.workers or os.cpu_count() or 1, trainings)
     return what, trainings * epochs * (train / finishing.training.batch_size) * pace.step / workers
+
+
+def _counted(space: SearchSpace) -> str:
+    """How many architectures a space has, in words."""
+    from archatlas.spaces.protocol import Counted
+
+    return f"{space.size:,} architectures" if isinstance(space, Counted) else "architectures that nobody has counted"
 
 
 def _plan_segments(

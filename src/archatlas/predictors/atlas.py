@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 import pandas as pd
@@ -17,7 +17,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.predictors.protocol import Predictor
 from archatlas.progress import progress_bar
-from archatlas.spaces.protocol import Choices, Enumerable, SearchSpace
+from archatlas.spaces.protocol import Choices, Enumerable, ListedSpace, SearchSpace, drawable
 from archatlas.storage.atomic import atomic_path
 
 
@@ -58,17 +58,17 @@ def map_space(
 
 def atlas_rows(space: SearchSpace, parameters: AtlasParameters) -> int:
     """How many networks the atlas of ``space`` holds."""
-    return space.networks if _is_enumerated(space, parameters) else min(parameters.sample, space.networks)
+    return space.networks if _is_enumerated(space, parameters) else drawable(space, parameters.sample)
 
 
-def _is_enumerated(space: SearchSpace, parameters: AtlasParameters) -> bool:
+def _is_enumerated(space: SearchSpace, parameters: AtlasParameters) -> TypeGuard[ListedSpace]:
     return isinstance(space, Enumerable) and space.networks <= parameters.max_networks
 
 
 def _choices(space: SearchSpace, parameters: AtlasParameters, seed: int) -> Iterator[Choices]:
     rows = atlas_rows(space, parameters)
     starts = range(0, rows, parameters.chunk)
-    if isinstance(space, Enumerable) and _is_enumerated(space, parameters):
+    if _is_enumerated(space, parameters):
         for start in starts:
             yield space.enumerate_networks(start, min(start + parameters.chunk, rows))
         return

@@ -96,6 +96,7 @@ def asked_section(run: Run) -> Section:
         ("search space", f"{space.get('name')}: {len(run.space.num_choices)} positions"),
         ("architectures", numbers.whole(space.get("size"))),
         ("distinct networks", numbers.whole(space.get("networks"))),
+        ("samples are", space.get("sampler", numbers.DASH)),
     )
     blocks: list[Any] = [
         Facts(facts),

@@ -197,7 +197,9 @@ def calibrated_sentence(summary: Mapping[str, Any]) -> str:
 
 def twins(space: Mapping[str, Any], why: str, table: str | None) -> str:
     """How many networks the architectures of the space are, and why."""
-    size, networks = space.get("size", 0), space.get("networks", 0)
+    size, networks = space.get("size"), space.get("networks")
+    if size is None or networks is None:
+        return "Nobody has counted the architectures of this space: what is said of it is said of samples."
     text = f"{numbers.whole(size)} architectures are {numbers.whole(networks)} networks: {why}."
     if table is None:
         return text if size != networks else "Every architecture of the space is a network of its own."

@@ -74,7 +74,8 @@ def budgets_table(feasibility: pd.DataFrame) -> Table:
             f"{numbers.COST_TITLES[row['cost']]} at {'most' if row['bound'] == 'max' else 'least'}",
             str(row["asked"]) if str(row["asked"]).endswith("%") else "",
             numbers.cost(row["limit"], row["cost"]),
-            numbers.between(numbers.cost(row["least"], row["cost"]), numbers.cost(row["most"], row["cost"])),
+            ("" if row.get("exact", True) else "about ")
+            + numbers.between(numbers.cost(row["least"], row["cost"]), numbers.cost(row["most"], row["cost"])),
         )
         for row in feasibility.to_dict("records")
     ]

@@ -10,9 +10,11 @@ import pandas as pd
 from archatlas.costs.table import costs_of
 from archatlas.images.description import ImageDescription
 from archatlas.schedule.allocation import Facts
-from archatlas.spaces.protocol import Choices, SearchSpace, chains_of
+from archatlas.spaces.protocol import Choices, SearchSpace, chains_of, drawable, networks_of
 
 _DRAWN = 400
+UNCOUNTED = 10**12
+"""What stands for the number of networks of a space that cannot be counted: more than anyone would draw."""
 TIMED = 4
 """Networks whose steps are timed: the cheapest and the dearest drawn, and some between."""
 
@@ -32,7 +34,7 @@ def facts_of(
         mean_macs=float(drawn_macs.mean()),
         median_macs=float(drawn_macs.median()),
         largest_macs=float(drawn_macs.max()),
-        networks=space.networks,
+        networks=networks_of(space) or UNCOUNTED,
         largest_first=bool(chains_of(space)) and not warm,
     )
 
@@ -54,7 +56,7 @@ def limits_of(facts: Facts, feasibility: pd.DataFrame, budgets: Iterable[str]) -
 
 def drawn_networks(space: SearchSpace, cost_table: pd.DataFrame, seed: int) -> tuple[Choices, pd.Series]:
     """Random networks, from the fewest MACs to the most; and their MACs."""
-    choices = space.sample(min(_DRAWN, space.networks), np.random.default_rng(seed))
+    choices = space.sample(drawable(space, _DRAWN), np.random.default_rng(seed))
     macs = costs_of(space, choices, cost_table)["macs"]
     order = np.argsort(macs.to_numpy(), kind="stable")
     return choices[order], macs.iloc[order].reset_index(drop=True)

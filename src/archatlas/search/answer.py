@@ -16,7 +16,7 @@ from archatlas.predictors.protocol import Predictor
 from archatlas.search.enumeration import SCORED_COLUMNS, RankedBy, candidates_of, merit, rank_score, top_candidates
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.pareto import pareto_fronts
-from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.spaces.protocol import Choices, SearchSpace, networks_of
 from archatlas.spaces.restricted import Restricted
 from archatlas.training.seeds import mixed_seed
 
@@ -26,7 +26,8 @@ _BUDGETS, _FRONTS = range(2)
 def reads_atlas(space: SearchSpace, rows: int, parameters: SearchParameters) -> bool:
     """Whether the answer is read from an atlas of so many rows; ``auto``: if it holds every network of the space."""
     if parameters.method == "auto":
-        return rows >= space.networks
+        networks = networks_of(space)
+        return networks is not None and rows >= networks
     return parameters.method == "enumerate"
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import pandas as pd
 
 from archatlas.costs.constraints import UNITS, Constraint, CostName
 from archatlas.errors import ArchatlasError
 from archatlas.search.parameters import Budget
+
+_log = logging.getLogger(__name__)
 
 _BOUNDS: tuple[Literal["min", "max"], ...] = ("min", "max")
 _COSTS: tuple[CostName, ...] = ("macs", "params", "latency_ms")
@@ -30,7 +33,7 @@ def resolve_budgets(budgets: Mapping[str, Budget], ranges: pd.DataFrame) -> list
     Args:
         budgets: budgets by name.
         ranges: the space's least and largest costs; columns cost (macs, params and, where there is a latency table,
-            latency_ms), least, most.
+            latency_ms), least, most, exact.
 
     Raises:
         ArchatlasError: a bound on latency where the ranges hold none.
@@ -68,39 +71,45 @@ def _spelled(asked: float | str) -> str:
 
 
 def feasibility(budgets: Mapping[str, Budget], ranges: pd.DataFrame) -> pd.DataFrame:
-    """A row per bound: budget, cost, bound (min, max), asked, limit, least, most, feasible.
+    """A row per bound: budget, cost, bound (min, max), asked, limit, least, most, exact, feasible.
 
-    ``feasible`` says whether some network of the space keeps that bound alone; it is exact where the ranges are. Bounds
-    that each can be kept may still exclude each other: the search says so.
+    ``feasible`` says whether some network of the space keeps that bound alone, or, where the ranges are not ``exact``
+    but of a sample, one of the sample. Bounds that each can be kept may still exclude each other: the search says so.
     """
     known = _ranges(ranges)
+    exact = dict(zip(ranges["cost"], ranges["exact"], strict=True))
     rows = []
     for one in resolve_budgets(budgets, ranges):
         least, most = known[one.cost]
         feasible = least <= one.limit if one.bound == "max" else most >= one.limit
-        rows.append((one.budget, one.cost, one.bound, one.asked, one.limit, least, most, feasible))
+        rows.append((one.budget, one.cost, one.bound, one.asked, one.limit, least, most, exact[one.cost], feasible))
     columns = {
         "budget": "str", "cost": "str", "bound": "str", "asked": "str",
-        "limit": "float64", "least": "float64", "most": "float64", "feasible": "bool",
+        "limit": "float64", "least": "float64", "most": "float64", "exact": "bool", "feasible": "bool",
     }  # fmt: skip
     return pd.DataFrame(rows, columns=list(columns)).astype(columns)
 
 
 def require_feasible(feasibility: pd.DataFrame) -> None:
-    """Raise ArchatlasError if any bound cannot be kept, with what was asked and what the space has to offer."""
-    impossible = feasibility[~feasibility["feasible"]]
-    if impossible.empty:
-        return
-    lines = []
-    for row in impossible.to_dict("records"):
-        cost, bound = row["cost"], row["bound"]
-        lines.append(
-            f"`search.budgets.{row['budget']}.{bound}_{cost}` asks for at {'most' if bound == 'max' else 'least'} "
-            f"{row['limit']:,.6g} {UNITS[cost]}, but the networks of the space have {row['least']:,.6g} to "
-            f"{row['most']:,.6g} {UNITS[cost]}"
+    """Raise ArchatlasError if any bound cannot be kept, with what was asked and what the space has to offer.
+
+    Where that is known of a sample alone the space may have more to offer: then a warning says so.
+    """
+    missed = feasibility[~feasibility["feasible"]]
+    for row in missed[~missed["exact"]].to_dict("records"):
+        _log.warning("%s: perhaps no network keeps it.", _missed(row, "networks drawn from the space have about"))
+    lines = [_missed(row, "the networks of the space have") for row in missed[missed["exact"]].to_dict("records")]
+    if lines:
+        raise ArchatlasError(
+            "no network can satisfy: " + "; ".join(lines) + ". Change the bound to one inside that range, or the space."
         )
-    raise ArchatlasError(
-        "no network can satisfy: " + "; ".join(lines) + ". Change the bound to one inside that range, or the space."
+
+
+def _missed(row: Mapping[Hashable, Any], have: str) -> str:
+    cost, bound = row["cost"], row["bound"]
+    return (
+        f"`search.budgets.{row['budget']}.{bound}_{cost}` asks for at {'most' if bound == 'max' else 'least'} "
+        f"{row['limit']:,.6g} {UNITS[cost]}, but {have} {row['least']:,.6g} to {row['most']:,.6g} {UNITS[cost]}"
     )
 
 

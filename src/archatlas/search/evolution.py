@@ -1,5 +1,7 @@
 """NSGA-II (Deb et al., IEEE TEC 2002) over choice vectors, for spaces too large to be written out.
 
+Mutation and crossover are the space's own, so that nothing is proposed that is none of its architectures.
+
 The objective is the predicted score; constraints go to pymoo as violations, so that a network that keeps them beats one
 that does not. Every network is predicted once: what was visited is never proposed again, in any spelling.
 """
@@ -22,7 +24,7 @@ from pymoo.optimize import minimize
 
 from archatlas.costs.constraints import COST_COLUMNS, Constraint, CostName
 from archatlas.search.parameters import EvolutionParameters
-from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.spaces.protocol import Choices, SearchSpace, drawable
 
 Predict = Callable[[Choices], pd.DataFrame]
 """From canonical rows to ``enumeration.SCORED_COLUMNS``."""
@@ -55,12 +57,12 @@ def evolve(
         start: networks that the first generation holds beside those drawn at random; at most half of it.
     """
     problem = _NetworkProblem(space, predict, constraints, objective or _score, against)
-    population = min(parameters.population, space.networks, evaluations)
+    population = drawable(space, min(parameters.population, evaluations))
     algorithm = NSGA2(
         pop_size=population,
         sampling=_FirstGeneration(space, start),
-        crossover=_MixedChoices(parameters.crossover_probability),
-        mutation=_RedrawnChoices(space.num_choices, parameters.mutation_probability),
+        crossover=_CrossoverOfTheSpace(space, parameters.crossover_probability),
+        mutation=_MutationOfTheSpace(space, parameters.mutation_probability),
         eliminate_duplicates=_Unvisited(space, problem.visited),
     )
     minimize(problem, algorithm, ("n_eval", evaluations), seed=seed, copy_algorithm=False)
@@ -128,33 +130,31 @@ class _FirstGeneration(Sampling):  # type: ignore[misc]
         return rows[np.sort(first)][:n_samples]
 
 
-class _MixedChoices(Crossover):  # type: ignore[misc]
-    """Uniform crossover: each position's choices go to the two children or change places, with even odds."""
+class _CrossoverOfTheSpace(Crossover):  # type: ignore[misc]
+    """The space's own crossover."""
 
-    def __init__(self, probability: float) -> None:
+    def __init__(self, space: SearchSpace, probability: float) -> None:
         super().__init__(2, 2, prob=probability)
+        self.space = space
 
     def _do(
         self, problem: Any, x: NDArray[np.int64], *args: object, random_state: Any = None, **kwargs: object
     ) -> NDArray[np.int64]:
-        swapped = random_state.random(x.shape[1:]) < 0.5
-        return np.stack([np.where(swapped, x[1], x[0]), np.where(swapped, x[0], x[1])])
+        first, second = x.astype(np.int8)
+        return np.stack(self.space.crossover(first, second, random_state)).astype(np.int64)
 
 
-class _RedrawnChoices(Mutation):  # type: ignore[misc]
-    """Each position takes another of its own choices with ``probability`` (None: one over the positions)."""
+class _MutationOfTheSpace(Mutation):  # type: ignore[misc]
+    """The space's own mutation."""
 
-    def __init__(self, num_choices: Sequence[int], probability: float | None) -> None:
+    def __init__(self, space: SearchSpace, probability: float | None) -> None:
         super().__init__(prob=1.0)
-        self.num_choices = np.array(num_choices)
-        self.probability = probability or 1 / len(num_choices)
+        self.space, self.probability = space, probability
 
     def _do(
         self, problem: Any, x: NDArray[np.int64], *args: object, random_state: Any = None, **kwargs: object
     ) -> NDArray[np.int64]:
-        redrawn = (random_state.random(x.shape) < self.probability) & (self.num_choices > 1)
-        steps = 1 + np.floor(random_state.random(x.shape) * np.maximum(self.num_choices - 1, 1)).astype(np.int64)
-        return np.where(redrawn, (x + steps) % self.num_choices, x)
+        return self.space.mutate(x.astype(np.int8), random_state, self.probability).astype(np.int64)
 
 
 class _Unvisited(DuplicateElimination):  # type: ignore[misc]

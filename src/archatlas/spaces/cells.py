@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.edge_cells import NONE, EdgeCells, edge_cells
-from archatlas.spaces.protocol import Choices, Names, choice_matrix
+from archatlas.spaces.protocol import UNIFORM, Choices, Names, choice_matrix
+from archatlas.spaces.variation import FreeChoices
 
 if TYPE_CHECKING:
     from torch import nn
@@ -22,7 +23,7 @@ _NODES = 4
 
 
 @dataclass(frozen=True)
-class CellSpace(ABC):
+class CellSpace(FreeChoices, ABC):
     """Cells of four nodes and six edges, each of which holds one of ``operations``; one position per edge.
 
     Implements SearchSpace (but for ``build``), Enumerable and HasTwins. ``operations`` starts with the words for none
@@ -33,6 +34,7 @@ class CellSpace(ABC):
     input_shape: tuple[int, int, int]
     num_classes: int
     operations: ClassVar[tuple[str, ...]]
+    sampler: ClassVar[str] = UNIFORM
     input_skip_computes: ClassVar[bool] = False
 
     @classmethod

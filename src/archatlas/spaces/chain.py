@@ -20,7 +20,8 @@ from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.chain_names import ChainSpelling
 from archatlas.spaces.chain_parts import Operation, Placings, Position, Run, Stage
-from archatlas.spaces.protocol import Choices, Names, choice_matrix
+from archatlas.spaces.protocol import UNIFORM, Choices, Names, choice_matrix
+from archatlas.spaces.variation import FreeChoices
 
 if TYPE_CHECKING:
     from torch import nn
@@ -44,7 +45,7 @@ def _below(count: int, generator: np.random.Generator) -> int:
 
 
 @dataclass(frozen=True)
-class ChainSpace:
+class ChainSpace(FreeChoices):
     """A stem, ``stages`` of positions that each hold one of ``operations``, and a head.
 
     Implements SearchSpace, Enumerable, HasTwins, HasSkips, Described and PrefixShared. ``skip`` says what happens to a
@@ -53,6 +54,7 @@ class ChainSpace:
     """
 
     kind: ClassVar[str] = "chain"
+    sampler: ClassVar[str] = UNIFORM
 
     name: str
     input_shape: tuple[int, int, int]

@@ -22,7 +22,8 @@ from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.cell_parameters import CellParameters
 from archatlas.spaces.chain_parts import Stage
-from archatlas.spaces.protocol import Choices, Names, choice_matrix
+from archatlas.spaces.protocol import UNIFORM, Choices, Names, choice_matrix
+from archatlas.spaces.variation import FreeChoices
 from archatlas.spaces.vertex_cells import VertexCells, vertex_cells
 
 if TYPE_CHECKING:
@@ -33,12 +34,15 @@ Integers = NDArray[np.int64]
 STAGES = (Stage(128, 3, 1), Stage(256, 3, 2), Stage(512, 3, 2))
 """The benchmark's own network; its stem has 128 channels."""
 
+_MOST_MUTATIONS = 8
+"""How often a mutation is drawn again that gives no cell."""
+
 _LETTERS = b"31m"
 """The operations in names, in their order."""
 
 
 @dataclass(frozen=True)
-class NasBench101:
+class NasBench101(FreeChoices):
     """The cells of NAS-Bench-101 in a network of ``stages``, each ``depth`` cells of ``width`` channels.
 
     Implements SearchSpace, Enumerable and CountedInBulk; not every row of choices is valid. Positions are the entries
@@ -47,6 +51,7 @@ class NasBench101:
     """
 
     kind: ClassVar[str] = "nas_bench_101"
+    sampler: ClassVar[str] = UNIFORM
 
     name: str
     input_shape: tuple[int, int, int]
@@ -118,6 +123,27 @@ class NasBench101:
         if count > self.networks:
             raise ArchatlasError(f"{self.name} has {self.networks:,} networks, but {count:,} were asked for")
         return self.cells.canonical[generator.choice(self.networks, size=count, replace=False)]
+
+    def mutate(self, choices: Choices, generator: np.random.Generator, probability: float | None = None) -> Choices:
+        """As spaces of free choices do; a row that would be no cell is drawn again, and after some times stays."""
+        rows = np.array(choices, dtype=np.int8)
+        waiting = np.arange(len(rows))
+        for _ in range(_MOST_MUTATIONS):
+            drawn = super().mutate(choices[waiting], generator, probability)
+            valid = self.cells.valid(drawn)
+            rows[waiting[valid]] = drawn[valid]
+            waiting = waiting[~valid]
+            if not len(waiting):
+                break
+        return rows
+
+    def crossover(self, first: Choices, second: Choices, generator: np.random.Generator) -> tuple[Choices, Choices]:
+        """As spaces of free choices do; a child that would be no cell is its parent."""
+        children = super().crossover(first, second, generator)
+        return tuple(  # type: ignore[return-value]
+            np.where(self.cells.valid(child)[:, None], child, parent)
+            for child, parent in zip(children, (first, second), strict=True)
+        )
 
     def sample_spellings(self, count: int, generator: np.random.Generator) -> Choices:
         """``count`` valid rows, each uniform over all matrices and operations: networks with many spellings lead.

@@ -1,8 +1,9 @@
 """What every search space offers, and what some offer on top.
 
-The core is small: size, sample, validate, names, canonicalise, graphs, build. What only some spaces can do is a
-capability of its own, asked for with ``isinstance``: a chain is enumerable, its cost is a sum over positions and its
-subnets share what a prefix computes; a free DAG of 30 nodes has none of these and is a space all the same.
+The core is small: sample, validate, names, canonicalise, graphs, build, mutate, crossover. What only some spaces can do
+is a capability of its own, asked for with ``isinstance``: a chain can be counted and enumerated, its cost is a sum over
+positions and its subnets share what a prefix computes; a free DAG of 30 nodes has none of these and is a space all the
+same.
 """
 
 from __future__ import annotations
@@ -22,13 +23,16 @@ if TYPE_CHECKING:
 Choices: TypeAlias = NDArray[np.int8]
 """A choice matrix ``[n, positions]``: row by row an architecture, each entry the index of the choice at a position."""
 
+UNIFORM = "uniform over networks"
+"""How most spaces draw: every network with the same odds, however many architectures compute it."""
+
 Names: TypeAlias = NDArray[np.str_]
 """Names of architectures in the space's standard notation, ``[n]``."""
 
 
 @runtime_checkable
 class SearchSpace(Protocol):
-    """A set of architectures that can be counted, drawn from, named, drawn as graphs and built."""
+    """A set of architectures that can be drawn from, varied, named, drawn as graphs and built."""
 
     @property
     def name(self) -> str: ...
@@ -36,14 +40,6 @@ class SearchSpace(Protocol):
     @property
     def num_choices(self) -> tuple[int, ...]:
         """How many choices each position has; its length is the number of positions."""
-
-    @property
-    def size(self) -> int:
-        """The exact number of architectures."""
-
-    @property
-    def networks(self) -> int:
-        """The exact number of distinct networks: architectures that compute the same count once."""
 
     @property
     def input_shape(self) -> tuple[int, int, int]:
@@ -60,10 +56,23 @@ class SearchSpace(Protocol):
         """``choices`` as a choice matrix; raises ArchatlasError naming the first row and position that is not one."""
 
     def sample(self, count: int, generator: np.random.Generator) -> Choices:
-        """``count`` distinct networks drawn uniformly without repeats, in canonical form.
+        """``count`` distinct networks without repeats, in canonical form, drawn as ``sampler`` says.
 
-        Raises ArchatlasError if the space has fewer networks.
+        Raises ArchatlasError if the space is known to have fewer networks.
         """
+
+    @property
+    def sampler(self) -> str:
+        """How ``sample`` draws, in words ("uniform over networks"): what is said of a sample is said of its draw."""
+
+    def mutate(self, choices: Choices, generator: np.random.Generator, probability: float | None = None) -> Choices:
+        """Architectures of the space that differ a little: what differs does so with ``probability`` (None: 1 / parts).
+
+        Any rows may be given, canonical or not, and any may come.
+        """
+
+    def crossover(self, first: Choices, second: Choices, generator: np.random.Generator) -> tuple[Choices, Choices]:
+        """Two children of each pair of rows, all of them architectures of the space."""
 
     def names(self, choices: Choices) -> Names: ...
 
@@ -90,11 +99,28 @@ class Documented(Protocol):
 
 
 @runtime_checkable
-class Enumerable(Protocol):
-    """A space small enough to be written out."""
+class Counted(Protocol):
+    """A space whose members are counted exactly."""
+
+    @property
+    def size(self) -> int:
+        """The number of architectures."""
+
+    @property
+    def networks(self) -> int:
+        """The number of distinct networks: architectures that compute the same count once."""
+
+
+@runtime_checkable
+class Enumerable(Counted, Protocol):
+    """A space that can be written out."""
 
     def enumerate_networks(self, start: int, stop: int) -> Choices:
         """Canonical rows of networks ``start`` to ``stop`` in the space's fixed order."""
+
+
+class ListedSpace(SearchSpace, Enumerable, Protocol):
+    """A search space that can be written out."""
 
 
 @runtime_checkable
@@ -193,6 +219,21 @@ class CountedInBulk(Protocol):
 
     def counted_costs(self, choices: Choices) -> dict[str, NDArray[np.int64]]:
         """``macs`` (of one image) and ``params`` of each row, ``[n]``: exactly those of the built networks."""
+
+
+def networks_of(space: SearchSpace) -> int | None:
+    """How many networks a space has; None where that is not known exactly."""
+    return space.networks if isinstance(space, Counted) else None
+
+
+def drawable(space: SearchSpace, count: int) -> int:
+    """``count``, or how many networks there are if these are fewer."""
+    return min(count, space.networks) if isinstance(space, Counted) else count
+
+
+def counts_quickly(space: SearchSpace) -> bool:
+    """Whether many networks are priced without building each: chains by their parts, other spaces in bulk."""
+    return bool(chains_of(space)) or isinstance(space, CountedInBulk)
 
 
 def chains_of(space: SearchSpace) -> Mapping[str, ChainLike]:

@@ -18,7 +18,8 @@ from numpy.typing import ArrayLike, NDArray
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.chain import ChainSpace
-from archatlas.spaces.protocol import Choices, Names, choice_matrix
+from archatlas.spaces.protocol import UNIFORM, Choices, Names, choice_matrix
+from archatlas.spaces.variation import FreeChoices
 
 if TYPE_CHECKING:
     from torch import nn
@@ -30,7 +31,7 @@ _DIVISOR = 8
 
 
 @dataclass(frozen=True)
-class ScaledChains:
+class ScaledChains(FreeChoices):
     """The chains of ``base`` at each of ``image_sizes`` (sides, pixels) and ``widths`` (multipliers).
 
     Implements SearchSpace, Enumerable, HasTwins, HasSkips, Described and ChainFamily. Networks take images of
@@ -39,6 +40,7 @@ class ScaledChains:
     """
 
     kind: ClassVar[str] = "scaled_chains"
+    sampler: ClassVar[str] = UNIFORM
 
     base: ChainSpace
     image_sizes: tuple[int, ...]

@@ -33,11 +33,12 @@ def whole_space_size(space: SearchSpace, twins: bool) -> int:
     Raises:
         ArchatlasError: the space cannot be written out, or is too large to evaluate.
     """
-    count, what = (space.size, "architectures") if twins else (space.networks, "networks")
-    if not isinstance(space, Enumerable) or count > MOST_EVALUATED:
+    what = "architectures" if twins else "networks"
+    count = (space.size if twins else space.networks) if isinstance(space, Enumerable) else None
+    if count is None or count > MOST_EVALUATED:
         raise ArchatlasError(
-            f"`evaluation.whole_space` asks for all {count:,} {what} of {space.name}, and at most {MOST_EVALUATED:,} "
-            "of a space that can be written out are evaluated: set it to none"
+            f"`evaluation.whole_space` asks for all {f'{count:,} ' if count else ''}{what} of {space.name}, and at "
+            f"most {MOST_EVALUATED:,} of a space that can be written out are evaluated: set it to none"
         )
     return count
 

@@ -16,7 +16,7 @@ from archatlas.predictors.metrics import (
     mean_pairwise_tau_interval,
     paired_bootstrap_interval,
 )
-from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.spaces.protocol import Choices, SearchSpace, drawable
 from archatlas.verification.parameters import AuditParameters
 
 SCORERS = {
@@ -48,7 +48,7 @@ def draw_audit(space: SearchSpace, count: int, fitted: Collection[str], generato
         generator: of the draw.
     """
     known = set(fitted)
-    choices = space.sample(min(space.networks, count + len(known)), generator)
+    choices = space.sample(drawable(space, count + len(known)), generator)
     fresh = [row for row, name in enumerate(space.names(choices)) if str(name) not in known]
     return choices[fresh[:count]]
 

@@ -14,7 +14,7 @@ from archatlas.costs.latency import measure_network
 from archatlas.costs.latency_columns import LATENCY, MEASURED
 from archatlas.costs.parameters import LatencyParameters
 from archatlas.costs.table import costs_of
-from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.protocol import SearchSpace, counts_quickly, drawable
 from archatlas.training.seeds import mixed_seed
 from archatlas.verification.mobilenet import scaled_mobilenets, why_none
 from archatlas.verification.parameters import VerificationParameters
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("archatlas")
 
-_PER_DRAW, _DRAWS = 50_000, 20
+_PER_DRAW, _BUILT_PER_DRAW, _DRAWS = 50_000, 200, 20
 
 COMPARISON_TYPES = {
     "role": "str", "budget": "str", "network": "str", "macs": "int64", "params": "int64", LATENCY: "float64",
@@ -105,15 +105,17 @@ def random_networks(
 
     All budgets filter the same draws, so a network within two budgets can stand in both, and is trained once. Latency
     is the predicted one. A space of at most 50,000 networks is looked through completely; in a larger one a
-    million draws are, and a budget that few networks keep may get fewer than ``count``.
+    million draws are, and a budget that few networks keep may get fewer than ``count``; where each network has to be
+    built to be priced, it is a few thousand.
     """
     found: dict[str, list[pd.DataFrame]] = {budget: [] for budget in constraints}
     missing = dict.fromkeys(constraints, count)
     seen: set[str] = set()
-    for _ in range(1 if space.networks <= _PER_DRAW else _DRAWS):
+    at_once = _PER_DRAW if counts_quickly(space) else _BUILT_PER_DRAW
+    for _ in range(1 if drawable(space, at_once + 1) <= at_once else _DRAWS):
         if not any(missing.values()):
             break
-        choices = space.sample(min(space.networks, _PER_DRAW), generator)
+        choices = space.sample(drawable(space, at_once), generator)
         costs = costs_of(space, choices, cost_table, latency_table)
         for budget, bounds in constraints.items():
             rows = np.flatnonzero(satisfied(costs, bounds))[: missing[budget] + len(seen)]

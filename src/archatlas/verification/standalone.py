@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -20,10 +20,8 @@ from archatlas.errors import ArchatlasError, brief
 from archatlas.images.decoding import to_pixels
 from archatlas.images.description import ImageDescription
 from archatlas.images.predict import shrunk
-from archatlas.spaces.chain import ChainSpace
-from archatlas.spaces.nas_bench_101 import NasBench101
-from archatlas.spaces.nas_bench_201 import NasBench201
-from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.kinds import KINDS
+from archatlas.spaces.protocol import Documented, SearchSpace
 from archatlas.storage.atomic import atomic_path
 
 DOCUMENT, WEIGHTS = "network.json", "network.safetensors"
@@ -272,26 +270,18 @@ def _build(document: NetworkDocument, weights: Mapping[str, Tensor], source: str
 
 def describe_space(space: SearchSpace) -> dict[str, Any]:
     """The space as a JSON document; ArchatlasError for spaces that have none."""
-    for kind, made in _KINDS.items():
-        if isinstance(space, made):
-            document: dict[str, Any] = json.loads(json.dumps({"kind": kind, **asdict(space)}))
-            return document
-    raise ArchatlasError(f"networks of {space.name} cannot be exported: the space cannot be described")
-
-
-_KINDS: dict[str, type[ChainSpace] | type[NasBench201] | type[NasBench101]] = {
-    "chain": ChainSpace,
-    "nas_bench_201": NasBench201,
-    "nas_bench_101": NasBench101,
-}
+    if not isinstance(space, Documented) or space.kind not in KINDS or not is_dataclass(space):
+        raise ArchatlasError(f"networks of {space.name} cannot be exported: the space cannot be described")
+    document: dict[str, Any] = json.loads(json.dumps({"kind": space.kind, **asdict(space)}))
+    return document
 
 
 def space_of(document: Mapping[str, Any]) -> SearchSpace:
     """Inverse of ``describe_space``."""
     fields = dict(document)
     kind = fields.pop("kind", None)
-    if not isinstance(kind, str) or kind not in _KINDS:
-        raise ArchatlasError(f"a network's space must be of kind `{'`, `'.join(_KINDS)}`, but got {str(kind)[:60]!r}")
+    if not isinstance(kind, str) or kind not in KINDS:
+        raise ArchatlasError(f"a network's space must be of kind `{'`, `'.join(KINDS)}`, but got {str(kind)[:60]!r}")
     _require_bounds(fields)
     try:
         # Strictly by the types of the fields: a number is neither text nor true.
@@ -310,7 +300,7 @@ def space_of(document: Mapping[str, Any]) -> SearchSpace:
 
 @cache
 def _adapter(kind: str) -> TypeAdapter[Any]:
-    return TypeAdapter(_KINDS[kind])
+    return TypeAdapter(KINDS.load(kind))
 
 
 def _first_problem(error: ValidationError) -> str:

@@ -16,15 +16,21 @@ from archatlas.spaces.tables.parameters import TableParameters
 def summarise_space(
     image_description: dict[str, Any], space: SpaceParameters, seed: int, table: TableParameters | None = None
 ) -> dict[str, Any]:
-    """What there is to search: name, size, networks, positions, num_choices, input_shape, num_classes, an example."""
+    """What there is to search: name, size, networks, sampler, positions, choices, shape, classes, an example.
+
+    Of a space that cannot be counted exactly size and networks are None.
+    """
     import numpy as np
+
+    from archatlas.spaces.protocol import Counted, networks_of
 
     made = searched_space(image_description, space, table)
     example = made.names(made.sample(1, np.random.default_rng(seed)))[0]
     return {
         "name": made.name,
-        "size": made.size,
-        "networks": made.networks,
+        "size": made.size if isinstance(made, Counted) else None,
+        "networks": networks_of(made),
+        "sampler": made.sampler,
         "positions": len(made.num_choices),
         "num_choices": list(made.num_choices),
         "input_shape": list(made.input_shape),

@@ -39,6 +39,7 @@ def search(
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible
     from archatlas.search.enumeration import scored
     from archatlas.signals.ranking import log_ranking, ranked_by, signals_of_scores
+    from archatlas.spaces.protocol import networks_of
 
     made = searched_space(image_description, space, table)
     # Anew, and not from measure_costs: a changed budget asks for this stage alone.
@@ -51,7 +52,7 @@ def search(
     rank = ranked_by(signals, calibrated="scores" in calibrated_predictor)
     log_ranking(_LOGGER, signals, rank)
     if reads_atlas(made, len(predicted), search):
-        whole = len(predicted) == made.networks
+        whole = len(predicted) == networks_of(made)
         candidates, front = answer(predicted, budgets, search, whole_space=whole, ranked_by=rank)
         return candidates, front, constraints
     visited = evolved(

@@ -19,7 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import Choices, SearchSpace, Segmented
+from archatlas.spaces.protocol import Choices, ListedSpace, SearchSpace, Segmented, drawable
 from archatlas.spaces.restricted import Restricted, restricted
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Segment(Restricted):
         return rows[:count]
 
     def _tails(self, count: int, generator: np.random.Generator) -> Choices:
-        networks = self.whole.sample(min(count, self.whole.networks), generator)
+        networks = self.whole.sample(drawable(self.whole, count), generator)
         return networks[generator.permutation(np.arange(count) % len(networks)), self.stop :]
 
 
@@ -74,7 +74,7 @@ def _equal_shares(choices: int, count: int, generator: np.random.Generator) -> N
 
 def segment_space(
     space: SearchSpace, prefixes: Choices, start: int, stop: int, parameters: SegmentsParameters
-) -> SearchSpace:
+) -> ListedSpace:
     """The sub-space of positions ``start`` to ``stop`` behind each of the survivors ``prefixes``.
 
     Args:
@@ -113,7 +113,7 @@ def segment_space(
     kept = _distinct(space.canonicalise(spelled), space.num_choices)
     size = len(prefixes) * int(np.prod(np.array(space.num_choices[start:stop], dtype=object)))
     drawn = parameters.rest == "drawn"
-    return restricted(space, kept, size, Segment, whole=space, stop=stop, rest_drawn=drawn)
+    return cast(ListedSpace, restricted(space, kept, size, Segment, whole=space, stop=stop, rest_drawn=drawn))
 
 
 def _distinct(rows: Choices, num_choices: Sequence[int]) -> Choices:

@@ -18,7 +18,7 @@ from archatlas.search.enumeration import SCORED_COLUMNS, scored
 from archatlas.search.segments.parameters import SegmentsParameters
 from archatlas.search.segments.space import first_prefix, segment_space, segment_stops
 from archatlas.search.segments.survivors import highest, spread_over_cost
-from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.spaces.protocol import Choices, ListedSpace, SearchSpace
 from archatlas.training.seeds import mixed_seed
 
 _REST, _SAMPLE = range(2)
@@ -38,7 +38,7 @@ def segment_number(super_cell: pd.DataFrame) -> int:
 
 def segment_of(
     space: SearchSpace, super_cell: pd.DataFrame, parameters: SegmentsParameters, segments: int
-) -> SearchSpace:
+) -> ListedSpace:
     """The sub-space of the segment, one of ``segments``, that begins with ``super_cell``."""
     start = int(super_cell["stop"].iloc[0])
     stop = segment_stops(space, parameters.boundaries, segments)[segment_number(super_cell) - 1]

@@ -5,21 +5,22 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.spaces.protocol import Choices, Names, choice_matrix
+from archatlas.spaces.protocol import UNIFORM, Choices, Names, choice_matrix
+from archatlas.spaces.variation import FreeChoices
 
 if TYPE_CHECKING:
     from torch import nn
 
 
 @dataclass(frozen=True)
-class UnbuiltChain(ABC):
+class UnbuiltChain(FreeChoices, ABC):
     """A chain of blocks of which only choices and graphs are known; positions choose freely.
 
     Implements SearchSpace but for ``build``, which is refused, so that nothing is counted or trained.
@@ -28,6 +29,8 @@ class UnbuiltChain(ABC):
     name: str
     input_shape: tuple[int, int, int] = (3, 224, 224)
     num_classes: int = 1000
+
+    sampler: ClassVar[str] = UNIFORM
 
     @property
     @abstractmethod

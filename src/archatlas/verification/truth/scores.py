@@ -44,8 +44,7 @@ def every_network(space: SearchSpace) -> Choices:
     """Canonical rows of all networks; ArchatlasError if they cannot be written out."""
     if not isinstance(space, Enumerable) or space.networks > MOST_NETWORKS:
         raise ArchatlasError(
-            f"the {space.networks:,} networks of {space.name} cannot be compared with a table one by one: set `truth` "
-            "to null"
+            f"the networks of {space.name} cannot be compared with a table one by one: set `truth` to null"
         )
     return space.enumerate_networks(0, space.networks)
 
