@@ -74,10 +74,11 @@ def read_run(experiment: str) -> MacroRun:
     folder = CURRENT / experiment
     description = ImageDescription.model_validate_json((folder / "image_description.json").read_text())
     tuned_as = json.loads((folder / "tuned_predictor.json").read_text())
+    space = preset("nas_bench_macro", description.input_shape, description.num_classes)
     return MacroRun(
         folder,
-        preset("nas_bench_macro", description.input_shape, description.num_classes),
+        space,
         pd.read_parquet(folder / "cost_table.parquet"),
-        load_predictor(tuned_as, load_file(folder / "tuned_predictor_state.safetensors")),
+        load_predictor(tuned_as, load_file(folder / "tuned_predictor_state.safetensors"), space),
         tuned_as,
     )

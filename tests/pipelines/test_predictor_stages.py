@@ -130,7 +130,7 @@ def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
     for name in ("fitted_predictor", "tuned_predictor"):
         document = json.loads(json.dumps(catalog.load(name)))
         assert document["target"] == target
-        load_predictor(document, catalog.load(f"{name}_state"))
+        load_predictor(document, catalog.load(f"{name}_state"), space)
     assert catalog.load("calibrated_predictor") == catalog.load("tuned_predictor")
     assert json.loads(json.dumps(catalog.load("tuning_summary")))["trials"] == 4
     assert len(catalog.load("tuning_trials")) == 4

@@ -107,7 +107,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "supernets": supernets,
         "sampled_architectures": pd.DataFrame({"network": space.names(sampled.choices)}),
         "calibration_networks": no_networks(),
-        "calibrated_predictor": describe_predictor("ridge", {}, 0, "accuracy"),
+        "calibrated_predictor": describe_predictor("ridge", {}, 0, "accuracy", space),
         "calibrated_predictor_state": state_tensors(predictor.state()),
         "params:space": SPACE,
         "params:search": SEARCH,

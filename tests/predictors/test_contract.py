@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -11,6 +13,9 @@ from archatlas.predictors.families import describe_predictor, load_predictor, ma
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import PREDICTORS
+from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.presets import preset
+from archatlas.spaces.restricted import restricted
 
 QUICK = {
     "flow": {"epochs": 60, "ensemble": 3},
@@ -43,8 +48,8 @@ def test_shapes_determinism_and_round_trip(name: str, batch: ArchitectureBatch, 
     again.fit(known, noisy[:120])
     np.testing.assert_array_equal(again.predict(unseen).mean, predicted.mean)
     np.testing.assert_array_equal(again.predict(unseen).std, predicted.std)
-    description = describe_predictor(name, QUICK.get(name, {}), 3, "accuracy")
-    loaded = load_predictor(description, state_tensors(predictor.state()))
+    description = describe_predictor(name, QUICK.get(name, {}), 3, "accuracy", known.space)
+    loaded = load_predictor(description, state_tensors(predictor.state()), known.space)
     np.testing.assert_array_equal(loaded.predict(unseen).mean, predicted.mean)
     np.testing.assert_array_equal(loaded.predict(unseen).std, predicted.std)
 
@@ -119,3 +124,24 @@ def test_names_and_settings_are_checked() -> None:
         make_predictor("gcn", {"widht": 3}, seed=0)
     with pytest.raises(ArchatlasError, match=r"`predictor.gcn.width`: .*greater than or equal to 1.*got 0"):
         make_predictor("gcn", {"width": 0}, seed=0)
+
+
+def test_a_predictor_refuses_another_space_and_takes_parts_of_its_own() -> None:
+    space = preset("digits", (1, 8, 8), 10)
+    assert isinstance(space, ChainSpace)
+    rows = space.sample(40, np.random.default_rng(0))
+    batch = ArchitectureBatch(space, rows)
+    for name, settings in (("ridge", {}), ("gp", {"ensemble": 2}), ("gcn", {"epochs": 2})):
+        predictor = make_predictor(name, settings, 0)
+        predictor.fit(batch, Evaluations(batch.costs["macs"].to_numpy(np.float64), np.zeros(40), np.full(40, "table")))
+        description, state = describe_predictor(name, settings, 0, "accuracy", space), state_tensors(predictor.state())
+        others = {
+            "reversed": replace(space, operations=space.operations[::-1], tokens=()),
+            "wider": replace(space, stem_width=16),
+            "larger images": replace(space, input_shape=(1, 16, 16)),
+        }
+        for other in others.values():
+            with pytest.raises(ArchatlasError, match=f"this {name} was fitted to networks of another space"):
+                load_predictor(description, state, other)
+        for same in (replace(space, num_classes=7, name="other"), restricted(space, space.canonicalise(rows), 40)):
+            load_predictor(description, state, same)

@@ -22,7 +22,7 @@ SPACE = make_space(
     10,
 )
 PARTS = count_parts(SPACE)
-TUNED = describe_predictor("ridge", {"features": "stage_counts"}, 0, "accuracy")
+TUNED = describe_predictor("ridge", {"features": "stage_counts"}, 0, "accuracy", SPACE)
 
 
 def whole() -> ArchitectureBatch:
@@ -117,7 +117,7 @@ def test_a_calibrated_predictor_speaks_of_accuracies_and_ranks_better(
     assert summary["tau_after"] > summary["tau_before"]
     assert summary["tau_before"] == kendall_tau(accuracy.mean(axis=0), predictor.predict(known).mean)
     assert description["target"] == "accuracy"
-    loaded = load_predictor(description, fitted.state())
+    loaded = load_predictor(description, fitted.state(), SPACE)
     np.testing.assert_array_equal(loaded.predict(everything).mean, said.mean)
 
 

@@ -149,7 +149,7 @@ def calibrate(
         "tau_before": kendall_tau(truth, tuned.predict(known).mean),
         **{f"tau_{name}": kendall_tau(truth, mean) for name, mean in held_out.items()},
     }
-    document = {**describe_predictor(*contender, seed, "accuracy"), "scores": description["target"]}
+    document = {**describe_predictor(*contender, seed, "accuracy", batch.space), "scores": description["target"]}
     return calibrated, document, summary
 
 

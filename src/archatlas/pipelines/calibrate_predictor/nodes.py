@@ -38,9 +38,10 @@ def choose_networks(
     from archatlas.verification.roles import DRAW_CALIBRATION
 
     description = ImageDescription.model_validate(image_description)
+    made = make_space(space, description.input_shape, description.num_classes)
     return domain.choose_networks(
-        make_space(space, description.input_shape, description.num_classes),
-        load_predictor(tuned_predictor, tuned_predictor_state),
+        made,
+        load_predictor(tuned_predictor, tuned_predictor_state, made),
         calibration.networks,
         cost_table,
         np.random.default_rng(mixed_seed(seed, DRAW_CALIBRATION)),
@@ -108,6 +109,6 @@ def calibrate(
     batch, scores = evaluated_sample(
         made, architecture_graphs, evaluations, cost_table, tuned_predictor["target"], fewest=2
     )
-    tuned = load_predictor(tuned_predictor, tuned_predictor_state)
+    tuned = load_predictor(tuned_predictor, tuned_predictor_state, made)
     calibrated, document, summary = domain.calibrate(batch, scores, calibration_trainings, tuned, tuned_predictor, seed)
     return document, state_tensors(calibrated.state()), summary

@@ -45,11 +45,11 @@ def score_networks(
     description = ImageDescription.model_validate(image_description)
     made = make_space(space, description.input_shape, description.num_classes)
     fitted = {
-        TUNED: scores.Fitted(load_predictor(tuned_predictor, tuned_predictor_state), tuned_predictor),
-        DEFAULT: scores.Fitted(load_predictor(fitted_predictor, fitted_predictor_state), fitted_predictor),
+        TUNED: scores.Fitted(load_predictor(tuned_predictor, tuned_predictor_state, made), tuned_predictor),
+        DEFAULT: scores.Fitted(load_predictor(fitted_predictor, fitted_predictor_state, made), fitted_predictor),
     }
     if len(calibration_networks):
-        loaded = load_predictor(calibrated_predictor, calibrated_predictor_state)
+        loaded = load_predictor(calibrated_predictor, calibrated_predictor_state, made)
         fitted[CALIBRATED] = scores.Fitted(loaded, calibrated_predictor)
     by_seed = [TUNED] if truth.predictor_by_seed else []
     table = scores.predictor_columns(made, fitted, architecture_graphs, evaluations, cost_table, by_seed)

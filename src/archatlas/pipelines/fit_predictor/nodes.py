@@ -40,4 +40,4 @@ def fit(
     log_signals(_LOGGER, given(*doubts))
     contender = default_contender(predictor)
     fitted = fit_one(batch, scores, contender, seed)
-    return table, describe_predictor(*contender, seed, predictor.target), state_tensors(fitted.state())
+    return table, describe_predictor(*contender, seed, predictor.target, made), state_tensors(fitted.state())

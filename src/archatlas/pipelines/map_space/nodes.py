@@ -36,7 +36,7 @@ def map_networks(
 
     made = searched_space(image_description, space, table)
     chunks = map_space(
-        load_predictor(calibrated_predictor, calibrated_predictor_state),
+        load_predictor(calibrated_predictor, calibrated_predictor_state, made),
         made,
         cost_table,
         latency_table,

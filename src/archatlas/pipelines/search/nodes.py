@@ -56,7 +56,7 @@ def search(
         candidates, front = answer(predicted, budgets, search, whole_space=whole, ranked_by=rank)
         return candidates, front, constraints
     visited = evolved(
-        load_predictor(calibrated_predictor, calibrated_predictor_state),
+        load_predictor(calibrated_predictor, calibrated_predictor_state, made),
         made,
         budgets,
         search,

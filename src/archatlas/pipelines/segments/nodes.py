@@ -88,7 +88,7 @@ def fit(
     contender = default_contender(predictor)
     table = cross_seed_scores(batch, scores, {predictor.name: contender}, folds=predictor.folds, seed=seed)
     fitted = fit_one(batch, scores, contender, seed)
-    return table, describe_predictor(*contender, seed, predictor.target), state_tensors(fitted.state())
+    return table, describe_predictor(*contender, seed, predictor.target, made), state_tensors(fitted.state())
 
 
 def map_segment(
@@ -112,7 +112,7 @@ def map_segment(
 
     segment = segment_of(_whole_space(image_description, space), super_cell, segments, SEGMENTS)
     chunks = map_space(
-        load_predictor(fitted_predictor, fitted_predictor_state),
+        load_predictor(fitted_predictor, fitted_predictor_state, segment),
         segment,
         cost_table,
         latency_table,

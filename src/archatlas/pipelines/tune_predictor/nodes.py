@@ -51,5 +51,5 @@ def tune(
     tuned = search.tune(batch, scores, predictor, tuning, seed=seed, work=work)
     log_signals(_LOGGER, given(tuned_no_better(tuned.summary)))
     fitted = fit_one(batch, scores, tuned.contender, seed)
-    chosen = describe_predictor(*tuned.contender, seed, predictor.target)
+    chosen = describe_predictor(*tuned.contender, seed, predictor.target, made)
     return tuned.trials, tuned.summary, chosen, state_tensors(fitted.state())

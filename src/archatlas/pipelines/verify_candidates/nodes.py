@@ -268,8 +268,11 @@ def audit(
     """
     verification = scheduled(verification, verification_schedule)
     from archatlas.predictors.families import load_predictor, scores_learned
+    from archatlas.spaces.presets import make_space
 
-    predictor = load_predictor(calibrated_predictor, calibrated_predictor_state)
+    description = ImageDescription.model_validate(image_description)
+    searched = make_space(space, description.input_shape, description.num_classes)
+    predictor = load_predictor(calibrated_predictor, calibrated_predictor_state, searched)
     fitted = [*sampled_architectures["network"], *calibration_networks["network"]]
     known = trained_by_others(image_description, space, table, truth)
     if known is not None:
