@@ -16,6 +16,7 @@ lint: .venv/installed
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
+	$(BIN)/deptry src
 
 # Slow checks on real data.
 nightly: .venv/installed
