@@ -1,0 +1,73 @@
+"""What a search is asked: the best network of a space within bounds that are known without any training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+
+from archatlas.costs.constraints import Constraint, satisfied
+from archatlas.costs.table import costs_of
+from archatlas.errors import ArchatlasError
+from archatlas.spaces.protocol import Choices, SearchSpace, counts_quickly, drawable
+from archatlas.systems.evaluators import Evaluator
+from archatlas.systems.ledger import Ledger
+
+_AT_ONCE, _BUILT_AT_ONCE, _DRAWS = 2_000, 50, 50
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A space, the bounds of one budget, and the tables that price its networks; counting costs is free."""
+
+    space: SearchSpace
+    constraints: Sequence[Constraint] = ()
+    cost_table: pd.DataFrame | None = None
+    latency_table: pd.DataFrame | None = None
+
+    def costs(self, choices: Choices) -> pd.DataFrame:
+        """Columns macs, params and, if there is a latency table, predicted_latency_ms."""
+        latency = None if self.latency_table is None or self.latency_table.empty else self.latency_table
+        return costs_of(self.space, choices, self.cost_table, latency)
+
+    def keeps(self, choices: Choices) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which rows keep all bounds, ``[n]``."""
+        return satisfied(self.costs(choices), self.constraints) if self.constraints else np.ones(len(choices), bool)
+
+    def draw(self, count: int, generator: np.random.Generator) -> Choices:
+        """``count`` different networks that keep all bounds, as the space's sampler draws; fewer if hardly any does.
+
+        Raises:
+            ArchatlasError: none was found.
+        """
+        at_once = drawable(self.space, _AT_ONCE if counts_quickly(self.space) else _BUILT_AT_ONCE)
+        found = np.zeros((0, len(self.space.num_choices)), dtype=np.int8)
+        for _ in range(_DRAWS):
+            drawn = self.space.sample(at_once, generator)
+            found = np.concatenate([found, drawn[self.keeps(drawn)]])
+            _, first = np.unique(found, axis=0, return_index=True)
+            found = found[np.sort(first)]
+            if len(found) >= count:
+                break
+        if not len(found):
+            bounds = ", ".join(map(str, self.constraints))
+            raise ArchatlasError(
+                f"none of {_DRAWS * at_once:,} networks drawn from {self.space.name} keeps all bounds ({bounds}): "
+                "relax one"
+            )
+        return found[:count]
+
+
+class Method(Protocol):
+    """A way to search."""
+
+    def search(
+        self, problem: Problem, evaluator: Evaluator, ledger: Ledger, generator: np.random.Generator
+    ) -> pd.DataFrame:
+        """All networks that were scored until the ledger closed, in that order: ``account.VISITED``.
+
+        Depends on ``generator`` alone for whatever it draws. The candidates are the best of these.
+        """

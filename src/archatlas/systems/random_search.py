@@ -1,0 +1,36 @@
+"""Random search: the control that every method has to beat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from archatlas.systems.account import Account, Target
+from archatlas.systems.evaluators import Evaluator
+from archatlas.systems.ledger import Ledger
+from archatlas.systems.problem import Problem
+
+
+@dataclass(frozen=True)
+class RandomSearch:
+    """Networks within the bounds, as the space's sampler draws them, ``at_once`` at a time."""
+
+    at_once: int = 16
+    target: Target = "accuracy"
+
+    def search(
+        self, problem: Problem, evaluator: Evaluator, ledger: Ledger, generator: np.random.Generator
+    ) -> pd.DataFrame:
+        """All that was scored until the ledger closed, or nothing new was found any more (``problem.Method``)."""
+        account, idle = Account(problem, evaluator, ledger, self.target), 0
+        while not account.closed and idle < _MOST_IDLE:
+            before = len(account)
+            account.scores(problem.draw(self.at_once, generator))
+            idle = idle + 1 if len(account) == before else 0
+        return account.visited()
+
+
+_MOST_IDLE = 20
+"""Draws in a row that bring nothing new: the space, or what keeps the bounds, is used up."""

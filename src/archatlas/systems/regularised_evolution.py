@@ -1,0 +1,64 @@
+"""Regularised evolution: not the worst dies, but the oldest (Real et al., AAAI 2019, arXiv 1802.01548, algorithm 1)."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from archatlas.spaces.protocol import Choices
+from archatlas.systems.account import Account, Target
+from archatlas.systems.evaluators import Evaluator
+from archatlas.systems.ledger import Ledger
+from archatlas.systems.problem import Problem
+
+
+@dataclass(frozen=True)
+class RegularisedEvolution:
+    """A queue of ``population`` networks: the best of ``tournament`` of them has a mutated child, and the oldest dies.
+
+    The paper has 100 and 25 [published]. A child that is out of bounds, or its parent, is drawn again, and after
+    ``_MOST_TRIES`` a network drawn anew takes its place [our reconstruction: the paper has no bounds].
+    """
+
+    population: int = 100
+    tournament: int = 25
+    target: Target = "accuracy"
+
+    def search(
+        self, problem: Problem, evaluator: Evaluator, ledger: Ledger, generator: np.random.Generator
+    ) -> pd.DataFrame:
+        """All that was scored until the ledger closed, or nothing new was found any more (``problem.Method``)."""
+        account = Account(problem, evaluator, ledger, self.target)
+        first = problem.draw(self.population, generator)
+        alive: deque[tuple[Choices, float]] = deque(maxlen=self.population)
+        alive.extend(_known(first, account.scores(first)))
+        idle = 0
+        while alive and not account.closed and idle < _MOST_IDLE:
+            drawn = generator.choice(len(alive), size=min(self.tournament, len(alive)), replace=False)
+            parent = max((alive[int(place)] for place in drawn), key=lambda one: one[1])[0]
+            child = _child(problem, parent, generator)
+            before = len(account)
+            alive.extend(_known(child, account.scores(child)))
+            idle = idle + 1 if len(account) == before else 0
+        return account.visited()
+
+
+_MOST_TRIES, _MOST_IDLE = 50, 1000
+"""Mutations that are tried for a child; children in a row that were known already."""
+
+
+def _known(choices: Choices, scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[tuple[Choices, float]]:
+    return [(row, float(score)) for row, score in zip(choices, scores, strict=True) if np.isfinite(score)]
+
+
+def _child(problem: Problem, parent: Choices, generator: np.random.Generator) -> Choices:
+    """One row ``[1, positions]``."""
+    own = problem.space.canonicalise(parent[None])
+    for _ in range(_MOST_TRIES):
+        child = problem.space.canonicalise(problem.space.mutate(own, generator))
+        if (child != own).any() and problem.keeps(child)[0]:
+            return child
+    return problem.draw(1, generator)
