@@ -40,8 +40,10 @@ def catalog(config: dict[str, Any]) -> DataCatalog:
 
 
 def repeated() -> set[str]:
-    """Data sets in the namespaces of segments."""
-    return {name for name in register_pipelines()["segments"].all_outputs() if name.startswith("segments.")}
+    """Data sets in the namespaces of segments and methods."""
+    pipelines = register_pipelines()
+    made = pipelines["segments"].all_outputs() | pipelines["methods"].all_outputs()
+    return {name for name in made if name.startswith(("segments.", "methods."))}
 
 
 def test_what_nodes_make_is_in_the_catalog_and_versioned(catalog: DataCatalog) -> None:
@@ -57,7 +59,10 @@ def test_placeholders_stand_for_the_number_of_a_segment_only_so_that_no_misspelt
     config: dict[str, Any], catalog: DataCatalog
 ) -> None:
     patterns = {name for name in config if "{" in name}
-    written_out = {re.sub(r"segment_\d+", "segment_{number}", name) for name in repeated()}
+    written_out = {
+        re.sub(r"methods\.\w+", "methods.{method}", re.sub(r"segment_\d+", "segment_{number}", name))
+        for name in repeated()
+    }
     assert patterns == written_out
     assert "segments.segment_1.super_cell" not in catalog
     assert "super_cells" not in catalog

@@ -172,6 +172,19 @@ def test_the_notebook_reads_a_finished_run(finished: Path, repository: Path, mon
     assert sum(output.output_type in ("execute_result", "display_data") for output in shown) >= 4
 
 
+def test_search_methods_stand_side_by_side_at_equal_cost(finished: Path) -> None:
+    kedro_run(finished, "methods", methods={"evaluations": 12, "seeds": 2}, **imported_latency(finished))
+    current = finished / "data" / "current" / "tiny"
+    comparison = pd.read_parquet(current / "method_comparison.parquet")
+    assert set(comparison["budget"]) == {"small", "fast", "large"}
+    by_method = comparison.groupby("method")
+    assert by_method["searches"].first().to_dict() == {"atlas": 1, "random_search": 2, "regularised_evolution": 2}
+    assert by_method["evaluations"].max().to_dict() == {"atlas": 40, "random_search": 12, "regularised_evolution": 12}
+    assert comparison["accuracy"].between(0, 1).all()
+    visited = pd.read_parquet(current / "methods.regularised_evolution.visited.parquet")
+    assert visited.groupby(["budget", "seed"])["network"].nunique().eq(12).all()
+
+
 def test_annotations_of_all_nodes_resolve() -> None:
     """One that does not would turn Kedro's validation of that node's parameters off in silence."""
     for node in register_pipelines()["__default__"].nodes:

@@ -22,6 +22,8 @@ from archatlas.spaces.registry import SPACES
 from archatlas.spaces.tables.parameters import TableName, TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
 from archatlas.supernet.strategies.registry import STRATEGIES
+from archatlas.systems.parameters import MethodsParameters
+from archatlas.systems.registry import METHODS
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.parameters import CalibrationParameters, FinishingParameters, VerificationParameters
@@ -58,6 +60,7 @@ class ProjectParameters(BaseModel):
     )
     search: SearchParameters
     segments: SegmentsParameters
+    methods: MethodsParameters
     verification: VerificationParameters
     finishing: FinishingParameters | None = Field(
         description="winners are trained on before they are exported; null: they are exported as they are"
@@ -125,6 +128,14 @@ class ProjectParameters(BaseModel):
                 f"{FEWEST_SEEN_PER_FOLD} be seen for each of `inner_folds` = {tuning.inner_folds}"
             )
         return tuning
+
+    @field_validator("methods")
+    @classmethod
+    def _of_known_methods(cls, methods: MethodsParameters) -> MethodsParameters:
+        for name in methods.settings:
+            if name not in METHODS:
+                raise ValueError(f"`settings`: there is no search method {name!r}{nearest(name, METHODS)}")
+        return methods
 
     @field_validator("predictor_benchmark")
     @classmethod

@@ -19,6 +19,7 @@ from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.predictors.benchmark_plan import describe_benchmark
 from archatlas.progress import duration
 from archatlas.search.segments.parameters import SEGMENTS
+from archatlas.systems.registry import METHODS
 
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
@@ -143,7 +144,7 @@ def plan_stages(
     from archatlas.spaces.presets import make_space
 
     space = make_space(settings.space, shape, description.num_classes if description else 10)
-    timed = {"train_supernet", "evaluate_subnets", "calibrate_predictor", "segments", "verify_candidates"}
+    timed = {"train_supernet", "evaluate_subnets", "calibrate_predictor", "segments", "methods", "verify_candidates"}
     timed = timed.intersection(stages)
     pace = measure_pace(space, settings, description.splits.get("train", 0)) if timed and description else None
     for stage in stages:
@@ -208,6 +209,8 @@ def _plan(
             return f"{rows:,} networks", 3 + rows / _ATLAS_PER_SECOND
         case "segments":
             return _plan_segments(settings, space, validation, pace)
+        case "methods":
+            return _plan_methods(settings, train, validation, pace)
         case "verify_candidates":
             return _plan_verification(settings, train, validation, pace)
         case "compare_with_truth":
@@ -341,6 +344,22 @@ def _plan_comparison(settings: ProjectParameters) -> tuple[str, float]:
     return f"every score beside the true accuracies of {settings.truth.name}", seconds
 
 
+def _plan_methods(
+    settings: ProjectParameters, train: int, validation: int, pace: Pace | None
+) -> tuple[str, float | None]:
+    methods, verification, budgets = settings.methods, settings.verification, len(settings.search.budgets)
+    searches = len(METHODS) * methods.seeds * budgets
+    scored = searches * (methods.evaluations or settings.sample.architectures)
+    alone = (searches + budgets) * verification.seeds
+    what = f"{searches} searches of {scored:,} networks in all, {alone} trainings at most"
+    if pace is None:
+        return what, None
+    images = _full_seeds(settings) * scored * (settings.evaluation.calibration_images + validation)
+    workers = settings.device.workers or os.cpu_count() or 1
+    steps = alone * verification.training.epochs * train / verification.training.batch_size / workers
+    return what, 8 + images * pace.image + steps * pace.step
+
+
 def _plan_verification(
     settings: ProjectParameters, train: int, validation: int, pace: Pace | None
 ) -> tuple[str, float | None]:
@@ -364,7 +383,7 @@ def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description:
     images = sum(description.splits.values()) if description else 0
     megabytes = images * (_side(settings) ** 2) * 3 / 2**20
     workers = settings.device.workers or os.cpu_count() or 1
-    trained = settings.table is None and settings.truth is None and "verify_candidates" in stages
+    trained = settings.table is None and settings.truth is None and {"verify_candidates", "methods"} & {*stages}
     alone = workers * (_WORKER_MIB + megabytes) if trained else 0
     return _LIBRARIES_MIB + 2 * megabytes + alone
 

@@ -1,0 +1,106 @@
+"""Methods side by side: what their best networks are worth when they are trained alone, and what finding them cost."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from archatlas.errors import ArchatlasError, nearest
+from archatlas.systems.problem import Method
+from archatlas.systems.registry import METHODS
+
+ATLAS, CONTROL = "atlas", "random_search"
+"""What the main job's candidates are called, and what others are compared with."""
+
+BEST_COLUMNS = ["method", "budget", "seed", "network", "score", "macs", "params", "evaluations", "forward_macs"]
+"""Of each search the network that it would choose, and what had been spent in all."""
+
+COMPARISON_COLUMNS = [
+    "method", "budget", "searches", "accuracy", "accuracy_std", "ahead", "ahead_low", "ahead_high", "evaluations",
+    "forward_macs",
+]  # fmt: skip
+
+
+def make_method(name: str, settings: Mapping[str, Any]) -> Method:
+    """The method ``name``; ArchatlasError, with the nearest known name, for one or a setting that there is not."""
+    made = METHODS.load(name)
+    known = [one.name for one in fields(made)]
+    for setting in settings:
+        if setting not in known:
+            raise ArchatlasError(f"`methods.settings.{name}`: there is no setting {setting!r}{nearest(setting, known)}")
+    method: Method = made(**settings)
+    return method
+
+
+def best_of(visited: pd.DataFrame, method: str) -> pd.DataFrame:
+    """``BEST_COLUMNS`` of every search in ``visited`` (columns budget, seed, ``account.VISITED``).
+
+    Ties go to more MACs, as in the main job: of networks that scores do not tell apart the larger is the better guess.
+    """
+    order = ["budget", "seed", "score", "macs", "network"]
+    ranked = visited.dropna(subset="score").sort_values(order, ascending=[True, True, False, False, True])
+    best = ranked.groupby(["budget", "seed"], sort=False).head(1).set_index(["budget", "seed"])
+    spent = visited.groupby(["budget", "seed"], sort=False)[["evaluations", "forward_macs"]].max()
+    best[["evaluations", "forward_macs"]] = spent.reindex(best.index)
+    return best.reset_index().assign(method=method)[BEST_COLUMNS]
+
+
+def compared(best: pd.DataFrame, accuracies: Mapping[str, float], seed: int, samples: int = 2000) -> pd.DataFrame:
+    """``COMPARISON_COLUMNS``: a row per method and budget.
+
+    ``ahead`` is by how much its networks are better than those of random search, trained alone, with a 95% interval of
+    the bootstrap over searches (percentiles; searches of one seed are a pair, and a method with one search is paired
+    with each). NaN of random search itself, and the interval where there is one search alone.
+
+    Args:
+        best: ``BEST_COLUMNS`` of all methods.
+        accuracies: of networks trained alone, by name.
+        seed: of the resampling.
+        samples: resamples.
+    """
+    table = best.assign(accuracy=best["network"].map(accuracies))
+    generator = np.random.default_rng(seed)
+    rows = []
+    for (budget, method), own in table.groupby(["budget", "method"], sort=False):
+        control = table[(table["budget"] == budget) & (table["method"] == CONTROL)].set_index("seed")["accuracy"]
+        mine = own.set_index("seed")["accuracy"]
+        ahead = mine.iloc[0] - control if len(mine) == 1 else (mine - control).dropna()
+        low, high = _interval(ahead.to_numpy(dtype=np.float64), generator, samples)
+        is_control = method == CONTROL or ahead.empty
+        rows.append(
+            (
+                method, budget, len(mine), mine.mean(), mine.std(ddof=1),
+                *((np.nan,) * 3 if is_control else (ahead.mean(), low, high)),
+                own["evaluations"].mean(), own["forward_macs"].mean(),
+            )
+        )  # fmt: skip
+    return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
+
+
+def _interval(values: np.ndarray[Any, np.dtype[np.float64]], generator: Any, samples: int) -> tuple[float, float]:
+    if len(values) < 2:
+        return np.nan, np.nan
+    means = values[generator.integers(0, len(values), (samples, len(values)))].mean(axis=1)
+    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
+
+
+def lines_of(comparison: pd.DataFrame) -> Sequence[str]:
+    """The comparison in words, a line per method and budget, the best first."""
+    lines = []
+    for budget, rows in comparison.sort_values("accuracy", ascending=False).groupby("budget", sort=False):
+        for row in rows.to_dict("records"):
+            spread = "" if np.isnan(row["accuracy_std"]) else f" ± {100 * row['accuracy_std']:.1f}"
+            text = f"{budget}: {row['method']} {100 * row['accuracy']:.1f}%{spread} of {row['searches']} searches"
+            if not np.isnan(row["ahead"]):
+                told = (
+                    ""
+                    if np.isnan(row["ahead_low"])
+                    else (f" ({100 * row['ahead_low']:+.1f} to {100 * row['ahead_high']:+.1f})")
+                )
+                text += f", {100 * row['ahead']:+.1f}{told} points ahead of random search"
+            lines.append(f"{text}; {row['evaluations']:.0f} networks scored, {row['forward_macs'] / 1e9:.1f} G MACs")
+    return lines

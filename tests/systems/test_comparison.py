@@ -1,0 +1,62 @@
+"""Methods side by side."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from archatlas.errors import ArchatlasError
+from archatlas.systems.comparison import BEST_COLUMNS, best_of, compared, lines_of, make_method
+from archatlas.systems.regularised_evolution import RegularisedEvolution
+
+
+def visited(*rows: tuple[str, int, str, float, int]) -> pd.DataFrame:
+    table = pd.DataFrame(rows, columns=["budget", "seed", "network", "score", "macs"])
+    table["params"], table["predicted_latency_ms"] = 7, np.nan
+    table["evaluations"] = table.groupby(["budget", "seed"]).cumcount() + 1.0
+    return table.assign(forward_macs=table["evaluations"] * 100, trainings=0.0)
+
+
+def test_a_search_chooses_its_best_score_and_of_equals_the_larger() -> None:
+    table = visited(
+        ("small", 0, "a", 0.5, 10), ("small", 0, "b", 0.7, 20), ("small", 0, "c", 0.7, 30),
+        ("small", 0, "d", np.nan, 90), ("small", 1, "a", 0.9, 10), ("large", 0, "e", 0.1, 50),
+    )  # fmt: skip
+    best = best_of(table, "mine")
+    assert best.columns.tolist() == BEST_COLUMNS
+    assert best[["budget", "seed", "network", "evaluations", "forward_macs"]].to_numpy().tolist() == [
+        ["large", 0, "e", 1.0, 100.0],
+        ["small", 0, "c", 4.0, 400.0],
+        ["small", 1, "a", 1.0, 100.0],
+    ]
+
+
+def test_methods_are_compared_with_random_search_search_by_search() -> None:
+    def best(method: str, *networks: str) -> pd.DataFrame:
+        rows = [(method, "small", seed, name, 0.5, 10, 7, 4.0, 4e9) for seed, name in enumerate(networks)]
+        return pd.DataFrame(rows, columns=BEST_COLUMNS)
+
+    accuracies = {"a": 0.80, "b": 0.82, "c": 0.84, "d": 0.90}
+    table = compared(
+        pd.concat([best("atlas", "d"), best("random_search", "a", "b"), best("evolution", "b", "c")]), accuracies, 0
+    ).set_index("method")
+    assert table.loc["random_search", "accuracy"] == pytest.approx(0.81)
+    assert np.isnan(table.loc["random_search", "ahead"])
+    assert table.loc["evolution", "ahead"] == pytest.approx(0.02)
+    assert table.loc["evolution", ["ahead_low", "ahead_high"]].tolist() == pytest.approx([0.02, 0.02])
+    assert table.loc["evolution", "accuracy_std"] == pytest.approx(0.02 / 2**0.5)
+    # One search of the atlas stands beside each of random search.
+    assert table.loc["atlas", "ahead"] == pytest.approx(0.09)
+    assert table.loc["atlas", ["ahead_low", "ahead_high"]].tolist() == pytest.approx([0.08, 0.10])
+    lines = lines_of(table.reset_index())
+    assert lines[0].startswith("small: atlas 90.0% of 1 searches, +9.0 (+8.0 to +10.0) points ahead of random search;")
+    assert "random_search 81.0% ± 1.4 of 2 searches; 4 networks scored, 4.0 G MACs" in lines[2]
+
+
+def test_settings_of_a_method_are_its_fields() -> None:
+    assert make_method("regularised_evolution", {"population": 8}) == RegularisedEvolution(population=8)
+    with pytest.raises(ArchatlasError, match="no setting 'populaton'; did you mean `population`"):
+        make_method("regularised_evolution", {"populaton": 8})
+    with pytest.raises(ArchatlasError, match="no search method 'evolution'"):
+        make_method("evolution", {})
