@@ -15,9 +15,10 @@ from archatlas.spaces.protocol import Choices, SearchSpace
 class ArchitectureBatch:
     """``n`` architectures of one space: choices, graphs and costs, each made when first asked for.
 
-    Choices are canonical, so that twins are one row to every predictor. ``graphs`` may be handed in where a stage has
-    made them already; ``cost_table`` is the table of counted parts where the space has one. ``proxies`` are numbers
-    that others have measured without training (``n`` rows, a column each, NaN where there is none), never made here.
+    Choices are canonical, so that twins are one row to every predictor (``canonical``: they are given so). ``graphs``
+    may be handed in where a stage has made them already; ``cost_table`` is the table of counted parts where the space
+    has one. ``proxies`` are numbers that others have measured without training (``n`` rows, a column each, NaN where
+    there is none), never made here.
     """
 
     def __init__(
@@ -28,9 +29,10 @@ class ArchitectureBatch:
         cost_table: pd.DataFrame | None = None,
         graphs: ArchitectureGraphs | None = None,
         proxies: pd.DataFrame | None = None,
+        canonical: bool = False,
     ) -> None:
         self.space = space
-        self.choices = space.canonicalise(choices)
+        self.choices = choices if canonical else space.canonicalise(choices)
         self.cost_table = cost_table
         self.proxies = proxies
         if graphs is not None:
@@ -47,6 +49,7 @@ class ArchitectureBatch:
             cost_table=self.cost_table,
             graphs=None if graphs is None else graphs[rows],
             proxies=None if self.proxies is None else self.proxies.iloc[rows],
+            canonical=True,
         )
         if "costs" in self.__dict__:
             part.__dict__["costs"] = self.costs.iloc[rows].reset_index(drop=True)
@@ -54,7 +57,7 @@ class ArchitectureBatch:
 
     def with_proxies(self, proxies: pd.DataFrame) -> ArchitectureBatch:
         """The same architectures, with what was made of them already, and these ``proxies``."""
-        other = ArchitectureBatch(self.space, self.choices, cost_table=self.cost_table, proxies=proxies)
+        other = ArchitectureBatch(self.space, self.choices, cost_table=self.cost_table, proxies=proxies, canonical=True)
         other.__dict__ |= {name: made for name, made in self.__dict__.items() if name in ("graphs", "costs")}
         return other
 

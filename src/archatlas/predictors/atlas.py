@@ -45,7 +45,7 @@ def map_space(
 
     latency = None if latency_table is None or latency_table.empty else latency_table
     for choices in _choices(space, parameters, seed):
-        prediction = predictor.predict(ArchitectureBatch(space, choices, cost_table=cost_table))
+        prediction = predictor.predict(ArchitectureBatch(space, choices, cost_table=cost_table, canonical=True))
         columns = {
             "network": space.names(choices),
             f"predicted_{'' if alone else 'supernet_'}{target}": (

@@ -59,7 +59,7 @@ def predicted(
     predictor: Predictor, space: SearchSpace, choices: Choices, cost_table: pd.DataFrame, latency_table: pd.DataFrame
 ) -> pd.DataFrame:
     """``enumeration.SCORED_COLUMNS`` of canonical rows, by the predictor and the cost tables."""
-    prediction = predictor.predict(ArchitectureBatch(space, choices, cost_table=cost_table))
+    prediction = predictor.predict(ArchitectureBatch(space, choices, cost_table=cost_table, canonical=True))
     costs = costs_of(space, choices, cost_table, latency_table)
     if "predicted_latency_ms" not in costs:
         costs["predicted_latency_ms"] = np.nan

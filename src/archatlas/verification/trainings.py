@@ -22,6 +22,7 @@ from archatlas.images.parameters import AugmentationParameters
 from archatlas.networks.blocks import initialise
 from archatlas.networks.resized import Resized
 from archatlas.progress import progress_bar
+from archatlas.spaces.identity import identity_of
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.training.checkpoint import package_version
@@ -66,7 +67,7 @@ class TrainingJob:
     @property
     def key(self) -> str:
         """What the training is kept under: the same for every spelling of the space's parameters and in every run."""
-        return fingerprint(repr(self.space), self.network, self.seed)
+        return fingerprint(identity_of(self.space), self.space.num_classes, self.network, self.seed)
 
     @property
     def teaching(self) -> Teaching | None:
