@@ -14,6 +14,7 @@ from archatlas.schedule.allocation import (
     allocate,
     batch_size,
     contenders_of,
+    expected_load,
     finishing_now,
     more_time,
 )
@@ -105,6 +106,21 @@ def test_few_images_are_passed_over_more_often_in_smaller_steps() -> None:
     assert "batch_size" not in allocate(1800, PACE, PHOTOGRAPHS).supernet["training"]
     assert [batch_size(images) for images in (1, 128, 300, 1024, 50_000)] == [8, 8, 16, 64, 64]
     assert allocate(10**6, PACE, PHOTOGRAPHS).finishing["training"]["epochs"] == 320 >= MOST_EPOCHS
+
+
+@pytest.mark.parametrize(
+    ("now", "so_far", "load"),
+    [
+        (1.0, 1.0, 1.0),
+        (0.9, 0.8, 1.0),  # Timing is not exact: no machine is less busy than a quiet one.
+        (1.5, 1.5, 1.5),  # As busy as it was all the time.
+        (2.25, 1.0, 1.5),  # Something has just begun: it may stay or not.
+        (1.0, 2.25, 1.5),  # Something has just ended.
+        (4.0, 1.0, 2.5),  # If it stays, training takes 1.6 times as long as planned.
+    ],
+)
+def test_the_load_that_is_expected_lies_between_now_and_before(now: float, so_far: float, load: float) -> None:
+    assert expected_load(now, so_far) == pytest.approx(load)
 
 
 def test_finishing_takes_what_is_left_but_not_next_to_nothing() -> None:

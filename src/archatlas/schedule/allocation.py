@@ -186,6 +186,16 @@ def contenders_of(budgets: int, workers: int) -> int:
     return min(max(workers // max(budgets, 1), 1), MOST_CONTENDERS)
 
 
+def expected_load(now: float, so_far: float) -> float:
+    """By what a training will be slower than on a quiet machine, of which it is known how busy it is now, and was.
+
+    What else runs now may end in a moment or stay: the geometric mean of both, but no less than would keep a run within
+    its bound if it stays.
+    """
+    now, so_far = max(now, 1.0), max(so_far, 1.0)
+    return max(math.sqrt(now * so_far), now / _MOST_SURPRISE)
+
+
 def finishing_now(left_s: float, planned: int, seconds_of: Sequence[float], pace: Pace, facts: Facts) -> int:
     """Epochs of each training that the seconds that are left allow, once it is known which networks are trained on.
 
@@ -200,6 +210,10 @@ def finishing_now(left_s: float, planned: int, seconds_of: Sequence[float], pace
     """
     epochs, _ = _finishing(left_s, [facts.train * LOOP * one for one in seconds_of], pace, facts)
     return max(epochs, planned // 6, 1)
+
+
+_MOST_SURPRISE = 1.6
+"""Finishing is some half of a run: where it takes so many times as long as planned, the run takes a quarter longer."""
 
 
 def more_time(budget_s: float, pace: Pace, facts: Facts) -> list[str]:

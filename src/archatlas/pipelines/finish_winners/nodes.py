@@ -28,34 +28,46 @@ def plan_finishing(
 ) -> dict[str, Any]:
     """How long winners are trained on: as long as is left of the time, now that they are known and timed.
 
-    Shorter than planned where what came before has taken longer, longer where it was quicker or winners are small. As
-    planned without a time budget. Kept like any result, so that a run that goes on does not change its mind.
+    Shorter than planned where what came before has taken longer or the machine is busy now, longer where it was quicker
+    or winners are small. As planned without a time budget. Kept like any result, so that a run that goes on does not
+    change its mind.
     """
     found = [document for document in chosen_winners if document["status"] == "found"]
     if not schedule or not found:
         return finishing_schedule
+    import numpy as np
+
     from archatlas.kedro_ext.records import RecordStore
-    from archatlas.schedule.allocation import USED, Facts, batch_size, contenders_of, finishing_now
+    from archatlas.schedule.allocation import USED, Facts, batch_size, contenders_of, expected_load, finishing_now
     from archatlas.schedule.pace import Pace, training_seconds
     from archatlas.spaces.presets import make_space
-    from archatlas.verification.members import member_of
+    from archatlas.verification.members import is_mobilenet, member_of
     from archatlas.verification.winners import entrants_of
 
     pace, facts, training = Pace(**schedule["pace"]), Facts(**schedule["facts"]), finishing_schedule["training"]
     contenders = contenders_of(len({document["architecture"] for document in found}), pace.workers)
-    names = [entrant["architecture"] for document in found for entrant in entrants_of(document, contenders)]
+    entrants = [entrant for document in found for entrant in entrants_of(document, contenders)]
+    macs = {entrant["architecture"]: float(entrant["macs"]) for entrant in entrants}
     description = ImageDescription.model_validate(image_description)
     made = make_space(space, description.input_shape, description.num_classes)
-    members = [member_of(made, name) for name in dict.fromkeys(names)]
+    members = [member_of(made, name) for name in macs]
     seconds_of = training_seconds([(one.space, one.network) for one in members], device, batch_size(facts.train))
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
     spent = planned["prepare_images"] + planned["measure_costs"]
     spent += sum(record.usage.seconds for record in RecordStore(run_records).since("plan_search"))
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
-    slower = max(spent / expected, 1.0)
+    # What was timed at the start, on a machine that was perhaps less busy, says how busy it is now.
+    own = [
+        seconds / pace.train(macs[name])
+        for name, seconds in zip(macs, seconds_of, strict=True)
+        if not is_mobilenet(name)
+    ]
+    now = max(float(np.median(own)) if own else 1.0, 1.0)
+    slower = expected_load(now, spent / expected)
     left = USED * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
-    epochs = finishing_now(left / slower, training["epochs"], seconds_of, pace, facts)
+    quiet = [seconds / now for seconds in seconds_of]
+    epochs = finishing_now(left / slower, training["epochs"], quiet, pace, facts)
     logging.getLogger("archatlas").info(
         "Spent %s, %s were expected: %d epochs for each of %d networks, %d were planned.",
         duration(spent), duration(expected), epochs, len(members), training["epochs"],
