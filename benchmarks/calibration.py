@@ -20,7 +20,7 @@ import pandas as pd
 from benchmarks.macro_run import SHARE, read_run
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
 from archatlas.predictors.protocol import Evaluations
 from archatlas.verification.calibration import calibrate, choose_networks

@@ -28,7 +28,7 @@ from archatlas.costs.constraints import Constraint
 from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations
 from archatlas.search.enumeration import SCORED_COLUMNS
 from archatlas.search.evolution import evolve

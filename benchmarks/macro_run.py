@@ -15,7 +15,7 @@ from safetensors.numpy import load_file
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.images.description import ImageDescription
-from archatlas.predictors.families import load_predictor
+from archatlas.predictors.make import load_predictor
 from archatlas.predictors.protocol import Predictor
 from archatlas.predictors.sample import evaluated_sample
 from archatlas.predictors.scores import NetworkScores, network_scores

@@ -21,7 +21,7 @@ import torch
 from archatlas.costs.counting import count_parts
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.atlas import atlas_rows, map_space, write_atlas
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.parameters import AtlasParameters, GCNSettings
 from archatlas.predictors.protocol import Evaluations
 from archatlas.spaces.chain import ChainSpace

@@ -20,7 +20,7 @@ import yaml
 from benchmarks.macro_run import SHARE, MacroRun, read_run
 from numpy.typing import NDArray
 
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
 from archatlas.predictors.scores import NetworkScores
 from archatlas.verification.truth.scores import with_residual

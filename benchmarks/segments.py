@@ -37,7 +37,7 @@ from numpy.typing import NDArray
 from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations, Predictor
 from archatlas.search.segments.parameters import SEGMENTS, SegmentsParameters
 from archatlas.search.segments.procedure import search_segments

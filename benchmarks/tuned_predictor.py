@@ -22,13 +22,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archatlas.predictors.benchmark_data import BenchmarkData
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.benchmark.data import BenchmarkData
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.predictors.scores import NetworkScores
-from archatlas.predictors.tuning import choose, outer_rows, run_study
-from archatlas.predictors.tuning_space import contender_of, defaults
+from archatlas.predictors.tuning.space import contender_of, defaults
+from archatlas.predictors.tuning.study import choose, outer_rows, run_study
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
 from archatlas.storage.work_store import WorkStore

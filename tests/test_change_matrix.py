@@ -134,7 +134,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # tune_predictor
     ({"parameters": {"tuning": {"trials": 3}}}, ["tune_predictor", "write_report"]),
     ({"code": PIPELINES.format("tune_predictor"), "function": "tune"}, ["tune_predictor"]),
-    ({"code": "predictors/tuning.py"}, ["tune_predictor"]),
+    ({"code": "predictors/tuning/study.py"}, ["tune_predictor"]),
     ({"output": "tuned_predictor_state"}, ["tune_predictor"]),
     # calibrate_predictor
     (

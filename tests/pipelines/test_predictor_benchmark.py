@@ -18,9 +18,9 @@ from archatlas.pipelines.predictor_benchmark.nodes import public_tables
 from archatlas.pipelines.predictor_benchmark.pipeline import create_pipeline
 from archatlas.pipelines.predictor_benchmark.stores import BY_VALUE, stores_by_code
 from archatlas.pipelines.results import describe_results
-from archatlas.predictors.acquisition_table import RUN_MODULE
-from archatlas.predictors.benchmark import ROW_MODULE
-from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.acquisition_table import RUN_MODULE
+from archatlas.predictors.benchmark.parameters import PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.run import ROW_MODULE
 from archatlas.spaces.presets import preset
 
 
@@ -79,20 +79,24 @@ def test_the_nodes_depend_on_the_files_of_the_tables_that_are_used(parameters: d
 def test_a_row_is_kept_by_the_code_of_its_own_predictor(tmp_path: Path) -> None:
     source = SourceCode("archatlas")
     ridge, gcn = (
-        set(source.reached_by_modules(f"archatlas.predictors.{name}", ROW_MODULE).code) for name in ("ridge", "gcn")
+        set(source.reached_by_modules(f"archatlas.predictors.{name}", ROW_MODULE).code)
+        for name in ("families.ridge", "graph_networks.gcn")
     )
-    assert "archatlas.predictors.gcn" not in ridge
+    assert "archatlas.predictors.graph_networks.gcn" not in ridge
     assert "archatlas.predictors.registry" not in ridge | gcn
-    assert "archatlas.predictors.gcn_training" in gcn
-    loop = source.reached_by_modules("archatlas.predictors.ridge", RUN_MODULE).code
-    assert "archatlas.predictors.acquisition" in loop
-    assert not {"archatlas.predictors.registry", "archatlas.predictors.benchmark_parameters"} & set(loop)
+    assert "archatlas.predictors.graph_networks.gcn_training" in gcn
+    loop = source.reached_by_modules("archatlas.predictors.families.ridge", RUN_MODULE).code
+    assert "archatlas.predictors.benchmark.acquisition" in loop
+    assert not {"archatlas.predictors.registry", "archatlas.predictors.benchmark.parameters"} & set(loop)
     assert "archatlas.predictors.parameters" not in ridge | gcn
     # A stack makes its members by the registry, which reads the settings of all: they count by value.
-    assert "archatlas.predictors.parameters" in source.reached_by_modules("archatlas.predictors.stack").code
+    assert "archatlas.predictors.parameters" in source.reached_by_modules("archatlas.predictors.families.stack").code
     assert "archatlas.predictors.parameters" in BY_VALUE
     store_of = stores_by_code(tmp_path)
-    folders = [store_of(f"archatlas.predictors.{name}", ROW_MODULE).folder for name in ("ridge", "gcn", "ridge")]
+    folders = [
+        store_of(f"archatlas.predictors.{name}", ROW_MODULE).folder
+        for name in ("families.ridge", "graph_networks.gcn", "families.ridge")
+    ]
     assert folders[0] == folders[2] != folders[1]
 
 

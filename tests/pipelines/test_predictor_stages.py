@@ -26,7 +26,7 @@ from archatlas.pipelines.map_space import nodes as map_nodes
 from archatlas.pipelines.map_space import pipeline as map_space
 from archatlas.pipelines.tune_predictor import nodes as tune_nodes
 from archatlas.pipelines.tune_predictor import pipeline as tune_predictor
-from archatlas.predictors.families import load_predictor
+from archatlas.predictors.make import load_predictor
 from archatlas.predictors.parameters import AtlasParameters, PredictorParameters, TuningParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space

@@ -26,7 +26,7 @@ from archatlas.pipelines.search.pipeline import create_pipeline as create_search
 from archatlas.pipelines.test_winners.pipeline import create_pipeline as create_test
 from archatlas.pipelines.verify_candidates import nodes
 from archatlas.pipelines.verify_candidates.pipeline import create_pipeline
-from archatlas.predictors.families import describe_predictor, make_predictor, state_tensors
+from archatlas.predictors.make import describe_predictor, make_predictor, state_tensors
 from archatlas.predictors.protocol import Evaluations
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters

@@ -7,10 +7,10 @@ import pytest
 from scipy.stats import norm
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.acquisition import Policy, acquire, acquisition, best_rows, by_ranks
-from archatlas.predictors.acquisition_run import run_loop
-from archatlas.predictors.benchmark_data import BenchmarkData
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.benchmark.acquisition import Policy, acquire, acquisition, best_rows, by_ranks
+from archatlas.predictors.benchmark.acquisition_run import run_loop
+from archatlas.predictors.benchmark.data import BenchmarkData
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations, Prediction
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.tables.table import BenchmarkTable, Label

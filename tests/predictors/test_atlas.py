@@ -8,7 +8,7 @@ import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.atlas import atlas_rows, map_space, write_atlas
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.predictors.protocol import Evaluations, Predictor
 from archatlas.spaces.chain import ChainSpace

@@ -13,10 +13,10 @@ import pytest
 from pydantic import ValidationError
 
 from archatlas.errors import ArchatlasError
-from archatlas.predictors.acquisition_table import acquisition_table
-from archatlas.predictors.benchmark import COLUMNS, Contender, benchmark, ceilings_table, contenders
-from archatlas.predictors.benchmark_parameters import BenchmarkedPredictor, PredictorBenchmarkParameters
-from archatlas.predictors.benchmark_plan import describe_benchmark
+from archatlas.predictors.benchmark.acquisition_table import acquisition_table
+from archatlas.predictors.benchmark.parameters import BenchmarkedPredictor, PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.plan import describe_benchmark
+from archatlas.predictors.benchmark.run import COLUMNS, Contender, benchmark, ceilings_table, contenders
 from archatlas.spaces.presets import preset
 from archatlas.storage.work_store import WorkStore
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from archatlas.errors import ArchatlasError
-from archatlas.predictors.benchmark_data import BenchmarkData, ceilings
+from archatlas.predictors.benchmark.data import BenchmarkData, ceilings
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.tables.table import BenchmarkTable, Label
 from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Micro

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from archatlas.predictors.benchmark_data import BenchmarkData, Sets
-from archatlas.predictors.benchmark_row import MEASURED, judge, measure, precision_at_top, regret
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.benchmark.data import BenchmarkData, Sets
+from archatlas.predictors.benchmark.row import MEASURED, judge, measure, precision_at_top, regret
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Prediction
 from archatlas.spaces.nas_bench_201 import NasBench201

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from archatlas.predictors.benchmark import COLUMNS
-from archatlas.predictors.benchmark_row import MEASURED
-from archatlas.predictors.benchmark_summary import paired_difference, summarise
+from archatlas.predictors.benchmark.row import MEASURED
+from archatlas.predictors.benchmark.run import COLUMNS
+from archatlas.predictors.benchmark.summary import paired_difference, summarise
 
 
 def rows(**taus: list[float]) -> pd.DataFrame:

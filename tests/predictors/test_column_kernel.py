@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from archatlas.predictors.column_kernel import (
+from archatlas.predictors.families.column_kernel import (
     ColumnKernel,
     Posterior,
     column_scales,

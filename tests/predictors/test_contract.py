@@ -9,7 +9,7 @@ import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
-from archatlas.predictors.families import describe_predictor, load_predictor, make_predictor, state_tensors
+from archatlas.predictors.make import describe_predictor, load_predictor, make_predictor, state_tensors
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.registry import PREDICTORS

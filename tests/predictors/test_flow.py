@@ -12,8 +12,8 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.flow_terms import flow_terms
 from archatlas.encodings.operation_columns import OperationColumns
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.predictors.families import make_predictor
-from archatlas.predictors.flow_network import FlowEncoder, FlowTensors
+from archatlas.predictors.graph_networks.flow_network import FlowEncoder, FlowTensors
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations
 from archatlas.spaces.chain import ChainSpace

@@ -6,8 +6,8 @@ import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
-from archatlas.predictors.column_kernel import ColumnKernel
-from archatlas.predictors.gaussian_process import GaussianProcessPredictor, _posterior
+from archatlas.predictors.families.column_kernel import ColumnKernel
+from archatlas.predictors.families.gaussian_process import GaussianProcessPredictor, _posterior
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.parameters import GaussianProcessSettings
 from archatlas.predictors.protocol import Evaluations

@@ -7,8 +7,13 @@ import torch
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.node_classes import node_classes
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.predictors.families import make_predictor
-from archatlas.predictors.gcn_network import ConvolutionShape, DirectedConvolution, GCNEnsemble, GraphTensors
+from archatlas.predictors.graph_networks.gcn_network import (
+    ConvolutionShape,
+    DirectedConvolution,
+    GCNEnsemble,
+    GraphTensors,
+)
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations
 from archatlas.spaces.chain import ChainSpace

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from archatlas.predictors.losses import list_mle, pairwise_hinge, squared_error
+from archatlas.predictors.graph_networks.losses import list_mle, pairwise_hinge, squared_error
 
 
 def test_squared_error_is_weighted_within_members() -> None:

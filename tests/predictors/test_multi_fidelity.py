@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.families.multi_fidelity import MultiFidelityPredictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau
-from archatlas.predictors.multi_fidelity import MultiFidelityPredictor
 from archatlas.predictors.parameters import MultiFidelitySettings
 from archatlas.predictors.protocol import Evaluations
 

@@ -9,13 +9,13 @@ import torch
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_groups import feature_groups
 from archatlas.encodings.feature_scaling import FeatureScaling
-from archatlas.predictors.ensembles import Rows, ensemble_outputs, make_ensemble
-from archatlas.predictors.families import make_predictor
-from archatlas.predictors.gcn_network import ConvolutionShape
-from archatlas.predictors.geometric_network import GeometricEncoder, geometric_graphs
+from archatlas.predictors.graph_networks.ensembles import Rows, ensemble_outputs, make_ensemble
+from archatlas.predictors.graph_networks.gcn_network import ConvolutionShape
+from archatlas.predictors.graph_networks.geometric_network import GeometricEncoder, geometric_graphs
+from archatlas.predictors.graph_networks.pretraining import lesson_of, pretrain
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.parameters import FlowSettings, GCNSettings
-from archatlas.predictors.pretraining import lesson_of, pretrain
 from archatlas.predictors.protocol import Evaluations
 from archatlas.spaces.chain import ChainSpace
 

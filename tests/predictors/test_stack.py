@@ -5,12 +5,12 @@ import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.families.mixture import mixture_weights
+from archatlas.predictors.families.stack import StackPredictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau
-from archatlas.predictors.mixture import mixture_weights
 from archatlas.predictors.parameters import StackSettings
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.stack import StackPredictor
 
 NOBODY = dict.fromkeys(("gp", "flow", "gcn", "ridge", "lightgbm"))
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from archatlas.predictors.benchmark import COLUMNS
-from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
-from archatlas.predictors.benchmark_row import MEASURED
-from archatlas.predictors.benchmark_summary import summarise
+from archatlas.predictors.benchmark.parameters import PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.row import MEASURED
+from archatlas.predictors.benchmark.run import COLUMNS
+from archatlas.predictors.benchmark.summary import summarise
 from archatlas.reporting.predictor_benchmark.figures import figure_coverage, figure_found, figure_taus
 from archatlas.reporting.predictor_benchmark.page import render_benchmark
 from archatlas.reporting.predictor_benchmark.tables import (

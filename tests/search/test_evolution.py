@@ -8,7 +8,7 @@ from archatlas.costs.constraints import Constraint
 from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.make import make_predictor
 from archatlas.search.answer import evolved
 from archatlas.search.evolution import evolve
 from archatlas.search.parameters import EvolutionParameters, SearchParameters

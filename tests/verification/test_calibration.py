@@ -6,7 +6,7 @@ import pytest
 
 from archatlas.costs.counting import count_parts
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.families import describe_predictor, load_predictor, make_predictor
+from archatlas.predictors.make import describe_predictor, load_predictor, make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Predictor
 from archatlas.predictors.scores import NetworkScores

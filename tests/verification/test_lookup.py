@@ -14,7 +14,7 @@ from archatlas.costs.counting import count_parts
 from archatlas.costs.network_latency import network_latency_table
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage

@@ -15,7 +15,7 @@ from scipy.stats import kendalltau, norm
 from archatlas.costs.counting import count_parts
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations
 from archatlas.predictors.targets import normal_quantiles
 from archatlas.spaces.chain import ChainSpace

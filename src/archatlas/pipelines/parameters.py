@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationInf
 from archatlas.costs.parameters import CostsParameters
 from archatlas.errors import ArchatlasError, nearest
 from archatlas.images.parameters import ImagesParameters, misfit_of_sizes
-from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.parameters import PredictorBenchmarkParameters
 from archatlas.predictors.parameters import FEWEST_PER_FOLD, AtlasParameters, PredictorParameters, TuningParameters
 from archatlas.predictors.registry import PREDICTORS, predictor_settings
 from archatlas.reporting.parameters import CompareParameters, ReportParameters

@@ -16,7 +16,7 @@ from archatlas.images.suitable_size import WITHOUT_BUDGET
 from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.pace import Pace, measure_pace
 from archatlas.pipelines.parameters import ProjectParameters
-from archatlas.predictors.benchmark_plan import describe_benchmark
+from archatlas.predictors.benchmark.plan import describe_benchmark
 from archatlas.progress import duration
 from archatlas.search.segments.parameters import SEGMENTS
 from archatlas.systems.registry import METHODS

@@ -17,8 +17,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.families import make_predictor
 from archatlas.predictors.folds import fold_of
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import METRICS
 from archatlas.predictors.parameters import PredictorParameters
 from archatlas.predictors.protocol import Predictor

@@ -15,31 +15,49 @@ PREDICTORS = Registry(
     "predictor",
     {
         "constant": (
-            "archatlas.predictors.simple:ConstantPredictor",
+            "archatlas.predictors.families.simple:ConstantPredictor",
             "archatlas.predictors.parameters:ConstantSettings",
         ),
-        "flow": ("archatlas.predictors.gcn:GCNPredictor", "archatlas.predictors.parameters:FlowSettings"),
-        "gcn": ("archatlas.predictors.gcn:GCNPredictor", "archatlas.predictors.parameters:GCNSettings"),
+        "flow": (
+            "archatlas.predictors.graph_networks.gcn:GCNPredictor",
+            "archatlas.predictors.parameters:FlowSettings",
+        ),
+        "gcn": (
+            "archatlas.predictors.graph_networks.gcn:GCNPredictor",
+            "archatlas.predictors.parameters:GCNSettings",
+        ),
         "gp": (
-            "archatlas.predictors.gaussian_process:GaussianProcessPredictor",
+            "archatlas.predictors.families.gaussian_process:GaussianProcessPredictor",
             "archatlas.predictors.parameters:GaussianProcessSettings",
         ),
         "lightgbm": (
-            "archatlas.predictors.gradient_boosting:LightGBMPredictor",
+            "archatlas.predictors.families.gradient_boosting:LightGBMPredictor",
             "archatlas.predictors.parameters:LightGBMSettings",
         ),
-        "macs": ("archatlas.predictors.simple:MacsPredictor", "archatlas.predictors.parameters:CostSettings"),
+        "macs": (
+            "archatlas.predictors.families.simple:MacsPredictor",
+            "archatlas.predictors.parameters:CostSettings",
+        ),
         "multi_fidelity": (
-            "archatlas.predictors.multi_fidelity:MultiFidelityPredictor",
+            "archatlas.predictors.families.multi_fidelity:MultiFidelityPredictor",
             "archatlas.predictors.parameters:MultiFidelitySettings",
         ),
-        "params": ("archatlas.predictors.simple:ParamsPredictor", "archatlas.predictors.parameters:CostSettings"),
+        "params": (
+            "archatlas.predictors.families.simple:ParamsPredictor",
+            "archatlas.predictors.parameters:CostSettings",
+        ),
         "random_forest": (
-            "archatlas.predictors.random_forest:RandomForestPredictor",
+            "archatlas.predictors.families.random_forest:RandomForestPredictor",
             "archatlas.predictors.parameters:RandomForestSettings",
         ),
-        "ridge": ("archatlas.predictors.ridge:RidgePredictor", "archatlas.predictors.parameters:RidgeSettings"),
-        "stack": ("archatlas.predictors.stack:StackPredictor", "archatlas.predictors.parameters:StackSettings"),
+        "ridge": (
+            "archatlas.predictors.families.ridge:RidgePredictor",
+            "archatlas.predictors.parameters:RidgeSettings",
+        ),
+        "stack": (
+            "archatlas.predictors.families.stack:StackPredictor",
+            "archatlas.predictors.parameters:StackSettings",
+        ),
     },
 )
 """Family to class and model of its settings. A new predictor is a file, which may hold both, and a line here."""

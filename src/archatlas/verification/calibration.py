@@ -13,10 +13,10 @@ from numpy.typing import NDArray
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_scaling import FeatureScaling
-from archatlas.predictors.families import describe_predictor, make_predictor
+from archatlas.predictors.families.multi_fidelity import CHEAP
 from archatlas.predictors.folds import fold_of
+from archatlas.predictors.make import describe_predictor, make_predictor
 from archatlas.predictors.metrics import kendall_tau
-from archatlas.predictors.multi_fidelity import CHEAP
 from archatlas.predictors.protocol import Evaluations, Predictor
 from archatlas.predictors.scores import NetworkScores
 from archatlas.spaces.protocol import Enumerable, SearchSpace

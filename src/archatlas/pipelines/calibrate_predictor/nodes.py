@@ -32,7 +32,7 @@ def choose_networks(
         return domain.no_networks()
     import numpy as np
 
-    from archatlas.predictors.families import load_predictor
+    from archatlas.predictors.make import load_predictor
     from archatlas.spaces.presets import make_space
     from archatlas.training.seeds import mixed_seed
     from archatlas.verification.roles import DRAW_CALIBRATION
@@ -99,7 +99,7 @@ def calibrate(
     """
     if calibration_trainings.empty:
         return tuned_predictor, tuned_predictor_state, {}
-    from archatlas.predictors.families import load_predictor, state_tensors
+    from archatlas.predictors.make import load_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
     from archatlas.spaces.presets import make_space
     from archatlas.verification import calibration as domain

@@ -38,7 +38,7 @@ def score_networks(
     if truth is None:
         return pd.DataFrame({"network": pd.Series(dtype="str"), "fitted": pd.Series(dtype="bool")})
     from archatlas.costs.table import costs_of
-    from archatlas.predictors.families import load_predictor
+    from archatlas.predictors.make import load_predictor
     from archatlas.spaces.presets import make_space
     from archatlas.verification.truth import scores
 

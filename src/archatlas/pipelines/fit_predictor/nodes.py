@@ -22,8 +22,8 @@ def fit(
     seed: int,
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
     """Scores of all predictors on what they have not seen; the default, fitted on everything; and its state."""
-    from archatlas.predictors.families import describe_predictor, state_tensors
     from archatlas.predictors.fitting import compared, cross_seed_scores, default_contender, fit_one
+    from archatlas.predictors.make import describe_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
     from archatlas.signals.predictor import fitted_no_better
     from archatlas.signals.signal import given, log_signals

@@ -32,7 +32,7 @@ def map_networks(
     It is written to the work folder first, so that its speed is known when this node ends and memory stays bounded.
     """
     from archatlas.predictors.atlas import atlas_rows, map_space, write_atlas
-    from archatlas.predictors.families import load_predictor
+    from archatlas.predictors.make import load_predictor
 
     made = searched_space(image_description, space, table)
     chunks = map_space(

@@ -8,7 +8,7 @@ import pandas as pd
 
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.predictor_benchmark.stores import stores_by_code
-from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.parameters import PredictorBenchmarkParameters
 
 
 def public_tables(parameters: Mapping[str, Any]) -> list[Path]:
@@ -32,8 +32,8 @@ def compare_predictors(
     predictor_benchmark: PredictorBenchmarkParameters, seed: int, work_folder: Path
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row per space, kind of accuracy, predictor, number of labels and repetition; and what they come to."""
-    from archatlas.predictors.benchmark import benchmark
-    from archatlas.predictors.benchmark_summary import summarise
+    from archatlas.predictors.benchmark.run import benchmark
+    from archatlas.predictors.benchmark.summary import summarise
 
     rows = benchmark(predictor_benchmark, seed, stores_by_code(work_folder))
     return rows, summarise(rows)
@@ -42,7 +42,7 @@ def compare_predictors(
 @depends_on(files=(public_tables,))
 def find_ceilings(predictor_benchmark: PredictorBenchmarkParameters) -> pd.DataFrame:
     """What perfect knowledge of one measurement reaches on another."""
-    from archatlas.predictors.benchmark import ceilings_table
+    from archatlas.predictors.benchmark.run import ceilings_table
 
     return ceilings_table(predictor_benchmark)
 
@@ -50,7 +50,7 @@ def find_ceilings(predictor_benchmark: PredictorBenchmarkParameters) -> pd.DataF
 @depends_on(files=(public_tables,))
 def run_acquisition(predictor_benchmark: PredictorBenchmarkParameters, seed: int, work_folder: Path) -> pd.DataFrame:
     """A row per acquisition loop and repetition."""
-    from archatlas.predictors.acquisition_table import acquisition_table
+    from archatlas.predictors.benchmark.acquisition_table import acquisition_table
 
     return acquisition_table(predictor_benchmark, seed, stores_by_code(work_folder))
 

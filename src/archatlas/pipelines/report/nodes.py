@@ -79,7 +79,7 @@ def collect_signals(
     truth: TruthParameters | None,
 ) -> list[dict[str, str]]:
     """What the stages logged against the run's own results, once more from its tables."""
-    from archatlas.predictors.families import scores_learned
+    from archatlas.predictors.make import scores_learned
     from archatlas.signals.collect import collect_signals as collect
 
     found = collect(

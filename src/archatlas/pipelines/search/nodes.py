@@ -34,7 +34,7 @@ def search(
     Where evaluations or predictions have no signal, candidates are ranked by MACs, the most first.
     """
     from archatlas.costs.ranges import least_and_most
-    from archatlas.predictors.families import load_predictor, scores_learned
+    from archatlas.predictors.make import load_predictor, scores_learned
     from archatlas.search.answer import answer, evolved, reads_atlas
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible
     from archatlas.search.enumeration import scored

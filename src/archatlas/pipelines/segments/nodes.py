@@ -75,8 +75,8 @@ def fit(
     seed: int,
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
     """The configured predictor's scores on what it has not seen; the predictor, fitted on everything; and its state."""
-    from archatlas.predictors.families import describe_predictor, state_tensors
     from archatlas.predictors.fitting import cross_seed_scores, default_contender, fit_one
+    from archatlas.predictors.make import describe_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
     from archatlas.search.segments.super_cells import require_enough
 
@@ -107,7 +107,7 @@ def map_segment(
 ) -> tuple[Any, dict[str, Any]]:
     """The atlas of every sub-architecture of the segment, in chunks; and how fast it was made."""
     from archatlas.predictors.atlas import map_space, write_atlas
-    from archatlas.predictors.families import load_predictor
+    from archatlas.predictors.make import load_predictor
     from archatlas.search.segments.super_cells import segment_number, segment_of
 
     segment = segment_of(_whole_space(image_description, space), super_cell, segments, SEGMENTS)
@@ -156,7 +156,7 @@ def choose(
     The atlas is that of the last segment: its networks are whole, with the super-cell's choices written out.
     """
     from archatlas.costs.ranges import least_and_most
-    from archatlas.predictors.families import scores_learned
+    from archatlas.predictors.make import scores_learned
     from archatlas.search.answer import answer
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible
     from archatlas.search.enumeration import scored

@@ -28,10 +28,10 @@ def tune(
     tuning_schedule: dict[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Trials, the summary with the outer score, and the chosen predictor fitted on everything, with its state."""
-    from archatlas.predictors import tuning as search
-    from archatlas.predictors.families import describe_predictor, state_tensors
     from archatlas.predictors.fitting import fit_one
+    from archatlas.predictors.make import describe_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
+    from archatlas.predictors.tuning import study as search
     from archatlas.signals.predictor import tuned_no_better
     from archatlas.signals.signal import given, log_signals
     from archatlas.spaces.presets import make_space
@@ -47,7 +47,7 @@ def tune(
         predictor.target,
         fewest=FEWEST_PER_FOLD * tuning.inner_folds,
     )
-    work = work_store(work_folder, "archatlas.predictors.tuning")
+    work = work_store(work_folder, "archatlas.predictors.tuning.study")
     tuned = search.tune(batch, scores, predictor, tuning, seed=seed, work=work)
     log_signals(_LOGGER, given(tuned_no_better(tuned.summary)))
     fitted = fit_one(batch, scores, tuned.contender, seed)

@@ -267,7 +267,7 @@ def audit(
     Super-networks' scores are of the kind that was learned from, also where a calibrated predictor speaks of another.
     """
     verification = scheduled(verification, verification_schedule)
-    from archatlas.predictors.families import load_predictor, scores_learned
+    from archatlas.predictors.make import load_predictor, scores_learned
     from archatlas.spaces.presets import make_space
 
     description = ImageDescription.model_validate(image_description)

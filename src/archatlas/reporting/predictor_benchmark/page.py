@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.parameters import PredictorBenchmarkParameters
 from archatlas.reporting.blocks import Chart, Code, Section, TableBlock, Text
 from archatlas.reporting.html import Tile, render_html
 from archatlas.reporting.predictor_benchmark.figures import ceiling_words, figure_coverage, figure_found, figure_taus

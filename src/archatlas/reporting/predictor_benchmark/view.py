@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.parameters import PredictorBenchmarkParameters
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from archatlas.predictors.benchmark_parameters import PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.parameters import PredictorBenchmarkParameters
 
 _FIT = {
     "constant": (0.0, 0.0),

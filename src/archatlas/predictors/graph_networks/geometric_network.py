@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.predictors.dropout import SeededDropout
-from archatlas.predictors.gcn_network import ConvolutionShape
+from archatlas.predictors.graph_networks.dropout import SeededDropout
+from archatlas.predictors.graph_networks.gcn_network import ConvolutionShape
 
 GeometricGraphs = Any
 """A ``torch_geometric.data.Data`` of many graphs; the library has no types."""

@@ -15,11 +15,11 @@ from archatlas.encodings.flow_terms import flow_terms
 from archatlas.encodings.node_classes import node_classes
 from archatlas.encodings.operation_columns import OperationColumns
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.predictors.flow_network import FlowEncoder, FlowTensors
-from archatlas.predictors.gcn_network import Convolutions, ConvolutionShape, GCNEnsemble, GraphTensors
-from archatlas.predictors.geometric_network import GeometricEncoder, geometric_graphs
+from archatlas.predictors.graph_networks.flow_network import FlowEncoder, FlowTensors
+from archatlas.predictors.graph_networks.gcn_network import Convolutions, ConvolutionShape, GCNEnsemble, GraphTensors
+from archatlas.predictors.graph_networks.geometric_network import GeometricEncoder, geometric_graphs
+from archatlas.predictors.graph_networks.read_out import EncodedEnsemble, ReadOut
 from archatlas.predictors.protocol import State
-from archatlas.predictors.read_out import EncodedEnsemble, ReadOut
 from archatlas.predictors.targets import Floats
 from archatlas.predictors.threads import single_thread
 

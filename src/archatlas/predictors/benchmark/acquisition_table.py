@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.predictors.acquisition import Policy
-from archatlas.predictors.acquisition_run import OUTCOME, run_loop
-from archatlas.predictors.benchmark import Contender, StoreOf, load
-from archatlas.predictors.benchmark_data import BenchmarkData
-from archatlas.predictors.benchmark_parameters import AcquisitionLoop, PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.acquisition import Policy
+from archatlas.predictors.benchmark.acquisition_run import OUTCOME, run_loop
+from archatlas.predictors.benchmark.data import BenchmarkData
+from archatlas.predictors.benchmark.parameters import AcquisitionLoop, PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.run import Contender, StoreOf, load
 from archatlas.progress import progress_bar
 
 COLUMNS = (
@@ -22,7 +22,7 @@ COLUMNS = (
 )
 """Of the table: a row per loop and repetition."""
 
-RUN_MODULE = "archatlas.predictors.acquisition_run"
+RUN_MODULE = "archatlas.predictors.benchmark.acquisition_run"
 
 
 def acquisition_table(parameters: PredictorBenchmarkParameters, seed: int, store_of: StoreOf) -> pd.DataFrame:

@@ -12,16 +12,16 @@ from archatlas.encodings.feature_scaling import FeatureScaling
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.stage_counts import node_kinds, stage_counts
 from archatlas.encodings.weisfeiler_lehman import Labels
-from archatlas.predictors.mixture import mixture_weights
+from archatlas.predictors.families.mixture import mixture_weights
+from archatlas.predictors.families.ridge import LinearModel
 from archatlas.predictors.protocol import Evaluations, Prediction, State
-from archatlas.predictors.ridge import LinearModel
 from archatlas.predictors.targets import ErrorSpread, Floats, TargetTransform, leave_out, noise_weights
 from archatlas.predictors.threads import single_thread
 
 if TYPE_CHECKING:
-    from archatlas.predictors.ensembles import Rows
+    from archatlas.predictors.graph_networks.ensembles import Rows
+    from archatlas.predictors.graph_networks.pretraining import Lesson
     from archatlas.predictors.parameters import GCNSettings
-    from archatlas.predictors.pretraining import Lesson
 
 _PREDICTED_AT_ONCE = 8192
 
@@ -76,7 +76,7 @@ class GCNPredictor:
 
     @single_thread()
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
-        from archatlas.predictors.pretraining import lesson_of
+        from archatlas.predictors.graph_networks.pretraining import lesson_of
 
         settings, count = self._settings, len(batch)
         target = TargetTransform.fit(evaluations.score, settings.transform)
@@ -108,7 +108,7 @@ class GCNPredictor:
         self, rows: Rows, columns: dict[str, Floats], values: Floats, weights: Floats, lesson: Lesson | None
     ) -> tuple[dict[str, tuple[LinearModel, ...]], State, list[Floats]]:
         """Additive models, networks, and the outputs ``[n, members]`` of each; members see where weights are not 0."""
-        from archatlas.predictors.gcn_training import train_ensemble
+        from archatlas.predictors.graph_networks.gcn_training import train_ensemble
 
         settings = self._settings
         additive = {name: _fit_members(of_name, values, weights) for name, of_name in columns.items()}
@@ -129,7 +129,7 @@ class GCNPredictor:
         return columns
 
     def predict(self, batch: ArchitectureBatch) -> Prediction:
-        from archatlas.predictors.ensembles import ensemble_from_state, ensemble_outputs
+        from archatlas.predictors.graph_networks.ensembles import ensemble_from_state, ensemble_outputs
 
         if self._fitted is None:
             raise RuntimeError("predict was called before fit or load_state")
@@ -194,7 +194,7 @@ class GCNPredictor:
 
 def _rows(batch: ArchitectureBatch, scaling: FeatureScaling | None) -> Rows:
     """What the networks read."""
-    from archatlas.predictors.ensembles import Rows
+    from archatlas.predictors.graph_networks.ensembles import Rows
 
     features = np.zeros((len(batch), 0), np.float32) if scaling is None else scaling.matrix(batch)
     return Rows(batch.graphs, batch.space.graph_features, features)

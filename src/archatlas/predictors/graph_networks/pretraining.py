@@ -14,8 +14,8 @@ from torch import nn
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_groups import GROUPS, log_costs
 from archatlas.encodings.feature_scaling import FeatureScaling
-from archatlas.predictors.ensembles import Ensemble, Rows
-from archatlas.predictors.schedule import one_cycle
+from archatlas.predictors.graph_networks.ensembles import Ensemble, Rows
+from archatlas.predictors.graph_networks.schedule import one_cycle
 from archatlas.spaces.protocol import drawable
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from archatlas.predictors.benchmark_row import MEASURED
+from archatlas.predictors.benchmark.row import MEASURED
 
 SET = ["space", "learned", "judged", "labels"]
 """Columns that name what predictors are compared on."""

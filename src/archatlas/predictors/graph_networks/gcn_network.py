@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding_bag
 
 from archatlas.encodings.node_classes import NodeClasses, WeightedSums
-from archatlas.predictors.dropout import SeededDropout
+from archatlas.predictors.graph_networks.dropout import SeededDropout
 
 
 @dataclass(frozen=True)

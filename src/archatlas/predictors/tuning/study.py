@@ -18,8 +18,8 @@ from archatlas.predictors.folds import fold_of
 from archatlas.predictors.metrics import kendall_tau, paired_bootstrap_interval
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.predictors.scores import NetworkScores
-from archatlas.predictors.tuning_space import contender_of, defaults, suggest
-from archatlas.predictors.tuning_trials import describe_trial, read_trial
+from archatlas.predictors.tuning.space import contender_of, defaults, suggest
+from archatlas.predictors.tuning.trials import describe_trial, read_trial
 from archatlas.progress import progress_bar
 from archatlas.storage.work_store import WorkStore
 

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archatlas.predictors.acquisition import Policy, acquire
-from archatlas.predictors.benchmark_data import BenchmarkData
+from archatlas.predictors.benchmark.acquisition import Policy, acquire
+from archatlas.predictors.benchmark.data import BenchmarkData
 from archatlas.predictors.protocol import Predictor
 
 OUTCOME = ("found", "evaluations", "best_evaluated", "chosen_reported", "process_seconds")

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from archatlas.predictors.ensembles import Rows, ensemble_outputs, ensemble_state, make_ensemble
-from archatlas.predictors.losses import list_mle, pairwise_hinge, squared_error
-from archatlas.predictors.pretraining import Lesson, pretrain
+from archatlas.predictors.graph_networks.ensembles import Rows, ensemble_outputs, ensemble_state, make_ensemble
+from archatlas.predictors.graph_networks.losses import list_mle, pairwise_hinge, squared_error
+from archatlas.predictors.graph_networks.pretraining import Lesson, pretrain
+from archatlas.predictors.graph_networks.schedule import one_cycle
 from archatlas.predictors.protocol import State
-from archatlas.predictors.schedule import one_cycle
 from archatlas.predictors.targets import Floats
 from archatlas.predictors.threads import single_thread
 

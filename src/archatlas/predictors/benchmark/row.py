@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archatlas.predictors.benchmark_data import BenchmarkData, Sets
+from archatlas.predictors.benchmark.data import BenchmarkData, Sets
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half, spearman
 from archatlas.predictors.protocol import Prediction, Predictor
 

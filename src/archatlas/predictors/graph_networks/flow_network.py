@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from archatlas.encodings.flow_terms import FlowTerms
-from archatlas.predictors.gcn_network import SparseRows
+from archatlas.predictors.graph_networks.gcn_network import SparseRows
 
 _SHALLOW = 8
 """Nodes of a graph, at most, that is no chain of many maps."""

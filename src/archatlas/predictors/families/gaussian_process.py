@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_groups import FeatureColumns, distinct_rows
-from archatlas.predictors.column_kernel import ColumnKernel, column_scales, search_kernel
+from archatlas.predictors.families.column_kernel import ColumnKernel, column_scales, search_kernel
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import Floats, TargetTransform, interval_width, leave_out, noise_weights
 from archatlas.predictors.threads import single_thread

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from archatlas.predictors.dropout import SeededDropout
+from archatlas.predictors.graph_networks.dropout import SeededDropout
 
 
 class ReadOut(nn.Module):

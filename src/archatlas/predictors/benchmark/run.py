@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from archatlas.predictors.benchmark_data import BenchmarkData, ceilings
-from archatlas.predictors.benchmark_parameters import BenchmarkedPredictor, PredictorBenchmarkParameters
-from archatlas.predictors.benchmark_row import MEASURED, measure
-from archatlas.predictors.families import make_predictor
+from archatlas.predictors.benchmark.data import BenchmarkData, ceilings
+from archatlas.predictors.benchmark.parameters import BenchmarkedPredictor, PredictorBenchmarkParameters
+from archatlas.predictors.benchmark.row import MEASURED, measure
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Predictor
 from archatlas.predictors.registry import predictor_settings
 from archatlas.progress import progress_bar
@@ -48,7 +48,7 @@ COLUMNS = (
 """Of the table of rows. ``status``: done, too slow (a fit to fewer labels took too long), no costs or no proxies (the
 predictor needs what the space has not)."""
 
-ROW_MODULE = "archatlas.predictors.benchmark_row"
+ROW_MODULE = "archatlas.predictors.benchmark.row"
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.families import make_predictor
-from archatlas.predictors.mixture import mixture_weights
+from archatlas.predictors.families.mixture import mixture_weights
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations, HeldOut, Prediction, Predictor, State, part_of_state
 from archatlas.predictors.targets import Floats, TargetTransform, interval_width, leave_out, noise_weights
 

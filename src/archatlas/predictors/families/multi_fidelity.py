@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.predictors.families import make_predictor
-from archatlas.predictors.gaussian_process import GaussianProcessPredictor
+from archatlas.predictors.families.gaussian_process import GaussianProcessPredictor
+from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations, Prediction, Predictor, State, part_of_state
 from archatlas.predictors.targets import Floats, TargetTransform
 
