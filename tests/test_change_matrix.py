@@ -209,6 +209,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"registry": "spaces/kinds.py"}, []),
     ({"registry": "supernet/registry.py"}, []),
     ({"registry": "systems/registry.py"}, []),
+    ({"registry": "reporting/registry.py"}, []),
     ({"registry": "predictors/registry.py"}, []),
     ({"registry": "supernet/strategies/registry.py"}, []),
     ({"registry": "spaces/tables/registry.py"}, []),

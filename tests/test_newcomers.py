@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 PLACES = {
@@ -17,11 +18,15 @@ PLACES = {
     "newcomer_supernet.py": "supernet",
     "newcomer_strategy.py": "supernet/strategies",
     "newcomer_predictor.py": "predictors",
+    "newcomer_section.py": "reporting",
+    "newcomer_method.py": "systems",
 }
 LINES = {
     "spaces/registry.py": '"free_dag": ("archatlas.spaces.newcomer_space:FreeDag.of", '
     '"archatlas.spaces.newcomer_space:FreeDagParameters")',
     "spaces/kinds.py": '"free_dag": "archatlas.spaces.newcomer_space:FreeDag"',
+    "reporting/registry.py": '"scored": "archatlas.reporting.newcomer_section:scored_section"',
+    "systems/registry.py": '"first_come": "archatlas.systems.newcomer_method:FirstCome"',
     "supernet/registry.py": '"free_dag": "archatlas.supernet.newcomer_supernet:FreeDagSupernet"',
     "supernet/strategies/registry.py": '"pairs": "archatlas.supernet.strategies.newcomer_strategy:Pairs.of"',
     "predictors/registry.py": '"nearest": ("archatlas.predictors.newcomer_predictor:NearestPredictor", '
@@ -62,3 +67,14 @@ def test_the_chain_runs_with_a_space_a_strategy_and_a_predictor_of_a_file_and_a_
     report = (current / "report.html").read_text()
     assert "stratified by the share of edges" in report
     assert "Nobody has counted the architectures" in report
+    assert "40 networks were scored by a newcomer." in report
+
+
+def test_a_search_method_of_a_file_and_a_line_stands_beside_the_others(project: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": str(project / "src")}
+    asked = "experiment=newcomer,methods.evaluations=10,methods.seeds=2"
+    command = [sys.executable, "-m", "kedro", "run", "--env", "newcomer", "--pipelines", "methods", "--params", asked]
+    run = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
+    assert run.returncode == 0, run.stderr[-3000:]
+    comparison = pd.read_parquet(project / "data" / "current" / "newcomer" / "method_comparison.parquet")
+    assert set(comparison["method"]) == {"atlas", "random_search", "regularised_evolution", "first_come"}

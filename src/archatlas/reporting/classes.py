@@ -33,8 +33,10 @@ _PICTURE_SIDE = 96
 """Pixels: pictures are shown at this size, and larger images are sent no larger."""
 
 
-def classes_section(run: Run) -> Section:
+def classes_section(run: Run) -> Section | None:
     """What the winners make of each class of the test images."""
+    if run.alone_is_looked_up:
+        return None
     tested = [winner for winner in run.found if winner.get("per_class_accuracy")]
     lead = (
         "How many of the test images of each class the winners name rightly; a class with few images has a coarse "

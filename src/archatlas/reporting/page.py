@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from archatlas.reporting import numbers
+from archatlas.reporting.blocks import Section
 from archatlas.reporting.cards import is_better, reached, test_interval
 from archatlas.reporting.html import Tile, render_html
 from archatlas.reporting.manifest import stages_table
+from archatlas.reporting.registry import SECTIONS
 from archatlas.reporting.run import Json, Run
-from archatlas.reporting.sections import make_sections
 from archatlas.reporting.words import words_of
 from archatlas.signals.audit import conclusive, settled
 
@@ -24,6 +25,12 @@ def render_page(run: Run) -> str:
         sections=make_sections(run),
         footer=f"Experiment {run.experiment}{', run of ' + made if made else ''}.",
     )
+
+
+def make_sections(run: Run) -> list[Section]:
+    """All sections of the page that the run has something to say to."""
+    made = (SECTIONS.load(name)(run) for name in SECTIONS)
+    return [section for section in made if section is not None]
 
 
 def headline(run: Run) -> str:

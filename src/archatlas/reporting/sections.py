@@ -1,4 +1,4 @@
-"""The sections of the page, in the order of the reader's questions: what was found, how sure, how made."""
+"""Sections of the page on what was asked, what was found, and how sure that is."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from archatlas.reporting.architecture_drawing import draw_chain
 from archatlas.reporting.blocks import Cards, Chart, Drawing, Facts, Grid, Section, TableBlock, Text
 from archatlas.reporting.cards import budget_cards, is_better, why_no_mobilenet
 from archatlas.reporting.cell_drawing import draw_cell
-from archatlas.reporting.classes import classes_section
 from archatlas.reporting.figures.atlas import figure_atlas
 from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance, position_title
 from archatlas.reporting.figures.ranking import (
@@ -26,34 +25,11 @@ from archatlas.reporting.figures.results import (
     figure_latency_check,
 )
 from archatlas.reporting.figures.training import figure_learning_curves, figure_tuning
-from archatlas.reporting.provenance import provenance_section, time_section, use_section
 from archatlas.reporting.run import Run, costs_in
-from archatlas.reporting.truth import truth_section
 from archatlas.reporting.words import words_of
 from archatlas.signals.audit import reference
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.protocol import Described, SearchSpace, chains_of
-
-
-def make_sections(run: Run) -> list[Section]:
-    """All sections of the page; what only training gives is left out where nothing was trained."""
-    return [
-        found_section(run),
-        asked_section(run),
-        drawing_section(run),
-        atlas_section(run),
-        trust_section(run),
-        *([truth_section(run)] if run.true_table is not None else []),
-        measured_section(run),
-        choices_section(run),
-        predictor_section(run),
-        *([supernet_section(run)] if run.table is None else []),
-        latency_section(run),
-        *([] if run.alone_is_looked_up else [classes_section(run)]),
-        use_section(run),
-        time_section(run),
-        provenance_section(run),
-    ]
 
 
 def found_section(run: Run) -> Section:
@@ -282,7 +258,9 @@ def predictor_section(run: Run) -> Section:
     )
 
 
-def supernet_section(run: Run) -> Section:
+def supernet_section(run: Run) -> Section | None:
+    if run.table is not None:
+        return None
     seeds = run.supernet_curves["seed"].nunique() if len(run.supernet_curves) else 0
     text = ["Loss and accuracy on the training images by epoch, averaged over the subnets of each step."]
     if run.largest_first_epochs:

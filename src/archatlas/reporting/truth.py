@@ -14,8 +14,10 @@ from archatlas.reporting.run import Run
 from archatlas.reporting.tables import Cell, Table, cells
 
 
-def truth_section(run: Run) -> Section:
+def truth_section(run: Run) -> Section | None:
     """Rank correlations, what choosing by each score gives, and the pictures behind them."""
+    if run.true_table is None:
+        return None
     summary = run.truth_summary
     if not summary:
         return Section("truth", "Against the truth", "", [Text("The scores were not compared with the table yet.")])
