@@ -17,6 +17,7 @@ from kedro.framework.hooks.manager import _NullPluginManager
 from kedro.framework.project import settings
 
 from archatlas.kedro_ext.commands import with_plain_errors
+from archatlas.kedro_ext.internals import lies_in_file, place_of
 from archatlas.kedro_ext.names import nearest
 from archatlas.kedro_ext.records import CurrentResults, RecordStore
 from archatlas.kedro_ext.run_lock import take_lock
@@ -126,7 +127,7 @@ def find_rubbish(catalog: Catalog, keep: int, *, manifest: str, records: Path) -
     dropped = {
         (name, folder.name): folder
         for name, made in versioned.items()
-        for folder in _versions(Path(made._filepath))
+        for folder in _versions(place_of(made))
         if folder.name not in kept.get(name, ())
     }
     outdated = [
@@ -135,7 +136,7 @@ def find_rubbish(catalog: Catalog, keep: int, *, manifest: str, records: Path) -
         if dropped.keys() & {(name, artifact.version) for name, artifact in record.outputs.items()}
     ]
     folders = list(dropped.values())
-    unfinished = [file for made in local.values() for file in _unfinished_of(Path(made._filepath))]
+    unfinished = [file for made in local.values() for file in _unfinished_of(place_of(made))]
     return Rubbish(outdated, folders, _outside(folders, [*unfinished, *_unfinished(records)]))
 
 
@@ -163,7 +164,7 @@ def configured_catalog(metadata: ProjectMetadata, env: str | None, parameters: d
 def _datasets(catalog: Catalog) -> Iterator[tuple[str, Any]]:
     for name in sorted(catalog.keys()):
         made = dataset(catalog, name)
-        if hasattr(made, "_filepath"):
+        if lies_in_file(made):
             yield name, made
 
 
@@ -176,7 +177,7 @@ def _versions(place: Path) -> Iterator[Path]:
 
 def _manifests(catalog: Catalog, name: str) -> Iterator[tuple[str, Named]]:
     """Session and named versions of every readable manifest, newest first."""
-    place = Path(dataset(catalog, name)._filepath)
+    place = place_of(dataset(catalog, name))
     for folder in reversed(list(_versions(place))):
         with suppress(OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
             named: Named = {}

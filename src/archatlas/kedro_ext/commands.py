@@ -25,6 +25,7 @@ from kedro.validation.exceptions import ParameterValidationError
 from archatlas.kedro_ext.causes import causes
 from archatlas.kedro_ext.default_pipelines import with_default_pipelines
 from archatlas.kedro_ext.disk_trouble import disk_trouble
+from archatlas.kedro_ext.internals import asks_for_nothing
 from archatlas.kedro_ext.memory_trouble import memory_trouble
 from archatlas.kedro_ext.selection import selected_pipeline
 from archatlas.kedro_ext.stop import RunStopped, stoppable
@@ -197,12 +198,7 @@ def project_group(name: str, *commands: click.Command) -> click.Group:
 
 def _is_unknown_name(error: Exception) -> bool:
     """Whether Kedro was asked for a pipeline, nodes or data sets that there are not; it says so with a ValueError."""
-    return isinstance(error, ValueError) and (
-        "Failed to find the pipeline" in str(error)
-        or "does not contain" in str(error)
-        or "contains no nodes" in str(error)
-        or "not found in the" in str(error)
-    )
+    return isinstance(error, ValueError) and asks_for_nothing(error)
 
 
 def _trouble(error: BaseException) -> str | None:

@@ -24,6 +24,7 @@ from kedro.validation.parameter_validator import ParameterValidator
 from archatlas.kedro_ext import versions
 from archatlas.kedro_ext.dependencies import dependencies_of, files_read, is_tried_ahead
 from archatlas.kedro_ext.digests import FileDigests
+from archatlas.kedro_ext.internals import written_inputs
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, RecordStore, fingerprint
 from archatlas.kedro_ext.source_code import Reach, SourceCode, unknown_to
 
@@ -194,7 +195,7 @@ class Decider:
         }
         declared = dependencies_of(node.func)
         return {
-            "node": [node.name, plain(node._inputs), list(node.outputs)],
+            "node": [node.name, plain(written_inputs(node)), list(node.outputs)],
             "code": reach.code,
             "libraries": {**reach.libraries, "python": platform.python_version().rpartition(".")[0]},
             "parameters": parameters,

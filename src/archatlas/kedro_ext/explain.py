@@ -11,6 +11,7 @@ from kedro.pipeline import Pipeline
 
 from archatlas.kedro_ext.decisions import Decision
 from archatlas.kedro_ext.incremental import explain
+from archatlas.kedro_ext.internals import catalog_of
 
 _COLOURS = {"run": "yellow", "wait": "cyan", "reuse": "green"}
 
@@ -20,9 +21,7 @@ def explain_run(options: Mapping[str, Any], pipeline: Pipeline) -> None:
     created = {"env": options["env"], "conf_source": options["conf_source"], "runtime_params": options["params"]}
     with settings.SESSION_CLASS.create(**created) as session:
         context = session.load_context()
-        catalog = context._get_catalog(
-            save_version=session.store["session_id"], load_versions=options["load_versions"] or None
-        )
+        catalog = catalog_of(context, session.store["session_id"], options["load_versions"] or None)
         for line in explanation(explain(pipeline, catalog, **_records(options["runner_params"]))):
             click.echo(line)
 

@@ -7,16 +7,17 @@ import logging
 import os
 from collections.abc import Mapping
 from functools import cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from kedro.framework.hooks import hook_impl
-from kedro.io import AbstractVersionedDataset, Version
+from kedro.io import AbstractVersionedDataset
 from kedro.io.core import is_parameter
 from kedro.utils import find_kedro_project
 
+from archatlas.kedro_ext import internals
 from archatlas.kedro_ext.digests import Content, FileDigests
 from archatlas.kedro_ext.records import Artifact, CurrentResults, fingerprint
 
@@ -38,7 +39,7 @@ def dataset(catalog: CatalogProtocol[Any, Any], name: str) -> Any:
 
 def is_versioned(dataset: Any) -> bool:
     """Whether the catalog keeps versions of the data set."""
-    return isinstance(dataset, AbstractVersionedDataset) and dataset._version is not None
+    return isinstance(dataset, AbstractVersionedDataset) and internals.has_versions(dataset)
 
 
 def is_volatile(dataset: Any) -> bool:
@@ -67,9 +68,9 @@ def entry_of(dataset: Any) -> dict[str, Any]:
     """What the catalog says of how a data set is saved and loaded: its type, and what that was given."""
     kind = type(dataset)
     entry = {"type": f"{kind.__module__}.{kind.__qualname__}"}
-    if getattr(dataset, "_EPHEMERAL", False):  # In memory: what it was made with is its content.
+    if internals.is_in_memory(dataset):  # In memory: what it was made with is its content.
         return entry
-    given = dataset._init_config()
+    given = internals.made_with(dataset)
     # A class that inherits a wrapped constructor has what it was given one level down.
     given = {name: value for name, value in {**given, **given.get("kwargs", {})}.items() if name not in _NO_PART}
     return {name: value for name, value in given.items() if value is not None and _is_plain(value)} | entry
@@ -95,18 +96,15 @@ def load_version(dataset: Any) -> str | None:
 def pin(dataset: Any, version: str | None) -> None:
     """Load this version from now on, or the newest for None; saving goes on under the session's version."""
     if is_versioned(dataset):
-        dataset._version = Version(version, dataset._version.save)
-        dataset._cached_load_version = None
+        internals.load_from(dataset, version)
 
 
 def path_of(dataset: Any, version: str | None) -> Path | None:
     """The file or folder of a version on this machine; None for a data set that keeps its content elsewhere."""
-    if getattr(dataset, "_protocol", "file") not in ("file", ""):
-        return None
-    if is_versioned(dataset) and version is not None:
-        return Path(dataset._get_versioned_path(version))
-    place = getattr(dataset, "_filepath", None) or getattr(dataset, "_path", None)
-    return None if place is None else Path(place)
+    place = internals.local_place_of(dataset)
+    if place is not None and is_versioned(dataset) and version is not None:
+        return internals.version_file(dataset, version)
+    return place
 
 
 def folder_of(catalog: CatalogProtocol[Any, Any], name: str) -> Path:
@@ -138,7 +136,7 @@ def content_of(dataset: Any, value: Any) -> Content | None:
         return None
     with TemporaryDirectory() as folder:
         place = copy.copy(dataset)
-        place._filepath, place._version = PurePosixPath(folder, path.name), None
+        internals.put_at(place, Path(folder, path.name))
         place.save(value)
         return FileDigests().of(Path(folder, path.name))
 
