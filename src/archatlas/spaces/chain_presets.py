@@ -23,9 +23,7 @@ class ChainPreset:
         """The chains with what ``parameters`` set in the place of the preset's own."""
         side = input_shape[-1]
         fields = {name: value(side) if callable(value) else value for name, value in self.fields.items()}
-        given = parameters.model_dump(exclude={"preset"}, exclude_none=True)
-        if "stages" in given:
-            given["stages"] = tuple(Stage(**stage) for stage in given["stages"])
+        given = parameters.fields()
         if "choices" in given:
             given["operations"] = _operations(*given.pop("choices"))
             given["tokens"] = ()

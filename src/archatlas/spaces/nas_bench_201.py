@@ -47,10 +47,7 @@ class NasBench201(CellSpace):
     @classmethod
     def of(cls, parameters: CellParameters, input_shape: tuple[int, int, int], num_classes: int) -> Self:
         """The network that ``parameters`` ask for."""
-        given = parameters.model_dump(exclude={"preset"}, exclude_none=True)
-        if "stages" in given:
-            given["stages"] = tuple(Stage(**stage) for stage in given["stages"])
-        return cls(parameters.preset, input_shape, num_classes, **given)
+        return cls(parameters.preset, input_shape, num_classes, **parameters.fields())
 
     @classmethod
     def spell(cls, choices: tuple[int, ...]) -> str:
