@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from archatlas.images.dataset import ImageSplit
 from archatlas.spaces.protocol import Choices, SearchSpace
-from archatlas.spaces.tables.table import BenchmarkTable
+from archatlas.spaces.tables.known import KnownNetworks
 from archatlas.supernet.evaluate import evaluate_subnets
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.supernet.protocol import Supernet
@@ -115,14 +115,12 @@ class AloneEvaluator:
 
 @dataclass(frozen=True)
 class TableEvaluator:
-    """Networks that a public table knows; a lookup stands for a training (``trainings``), whatever that cost others."""
+    """Networks that a public table knows; a lookup stands for a training, whatever that cost others."""
 
-    table: BenchmarkTable
-    label: str
+    known: KnownNetworks
 
     def price(self, macs: NDArray[np.int64]) -> list[Spending]:
         return [Spending(evaluations=1, trainings=1) for _ in macs]
 
     def evaluate(self, choices: Choices) -> pd.DataFrame:
-        names: Sequence[str] = self.table.space.names(choices).tolist()
-        return self.table.evaluations(self.label, names, by_training=False)
+        return self.known.evaluations(self.known.space.names(choices).tolist())

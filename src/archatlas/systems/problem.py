@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from archatlas.costs.constraints import Constraint, satisfied
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import Choices, SearchSpace, counts_quickly, drawable
+from archatlas.spaces.restricted import Restricted
 from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import Ledger
 
@@ -33,9 +36,18 @@ class Problem:
         latency = None if self.latency_table is None or self.latency_table.empty else self.latency_table
         return costs_of(self.space, choices, self.cost_table, latency)
 
-    def keeps(self, choices: Choices) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        """Which rows keep all bounds, ``[n]``."""
-        return satisfied(self.costs(choices), self.constraints) if self.constraints else np.ones(len(choices), bool)
+    def keeps(self, choices: Choices) -> NDArray[np.bool_]:
+        """Which canonical rows keep all bounds, ``[n]``; where only some networks are known, these alone."""
+        kept = np.ones(len(choices), dtype=np.bool_)
+        if isinstance(self.space, Restricted):
+            kept &= [row.tobytes() in self._known for row in choices]
+        if self.constraints and kept.any():
+            kept[kept] = satisfied(self.costs(choices[kept]), self.constraints)
+        return kept
+
+    @cached_property
+    def _known(self) -> set[bytes]:
+        return {row.tobytes() for row in self.space.kept} if isinstance(self.space, Restricted) else set()
 
     def draw(self, count: int, generator: np.random.Generator) -> Choices:
         """``count`` different networks that keep all bounds, as the space's sampler draws; fewer if hardly any does.

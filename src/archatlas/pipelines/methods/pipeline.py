@@ -31,7 +31,7 @@ def _search(name: str) -> Pipeline:
 
 
 def _comparison() -> list[Pipeline]:
-    given = ("space", "verification", "device", "seed")
+    given = ("space", "verification", "device", "seed", "table", "truth")
     inputs = {
         **{
             name: name

@@ -2,11 +2,12 @@
 
 import logging
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.pipelines.space import public_table, searched_space
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
@@ -14,12 +15,17 @@ from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.systems.parameters import MethodsParameters
 from archatlas.training.parameters import DeviceParameters
 
+if TYPE_CHECKING:
+    from archatlas.spaces.protocol import SearchSpace
+    from archatlas.systems.evaluators import Evaluator
+
 _LOGGER = logging.getLogger(__name__)
 
 
 def searcher(name: str) -> Callable[..., pd.DataFrame]:
     """The node's function for the method ``name``."""
 
+    @depends_on(files=(public_table,))
     def search(
         supernets: dict[str, Callable[[], dict[str, Any]]],
         sampled_architectures: pd.DataFrame,
@@ -37,34 +43,21 @@ def searcher(name: str) -> Callable[..., pd.DataFrame]:
         seed: int,
         table: TableParameters | None = None,
     ) -> pd.DataFrame:
-        """All networks that the searches for every budget have scored on the super-networks, and at what cost."""
-        from archatlas.errors import ArchatlasError
+        """All networks that the searches for every budget have scored, and at what cost.
 
-        if table is not None:
-            raise ArchatlasError("methods are compared on super-networks: set `table` to null")
+        Scores are those of the super-networks, or what a public table says.
+        """
         import numpy as np
 
-        from archatlas.images.dataset import ImageSplit
         from archatlas.search.budgets import constraints_of
-        from archatlas.spaces.presets import make_space
-        from archatlas.supernet.make import load_supernet
         from archatlas.systems.comparison import make_method
-        from archatlas.systems.evaluators import SupernetEvaluator
         from archatlas.systems.ledger import Ledger, Limit
         from archatlas.systems.problem import Problem
         from archatlas.training.seeds import mixed_seed
 
-        description = ImageDescription.model_validate(image_description)
-        made = make_space(space, description.input_shape, description.num_classes)
-        numbers = sorted(int(supernet.removeprefix("seed_")) for supernet in supernets)
-        evaluator = SupernetEvaluator(
-            {number: load_supernet(made, supernets[f"seed_{number}"]()) for number in numbers},
-            made,
-            ImageSplit.from_tensors(train_images),
-            ImageSplit.from_tensors(validation_images),
-            evaluation,
-            {"description": description, "device": device, "images_seed": seed, "work": None},
-        )
+        made = searched_space(image_description, space, table)
+        images = train_images, validation_images, image_description
+        evaluator = _evaluator(made, supernets, *images, evaluation, device, seed, table)
         limit = Limit(evaluations=methods.evaluations or int(sampled_architectures["network"].nunique()))
         method = make_method(name, methods.settings.get(name, {}))
         bounds, visited = constraints_of(feasibility), []
@@ -73,10 +66,43 @@ def searcher(name: str) -> Callable[..., pd.DataFrame]:
             for number in range(methods.seeds):
                 generator = np.random.default_rng(mixed_seed(seed, place, number))
                 found = method.search(problem, evaluator, Ledger(limit), generator)
-                _LOGGER.info(
-                    "%s for %s, search %d of %d: %d scored", name, budget, number + 1, methods.seeds, len(found)
-                )
+                count = f"search {number + 1} of {methods.seeds}"
+                _LOGGER.info("%s for %s, %s: %d networks scored", name, budget, count, len(found))
                 visited.append(found.assign(budget=budget, seed=number))
         return pd.concat(visited, ignore_index=True).astype({"budget": "str", "seed": "int64"})
 
     return search
+
+
+def _evaluator(
+    space: "SearchSpace",
+    supernets: dict[str, Callable[[], dict[str, Any]]],
+    train_images: dict[str, Any],
+    validation_images: dict[str, Any],
+    image_description: dict[str, Any],
+    evaluation: EvaluationParameters,
+    device: DeviceParameters,
+    seed: int,
+    table: TableParameters | None,
+) -> "Evaluator":
+    """The public table, or the super-networks."""
+    from archatlas.systems.evaluators import SupernetEvaluator, TableEvaluator
+
+    if table is not None:
+        from archatlas.spaces.tables.known import known_networks
+
+        return TableEvaluator(known_networks(table))
+    from archatlas.images.dataset import ImageSplit
+    from archatlas.images.description import ImageDescription
+    from archatlas.supernet.make import load_supernet
+
+    numbers = sorted(int(supernet.removeprefix("seed_")) for supernet in supernets)
+    description = ImageDescription.model_validate(image_description)
+    return SupernetEvaluator(
+        {number: load_supernet(space, supernets[f"seed_{number}"]()) for number in numbers},
+        space,
+        ImageSplit.from_tensors(train_images),
+        ImageSplit.from_tensors(validation_images),
+        evaluation,
+        {"description": description, "device": device, "images_seed": seed, "work": None},
+    )
