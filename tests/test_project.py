@@ -15,6 +15,7 @@ import typing
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -272,6 +273,11 @@ def test_a_public_table_stands_in_the_place_of_training(project: Path, benchmark
     exported = json.loads((current / "export_summary.json").read_text())["budgets"]
     assert all("nothing was trained" in budget["reason"] for budget in exported.values())
     assert "Nothing was trained: accuracies come from the public table" in (current / "report.html").read_text()
+    kedro_run(project, "methods", environment=environment, **quick, methods={"evaluations": 40, "seeds": 2})
+    comparison = pd.read_parquet(current / "method_comparison.parquet")
+    assert (comparison["evaluations"] == np.where(comparison["method"] == "atlas", 60, 40)).all()
+    visited = pd.read_parquet(current / "methods.regularised_evolution.visited.parquet")
+    assert visited["score"].notna().all(), "nothing was proposed that the table does not know"
 
 
 @pytest.mark.nightly
