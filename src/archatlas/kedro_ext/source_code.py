@@ -21,26 +21,20 @@ from __future__ import annotations
 import ast
 import hashlib
 import inspect
-import re
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache, cached_property, lru_cache, partial
+from functools import cache, cached_property, partial
 from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from archatlas.kedro_ext.load_time import LoadTime, imported_by_name, is_dynamic, lists_files
+from archatlas.kedro_ext.load_time import imported_by_name, is_dynamic
+from archatlas.kedro_ext.module_code import ModuleCode, Registries, read_module
 
 process_started = time.time()
 """When this module was loaded, which is before a runner can load a node's."""
-
-_FILE = re.compile(r"""["']([\w-]+(?:/[\w-]+)*(?:\.[\w-]+)+)["']""")
-
-
-_Registries = dict[str, dict[str, list[str]]]
-"""Of each registry the modules of each entry."""
 
 
 @dataclass(frozen=True)
@@ -86,9 +80,9 @@ class SourceCode:
         spec = util.find_spec(package)
         if spec is None or spec.origin is None:
             raise ValueError(f"there is no package {package!r} whose code could be read")
-        self._modules: dict[str, _Module] = {}
+        self._modules: dict[str, ModuleCode] = {}
         self._imported: dict[str, tuple[set[str], set[str]]] = {}
-        self._entries: dict[tuple[str, ...], tuple[str, _Registries, frozenset[Path]]] = {}
+        self._entries: dict[tuple[str, ...], tuple[str, Registries, frozenset[Path]]] = {}
         self._package = package
         self._is_package = bool(spec.submodule_search_locations)
 
@@ -108,7 +102,7 @@ class SourceCode:
         """What these modules reach, themselves included."""
         return _joined([self._reach({name: self._module(name).whole}, self._module(name), None) for name in names])
 
-    def _reach(self, code: dict[str, str], home: _Module, part: list[ast.stmt] | None) -> Reach:
+    def _reach(self, code: dict[str, str], home: ModuleCode, part: list[ast.stmt] | None) -> Reach:
         """The code, all that it imports, and the entries of the registries in either."""
         found, registries = self._without_entries(code, home, part)
         entries: dict[str, str] = {}
@@ -122,7 +116,7 @@ class SourceCode:
                     registries |= more
         return Reach({**found.code, **dict(sorted(entries.items()))}, found.libraries, frozenset(files))
 
-    def _entry(self, modules: tuple[str, ...]) -> tuple[str, _Registries, frozenset[Path]]:
+    def _entry(self, modules: tuple[str, ...]) -> tuple[str, Registries, frozenset[Path]]:
         """The digest of all that an entry's modules reach, the registries among that, and the files of both."""
         if modules not in self._entries:
             parts = [
@@ -138,8 +132,8 @@ class SourceCode:
         return digest_, dict(registries_), files
 
     def _without_entries(
-        self, code: dict[str, str], home: _Module, part: list[ast.stmt] | None
-    ) -> tuple[Reach, _Registries]:
+        self, code: dict[str, str], home: ModuleCode, part: list[ast.stmt] | None
+    ) -> tuple[Reach, Registries]:
         """The code and all that it imports, and the registries in either."""
         code = dict(code)
         files = {home.path} | self._attach(home, part, code)
@@ -167,7 +161,7 @@ class SourceCode:
         versions = {name: _version(name) for name in sorted(libraries)}
         return Reach(dict(sorted(code.items())), versions, frozenset(files)), registries
 
-    def _imports(self, module: _Module, part: list[ast.stmt] | None) -> tuple[set[str], set[str]]:
+    def _imports(self, module: ModuleCode, part: list[ast.stmt] | None) -> tuple[set[str], set[str]]:
         """Modules of the package, and libraries, that the statements (all of the module's for None) import or name."""
         if not self._is_package:
             return set(), set()
@@ -187,7 +181,7 @@ class SourceCode:
         by_name, libraries = self._imported_by_name(module, module.statements if part is None else part)
         return inside | by_name, outside | libraries
 
-    def _imported_by_name(self, module: _Module, part: list[ast.stmt]) -> tuple[set[str], set[str]]:
+    def _imported_by_name(self, module: ModuleCode, part: list[ast.stmt]) -> tuple[set[str], set[str]]:
         """Modules of the package, and libraries, that strings name; where one is put together, all that it may be."""
         named = module.named_modules(self._package, part)
         home = module.name if module.path.name == "__init__.py" else module.name.rpartition(".")[0]
@@ -199,7 +193,7 @@ class SourceCode:
         libraries = {name.split(".")[0] for name in called if not _is_in(name, self._package)}
         return inside, {name for name in libraries - sys.stdlib_module_names if util.find_spec(name) is not None}
 
-    def _attach(self, module: _Module, part: list[ast.stmt] | None, code: dict[str, str]) -> set[Path]:
+    def _attach(self, module: ModuleCode, part: list[ast.stmt] | None, code: dict[str, str]) -> set[Path]:
         """Add the digests of the files that the statements name to ``code``; returns the files."""
         files = module.files if part is None else set(module.files_of(part))
         for file in files:
@@ -207,11 +201,11 @@ class SourceCode:
             code[name] = hashlib.sha256(file.read_bytes()).hexdigest()
         return files
 
-    def _module(self, name: str) -> _Module:
+    def _module(self, name: str) -> ModuleCode:
         if name not in self._modules:
             file = _source_file(name)
             status = file.stat()
-            self._modules[name] = _read_module(name, file, (status.st_size, status.st_mtime_ns, status.st_ctime_ns))
+            self._modules[name] = read_module(name, file, (status.st_size, status.st_mtime_ns, status.st_ctime_ns))
         return self._modules[name]
 
     @cached_property
@@ -223,177 +217,10 @@ class SourceCode:
         )
 
 
-@dataclass
-class _Module:
-    """A module's code without docstrings and without the entries of registries."""
-
-    name: str
-    path: Path
-
-    @cached_property
-    def statements(self) -> list[ast.stmt]:
-        return self._parsed[0]
-
-    @cached_property
-    def _parsed(self) -> tuple[list[ast.stmt], dict[str, dict[str, list[str]]]]:
-        """The statements, and the registries, whose entries are taken out of these."""
-        statements = _without_strings_alone(ast.parse(self._text).body)
-        return statements, dict(filter(None, map(_taken_out, statements)))
-
-    def registries_of(self, package: str, part: list[ast.stmt] | None) -> _Registries:
-        """The registries that the statements (None: all) assign, by ``module:NAME``, with their entries' modules."""
-        bound = None if part is None else {name for statement in part for name in _bound_names(statement)}
-        return {
-            f"{self.name}:{name}": {
-                entry: [text.split(":")[0] for text in texts if text.startswith(f"{package}.")]
-                for entry, texts in entries.items()
-            }
-            for name, entries in self._parsed[1].items()
-            if bound is None or name in bound
-        }
-
-    @cached_property
-    def _text(self) -> str:
-        return self.path.read_text(encoding="utf-8")
-
-    @cached_property
-    def bindings(self) -> dict[str, list[ast.stmt]]:
-        """The top-level statements that bind each name."""
-        found: dict[str, list[ast.stmt]] = {}
-        for statement in self.statements:
-            for name in _bound_names(statement):
-                found.setdefault(name, []).append(statement)
-        return found
-
-    def needed_by(self, name: str) -> list[ast.stmt]:
-        """The top-level statements that ``name`` needs: its own, those of the names in it, and those that act at load.
-
-        What binds nothing at the top level (a call that registers something) acts when the module is loaded, and other
-        statements may do so too (:class:`archatlas.kedro_ext.load_time.LoadTime`).
-        """
-        waiting = [name]
-        needed: set[int] = set()
-        seen: set[str] = set()
-
-        def need(statement: ast.stmt) -> None:
-            needed.add(id(statement))
-            if not isinstance(statement, ast.Import | ast.ImportFrom):
-                waiting.extend(_used_names(statement))
-
-        for statement in self._acting:
-            need(statement)
-        while waiting:
-            while waiting:
-                one = waiting.pop()
-                if one not in seen:
-                    seen.add(one)
-                    for statement in self.bindings.get(one, ()):
-                        need(statement)
-            for statement in self._load_time.needed(seen):
-                if id(statement) not in needed:
-                    need(statement)
-        return [statement for statement in self.statements if id(statement) in needed]
-
-    @cached_property
-    def _load_time(self) -> LoadTime:
-        return LoadTime(self.statements, self.bindings, self.name.split(".")[0])
-
-    @property
-    def _acting(self) -> list[ast.stmt]:
-        return [statement for statement in self.statements if not _bound_names(statement)]
-
-    def digest(self, part: Iterable[ast.stmt]) -> str:
-        """Of top-level statements; comments, layout and docstrings do not count.
-
-        Imports do not count either: what they bring is digested where it is defined.
-        """
-        digest = hashlib.sha256()
-        for statement in part:
-            if not isinstance(statement, ast.Import | ast.ImportFrom):
-                digest.update(ast.dump(statement).encode())
-        return digest.hexdigest()
-
-    @cached_property
-    def whole(self) -> str:
-        """The digest of all statements."""
-        return self.digest(self.statements)
-
-    @cached_property
-    def files(self) -> set[Path]:
-        """Files that the module names or looks for."""
-        return set(self.files_of(self.statements))
-
-    def named_modules(self, package: str, part: Iterable[ast.stmt] | None) -> set[str]:
-        """What may be modules of the package, by the strings of the statements (None: of all)."""
-        if f'"{package}.' not in self._text and f"'{package}." not in self._text:
-            return set()
-        strings = self.strings(self.statements if part is None else part)
-        return {text.split(":")[0] for text in strings if text.startswith(f"{package}.")}
-
-    @staticmethod
-    def strings(part: Iterable[ast.stmt]) -> Iterator[str]:
-        """All string constants of the statements."""
-        for statement in part:
-            for inner in ast.walk(statement):
-                if isinstance(inner, ast.Constant) and isinstance(inner.value, str):
-                    yield inner.value
-
-    def files_of(self, part: list[ast.stmt]) -> Iterator[Path]:
-        """Files that the statements name by their path from the module's folder; with a sub-folder's other files.
-
-        Where the statements look for files beside the module, all of its folder that are no code.
-        """
-        folder = self.path.parent
-        if lists_files(part):
-            yield from (one for one in folder.rglob("*") if one.is_file() and one.suffix not in (".py", ".pyc"))
-        candidates = {text for text in _FILE.findall(self._text) if (folder / text).is_file()}
-        for text in self.strings(part) if candidates else ():
-            file = folder / text
-            if text in candidates and file != self.path:
-                yield from [file] if file.parent == folder else (one for one in file.parent.iterdir() if one.is_file())
-
-
-@lru_cache(maxsize=2048)
-def _read_module(name: str, file: Path, stamp: tuple[int, ...]) -> _Module:
-    """The module; parsed once as long as its file stands as ``stamp`` says."""
-    return _Module(name, file)
-
-
 def _joined(found: list[Reach]) -> Reach:
     code = {name: digest for reach in found for name, digest in reach.code.items()}
     libraries = {name: version for reach in found for name, version in reach.libraries.items()}
     return Reach(code, libraries, frozenset[Path]().union(*(reach.files for reach in found)))
-
-
-def _taken_out(statement: ast.stmt) -> tuple[str, dict[str, list[str]]] | None:
-    """The name and the entries of a registry that a statement assigns, which then assigns an empty one; else None."""
-    value = getattr(statement, "value", None)
-    if not isinstance(statement, ast.Assign | ast.AnnAssign) or not isinstance(value, ast.Call):
-        return None
-    names = _bound_names(statement)
-    if getattr(value.func, "id", "") != "Registry" or len(names) != 1:
-        return None
-    written = next((one for one in value.args if isinstance(one, ast.Dict)), None)
-    try:
-        entries = {} if written is None else ast.literal_eval(written)
-    except ValueError:
-        return None
-    texts = {str(entry): [value] if isinstance(value, str) else list(value) for entry, value in entries.items()}
-    if written is None or not all(isinstance(text, str) for values in texts.values() for text in values):
-        return None
-    written.keys, written.values = [], []
-    return names.pop(), texts
-
-
-def _without_strings_alone(body: list[ast.stmt]) -> list[ast.stmt]:
-    """The statements without strings that stand alone, which document; what the statements hold is changed in place."""
-    for statement in body:
-        for field_name in ("body", "orelse", "finalbody"):
-            if inner := getattr(statement, field_name, None):
-                setattr(statement, field_name, _without_strings_alone(inner))
-        for branch in [*getattr(statement, "handlers", ()), *getattr(statement, "cases", ())]:
-            branch.body = _without_strings_alone(branch.body)
-    return [one for one in body if not (isinstance(one, ast.Expr) and isinstance(one.value, ast.Constant))]
 
 
 def _source_file(module: str) -> Path:
@@ -401,21 +228,6 @@ def _source_file(module: str) -> Path:
     if spec is None or spec.origin is None:
         raise ValueError(f"the code of {module} cannot be read")
     return Path(spec.origin)
-
-
-def _bound_names(statement: ast.stmt) -> set[str]:
-    """Names that a top-level statement binds, those inside of ``if``, ``try``, ``with`` and loops among them."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        return {statement.name}
-    if isinstance(statement, ast.Import | ast.ImportFrom):
-        return {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
-    names = {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-    inner = [node for node in ast.iter_child_nodes(statement) if isinstance(node, ast.stmt)]
-    return names.union(*(_bound_names(one) for one in inner)) if inner else names
-
-
-def _used_names(statement: ast.stmt) -> set[str]:
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
 
 
 def _packages_above(module: str) -> Iterator[str]:
