@@ -43,7 +43,7 @@ def repeated() -> set[str]:
     """Data sets in the namespaces of segments and methods."""
     pipelines = register_pipelines()
     made = pipelines["segments"].all_outputs() | pipelines["methods"].all_outputs()
-    return {name for name in made if name.startswith(("segments.", "methods."))}
+    return {name for name in made if name.startswith(("segments.", "visited_by_"))}
 
 
 def test_what_nodes_make_is_in_the_catalog_and_versioned(catalog: DataCatalog) -> None:
@@ -59,10 +59,7 @@ def test_placeholders_stand_for_the_number_of_a_segment_only_so_that_no_misspelt
     config: dict[str, Any], catalog: DataCatalog
 ) -> None:
     patterns = {name for name in config if "{" in name}
-    written_out = {
-        re.sub(r"methods\.\w+", "methods.{method}", re.sub(r"segment_\d+", "segment_{number}", name))
-        for name in repeated()
-    }
+    written_out = {with_placeholder(name) for name in repeated()}
     assert patterns == written_out
     assert "segments.segment_1.super_cell" not in catalog
     assert "super_cells" not in catalog
@@ -89,9 +86,13 @@ def test_every_result_has_its_layer_and_a_place_of_its_own_in_the_experiment(
 
 
 def filepath(config: dict[str, Any], name: str) -> str:
-    number = re.search(r"segment_(\d+)", name)
-    entry = config[re.sub(r"segment_\d+", "segment_{number}", name)]
-    return str(entry["filepath"]).replace("{number}", number.group(1) if number else "")
+    given = re.search(r"(?:segment_|visited_by_)(\w+?)(?:\.|$)", name)
+    return re.sub(r"\{\w+\}", given.group(1) if given else "", str(config[with_placeholder(name)]["filepath"]))
+
+
+def with_placeholder(name: str) -> str:
+    """The catalog's entry for a data set of a segment or a method."""
+    return re.sub(r"(?<=^visited_by_)\w+", "{method}", re.sub(r"segment_\d+", "segment_{number}", name))
 
 
 def test_making_all_of_the_catalog_imports_no_heavy_library(config: dict[str, Any], repository: Path) -> None:

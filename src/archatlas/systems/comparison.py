@@ -102,5 +102,6 @@ def lines_of(comparison: pd.DataFrame) -> Sequence[str]:
                     else (f" ({100 * row['ahead_low']:+.1f} to {100 * row['ahead_high']:+.1f})")
                 )
                 text += f", {100 * row['ahead']:+.1f}{told} points ahead of random search"
-            lines.append(f"{text}; {row['evaluations']:.0f} networks scored, {row['forward_macs'] / 1e9:.1f} G MACs")
+            spent = "" if np.isnan(row["forward_macs"]) else f", {row['forward_macs'] / 1e9:.1f} G MACs"
+            lines.append(f"{text}; {row['evaluations']:.0f} networks scored{spent}")
     return lines

@@ -19,8 +19,9 @@ from archatlas.systems.problem import Problem
 class RegularisedEvolution:
     """A queue of ``population`` networks: the best of ``tournament`` of them has a mutated child, and the oldest dies.
 
-    The paper has 100 and 25 [published]. A child that is out of bounds, or its parent, is drawn again, and after
-    ``_MOST_TRIES`` a network drawn anew takes its place [our reconstruction: the paper has no bounds].
+    The paper has 100 and 25 [published]. Where the ledger allows few evaluations the population is a quarter of them: as
+    many as it allows would be random search. A child that is out of bounds, or its parent, is drawn again, and after
+    ``_MOST_TRIES`` a network drawn anew takes its place [our reconstruction: the paper has neither].
     """
 
     population: int = 100
@@ -32,8 +33,9 @@ class RegularisedEvolution:
     ) -> pd.DataFrame:
         """All that was scored until the ledger closed, or nothing new was found any more (``problem.Method``)."""
         account = Account(problem, evaluator, ledger, self.target)
-        first = problem.draw(self.population, generator)
-        alive: deque[tuple[Choices, float]] = deque(maxlen=self.population)
+        population = min(self.population, max((ledger.limit.evaluations or 4 * self.population) // 4, 2))
+        first = problem.draw(population, generator)
+        alive: deque[tuple[Choices, float]] = deque(maxlen=population)
         alive.extend(_known(first, account.scores(first)))
         idle = 0
         while alive and not account.closed and idle < _MOST_IDLE:

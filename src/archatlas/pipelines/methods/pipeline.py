@@ -26,6 +26,7 @@ def _search(name: str) -> Pipeline:
         [node(searcher(name), inputs=inputs, outputs="visited", name="search")],
         namespace=f"methods.{name}",
         inputs=set(_SHARED),
+        outputs={"visited": f"visited_by_{name}"},
         parameters={f"params:{one}": f"params:{one}" for one in _PARAMETERS},
     )
 
@@ -41,7 +42,7 @@ def _comparison() -> list[Pipeline]:
             )
         },
         **{name: f"params:{name}" for name in given},
-        **{name: f"methods.{name}.visited" for name in METHODS},
+        **{name: f"visited_by_{name}" for name in METHODS},
     }  # fmt: skip
     return [
         pipeline(
