@@ -19,9 +19,9 @@ from archatlas.systems.problem import Problem
 class RegularisedEvolution:
     """A queue of ``population`` networks: the best of ``tournament`` of them has a mutated child, and the oldest dies.
 
-    The paper has 100 and 25 [published]. Where the ledger allows few evaluations the population is a quarter of them: as
-    many as it allows would be random search. A child that is out of bounds, or its parent, is drawn again, and after
-    ``_MOST_TRIES`` a network drawn anew takes its place [our reconstruction: the paper has neither].
+    The paper has 100 and 25 [published]. Where the ledger allows few evaluations the population is a quarter of them:
+    with as many as it allows this would be random search. A child that is out of bounds, or its parent, is drawn again,
+    and after ``_MOST_TRIES`` a network drawn anew takes its place [our reconstruction: the paper has neither].
     """
 
     population: int = 100
