@@ -348,5 +348,5 @@ def test_a_mobilenet_that_wins_is_named_as_such_and_drawn(run_data: dict[str, An
     ]
     page = render_page(make_run({**run_data, "winners": winners}))
     assert "a MobileNet scaled by hand" in page
-    assert "7 epochs of training images, then 4 taught by all that were; the best of 2 networks so" in page
+    assert "7 epochs of training images, then 4 taught by all that were; the best of 2 so trained" in page
     assert "mobilenet_x0.50</figcaption>" in page or ": mobilenet_x0.50" in page

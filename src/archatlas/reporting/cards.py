@@ -199,7 +199,7 @@ def _finished(finished: Mapping[str, Any]) -> str:
         epochs += f", then {finished['taught_epochs']} taught by all that were"
     elif finished["teacher"] == "largest":
         epochs = f"{finished['taught_epochs']} epochs of {images}, taught by the largest network"
-    others = f"; the best of {finished['contenders']} networks so" if finished["contenders"] > 1 else ""
+    others = f"; the best of {finished['contenders']} so trained" if finished["contenders"] > 1 else ""
     return epochs + others
 
 
