@@ -12,8 +12,9 @@ entry counts by itself, with all that it reaches. A run that knew nothing of an 
 (``unknown_to``).
 
 A file that a module names by its path, seen from the module's folder, counts byte by byte (a template, a script to be
-copied), and with it the other files of a sub-folder, which may include one another. A module whose name is put together
-while the program runs is not seen.
+copied), and with it the other files of a sub-folder, which may include one another. Where a module knows its own place
+(``__file__``), all files of its folder that are no code count. Where the name of a module is put together while the
+program runs, all that it may be count: those below what the strings beside it begin with, else those of its own folder.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from archatlas.kedro_ext.load_time import LoadTime, imported_by_name, is_dynamic, lists_files
+from archatlas.kedro_ext.load_time import LoadTime, imported_by_name, is_dynamic, looks_beside
 
 process_started = time.time()
 """When this module was loaded, which is before a runner can load a node's."""
@@ -202,6 +203,8 @@ class SourceCode:
     def _attach(self, module: _Module, part: list[ast.stmt] | None, code: dict[str, str]) -> set[Path]:
         """Add the digests of the files that the statements name to ``code``; returns the files."""
         files = module.files if part is None else set(module.files_of(part))
+        if module.looks_beside if part is None else looks_beside(part):
+            files = files | module.files_beside()
         for file in files:
             name = f"{module.name.rpartition('.')[0]}/{file.relative_to(module.path.parent).as_posix()}"
             code[name] = hashlib.sha256(file.read_bytes()).hexdigest()
@@ -320,8 +323,17 @@ class _Module:
 
     @cached_property
     def files(self) -> set[Path]:
-        """Files that the module names or looks for."""
+        """Files that the module names."""
         return set(self.files_of(self.statements))
+
+    @cached_property
+    def looks_beside(self) -> bool:
+        """Whether the module may look for files beside it."""
+        return looks_beside(self.statements)
+
+    def files_beside(self) -> set[Path]:
+        """All files of the module's folder that are no code, as they lie there now."""
+        return {one for one in self.path.parent.rglob("*") if one.is_file() and one.suffix not in (".py", ".pyc")}
 
     def named_modules(self, package: str, part: Iterable[ast.stmt] | None) -> set[str]:
         """What may be modules of the package, by the strings of the statements (None: of all)."""
@@ -339,13 +351,8 @@ class _Module:
                     yield inner.value
 
     def files_of(self, part: list[ast.stmt]) -> Iterator[Path]:
-        """Files that the statements name by their path from the module's folder; with a sub-folder's other files.
-
-        Where the statements look for files beside the module, all of its folder that are no code.
-        """
+        """Files that the statements name by their path from the module's folder; with a sub-folder's other files."""
         folder = self.path.parent
-        if lists_files(part):
-            yield from (one for one in folder.rglob("*") if one.is_file() and one.suffix not in (".py", ".pyc"))
         candidates = {text for text in _FILE.findall(self._text) if (folder / text).is_file()}
         for text in self.strings(part) if candidates else ():
             file = folder / text
