@@ -11,6 +11,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tomllib
 import typing
 from pathlib import Path
 from typing import Annotated, Any
@@ -184,6 +185,16 @@ def test_search_methods_stand_side_by_side_at_equal_cost(finished: Path) -> None
     assert comparison["accuracy"].between(0, 1).all()
     visited = pd.read_parquet(current / "visited_by_regularised_evolution.parquet")
     assert visited.groupby(["budget", "seed"])["network"].nunique().eq(12).all()
+
+
+def test_what_the_readme_sends_people_to_is_there(repository: Path) -> None:
+    """One's own settings are no part of the repository, and Jupyter comes with an extra."""
+    readme = (repository / "README.md").read_text()
+    assert "`conf/mine`" in readme
+    assert "conf/mine/" in (repository / ".gitignore").read_text().splitlines()
+    assert "'.[notebook]'" in readme
+    extras = tomllib.loads((repository / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert any(one.startswith("jupyterlab") for one in extras["notebook"])
 
 
 def test_annotations_of_all_nodes_resolve() -> None:

@@ -43,6 +43,13 @@ def test_environments_need_one_parameter_at_most():
         ({"source": "folders"}, "'digits', 'folder', 'hub' or 'parquet'"),
         ({"imagesize": 3}, "Extra inputs"),
         ({"group_column": "patient"}, "neither columns nor file names"),
+        (
+            {"class_names": ("a", "b")},
+            r"images.class_names is .*, which images.source `digits` does not read",
+        ),
+        ({"label_column": "kind"}, "images.label_column is 'kind', which images.source `digits` does not read"),
+        ({"source": "folder", "path": "x", "image_column": "img"}, "images.source `folder` does not read"),
+        ({"source": "parquet", "path": "x", "hub_name": "cifar10"}, "images.hub_name is 'cifar10', which"),
         ({"source": "folder", "path": "x", "group_pattern": "a", "group_column": "b"}, "not both"),
         ({"source": "folder", "path": "x", "group_pattern": "patient"}, "needs a group in parentheses"),
         ({"source": "folder", "path": "x", "group_pattern": "(patient"}, "not a regular expression"),

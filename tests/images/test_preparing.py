@@ -207,6 +207,22 @@ def test_a_label_column_that_was_asked_for_must_be_there(pets: Path):
     assert read(pets).description.class_names == ("cat", "dog")
 
 
+def test_a_label_column_of_some_splits_only_is_refused(tmp_path: Path):
+    for start, split in enumerate(("train", "test")):
+        save(tmp_path / split / "cat", range(10 * start, 10 * start + 4))
+        save(tmp_path / split / "dog", range(10 * start + 5, 10 * start + 9))
+        files = sorted(path.relative_to(tmp_path / split).as_posix() for path in (tmp_path / split).rglob("*.png"))
+        table = pd.DataFrame({"file_name": files, "label": ["x", "y"] * 4})
+        table[["file_name", "label"][: 2 - start]].to_csv(tmp_path / split / "metadata.csv", index=False)
+    with pytest.raises(ArchatlasError, match=r"Metadata files .* have different features"):
+        read(tmp_path)
+
+
+def test_names_of_classes_are_not_dropped_where_folders_are_the_classes(pets: Path):
+    with pytest.raises(ArchatlasError, match=r"images.class_names is given, but the classes of .* are its folders"):
+        read(pets, class_names=("kitten", "puppy"))
+
+
 def test_a_group_column_needs_metadata(pets: Path):
     with pytest.raises(ArchatlasError, match=r"images.group_column is `litter`, but there is no metadata file"):
         read(pets, group_column="litter")
@@ -231,7 +247,7 @@ def test_nested_and_linked_folders_belong_to_the_class(pets: Path, tmp_path: Pat
     assert counts.to_dict() == {"cat": 8, "dog": 14, "fox": 5}
 
 
-@pytest.mark.parametrize("name", ["with space", "ünï", "a#1", "100%", "a=b,c", "pets [2024] *?"])
+@pytest.mark.parametrize("name", ["with space", "ünï", "a#1", "100%", "a=b,c", "pets [2024] *?", "$HOME", "~"])
 def test_unusual_names(pets: Path, name: str):
     pets = pets.rename(pets.parent / name)
     (pets / "cat").rename(pets / f"{name} cat")
@@ -524,6 +540,11 @@ def test_groups_in_parquet(tmp_path: Path):
         ({"label": [-1, *[1] * 19]}, {}, "1 rows have no label"),
         ({"label": [0.5] * 20}, {}, "must hold whole numbers or strings"),
         ({"label": [0, 1, 2, 2] * 5}, {"class_names": ("a", "b")}, "the label 2, but there are only 2 class names"),
+        (
+            {"label": ["a", "b"] * 10},
+            {"class_names": ("x", "y")},
+            "column `label` holds the names of the classes itself",
+        ),
     ],
 )
 def test_columns_that_are_not_there_or_not_right(tmp_path: Path, columns: dict, options: dict, message: str):
@@ -569,6 +590,15 @@ def test_the_hub_out_of_reach_says_what_to_do(monkeypatch: pytest.MonkeyPatch, t
         ArchatlasError, match=r"`no-such-owner/no-such-images` cannot be had .* --params images.path=DIR"
     ):
         prepare(ImagesParameters.model_validate(options), 0)
+
+
+@pytest.mark.parametrize("name", ["pets [2024] *?", "$HOME", "a#1", "d::x"])
+def test_unusual_names_of_folders_of_parquet_files(tmp_path: Path, name: str):
+    write_parquet(tmp_path / name / "train.parquet", range(20))
+    assert sum(sizes(read_parquet(tmp_path / name))) == 20
+    (tmp_path / "linked").mkdir()
+    (tmp_path / "linked" / "part").symlink_to(tmp_path / name)
+    assert sum(sizes(read_parquet(tmp_path / "linked"))) == 20
 
 
 def test_reading_leaves_no_cache_and_no_settings_behind(pets: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

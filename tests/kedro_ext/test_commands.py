@@ -18,6 +18,7 @@ import click
 import pytest
 from click.testing import CliRunner
 from kedro.io import DatasetError
+from kedro.runner import ThreadRunner
 
 from archatlas.kedro_ext.commands import incremental_run, with_plain_errors
 from archatlas.kedro_ext.run_lock import take_lock
@@ -330,8 +331,27 @@ def test_faults_keep_their_traceback(raised: Exception) -> None:
     assert answered.exception is raised
 
 
-@pytest.mark.parametrize("runner", ["ThreadRunner", "kedro.runner.ParallelRunner"])
+class OwnThreads(ThreadRunner):
+    """Somebody's own."""
+
+
+@pytest.mark.parametrize("runner", ["ThreadRunner", "kedro.runner.ParallelRunner", f"{__name__}.OwnThreads"])
 def test_a_runner_that_runs_nodes_side_by_side_is_refused(runner: str) -> None:
     told = CliRunner().invoke(incremental_run(), ["--runner", runner])
     assert told.exit_code == 1
     assert f"--runner={runner} runs nodes side by side" in told.output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--async"], "--async: archatlas.kedro_ext.incremental.IncrementalRunner does not take this (the incremental"),
+        (["--runner-params", "workers=3"], "--runner-params: archatlas.kedro_ext.incremental.IncrementalRunner does"),
+        (["--runner", "SequentialRuner"], "--runner: there is no `SequentialRuner`"),
+    ],
+)
+def test_a_runner_that_cannot_be_made_is_told_by_its_option(arguments: list[str], message: str) -> None:
+    told = CliRunner().invoke(incremental_run(), arguments)
+    assert told.exit_code == 1
+    assert message in told.output
+    assert isinstance(told.exception, SystemExit)

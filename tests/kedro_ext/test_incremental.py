@@ -17,6 +17,7 @@ from kedro.io import DataCatalog, DatasetError, MemoryDataset
 from kedro.pipeline import Pipeline, node
 from kedro.runner import SequentialRunner
 
+from archatlas.kedro_ext import source_code
 from archatlas.kedro_ext.incremental import IncrementalRunner, explain
 from archatlas.kedro_ext.records import fingerprint
 from archatlas.kedro_ext.versions import CurrentResultsHook
@@ -558,6 +559,31 @@ def test_files_and_states_that_a_function_declares_count(project: Project) -> No
     again = project.run()
     assert again.ran == ["load"]
     assert "the machine is another: ['a machine'] -> ['another machine']" in again.reasons["load"]
+
+
+def test_another_version_of_a_library_runs_who_imports_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.package.write("nodes", NODES.replace("def load(path):", "def load(path):\n    import numpy"))
+    project.run()
+    known = source_code._version
+    monkeypatch.setattr(source_code, "_version", lambda name: "99.0" if name == "numpy" else known(name))
+    again = project.run()
+    assert again.ran == ["load"]
+    assert again.reasons["load"] == f"library numpy: {known('numpy')} -> 99.0"
+
+
+def test_a_declared_path_may_begin_at_home(project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    project.package.write(
+        "nodes",
+        "from archatlas.kedro_ext.dependencies import depends_on\n"
+        + NODES.replace("def load", "@depends_on(files=('path',))\ndef load"),
+    )
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "pets").mkdir()
+    project.parameters["path"] = "~/pets"
+    project.run()
+    assert project.run().ran == []
+    (tmp_path / "pets" / "cat.png").write_text("new")
+    assert project.run().reasons["load"] == "files under the parameter path changed"
 
 
 PARTS = {"prepare": ["load"], "fit": ["train"], "judge": ["evaluate"], "tell": ["report"]}

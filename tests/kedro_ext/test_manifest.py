@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
-from kedro.runner import AbstractRunner
+from kedro.io import DatasetError
+from kedro.runner import AbstractRunner, ParallelRunner, ThreadRunner
 
 from archatlas.kedro_ext import source_code
 from archatlas.kedro_ext.incremental import IncrementalRunner
@@ -229,6 +230,15 @@ def test_a_killed_run_leaves_a_manifest(project: Project, number: int, status: s
     assert (manifest["ended"] is None) == (status == "running")
     assert list(manifest["nodes"]) == ["make"]
     assert [path.name for path in Path("data/manifest.json").glob("*/.*")] == []
+
+
+@pytest.mark.parametrize("runner", [ThreadRunner, ParallelRunner])
+def test_a_session_whose_runner_runs_nodes_side_by_side_is_refused(
+    project: Project, runner: type[AbstractRunner]
+) -> None:
+    with pytest.raises(DatasetError, match=f"{runner.__name__} runs nodes side by side"):
+        project.run(runner=runner())
+    assert project.manifests() == []
 
 
 def test_a_run_of_a_part_names_the_nodes_that_made_what_it_reads(project: Project) -> None:

@@ -225,6 +225,104 @@ REGISTRIES = {
         def run():
             return REGISTRY['one'].value
     """,
+    "the body of a class": """
+        REGISTRY = {{}}
+        class One:
+            REGISTRY['one'] = lambda: {value}
+        def run():
+            return REGISTRY['one']()
+    """,
+    "a decorator in the body of a class": """
+        REGISTRY = {{}}
+        def register(f):
+            REGISTRY['one'] = f
+            return f
+        class One:
+            @register
+            def one(self):
+                return {value}
+        def run():
+            return REGISTRY['one'](None)
+    """,
+    "set_name": """
+        REGISTRY = []
+        class Field:
+            def __set_name__(self, owner, name):
+                REGISTRY.append(owner)
+        class One:
+            field = Field()
+            value = {value}
+        def run():
+            return REGISTRY[0].value
+    """,
+    "a class that holds the registry": """
+        class Registry:
+            known = {{}}
+            @classmethod
+            def register(cls, f):
+                cls.known['one'] = f
+                return f
+        @Registry.register
+        def one():
+            return {value}
+        def run():
+            return Registry.known['one']()
+    """,
+    "a base that knows its sub-classes": """
+        class Base:
+            pass
+        class One(Base):
+            value = {value}
+        def run():
+            return Base.__subclasses__()[0].value
+    """,
+    "a function of single dispatch": """
+        from functools import singledispatch
+        @singledispatch
+        def kind(x):
+            return 0
+        @kind.register
+        def _(x: int):
+            return {value}
+        def run():
+            return kind(1)
+    """,
+    "a function that holds the registry": """
+        def register(f):
+            register.known.append(f)
+            return f
+        register.known = []
+        @register
+        def one():
+            return {value}
+        def run():
+            return register.known[0]()
+    """,
+    "another name of the registry": """
+        REGISTRY = {{}}
+        OTHER = REGISTRY
+        def register(f):
+            OTHER['one'] = f
+            return f
+        @register
+        def one():
+            return {value}
+        def run():
+            return REGISTRY['one']()
+    """,
+    "the module by its name": """
+        import sys
+        def one():
+            return {value}
+        def run():
+            return getattr(sys.modules[__name__], 'o' + 'ne')()
+    """,
+    "the names that a function sees": """
+        def one():
+            return {value}
+        def run():
+            return run.__globals__['o' + 'ne']()
+    """,
     "globals": """
         def one():
             return {value}
@@ -352,10 +450,19 @@ def test_a_library_by_a_constant_name_counts(package: Package) -> None:
     assert found.libraries == {"numpy": metadata.version("numpy")}
 
 
-def test_files_that_are_looked_for_beside_a_module_count(package: Package) -> None:
-    package.write(
-        "nodes", "from pathlib import Path\n\ndef run():\n    return list(Path(__file__).parent.glob('*.sql'))\n"
-    )
+BESIDE = {
+    "listed": "def run():\n    return list(Path(__file__).parent.glob('*.sql'))\n",
+    "by a name that is put together": "def run(kind):\n    return (Path(__file__).parent / f'{kind}.sql').open()\n",
+    "at a place that another module has": (
+        "from {package}.places import HERE\n\ndef run():\n    return list(HERE.iterdir())\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("how", BESIDE)
+def test_files_that_are_looked_for_beside_a_module_count(package: Package, how: str) -> None:
+    package.write("places", "from pathlib import Path\n\nHERE = Path(__file__).parent\n")
+    package.write("nodes", "from pathlib import Path\n\n" + BESIDE[how])
     before = reached(package, "run")
     (package.folder / "new.sql").write_text("select 1")
     assert reached(package, "run") != before

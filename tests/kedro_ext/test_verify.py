@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from archatlas.kedro_ext.run_lock import take_lock
+
 INCREMENTAL = "archatlas.kedro_ext.incremental.IncrementalRunner"
 
 
@@ -120,6 +122,12 @@ def test_damaged_records_and_manifests_are_named(toy: Toy) -> None:
     assert f"data/made/mine/manifest.json/{session}/manifest.json: damaged: the manifest of a run" in said
     for file, text in kept.items():
         file.write_text(text)
+
+
+def test_it_waits_for_no_run(toy: Toy) -> None:
+    lock = take_lock(toy.folder / "data/work/mine")
+    assert f"is in use by process {os.getpid()} on" in toy.verify(1)[-1]
+    lock.release()
 
 
 def test_where_nothing_ran_one_message_says_so(toy: Toy) -> None:

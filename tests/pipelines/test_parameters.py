@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import copy
+import math
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_args
 
 import pytest
 import yaml
 from kedro.validation.exceptions import ParameterValidationError
-from pydantic import ValidationError
+from pydantic import BaseModel, TypeAdapter, ValidationError
 
 from archatlas.kedro_ext.parameter_check import check_parameters
 from archatlas.pipelines.parameters import ProjectParameters
@@ -103,6 +104,18 @@ def test_what_does_not_go_together_is_said_before_the_run(
         ({"verification.augmentation.cutout": 8}, r"`augmentation\.cutout` is 8 pixels, of images of 8: .* smaller"),
         ({"finishing.augmentation.shift": 9}, r"`augmentation\.shift` is 9 pixels, of images of 8"),
         (
+            {"segments.spread_over": "latency_ms", "costs.latency.source": "none"},
+            r"`spread_over` is latency_ms, but `costs\.latency\.source` is none",
+        ),
+        (
+            {"finishing.teacher": "largest", "space": {"preset": "nas_bench_201"}, "supernet.largest_first_epochs": 0},
+            r"`teacher` is largest, but `space\.preset` nas_bench_201 is no chain of blocks",
+        ),
+        (
+            {"table": TABLE, "space": {"preset": "nas_bench_201"}, "search.method": "evolve"},
+            r"set `search\.method` to auto or enumerate",
+        ),
+        (
             {"supernet.augmentation.cutout": 7, "supernet.image_sizes": [8, 4]},
             r"`augmentation\.cutout` is 7 pixels, of images of 8, and 4 of those that are seen at 4",
         ),
@@ -139,6 +152,29 @@ def _merged(base: Any, changes: Any) -> Any:
     if not (isinstance(base, dict) and isinstance(changes, dict)):
         return changes
     return {**base, **{name: _merged(base.get(name), value) for name, value in changes.items()}}
+
+
+def models_in(kind: Any) -> set[type[BaseModel]]:
+    """The models of parameters that a type or a model holds, at any depth."""
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        found = {kind, *kind.__subclasses__()}
+        return found.union(*(models_in(field.annotation) for one in found for field in one.model_fields.values()))
+    return set[type[BaseModel]]().union(*map(models_in, get_args(kind)))
+
+
+def test_no_number_of_the_configuration_may_be_infinite_or_none_at_all() -> None:
+    """Such a number keeps lower bounds, and ends as NaN weights after the training."""
+    taken = []
+    for model in models_in(ProjectParameters):
+        for name, field in model.model_fields.items():
+            if float in (field.annotation, *get_args(field.annotation)):
+                for value in (math.inf, -math.inf, math.nan):
+                    try:
+                        TypeAdapter(Annotated[field.annotation, field]).validate_python(value)
+                    except ValidationError:
+                        continue
+                    taken.append(f"{model.__name__}.{name}: {value}")
+    assert taken == []
 
 
 @pytest.mark.parametrize(

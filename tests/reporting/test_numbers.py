@@ -77,3 +77,8 @@ def test_what_is_missing_is_a_dash() -> None:
 )
 def test_counts_that_nobody_can_read_are_rounded(count: int, text: str) -> None:
     assert numbers.about(count).replace("\N{NO-BREAK SPACE}", " ") == text
+
+
+def test_a_count_may_be_larger_than_any_float() -> None:
+    assert numbers.about(3 * 10**362).replace("\N{NO-BREAK SPACE}", " ") == "3.0 × 10³⁶²"
+    assert numbers.whole(10**309).startswith("1,000,000,000")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from archatlas.schedule.allocation import (
     FEWEST_AUDITED,
     MOST_EPOCHS,
+    MOST_MAPPED,
     Facts,
     Schedule,
     allocate,
@@ -97,6 +98,13 @@ def test_another_budget_changes_what_is_trained_alone_and_nothing_of_the_search(
     two = allocate(7200, PACE, replace(PHOTOGRAPHS, limits={"small": 6e6, "large": 12e6}))
     assert (one.supernet, one.sample, one.tuning) == (two.supernet, two.sample, two.tuning)
     assert one.finishing != two.finishing
+
+
+@pytest.mark.parametrize("networks", [10**7, 10**17, 10**400])
+def test_a_space_that_is_too_large_to_be_written_out_takes_no_time_from_training(networks: int) -> None:
+    largest = allocate(1800, PACE, replace(PHOTOGRAPHS, networks=MOST_MAPPED))
+    assert allocate(1800, PACE, replace(PHOTOGRAPHS, networks=networks)) == largest
+    assert 0.85 * 1800 <= largest.promised <= 1800
 
 
 def test_few_images_are_passed_over_more_often_in_smaller_steps() -> None:

@@ -132,6 +132,11 @@ def labels_of(
         )
     if not numbered and not all(isinstance(value, str) for value in values):
         raise ArchatlasError(f"column `{label_column}` must hold whole numbers or strings; it holds {feature}")
+    if class_names is not None and not numbered:
+        raise ArchatlasError(
+            f"images.class_names is given, but column `{label_column}` holds the names of the classes itself: leave "
+            "images.class_names out"
+        )
     names = class_names or (tuple(feature.names) if isinstance(feature, ClassLabel) else None)
     if names is None or not numbered:
         codes, distinct = codes_of(values)

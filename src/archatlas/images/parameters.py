@@ -8,6 +8,14 @@ from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+_UNREAD = {
+    "digits": ("hub_name", "hub_config", "image_column", "label_column", "class_names"),
+    "folder": ("hub_name", "hub_config", "image_column"),
+    "parquet": ("hub_name", "hub_config"),
+    "hub": (),
+}
+"""Of each source the fields that say nothing to it."""
+
 
 class ImagesParameters(BaseModel):
     """A source of labelled images, the size they are brought to, and how they are split."""
@@ -76,6 +84,12 @@ class ImagesParameters(BaseModel):
                 f"images.path is `{self.path}`, but images.source `digits` reads no path: choose the source `folder` "
                 "or `parquet`, for example with --env image_folder"
             )
+        for name in _UNREAD[self.source]:
+            if (value := getattr(self, name)) != type(self).model_fields[name].default:
+                raise ValueError(
+                    f"images.{name} is {value!r}, which images.source `{self.source}` does not read: leave it out, or "
+                    "choose the source that it is meant for"
+                )
         if self.class_names and len({*self.class_names}) < len(self.class_names):
             raise ValueError(f"images.class_names has a name twice: {', '.join(self.class_names)}")
         if self.group_column is not None and self.group_pattern is not None:

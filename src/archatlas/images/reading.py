@@ -98,6 +98,11 @@ def _read_folder(parameters: ImagesParameters, cache: str) -> Records:
                 "there is one, it must name all images. Add rows, or move the images or the metadata files away"
             )
     labelled = columns is not None and parameters.label_column in columns.rows.column_names
+    if parameters.class_names is not None and not labelled:
+        raise ArchatlasError(
+            f"images.class_names is given, but the classes of `{root}` are its folders: leave images.class_names out, "
+            "and rename folders if need be"
+        )
     # In the order of paths, not of the disk's listing. Where folders are the classes, an image needs one.
     order = sorted(range(len(listed)), key=listed.__getitem__)
     strays = [] if labelled else [row for row in order if folder.class_of(listed[row]) is None]
@@ -190,11 +195,22 @@ def _read_parquet(parameters: ImagesParameters, cache: str) -> Records:
     if by_split and unnamed:
         names = ", ".join(Path(file).name for file in unnamed)
         _log.warning("left out, since other files name a split and these do not: %s", names)
+    listed = by_split or {"train": unnamed}
+    plain = {split: [_by_plain_name(file, Path(cache)) for file in files] for split, files in listed.items()}
     try:
-        parts = load_dataset("parquet", data_files=by_split or {"train": unnamed}, cache_dir=cache)
+        parts = load_dataset("parquet", data_files=plain, cache_dir=cache)
     except Exception as error:
         raise _unreadable_source(root, error) from error
     return _records_of_columns(parts, parameters, f"parquet {root.name}")
+
+
+def _by_plain_name(file: str, folder: Path) -> str:
+    """The file, by a link in the folder where its path holds what the reader takes for a pattern or an address."""
+    if re.fullmatch(r"[\w/. +-]*", file):
+        return file
+    link = folder / f"{len(list(folder.iterdir())):05}.parquet"
+    link.symlink_to(file)
+    return str(link)
 
 
 def _read_hub(parameters: ImagesParameters) -> Records:

@@ -32,7 +32,6 @@ from archatlas.kedro_ext.stop import RunStopped, stoppable
 from archatlas.kedro_ext.yaml_files import YamlFault, lines_of, mapping_in
 
 _RUNNER = f"{__package__}.incremental.IncrementalRunner"
-_SIDE_BY_SIDE = ("ThreadRunner", "ParallelRunner")
 _NODES = "kedro.pipeline.node"
 _EXPLAIN = "Say node by node whether it would run or its results be used again, and why; run nothing."
 _KEDRO_ERRORS = (DatasetError, MissingConfigException, ParameterValidationError)
@@ -58,16 +57,10 @@ def incremental_run(*expected: type[Exception]) -> click.Command:
     """
 
     def run(*, explain: bool, **options: Any) -> Any:
-        if str(options.get("runner")).rpartition(".")[2] in _SIDE_BY_SIDE:
-            raise click.ClickException(
-                f"--runner={options['runner']} runs nodes side by side, of which no complete manifest can be written, "
-                "and which would share the machine with what is timed; nodes that can use several processors do so "
-                "themselves. Leave --runner out, or take SequentialRunner."
-            )
+        _check_runner(options)
         options = with_default_pipelines(options)
         selected = selected_pipeline(options, registered)
         if not explain:
-            _check_runner(options)
             assert kedro_run.callback is not None
             return kedro_run.callback(**options)
         from archatlas.kedro_ext.explain import explain_run
@@ -129,7 +122,9 @@ def _check_options_file(file: Path, command: str) -> None:
 
 
 def _check_runner(options: Mapping[str, Any]) -> None:
-    """Raise click.ClickException for a runner that there is not, or arguments that it does not take."""
+    """Raise click.ClickException for a runner that there is not, or is refused, or arguments that it does not take."""
+    from kedro.runner import ParallelRunner, ThreadRunner
+
     name = options.get("runner") or _RUNNER
     try:
         runner = load_obj(name, "kedro.runner")
@@ -137,11 +132,20 @@ def _check_runner(options: Mapping[str, Any]) -> None:
         raise click.ClickException(
             f"--runner: there is no `{name}` ({error}); leave --runner out, or take SequentialRunner"
         ) from error
+    if inspect.isclass(runner) and issubclass(runner, ParallelRunner | ThreadRunner):
+        raise click.ClickException(
+            f"--runner={name} runs nodes side by side, of which no complete manifest can be written, and which would "
+            "share the machine with what is timed; nodes that can use several processors do so themselves. Leave "
+            "--runner out, or take SequentialRunner."
+        )
     given = dict(options.get("runner_params") or {})
+    if options.get("is_async"):
+        given["is_async"] = True
     try:
-        inspect.signature(runner).bind(**{**given, "is_async": False})
-    except TypeError as error:
-        raise click.ClickException(f"--runner-params: {name} does not take these ({error})") from error
+        runner(**given)
+    except (TypeError, ValueError) as error:
+        named = "--async" if options.get("is_async") else "--runner-params"
+        raise click.ClickException(f"{named}: {name} does not take this ({error})") from error
 
 
 def with_plain_errors(callback: Any, *expected: type[Exception]) -> Any:

@@ -31,10 +31,10 @@ def depends_on(
 ) -> Callable[[_Function], _Function]:
     """Declare that a node's function reads files that parameters name, or depends on the state of the machine.
 
-    ``files`` are dotted names such as ``"images.path"`` (the field ``path`` of the node's input ``params:images``; a
-    parameter that is None names no file), or functions for files whose place is no parameter. Such a function leaves
-    out what is not there: the node says what it misses. ``states`` are functions without arguments whose results, plain
-    data, count.
+    ``files`` are dotted names such as ``"images.path"`` (the field ``path`` of the node's input ``params:images``;
+    a parameter that is None names no file, and ``~`` is the user's home), or functions for files whose place is no
+    parameter. Such a function leaves out what is not there: the node says what it misses. ``states`` are functions
+    without arguments whose results, plain data, count.
     """
 
     def declare(function: _Function) -> _Function:
@@ -96,4 +96,5 @@ def named_path(parameters: Mapping[str, Any], dotted: str) -> Path | None:
     value = parameters.get(f"params:{first}")
     for part in rest:
         value = value.get(part) if isinstance(value, Mapping) else None
-    return None if value is None else Path(str(value))
+    # A reader that takes `~` for the home would otherwise read files of which nobody knows.
+    return None if value is None else Path(str(value)).expanduser()

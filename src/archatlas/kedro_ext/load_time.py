@@ -12,25 +12,31 @@ MARKS = frozenset({"depends_on", "tried_ahead"})
 """Decorators that change nothing but the function that they are given."""
 _DYNAMIC = frozenset({"globals", "locals", "vars", "exec", "eval"})
 """Who uses these may read and write any name."""
-_LISTS_FILES = frozenset({"glob", "rglob", "iglob", "iterdir", "listdir", "scandir", "walk"})
+_NAMESPACES = frozenset({"__globals__", "f_globals"})
+"""Attributes that hold all names of a module."""
 
 
 def is_dynamic(statements: Iterable[ast.stmt]) -> bool:
     """Whether names are read or written by way of ``globals()``, ``exec`` and the like: anything may need anything."""
-    return any(
-        isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _DYNAMIC
-        for statement in statements
-        for node in ast.walk(statement)
-    )
+    return any(_is_dynamic(node) for statement in statements for node in ast.walk(statement))
 
 
-def lists_files(statements: Iterable[ast.stmt]) -> bool:
-    """Whether files beside the module are looked for (``Path(__file__).parent.glob(...)``)."""
+def _is_dynamic(node: ast.AST) -> bool:
+    if isinstance(node, ast.Attribute):
+        in_sys = isinstance(node.value, ast.Name) and node.value.id == "sys"
+        return node.attr in _NAMESPACES or (node.attr == "modules" and in_sys)
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in _DYNAMIC
+
+
+def looks_beside(statements: Iterable[ast.stmt]) -> bool:
+    """Whether a place is made of the module's own (``Path(__file__).parent``), at which any file may be looked for.
+
+    By which names, and by whom, cannot be told: they may be listed, be put together, or be asked for elsewhere.
+    """
     nodes = [node for statement in statements for node in ast.walk(statement)]
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     attributes = {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    beside = "__file__" in names or ("resources" in names and "files" in attributes)
-    return beside and bool(_LISTS_FILES & (attributes | names))
+    return "__file__" in names or ("resources" in names and "files" in attributes)
 
 
 def imported_by_name(statements: Iterable[ast.stmt], package: str) -> tuple[set[str], bool]:
@@ -63,10 +69,12 @@ def _absolute(name: str, package: str) -> str:
 class LoadTime:
     """Which statements act on what others need while the module is loaded.
 
-    A registry is filled by decorators, by loops, by assignments that call something, by ``__init_subclass__``; and who
-    reads it names none of these. A statement that may have done so is needed by all that need what it may have changed:
-    names that are assigned in the module and that it uses, itself or through what it calls. Where it acts through
-    another module of the package, nobody can tell here what it changes, and all need it.
+    A registry is filled by decorators, by loops, by assignments that call something, by ``__init_subclass__``, by the
+    body of a class; and who reads it names none of these. A statement that may have done so is needed by all that need
+    what it may have changed: names of the module that it uses, itself or through what it calls, those of classes and
+    functions too, which can hold a registry as an attribute or as what Python keeps of them (sub-classes,
+    ``singledispatch``). Where it acts through another module of the package, nobody can tell here what it changes, and
+    all need it.
 
     Args:
         statements: of the module.
@@ -93,7 +101,7 @@ class LoadTime:
                 yield statement
 
     def _touched(self, statement: ast.stmt) -> set[str] | None:
-        """Assigned names that a statement may change, none if nobody can tell which; None if it acts on nothing."""
+        """Names that a statement may change, none if nobody can tell which; None if it acts on nothing."""
         used = set(_at_load(statement))
         if isinstance(statement, ast.Import | ast.ImportFrom):
             # An import whose name nobody uses is there for what it does.
@@ -111,8 +119,8 @@ class LoadTime:
         reached = self._reached(used)
         if reached & self._foreign and not isinstance(statement, ast.If):
             return set()
-        assigned = {name for name in reached if any(not _defines(one) for one in self._bindings.get(name, ()))}
-        return assigned - _bound(statement) or None
+        made_here = {name for name in reached if any(not _imports(one) for one in self._bindings.get(name, ()))}
+        return made_here - _bound(statement) or None
 
     def _reached(self, names: Iterable[str]) -> set[str]:
         """The names, and all that what they are bound to uses in turn."""
@@ -121,13 +129,15 @@ class LoadTime:
             name = waiting.pop()
             if name not in seen:
                 seen.add(name)
-                defining = (one for one in self._bindings.get(name, ()) if _defines(one))
-                waiting += [used for one in defining for used in _names_in(one)]
+                waiting += [used for one in self._bindings.get(name, ()) for used in _names_in(one)]
         return seen
 
 
 def _at_load(statement: ast.stmt) -> Iterator[str]:
-    """Names that are used while the statement is executed: of a function its decorators and defaults, not its body."""
+    """Names that are used while the statement is executed: of a function its decorators and defaults, not its body.
+
+    Of the body of a class only what may act counts: what assigns plain values names what it reads for nobody.
+    """
     if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef):
         decorators = [one for one in statement.decorator_list if _root(one) not in MARKS]
         for node in [*decorators, *statement.args.defaults, *filter(None, statement.args.kw_defaults)]:
@@ -135,8 +145,20 @@ def _at_load(statement: ast.stmt) -> Iterator[str]:
     elif isinstance(statement, ast.ClassDef):
         for node in [*statement.decorator_list, *statement.bases, *(keyword.value for keyword in statement.keywords)]:
             yield from _names_in(node)
+        for inner in statement.body:
+            plainly = isinstance(inner, ast.Assign | ast.AnnAssign | ast.Pass)
+            if not plainly or any(isinstance(node, ast.Call | ast.Subscript) for node in _values_in(inner)):
+                yield from _at_load(inner)
     else:
         yield from _names_in(statement)
+
+
+def _values_in(statement: ast.stmt) -> Iterator[ast.AST]:
+    """All that an assignment evaluates, its annotation aside."""
+    if isinstance(statement, ast.Assign | ast.AnnAssign):
+        targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+        for tree in [*targets, *filter(None, [statement.value])]:
+            yield from ast.walk(tree)
 
 
 def _root(decorator: ast.expr) -> str:
@@ -153,9 +175,8 @@ def _bound(statement: ast.stmt) -> set[str]:
     return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
 
 
-def _defines(statement: ast.stmt) -> bool:
-    kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Import | ast.ImportFrom
-    return isinstance(statement, kinds)
+def _imports(statement: ast.stmt) -> bool:
+    return isinstance(statement, ast.Import | ast.ImportFrom)
 
 
 def _imported_from(statements: Iterable[ast.stmt], package: str) -> set[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kedro.framework.hooks import hook_impl
+from kedro.io import DatasetError
 from kedro.io.core import VersionNotFoundError, is_parameter
 
 from archatlas.kedro_ext import versions
@@ -42,6 +43,7 @@ _log = logging.getLogger(__name__)
 
 NOT_ASKED_FOR = "not asked for, but this run reads what it made"
 EVERY_NODE = "the runner runs every node"
+_SIDE_BY_SIDE = ("ThreadRunner", "ParallelRunner")
 
 
 class ManifestHook:
@@ -50,7 +52,8 @@ class ManifestHook:
     It is written anew, whole or not at all, whenever a node is done, so that a killed run leaves one with the status
     ``running``. With :class:`archatlas.kedro_ext.incremental.IncrementalRunner` the runner tells what a node took and
     made. With another runner that runs one node after the other the hook measures nodes itself, from the loading of the
-    first input to the saving of the last output, and reads the digests of the outputs from their files.
+    first input to the saving of the last output, and reads the digests of the outputs from their files. Kedro's runners
+    that run nodes side by side are refused (DatasetError), whoever starts the session.
 
     Beside the nodes of the run the manifest holds those of earlier runs whose outputs this one reads, directly or
     through others: it names all that a result was made from.
@@ -86,6 +89,12 @@ class ManifestHook:
         path = versions.path_of(manifest, session)
         if path is None:
             return
+        runner = _runner_name(str(run_params.get("runner")))
+        if runner in _SIDE_BY_SIDE:
+            raise DatasetError(
+                f"{runner} runs nodes side by side, of which no complete manifest can be written: take "
+                "SequentialRunner or the incremental one"
+            )
         document = {
             "experiment": _dotted(self._parameters, self._experiment),
             "session": session,
@@ -96,7 +105,7 @@ class ManifestHook:
             "path": versions.relative(path),
             "command": _command(),
             "pipelines": list(run_params.get("pipeline_names") or ["__default__"]),
-            "runner": _runner_name(str(run_params.get("runner"))),
+            "runner": runner,
             "git": git_state(Path(run_params["project_path"])),
             "parameters": self._parameters,
             "seeds": {name: _dotted(self._parameters, name) for name in self._seeds},

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from archatlas.kedro_ext.load_time import LoadTime, lists_files
+from archatlas.kedro_ext.load_time import LoadTime, looks_beside
 
 _FILE = re.compile(r"""["']([\w-]+(?:/[\w-]+)*(?:\.[\w-]+)+)["']""")
 
@@ -115,8 +115,17 @@ class ModuleCode:
 
     @cached_property
     def files(self) -> set[Path]:
-        """Files that the module names or looks for."""
+        """Files that the module names."""
         return set(self.files_of(self.statements))
+
+    @cached_property
+    def looks_beside(self) -> bool:
+        """Whether the module may look for files beside it."""
+        return looks_beside(self.statements)
+
+    def files_beside(self) -> set[Path]:
+        """All files of the module's folder that are no code, as they lie there now."""
+        return {one for one in self.path.parent.rglob("*") if one.is_file() and one.suffix not in (".py", ".pyc")}
 
     def named_modules(self, package: str, part: Iterable[ast.stmt] | None) -> set[str]:
         """What may be modules of the package, by the strings of the statements (None: of all)."""
@@ -134,13 +143,8 @@ class ModuleCode:
                     yield inner.value
 
     def files_of(self, part: list[ast.stmt]) -> Iterator[Path]:
-        """Files that the statements name by their path from the module's folder; with a sub-folder's other files.
-
-        Where the statements look for files beside the module, all of its folder that are no code.
-        """
+        """Files that the statements name by their path from the module's folder; with a sub-folder's other files."""
         folder = self.path.parent
-        if lists_files(part):
-            yield from (one for one in folder.rglob("*") if one.is_file() and one.suffix not in (".py", ".pyc"))
         candidates = {text for text in _FILE.findall(self._text) if (folder / text).is_file()}
         for text in self.strings(part) if candidates else ():
             file = folder / text

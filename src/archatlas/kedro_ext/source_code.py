@@ -12,8 +12,9 @@ entry counts by itself, with all that it reaches. A run that knew nothing of an 
 (``unknown_to``).
 
 A file that a module names by its path, seen from the module's folder, counts byte by byte (a template, a script to be
-copied), and with it the other files of a sub-folder, which may include one another. A module whose name is put together
-while the program runs is not seen.
+copied), and with it the other files of a sub-folder, which may include one another. Where a module knows its own place
+(``__file__``), all files of its folder that are no code count. Where the name of a module is put together while the
+program runs, all that it may be count: those below what the strings beside it begin with, else those of its own folder.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from archatlas.kedro_ext.load_time import imported_by_name, is_dynamic
+from archatlas.kedro_ext.load_time import imported_by_name, is_dynamic, looks_beside
 from archatlas.kedro_ext.module_code import ModuleCode, Registries, read_module
 
 process_started = time.time()
@@ -196,6 +197,8 @@ class SourceCode:
     def _attach(self, module: ModuleCode, part: list[ast.stmt] | None, code: dict[str, str]) -> set[Path]:
         """Add the digests of the files that the statements name to ``code``; returns the files."""
         files = module.files if part is None else set(module.files_of(part))
+        if module.looks_beside if part is None else looks_beside(part):
+            files = files | module.files_beside()
         for file in files:
             name = f"{module.name.rpartition('.')[0]}/{file.relative_to(module.path.parent).as_posix()}"
             code[name] = hashlib.sha256(file.read_bytes()).hexdigest()

@@ -137,6 +137,26 @@ class ProjectParameters(BaseModel):
                 raise ValueError(f"`settings`: there is no search method {name!r}{nearest(name, METHODS)}")
         return methods
 
+    @field_validator("segments")
+    @classmethod
+    def _others_fit_the_segments(cls, segments: SegmentsParameters, info: ValidationInfo) -> SegmentsParameters:
+        for problem in _misfits_of_segments(segments, info.data.get("costs")):
+            raise ValueError(problem)
+        return segments
+
+    @field_validator("finishing")
+    @classmethod
+    def _has_the_teacher(
+        cls, finishing: FinishingParameters | None, info: ValidationInfo
+    ) -> FinishingParameters | None:
+        space = info.data.get("space")
+        if finishing and finishing.teacher == "largest" and space and not space.has_largest_path:
+            raise ValueError(
+                f"`teacher` is largest, but `space.preset` {space.preset} is no chain of blocks, of which one network "
+                "is the largest: take contenders or none"
+            )
+        return finishing
+
     @field_validator("predictor_benchmark")
     @classmethod
     def _of_known_predictors(cls, benchmark: PredictorBenchmarkParameters) -> PredictorBenchmarkParameters:
@@ -174,7 +194,7 @@ class ProjectParameters(BaseModel):
 FEWEST_OUTER, FEWEST_SEEN_PER_FOLD = 4, 4
 """Networks that a study must leave out, and see for each of its folds, for an order among them to be told."""
 
-_BESIDE_TABLES = ("space", "costs", "predictor", "verification", "calibration")
+_BESIDE_TABLES = ("space", "costs", "predictor", "search", "verification", "calibration")
 _BESIDE_TRUTH = ("space", "costs", "verification", "table")
 _SEARCHED = tuple(sorted(name for name in get_args(TableName) if name in SPACES))
 """Tables of spaces that can be searched here."""
@@ -198,6 +218,15 @@ def _misfits_of_supernet(supernet: SupernetParameters, space: SpaceParameters | 
             yield f"`strategy` sandwich trains the largest and the smallest path {of}: take uniform or fair"
         if supernet.skip_weight != 1:
             yield f"`skip_weight` is {supernet.skip_weight:g}, and tells skips {of}: leave it at 1"
+
+
+def _misfits_of_segments(segments: SegmentsParameters, costs: CostsParameters | None) -> Iterator[str]:
+    """What would stop the segments only once networks of the first one are evaluated."""
+    if segments.spread_over == "latency_ms" and costs and costs.latency.source == "none":
+        yield (
+            "`spread_over` is latency_ms, but `costs.latency.source` is none: set it to macs or params, or "
+            "`costs.latency.source` to measured or imported"
+        )
 
 
 def _scored(info: ValidationInfo) -> int | None:
@@ -233,6 +262,7 @@ def _misfits(
     space: SpaceParameters | None,
     costs: CostsParameters | None,
     predictor: PredictorParameters | None,
+    search: SearchParameters | None,
     verification: VerificationParameters | None,
     calibration: CalibrationParameters | None,
 ) -> Iterator[str]:
@@ -250,6 +280,8 @@ def _misfits(
         )
     if predictor and predictor.target != "accuracy":
         yield f"it holds accuracies alone: set `predictor.target` to accuracy, not {predictor.target}"
+    if search and search.method == "evolve":
+        yield "an evolution proposes networks that it does not know: set `search.method` to auto or enumerate"
     if verification and verification.audit.truth != "accuracy":
         yield "it holds accuracies alone: set `verification.audit.truth` to accuracy"
     if calibration:

@@ -74,7 +74,7 @@ class LightGBMSettings(PredictorSettings):
     leaves: int = Field(default=8, ge=2, le=256, description="leaves of a tree, at most")
     learning_rate: float = Field(default=0.08, gt=0, le=1, description="shrinkage of each tree")
     min_leaf: int = Field(default=8, ge=1, le=1000, description="architectures in a leaf, at least")
-    l2: float = Field(default=1.0, ge=0, description="L2 regularisation of leaf values")
+    l2: float = Field(default=1.0, ge=0, allow_inf_nan=False, description="L2 regularisation of leaf values")
     ensemble: int = Field(default=4, ge=3, le=16, description="members; each leaves out its share of the architectures")
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
 

@@ -14,7 +14,8 @@ _SUFFIXES = ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k"))
 
 def is_missing(value: Any) -> bool:
     """Whether there is no number: None, NaN or an infinity."""
-    return value is None or not math.isfinite(float(value))
+    # A space can have more networks than a float holds.
+    return value is None or (not isinstance(value, int) and not math.isfinite(float(value)))
 
 
 def known(value: Any) -> float | None:

@@ -40,6 +40,8 @@ USED = 0.97
 _TRAINED_TO_LIMIT = 0.9
 """MACs of what keeps a budget, as a share of its limit."""
 _SHARED_PREFIXES = 0.35
+MOST_MAPPED = 1_000_000
+"""Spaces of more networks are not written out but sampled (`atlas.max_networks`)."""
 LOOP = 1.12
 """A step of a training against one of the pace's: augmentation, and what else runs on a machine."""
 _THREADS = 0.75
@@ -243,7 +245,7 @@ def _overhead(samples: int, trials: int, facts: Facts) -> dict[str, float]:
         "plan_schedule": 14.0,
         "fit_predictor": 3 + 3.5 * hundreds,
         "tune_predictor": 2 + 0.6 * trials * hundreds,
-        "map_space": 3 + facts.networks / 60_000,
+        "map_space": 3 + min(facts.networks, MOST_MAPPED) / 60_000,
         "export": 10.0,
         "report": 12.0,
     }

@@ -91,6 +91,7 @@ class PredictorBenchmarkParameters(_Parameters):
     longest_fit_s: float | None = Field(
         600.0,
         gt=0,
+        allow_inf_nan=False,
         description="CPU seconds: a predictor whose median fit took longer gets no larger training set of that space",
     )
     predictors: dict[str, BenchmarkedPredictor | None] = Field(description="predictors by name; null takes one away")
