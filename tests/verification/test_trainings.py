@@ -25,6 +25,7 @@ from archatlas.spaces.presets import make_space
 from archatlas.storage.work_store import WorkStore
 from archatlas.training import loop
 from archatlas.training.checkpoint import load_checkpoint
+from archatlas.training.evaluate import logits_of
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.verification.trainings import TRAINING_COLUMNS, TrainingJob, Trainings
 
@@ -273,8 +274,24 @@ def test_a_training_that_diverges_is_repeated_slower_and_told_of(
     pd.testing.assert_frame_equal(
         done.drop(columns="network").iloc[:1], slower.run([JOBS[0]]).drop(columns="network").iloc[:1]
     )
-    with pytest.raises(ArchatlasError, match="touchy, trained alone twice: training diverged"):
-        trainings(tmp_path / "never", 1).run([Touchy(SPACE, NAMES[1], 0, "touchy", diverges=2)])
+
+
+def test_a_training_that_diverges_twice_counts_as_none_and_ends_nothing_but_where_all_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    made, touchy = trainings(tmp_path, 1), Touchy(SPACE, NAMES[0], 0, "touchy", diverges=2)
+    done = made.run([touchy, JOBS[2]], "audit")
+    assert "audit: training diverged twice, at `learning_rate` 0.0333333 too: touchy. It counts as" in caplog.text
+    untrained = JOBS[0].build()
+    right = logits_of(untrained, made.validation, made.description, device=made.device).argmax(dim=1)
+    assert done["validation_accuracy"][0] == pytest.approx((right == made.validation.labels).double().mean().item())
+    # It is known now: neither is it trained again, nor does it end what asks for its weights.
+    assert made.run([touchy, JOBS[2]]).equals(done)
+    assert set(made.weights(touchy)) == set(untrained.state_dict())
+    with pytest.raises(
+        ArchatlasError, match=r"finalists: all 1 trainings diverged, at .* 0.1 and at 0.0333333 \(touchy"
+    ):
+        trainings(tmp_path / "never", 1).run([Touchy(SPACE, NAMES[1], 0, "touchy", diverges=2)], "finalists")
 
 
 if __name__ == "__main__":

@@ -43,6 +43,8 @@ _FIGURES = ("accuracy", "log_loss", "accuracy_at_half", "log_loss_at_half")
 
 SLOWER = 1 / 3
 """A training that diverges is repeated once, at this part of its learning rate."""
+_NEVER = 0.0
+"""The learning rate of one that has diverged again."""
 
 _log = logging.getLogger(__name__)
 
@@ -151,17 +153,38 @@ class Trainings:
         with progress_bar(total=len(waiting), desc=progress, unit="network", hidden=not waiting) as bar:
             self._train(list(waiting.values()), bar)
         figures |= {key: store.load_json(key) for key in waiting}
-        slower = [job.label or job.network for key, job in waiting.items() if self._was_slower(figures[key])]
-        if slower:
-            _log.warning(
-                "training diverged at `learning_rate` %g and was repeated at %g: %s",
-                self.training.learning_rate, self.training.learning_rate * SLOWER, ", ".join(slower),
-            )  # fmt: skip
+        self._tell_of_diverged(jobs, {key: figures[key] for key in waiting}, figures, progress)
         rows = [(job.label or job.network, job.seed, *_scores(figures[job.key])) for job in jobs]
         types = {"network": "str", "seed": "int64"}
         return pd.DataFrame(rows, columns=TRAINING_COLUMNS).astype(
             {name: types.get(name, "float64") for name in TRAINING_COLUMNS}
         )
+
+    def _tell_of_diverged(
+        self, jobs: Sequence[TrainingJob], fresh: Mapping[str, Any], figures: Mapping[str, Any], what: str
+    ) -> None:
+        """Log which of the fresh trainings diverged; ArchatlasError if all did twice, from scratch."""
+        names = {job.key: job.label or job.network for job in jobs}
+        rate = self.training.learning_rate
+        slower = [names[key] for key, one in fresh.items() if _NEVER < one["learning_rate"] < rate]
+        if slower:
+            _log.warning(
+                "%s: training diverged at `learning_rate` %g and was repeated at %g: %s",
+                what, rate, rate * SLOWER, ", ".join(slower),
+            )  # fmt: skip
+        never = [names[key] for key in names if figures[key]["learning_rate"] == _NEVER]
+        from_scratch = not any(isinstance(job, FurtherTraining) for job in jobs)
+        if fresh and from_scratch and len(never) == len(names):
+            raise ArchatlasError(
+                f"{what}: all {len(never)} trainings diverged, at `learning_rate` {rate:g} and at {rate * SLOWER:g} "
+                f"({never[0]}): lower `learning_rate`, lengthen `warmup_epochs` or set `gradient_clip`"
+            )
+        counted_out = [name for name in never if name in {names[key] for key in fresh}]
+        if counted_out:
+            _log.warning(
+                "%s: training diverged twice, at `learning_rate` %g too: %s. It counts as if it was not trained.",
+                what, rate * SLOWER, ", ".join(counted_out),
+            )  # fmt: skip
 
     def weights(self, job: TrainingJob) -> dict[str, Tensor]:
         """The trained weights of a job, which is trained first if it was not."""
@@ -188,9 +211,6 @@ class Trainings:
         if self.keep_weights and self._store.load_tensors(job.key) is None:
             return None
         return figures
-
-    def _was_slower(self, figures: Mapping[str, Any] | None) -> bool:
-        return figures is not None and figures["learning_rate"] < self.training.learning_rate
 
     def _device(self) -> DeviceParameters:
         """The device of each training; on a CPU a single thread, whose result no other setting of threads changes.
@@ -267,13 +287,14 @@ def _train_one(
         rate *= SLOWER
         try:
             network, curve = trained(setting.training.model_copy(update={"learning_rate": rate}))
-        except DivergedError as error:
-            raise ArchatlasError(f"{job.label or job.network}, trained alone twice: {error}") from error
+        except DivergedError:
+            # It counts as what it is without training, and so against nobody.
+            network, curve, rate = job.build(), [], _NEVER
     logits = logits_of(network, validation, setting.description, device=setting.device)
     accuracy, log_loss = accuracy_and_log_loss(logits, validation.labels)
     if setting.keep_weights:
         store.save_tensors(job.key, network.state_dict())
-    at_half = curve[half - 1] if half else {}
+    at_half = curve[half - 1] if half and curve else {}
     figures = (accuracy, log_loss, at_half.get("validation_accuracy"), at_half.get("validation_log_loss"))
     # The figures last: where they are, the training is done.
     told = {"network": job.network, "seed": job.seed, "learning_rate": rate}
