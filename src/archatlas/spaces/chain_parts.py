@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
+from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.protocol import Choices
 
 
@@ -153,3 +154,11 @@ class Placings:
             row[place] = block
             place, left = place + 1, left - 1
         return row
+
+
+def fields_of(parameters: SpaceParameters) -> dict[str, Any]:
+    """What parameters set, by its name, as classes of spaces take it."""
+    given = parameters.model_dump(exclude={"preset"}, exclude_none=True)
+    if "stages" in given:
+        given["stages"] = tuple(Stage(**stage) for stage in given["stages"])
+    return given

@@ -8,7 +8,7 @@ from typing import Any
 
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parameters import ChainParameters
-from archatlas.spaces.chain_parts import Operation, Stage
+from archatlas.spaces.chain_parts import Operation, Stage, fields_of
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.spaces.scaled_chains import ScaledChains
 
@@ -23,7 +23,7 @@ class ChainPreset:
         """The chains with what ``parameters`` set in the place of the preset's own."""
         side = input_shape[-1]
         fields = {name: value(side) if callable(value) else value for name, value in self.fields.items()}
-        given = parameters.fields()
+        given = fields_of(parameters)
         if "choices" in given:
             given["operations"] = _operations(*given.pop("choices"))
             given["tokens"] = ()

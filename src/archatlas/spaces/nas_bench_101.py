@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.cell_parameters import CellParameters
-from archatlas.spaces.chain_parts import Stage
+from archatlas.spaces.chain_parts import Stage, fields_of
 from archatlas.spaces.protocol import UNIFORM, Choices, Names, choice_matrix
 from archatlas.spaces.variation import FreeChoices
 from archatlas.spaces.vertex_cells import VertexCells, vertex_cells
@@ -66,7 +66,7 @@ class NasBench101(FreeChoices):
     @classmethod
     def of(cls, parameters: CellParameters, input_shape: tuple[int, int, int], num_classes: int) -> Self:
         """The network that ``parameters`` ask for."""
-        return cls(parameters.preset, input_shape, num_classes, **parameters.fields())
+        return cls(parameters.preset, input_shape, num_classes, **fields_of(parameters))
 
     @property
     def cells(self) -> VertexCells:

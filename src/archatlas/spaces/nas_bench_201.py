@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from archatlas.spaces.cell_parameters import CellParameters
 from archatlas.spaces.cells import CellSpace
-from archatlas.spaces.chain_parts import Stage
+from archatlas.spaces.chain_parts import Stage, fields_of
 from archatlas.spaces.edge_cells import NONE
 from archatlas.spaces.protocol import Choices
 
@@ -47,7 +47,7 @@ class NasBench201(CellSpace):
     @classmethod
     def of(cls, parameters: CellParameters, input_shape: tuple[int, int, int], num_classes: int) -> Self:
         """The network that ``parameters`` ask for."""
-        return cls(parameters.preset, input_shape, num_classes, **parameters.fields())
+        return cls(parameters.preset, input_shape, num_classes, **fields_of(parameters))
 
     @classmethod
     def spell(cls, choices: tuple[int, ...]) -> str:

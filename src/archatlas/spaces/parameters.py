@@ -57,15 +57,6 @@ class SpaceParameters(BaseModel):
         """The fields that differ from the space as it is."""
         return sorted(self.model_dump(exclude={"preset"}, exclude_none=True))
 
-    def fields(self) -> dict[str, Any]:
-        """What is set, by its name, as classes of spaces take it."""
-        from archatlas.spaces.chain_parts import Stage
-
-        given = self.model_dump(exclude={"preset"}, exclude_none=True)
-        if "stages" in given:
-            given["stages"] = tuple(Stage(**stage) for stage in given["stages"])
-        return given
-
     @model_validator(mode="wrap")
     @classmethod
     def _of_its_space(cls, given: Any, handler: ModelWrapValidatorHandler[SpaceParameters]) -> SpaceParameters:
