@@ -13,9 +13,9 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.predictors.scores import NetworkScores, network_scores
+from archatlas.predictors.tuning import study as tuning_module
 from archatlas.predictors.tuning.space import contender_of, defaults, suggest
 from archatlas.predictors.tuning.study import choose, tune
-from archatlas.predictors.tuning.study import study as tuning_module
 from archatlas.predictors.tuning.trials import describe_trial, read_trial
 from archatlas.storage.work_store import WorkStore
 
