@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import numpy as np
 
 from archatlas.spaces.protocol import Choices
 
 
-class FreeChoices:
+class FreeChoices(ABC):
     """What evolution asks of a space, for spaces in which every row of choices is an architecture."""
 
     @property
+    @abstractmethod
     def num_choices(self) -> tuple[int, ...]:
         """How many choices each position has."""
-        raise NotImplementedError
 
     def mutate(self, choices: Choices, generator: np.random.Generator, probability: float | None = None) -> Choices:
         """Each position takes another of its own choices with ``probability`` (None: one over the positions)."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeVar
 
 import torch
 from torch import Tensor
@@ -11,6 +12,8 @@ from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import Documented, SearchSpace
 from archatlas.supernet.protocol import Supernet
 from archatlas.supernet.registry import SUPERNETS
+
+_Kept = TypeVar("_Kept")
 
 
 def make_supernet(space: SearchSpace, generator: torch.Generator) -> Supernet:
@@ -23,6 +26,12 @@ def make_supernet(space: SearchSpace, generator: torch.Generator) -> Supernet:
         )
     supernet: Supernet = SUPERNETS.load(str(kind))(space, generator)
     return supernet
+
+
+def in_order(supernets: Mapping[str, _Kept]) -> dict[int, _Kept]:
+    """What is kept of the super-networks ``seed_0``, ``seed_1``, ..., by number, in the order of numbers."""
+    numbered = {int(name.removeprefix("seed_")): kept for name, kept in supernets.items()}
+    return dict(sorted(numbered.items()))
 
 
 def load_supernet(space: SearchSpace, weights: Mapping[str, Tensor]) -> Supernet:

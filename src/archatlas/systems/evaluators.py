@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from archatlas.images.dataset import ImageSplit
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.spaces.tables.known import KnownNetworks
-from archatlas.supernet.evaluate import evaluate_subnets
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.supernet.protocol import Supernet
 from archatlas.systems.ledger import Spending
 from archatlas.training.seeds import mixed_seed
+from archatlas.verification.candidates import evaluate_on_each
 from archatlas.verification.trainings import TrainingJob, Trainings
 
 BACKWARD = 2
@@ -62,11 +62,7 @@ class SupernetEvaluator:
 
     def evaluate(self, choices: Choices) -> pd.DataFrame:
         given = {"train": self.train, "validation": self.validation, "parameters": self.parameters, **self.how}
-        tables = [
-            evaluate_subnets(supernet, self.space, choices, seed=number, **given).table
-            for number, supernet in self.supernets.items()
-        ]
-        return pd.concat(tables, ignore_index=True)
+        return evaluate_on_each(self.supernets.items(), self.space, choices, **given)
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,11 +13,12 @@ from archatlas.costs.latency import LatencyMeasurement
 from archatlas.costs.latency_columns import MEASURED
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
-from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.evaluate import evaluate_subnets
-from archatlas.supernet.make import load_supernet
+from archatlas.supernet.make import in_order, load_supernet
 from archatlas.supernet.parameters import EvaluationParameters
+from archatlas.supernet.protocol import Supernet
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.timing import Measure
 
@@ -37,25 +38,26 @@ def evaluate_on_supernets(
     progress: str | None = None,
 ) -> pd.DataFrame:
     """Evaluations of the networks (by canonical name) on every super-network ``seed_<number>``, both halves of each."""
-    choices = space.parse(list(networks))
-    numbers = sorted(int(name.removeprefix("seed_")) for name in supernets)
-    tables = [
-        evaluate_subnets(
-            load_supernet(space, supernets[f"seed_{number}"]()),
-            space,
-            choices,
-            train=train,
-            validation=validation,
-            description=description,
-            parameters=parameters,
-            device=device,
-            seed=number,
-            work=work,
-            images_seed=images_seed,
-            progress=progress,
-        ).table
-        for number in numbers
-    ]
+    return evaluate_on_each(
+        ((number, load_supernet(space, weights())) for number, weights in in_order(supernets).items()),
+        space,
+        space.parse(list(networks)),
+        train=train,
+        validation=validation,
+        description=description,
+        parameters=parameters,
+        device=device,
+        work=work,
+        images_seed=images_seed,
+        progress=progress,
+    )
+
+
+def evaluate_on_each(
+    supernets: Iterable[tuple[int, Supernet]], space: SearchSpace, choices: Choices, **how: Any
+) -> pd.DataFrame:
+    """Evaluations of the rows on every super-network, given with its number; ``how`` as of ``evaluate_subnets``."""
+    tables = [evaluate_subnets(supernet, space, choices, seed=number, **how).table for number, supernet in supernets]
     return pd.concat(tables, ignore_index=True)
 
 

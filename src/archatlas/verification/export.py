@@ -23,8 +23,7 @@ from archatlas.supernet.make import load_supernet
 from archatlas.supernet.protocol import Supernet
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.int8 import write_int8
-from archatlas.verification.members import member_of
-from archatlas.verification.mobilenet import LABEL
+from archatlas.verification.members import is_mobilenet, member_of
 from archatlas.verification.onnx_run import ONNX, session_of
 from archatlas.verification.standalone import (
     DOCUMENT,
@@ -93,7 +92,7 @@ def export_winners(
         size = member.space.input_shape[-1]
         network = make_standalone(member.space, member.network, winner_weights[budget](), images.at(size), budget)
         # A scaled MobileNet is no path of the super-networks.
-        choices = None if name.startswith(LABEL) else space.parse([name])[0].tolist()
+        choices = None if is_mobilenet(name) else space.parse([name])[0].tolist()
         entry = export_network(network, choices, loaded, parameters, folder / budget, seed)
         if parameters.int8:
             entry["int8"] = write_int8(

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from archatlas.images.dataset import ImageSplit
 from archatlas.spaces.protocol import SearchSpace
-from archatlas.supernet.make import load_supernet
+from archatlas.supernet.make import in_order, load_supernet
 from archatlas.training.seeds import mixed_seed
 from archatlas.verification.members import is_mobilenet, member_of
 from archatlas.verification.parameters import FinishingParameters
@@ -150,8 +150,8 @@ def _job(
 
 def path_weights(supernets: Supernets, space: SearchSpace, network: str, number: int) -> Mapping[str, Tensor]:
     """What a network weighs on super-network ``number``, counted around: a state dict of the network alone."""
-    names = sorted(supernets, key=lambda name: int(name.removeprefix("seed_")))
-    supernet = load_supernet(space, supernets[names[number % len(names)]]())
+    weights = list(in_order(supernets).values())
+    supernet = load_supernet(space, weights[number % len(weights)]())
     return supernet.extract(space.parse([network])[0].tolist()).state_dict()
 
 

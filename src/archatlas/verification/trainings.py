@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -148,38 +148,42 @@ class Trainings:
         way: of each such training the last epoch and at most ``checkpoint_seconds`` of earlier ones.
         """
         store = self._store
-        figures = {job.key: self._figures(job) for job in jobs}
-        waiting = {job.key: job for job in jobs if figures[job.key] is None}
+        keys = [job.key for job in jobs]  # Each is a digest of weights where there are any.
+        figures = {key: self._figures(key) for key in keys}
+        waiting = {key: job for key, job in zip(keys, jobs, strict=True) if figures[key] is None}
         with progress_bar(total=len(waiting), desc=progress, unit="network", hidden=not waiting) as bar:
             self._train(list(waiting.values()), bar)
         figures |= {key: store.load_json(key) for key in waiting}
-        self._tell_of_diverged(jobs, {key: figures[key] for key in waiting}, figures, progress)
-        rows = [(job.label or job.network, job.seed, *_scores(figures[job.key])) for job in jobs]
+        self._tell_of_diverged(dict(zip(keys, jobs, strict=True)), waiting.keys(), figures, progress)
+        rows = [
+            (job.label or job.network, job.seed, *_scores(figures[key])) for key, job in zip(keys, jobs, strict=True)
+        ]
         types = {"network": "str", "seed": "int64"}
         return pd.DataFrame(rows, columns=TRAINING_COLUMNS).astype(
             {name: types.get(name, "float64") for name in TRAINING_COLUMNS}
         )
 
     def _tell_of_diverged(
-        self, jobs: Sequence[TrainingJob], fresh: Mapping[str, Any], figures: Mapping[str, Any], what: str
+        self, jobs: Mapping[str, TrainingJob], fresh: Collection[str], figures: Mapping[str, Any], what: str
     ) -> None:
         """Log which of the fresh trainings diverged; ArchatlasError if all did twice, from scratch."""
-        names = {job.key: job.label or job.network for job in jobs}
+        names = {key: job.label or job.network for key, job in jobs.items()}
         rate = self.training.learning_rate
-        slower = [names[key] for key, one in fresh.items() if _NEVER < one["learning_rate"] < rate]
+        slower = [names[key] for key in fresh if _NEVER < figures[key]["learning_rate"] < rate]
         if slower:
             _log.warning(
                 "%s: training diverged at `learning_rate` %g and was repeated at %g: %s",
                 what, rate, rate * SLOWER, ", ".join(slower),
             )  # fmt: skip
-        never = [names[key] for key in names if figures[key]["learning_rate"] == _NEVER]
-        from_scratch = not any(isinstance(job, FurtherTraining) for job in jobs)
+        never = {key: name for key, name in names.items() if figures[key]["learning_rate"] == _NEVER}
+        from_scratch = not any(isinstance(job, FurtherTraining) for job in jobs.values())
         if fresh and from_scratch and len(never) == len(names):
             raise ArchatlasError(
                 f"{what}: all {len(never)} trainings diverged, at `learning_rate` {rate:g} and at {rate * SLOWER:g} "
-                f"({never[0]}): lower `learning_rate`, lengthen `warmup_epochs` or set `gradient_clip`"
+                f"({next(iter(never.values()))}): lower `learning_rate`, lengthen `warmup_epochs` or set "
+                "`gradient_clip`"
             )
-        counted_out = [name for name in never if name in {names[key] for key in fresh}]
+        counted_out = [name for key, name in never.items() if key in fresh]
         if counted_out:
             _log.warning(
                 "%s: training diverged twice, at `learning_rate` %g too: %s. It counts as if it was not trained.",
@@ -205,10 +209,10 @@ class Trainings:
         setting = (self.training, self.augmentation, self._device())
         return self.work.task("trainings", package_version(), _FIGURES, *setting, *data)
 
-    def _figures(self, job: TrainingJob) -> dict[str, Any] | None:
+    def _figures(self, key: str) -> dict[str, Any] | None:
         """The figures of a training that is done, weights and all."""
-        figures: dict[str, Any] | None = self._store.load_json(job.key)
-        if self.keep_weights and self._store.load_tensors(job.key) is None:
+        figures: dict[str, Any] | None = self._store.load_json(key)
+        if self.keep_weights and self._store.load_tensors(key) is None:
             return None
         return figures
 

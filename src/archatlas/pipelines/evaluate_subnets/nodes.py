@@ -50,6 +50,7 @@ def evaluate(
     from archatlas.signals.supernet import near_majority
     from archatlas.spaces.presets import make_space
     from archatlas.supernet.evaluate_all import evaluate_on_all
+    from archatlas.supernet.make import in_order
     from archatlas.supernet.whole_space import joined_rows, rows_of, whole_space
     from archatlas.training.fabric import cpu_shares
 
@@ -60,10 +61,9 @@ def evaluate(
     if evaluation.whole_space != "none":
         every = whole_space(made, twins=evaluation.whole_space == "architectures")
         choices, whole = joined_rows(every, choices), made.names(every)
-    numbers = sorted(int(name.removeprefix("seed_")) for name in supernets)
     work = work_store(work_folder, "archatlas.supernet.evaluate_all")
     runs = evaluate_on_all(
-        {number: supernets[f"seed_{number}"]() for number in numbers},
+        {number: weights() for number, weights in in_order(supernets).items()},
         made,
         choices,
         train=ImageSplit.from_tensors(train_images),

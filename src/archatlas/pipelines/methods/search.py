@@ -94,12 +94,11 @@ def _evaluator(
         return TableEvaluator(known_networks(table))
     from archatlas.images.dataset import ImageSplit
     from archatlas.images.description import ImageDescription
-    from archatlas.supernet.make import load_supernet
+    from archatlas.supernet.make import in_order, load_supernet
 
-    numbers = sorted(int(supernet.removeprefix("seed_")) for supernet in supernets)
     description = ImageDescription.model_validate(image_description)
     return SupernetEvaluator(
-        {number: load_supernet(space, supernets[f"seed_{number}"]()) for number in numbers},
+        {number: load_supernet(space, weights()) for number, weights in in_order(supernets).items()},
         space,
         ImageSplit.from_tensors(train_images),
         ImageSplit.from_tensors(validation_images),
