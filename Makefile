@@ -26,6 +26,7 @@ benchmarks: .venv/installed
 	$(BIN)/python -m benchmarks
 
 viz: .venv/installed
+	@echo "The stages alone: http://localhost:4141/?types=nodes"
 	$(BIN)/kedro viz
 
 clean:

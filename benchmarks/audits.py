@@ -26,7 +26,8 @@ def audit_of(seed: int) -> dict[str, float]:
     folder = CURRENT / f"seed{seed}"
     kedro = Path(sys.executable).with_name("kedro")
     parameters = f"experiment=seed{seed},seed={seed}"
-    subprocess.run([kedro, "run", "--params", parameters, "--to-nodes", "audit"], cwd=PROJECT, check=True)
+    command = [kedro, "run", "--params", parameters, "--to-nodes", "verify_candidates.audit"]
+    subprocess.run(command, cwd=PROJECT, check=True)
     summary = json.loads((folder / "audit_summary.json").read_text())
     family = json.loads((folder / "tuning_summary.json").read_text())["family"]
     low, high = summary["tau_difference_ci"]

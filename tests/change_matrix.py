@@ -46,10 +46,11 @@ def with_a_line(file: Path, function: str) -> bytes:
 
 
 def decisions(project: Path, parameters: dict[str, Any]) -> dict[str, str]:
-    """What each node would do: run, wait or reuse."""
+    """What each node, named without the stage that it is folded into, would do: run, wait or reuse."""
     with KedroSession.create(project_path=project, env="tiny", runtime_params=parameters) as session:
         catalog = session.load_context().catalog
-        return {one.node.name: one.action for one in explain(register_pipelines()["__default__"], catalog)}
+        explained = explain(register_pipelines()["__default__"], catalog)
+    return {one.node.name.rpartition(".")[2]: one.action for one in explained}
 
 
 def with_an_entry(registry: Path, entry: str) -> bytes:

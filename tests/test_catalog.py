@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 from collections import Counter
+from graphlib import TopologicalSorter
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -15,7 +16,7 @@ import pytest
 from kedro.config import OmegaConfigLoader
 from kedro.io import AbstractVersionedDataset, DataCatalog
 
-from archatlas.pipeline_registry import register_pipelines
+from archatlas.pipeline_registry import STAGES, register_pipelines
 
 WORK_FOLDERS = {"work_folder", "run_records", "current_results"}
 INPUTS = {*WORK_FOLDERS, "experiments"}
@@ -83,6 +84,26 @@ def test_every_result_has_its_layer_and_a_place_of_its_own_in_the_experiment(
     }
     # Links to the current results lie in one folder.
     assert max(Counter(place.name for name, place in places.items() if name in results).values()) == 1
+
+
+def test_layers_have_an_order_so_that_kedro_viz_draws_them(catalog: DataCatalog) -> None:
+    after: dict[str, set[str]] = {}
+    for node in register_pipelines()["__default__"].nodes:
+        given = {layer(catalog, name) for name in node.inputs if name in catalog} - {None}
+        for made in {layer(catalog, name) for name in node.outputs}:
+            after.setdefault(made, set()).update(given - {made})
+    assert next(iter(TopologicalSorter(after).static_order())) == "images"
+
+
+def layer(catalog: DataCatalog, name: str) -> str:
+    found: str = (catalog[name].metadata or {}).get("kedro-viz", {}).get("layer")
+    return found
+
+
+def test_stages_of_several_nodes_fold_and_no_other(catalog: DataCatalog) -> None:
+    for stage in STAGES:
+        nodes = register_pipelines()[stage].nodes
+        assert {node.namespace for node in nodes} == {stage if len(nodes) > 1 else None}
 
 
 def filepath(config: dict[str, Any], name: str) -> str:

@@ -26,8 +26,8 @@ BUILT = [
 SPACE = [
     *("check_budgets", "count_costs", "measure_latency", "summarise_space", "sample_architectures", "encode_graphs"),
     *("train_supernet", "evaluate_subnets", "fit_predictor", "tune_predictor", "map_space", "search", "export"),
-    *("choose_calibration", "train_calibration", "calibrate_predictor"),
-    *("plan_search", "draw_comparisons", "plan_finishing", "finish_winners"),
+    *("choose_calibration", "train_calibration", "calibrate"),
+    *("plan_search", "draw_comparisons", "plan_finishing", "train_winners"),
     *(name for name in BUILT if name != "choose_winners"),
     *("score_networks", "draw_choice_importance", "write_report"),
 ]
@@ -37,20 +37,20 @@ TABLE = [
     *("prepare", "measure_latency", "summarise_space", "check_budgets", "train_supernet", "sample_architectures"),
     *("evaluate_subnets", "map_space", "search", "export"),
     *(name for name in BUILT if name != "measure_finalists"),
-    *("plan_search", "draw_comparisons", "finish_winners", "collect_signals", "write_report"),
+    *("plan_search", "draw_comparisons", "train_winners", "collect_signals", "write_report"),
 ]
 """Nodes that are told whether a public table stands in the place of training."""
 
 TOLD_ONLY = (
-    *("train_supernet", "plan_search", "draw_comparisons", "choose_winners", "finish_winners", "export"),
+    *("train_supernet", "plan_search", "draw_comparisons", "choose_winners", "train_winners", "export"),
     *("collect_signals", "write_report"),
 )
 """Nodes among these that do not read the table."""
 
 TRUTH = [
     *("train_calibration", "train_candidates", "choose_winners", "train_comparisons", "audit", "test_winners"),
-    *("plan_search", "draw_comparisons", "finish_winners"),
-    *("export", "score_networks", "compare_with_truth", "collect_signals", "write_report"),
+    *("plan_search", "draw_comparisons", "train_winners"),
+    *("export", "score_networks", "compare", "collect_signals", "write_report"),
 ]
 """Nodes that are told whether there is a table of true accuracies."""
 
@@ -65,7 +65,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         {"code": "spaces/tables/nas_bench_macro.py"},
         [
             *(name for name in TABLE if name not in TOLD_ONLY),
-            *("compare_with_truth", "train_calibration"),
+            *("compare", "train_calibration"),
         ],
     ),
     # A public table in the place of stand-alone training alone: nothing that trains super-networks or fits is told
@@ -80,10 +80,10 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         [*SPACE, *TRUTH, "check_sizes", "measure_finalists", "plan_trainings"],
     ),
     # compare_with_truth
-    ({"code": "verification/truth/scores.py"}, ["score_networks", "compare_with_truth"]),
-    ({"code": "verification/truth/metrics.py"}, ["compare_with_truth"]),
+    ({"code": "verification/truth/scores.py"}, ["score_networks", "compare"]),
+    ({"code": "verification/truth/metrics.py"}, ["compare"]),
     ({"code": PIPELINES.format("compare_with_truth"), "function": "score_networks"}, ["score_networks"]),
-    ({"output": "truth_summary"}, ["compare_with_truth"]),
+    ({"output": "truth_summary"}, ["compare"]),
     # prepare_images
     ({"parameters": {"images": {"validation_fraction": 0.35}}}, ["prepare", "write_report"]),
     ({"code": PIPELINES.format("prepare_images"), "function": "prepare_images"}, ["prepare"]),
@@ -97,7 +97,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"code": PIPELINES.format("measure_costs"), "function": "count_costs"}, ["count_costs"]),
     (
         {"code": "costs/latency.py"},
-        ["measure_latency", "train_calibration", "draw_comparisons", "finish_winners", "export", *BUILT],
+        ["measure_latency", "train_calibration", "draw_comparisons", "train_winners", "export", *BUILT],
     ),
     ({"output": "cost_table"}, ["count_costs"]),
     # train_supernet
@@ -119,7 +119,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         ["plan_search", "evaluate_subnets", "audit", "evaluate_candidates", "write_report"],
     ),
     ({"code": PIPELINES.format("evaluate_subnets"), "function": "evaluate"}, ["evaluate_subnets"]),
-    ({"code": "supernet/prefix_shared.py"}, ["evaluate_subnets", "train_calibration", "finish_winners", *BUILT]),
+    ({"code": "supernet/prefix_shared.py"}, ["evaluate_subnets", "train_calibration", "train_winners", *BUILT]),
     ({"code": "supernet/whole_space.py"}, ["evaluate_subnets"]),
     ({"output": "evaluations"}, ["evaluate_subnets"]),
     # encode_graphs, which has no parameters but those of the space
@@ -129,7 +129,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # fit_predictor
     ({"parameters": {"predictor": {"folds": 3}}}, ["fit_predictor", "tune_predictor", "write_report"]),
     ({"code": PIPELINES.format("fit_predictor"), "function": "fit"}, ["fit_predictor"]),
-    ({"code": "predictors/fitting.py"}, ["fit_predictor", "tune_predictor", "score_networks", "compare_with_truth"]),
+    ({"code": "predictors/fitting.py"}, ["fit_predictor", "tune_predictor", "score_networks", "compare"]),
     ({"output": "fitted_predictor"}, ["fit_predictor"]),
     # tune_predictor
     ({"parameters": {"tuning": {"trials": 3}}}, ["tune_predictor", "write_report"]),
@@ -141,9 +141,9 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         {"parameters": {"calibration": {"networks": 10}}},
         ["choose_calibration", "train_calibration", "map_space", "write_report"],
     ),
-    ({"code": PIPELINES.format("calibrate_predictor"), "function": "calibrate"}, ["calibrate_predictor"]),
-    ({"code": "verification/calibration.py"}, ["choose_calibration", "calibrate_predictor"]),
-    ({"output": "calibrated_predictor"}, ["calibrate_predictor"]),
+    ({"code": PIPELINES.format("calibrate_predictor"), "function": "calibrate"}, ["calibrate"]),
+    ({"code": "verification/calibration.py"}, ["choose_calibration", "calibrate"]),
+    ({"output": "calibrated_predictor"}, ["calibrate"]),
     # map_space
     ({"parameters": {"atlas": {"chunk": 5000}}}, ["map_space", "write_report"]),
     ({"code": PIPELINES.format("map_space"), "function": "map_networks"}, ["map_space"]),
@@ -172,7 +172,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         {"parameters": {"verification": {"top_k": 3}}},
         [
             *(name for name in BUILT if name != "evaluate_candidates"),
-            *("check_sizes", "plan_trainings", "train_calibration", "draw_comparisons", "finish_winners"),
+            *("check_sizes", "plan_trainings", "train_calibration", "draw_comparisons", "train_winners"),
             "write_report",
         ],
     ),
@@ -181,7 +181,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         {"code": "verification/winners.py"},
         [
             *("train_calibration", "audit", "train_comparisons", "train_candidates", "choose_winners"),
-            *("plan_finishing", "finish_winners", "test_winners"),
+            *("plan_finishing", "train_winners", "test_winners"),
         ],
     ),
     ({"output": "audit"}, ["audit"]),
@@ -193,9 +193,9 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # finish_winners and test_winners
     (
         {"parameters": {"finishing": {"training": {"epochs": 3}}}},
-        ["check_sizes", "finish_winners", "write_report"],
+        ["check_sizes", "train_winners", "write_report"],
     ),
-    ({"code": "verification/finishing.py"}, ["finish_winners"]),
+    ({"code": "verification/finishing.py"}, ["train_winners"]),
     ({"code": PIPELINES.format("test_winners"), "function": "judge"}, ["test_winners"]),
     ({"code": "schedule/allocation.py"}, ["plan_search", "plan_trainings", "plan_finishing"]),
     ({"output": "networks"}, ["export"]),
@@ -250,8 +250,9 @@ def expected(runs: list[str]) -> dict[str, str]:
     actions: dict[str, str] = {}
     remade: set[str] = set()
     for node in nodes:
-        actions[node.name] = "run" if node.name in runs else "wait" if remade & set(node.inputs) else "reuse"
-        if actions[node.name] != "reuse" and not (node.name in TRIED and remade.isdisjoint(node.inputs)):
+        name = node.name.rpartition(".")[2]
+        actions[name] = "run" if name in runs else "wait" if remade & set(node.inputs) else "reuse"
+        if actions[name] != "reuse" and not (name in TRIED and remade.isdisjoint(node.inputs)):
             remade |= set(node.outputs)
     return actions
 

@@ -2,7 +2,7 @@
 
 from importlib import import_module
 
-from kedro.pipeline import Pipeline
+from kedro.pipeline import Pipeline, pipeline
 
 STAGES = (
     "prepare_images",
@@ -32,8 +32,15 @@ EXTRAS = ("segments", "methods", "latency_kit", "compare_experiments", "predicto
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Every stage by its name, and the main job as ``__default__``."""
-    pipelines: dict[str, Pipeline] = {
-        name: import_module(f"archatlas.pipelines.{name}.pipeline").create_pipeline() for name in STAGES + EXTRAS
-    }
+    pipelines = {name: _pipeline(name) for name in STAGES + EXTRAS}
     pipelines["__default__"] = sum((pipelines[name] for name in STAGES), Pipeline([]))
     return pipelines
+
+
+def _pipeline(name: str) -> Pipeline:
+    """A stage; one of several nodes is a namespace, so that ``kedro viz`` shows it as one box until it is opened."""
+    made: Pipeline = import_module(f"archatlas.pipelines.{name}.pipeline").create_pipeline()
+    if name in EXTRAS or len(made.nodes) == 1:
+        return made
+    given = {one for one in made.inputs() if one == "parameters" or one.startswith("params:")}
+    return pipeline(made, namespace=name, inputs=made.inputs() - given, outputs=made.all_outputs(), parameters=given)

@@ -19,7 +19,9 @@ from archatlas.costs.latency_columns import no_latency
 from archatlas.costs.parameters import CostsParameters
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
+from archatlas.pipeline_registry import register_pipelines
 from archatlas.pipelines.export.pipeline import create_pipeline as create_export
+from archatlas.pipelines.finish_winners.nodes import PLANNED_BY
 from archatlas.pipelines.finish_winners.pipeline import create_pipeline as create_finish
 from archatlas.pipelines.search import nodes as search_nodes
 from archatlas.pipelines.search.pipeline import create_pipeline as create_search
@@ -128,12 +130,16 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     }
 
 
+def test_the_node_that_begins_the_time_of_a_budget_is_one() -> None:
+    assert PLANNED_BY in {node.name for node in register_pipelines()["plan_schedule"].nodes}
+
+
 def run(pipeline: Any, data: dict[str, Any]) -> dict[str, Any]:
     """What the pipeline's nodes give, in order; weights are loaded as a catalog does."""
     made = dict(data)
     for node in pipeline.nodes:
         outputs = node.run({name: made[name] for name in node.inputs})
-        if node.name == "finish_winners":
+        if node.name == "train_winners":
             outputs["winner_weights"] = {name: partial(dict, one) for name, one in outputs["winner_weights"].items()}
         made |= outputs
     return made

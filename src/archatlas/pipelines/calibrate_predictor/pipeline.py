@@ -51,7 +51,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     **_SEED,
                 },
                 outputs=["calibrated_predictor", "calibrated_predictor_state", "calibration_summary"],
-                name="calibrate_predictor",
+                name="calibrate",
             ),
         ]
     )

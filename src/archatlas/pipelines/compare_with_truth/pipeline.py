@@ -40,7 +40,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "truth": "params:truth",
                 },
                 outputs=["truth_by_network", "truth_correlations", "truth_picks", "truth_summary"],
-                name="compare_with_truth",
+                name="compare",
             ),
         ]
     )

@@ -16,6 +16,9 @@ from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import FinishingParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
+PLANNED_BY = "plan_schedule.plan_search"
+"""The node after which the time of a budget counts as spent."""
+
 
 def plan_finishing(
     schedule: dict[str, Any],
@@ -55,7 +58,7 @@ def plan_finishing(
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
     spent = planned["prepare_images"] + planned["measure_costs"]
-    spent += sum(record.usage.seconds for record in RecordStore(run_records).since("plan_search"))
+    spent += sum(record.usage.seconds for record in RecordStore(run_records).since(PLANNED_BY))
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
     # What was timed at the start, on a machine that was perhaps less busy, says how busy it is now.
     own = [

@@ -47,7 +47,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "truth": "params:truth",
                 },
                 outputs=["finished_winners", "winner_weights", "finishing_trainings"],
-                name="finish_winners",
+                name="train_winners",
             ),
         ]
     )
