@@ -18,6 +18,7 @@ from archatlas.training.parameters import TrainingParameters
 
 TABLE = {"name": "nas_bench_201"}
 TRUTH = {"name": "nas_bench_macro"}
+SHARED = r"of which each of `device\.devices` = 3 takes an equal share: take a multiple of 3, 6 at least"
 
 
 @pytest.fixture
@@ -102,6 +103,19 @@ def test_what_does_not_go_together_is_said_before_the_run(
         ({"tuning.outer_fraction": 0.99}, r"`outer_fraction` is 0\.99: of 800 networks .* never see 792 and see 8"),
         ({"tuning.outer_fraction": 0.001}, r"`outer_fraction` is 0\.001: .* never see 1 and see 799, but 4 at least"),
         ({"verification.augmentation.cutout": 8}, r"`augmentation\.cutout` is 8 pixels, of images of 8: .* smaller"),
+        *(
+            (
+                {"device.devices": 3, "device.accelerator": accelerator},
+                rf"`supernet`: `training\.batch_size` is 64, {SHARED}",
+            )
+            for accelerator in ("auto", "cpu", "cuda")
+        ),
+        ({"device.devices": 2, "verification.training.batch_size": 7}, r"`verification`: .*size` is 7, .* of 2, 4 at"),
+        ({"device.devices": 2, "finishing.training.batch_size": 2}, r"`finishing`: .*size` is 2, .* of 2, 4 at least"),
+        (
+            {"device.devices": 2, "verification.audit.training.batch_size": 65},
+            r"`verification`: of `audit`: `training\.batch_size` is 65",
+        ),
         ({"finishing.augmentation.shift": 9}, r"`augmentation\.shift` is 9 pixels, of images of 8"),
         (
             {"segments.spread_over": "latency_ms", "costs.latency.source": "none"},
@@ -132,6 +146,12 @@ def test_contradictions_are_told_before_anything_starts(
         section[last] = value
     with pytest.raises(ParameterValidationError, match=message):
         check_parameters(ProjectParameters, configured)
+
+
+def test_on_a_cpu_only_super_networks_are_trained_by_several_processes(configured: dict[str, Any]) -> None:
+    configured["device"] |= {"accelerator": "cpu", "devices": 2}
+    configured["verification"]["training"]["batch_size"] = 7
+    check_parameters(ProjectParameters, configured)
 
 
 def test_every_environment_passes(repository: Path, configured: dict[str, Any]) -> None:

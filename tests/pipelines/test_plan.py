@@ -120,8 +120,8 @@ def test_once_the_images_are_read_what_is_left_is_estimated(configured: dict[str
 
 
 def test_who_would_mirror_digits_or_letters_is_told_once_by_the_parameters_that_do(configured: dict[str, Any]) -> None:
-    def told(*class_names: str) -> list[str]:
-        description = IMAGES.model_copy(update={"class_names": class_names})
+    def told(*class_names: str, channels: int = 1) -> list[str]:
+        description = IMAGES.model_copy(update={"class_names": class_names, "channels": channels})
         catalog = DataCatalog({"image_description": MemoryDataset(description.model_dump())})
         pipeline = register_pipelines()["__default__"]
         before = describe_run(configured, pipeline, catalog)
@@ -129,7 +129,8 @@ def test_who_would_mirror_digits_or_letters_is_told_once_by_the_parameters_that_
         return [line for line in (*before, *after) if line.startswith("Careful")]
 
     configured["images"] |= {"source": "folder", "path": "."}
-    assert told("0", "1", "2") == []  # The configuration of the digits mirrors nothing.
+    digits = [str(digit) for digit in range(10)]
+    assert told(*digits) == []  # The configuration of the digits mirrors nothing.
     for section in ("supernet", "finishing"):
         configured[section]["augmentation"]["flip"] = True
     assert told("0", "1", "10") == [
@@ -137,10 +138,13 @@ def test_who_would_mirror_digits_or_letters_is_told_once_by_the_parameters_that_
         "`finishing.augmentation.flip` mirror training images. Where a mirrored image is no longer of its class, set "
         "that to false."
     ]
+    assert len(told(*digits)) == len(told("a", "b", "c")) == 1
+    # Numbers that only count the classes are labels without names; and images in colour are seldom digits.
+    assert told("0", "1", "2") == told(*digits, channels=3) == told(*map(str, range(100)), channels=3) == []
     assert told("cat", "dog") == []
     assert "classes are left and right sides" in told("Left hand", "Right hand", "none")[0]
     configured["images"] |= {"source": "digits", "path": None}
-    assert len(told("0", "1")) == 1
+    assert len(told(*digits)) == 1
 
 
 def test_segments_say_how_many_are_evaluated_and_predicted(configured: dict[str, Any]) -> None:

@@ -12,6 +12,7 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
+from archatlas.errors import ArchatlasError
 from archatlas.kedro_ext.datasets import ParquetDataset
 from archatlas.kedro_ext.source_code import SourceCode
 from archatlas.pipelines.predictor_benchmark.nodes import public_tables
@@ -52,7 +53,7 @@ def test_from_tables_to_a_page(parameters: dict[str, Any], tmp_path: Path) -> No
     inputs = {"params:predictor_benchmark": asked, "params:seed": 3, "work_folder": tmp_path / "work"}
     catalog = DataCatalog({name: MemoryDataset(data, copy_mode="assign") for name, data in inputs.items()})
     made = create_pipeline()
-    for name in made.all_outputs() - {"predictor_benchmark_html"}:
+    for name in made.all_outputs() - {"predictor_benchmark_html", "labels_checked"}:
         catalog[name] = ParquetDataset(filepath=str(tmp_path / f"{name}.parquet"))
     catalog["predictor_benchmark_html"] = MemoryDataset(copy_mode="assign")
     SequentialRunner().run(made, catalog)
@@ -67,6 +68,25 @@ def test_from_tables_to_a_page(parameters: dict[str, Any], tmp_path: Path) -> No
     assert "a ridge" in page
     assert "by a ridge" in page
     assert "Seeds 3 to 4." in page
+
+
+def test_more_labels_than_a_table_has_are_told_before_anything_is_fitted(
+    parameters: dict[str, Any], tmp_path: Path
+) -> None:
+    parameters["spaces"]["nas_bench_macro"]["labels"] = [16, 60]
+    parameters["acquisition"] |= {"most": 80}
+    parameters["acquisition"]["loops"]["r"]["first"] = 60
+    asked = PredictorBenchmarkParameters.model_validate(parameters)
+    inputs = {"params:predictor_benchmark": asked, "params:seed": 3, "work_folder": tmp_path / "work"}
+    catalog = DataCatalog({name: MemoryDataset(data, copy_mode="assign") for name, data in inputs.items()})
+    with pytest.raises(ArchatlasError) as refused:
+        SequentialRunner().run(create_pipeline(), catalog)
+    assert str(refused.value).splitlines() == [
+        "`predictor_benchmark.spaces.nas_bench_macro.labels` asks for 60 labels, but there are 60 rows to draw from, "
+        "one of which must be left to be judged: leave larger numbers out, or set `predictor_benchmark.most_labels`",
+        "`predictor_benchmark.acquisition.loops.r.first` is 60, but nas_bench_macro has 60 rows: take fewer",
+    ]
+    assert not (tmp_path / "work").exists()
 
 
 def test_the_nodes_depend_on_the_files_of_the_tables_that_are_used(parameters: dict[str, Any], tmp_path: Path) -> None:

@@ -112,6 +112,8 @@ def test_few_images_are_passed_over_more_often_in_smaller_steps() -> None:
     assert few.supernet["training"]["batch_size"] == 8 == batch_size(100)
     assert few.finishing["training"]["epochs"] * (100 // 8) >= 10_000
     assert "batch_size" not in allocate(1800, PACE, PHOTOGRAPHS).supernet["training"]
+    shared = allocate(600, PACE, replace(PHOTOGRAPHS, train=100, validation=20, devices=3))
+    assert shared.verification["training"]["batch_size"] == 6  # Each device takes an equal share.
     assert [batch_size(images) for images in (1, 128, 300, 1024, 50_000)] == [8, 8, 16, 64, 64]
     assert allocate(10**6, PACE, PHOTOGRAPHS).finishing["training"]["epochs"] == 320 >= MOST_EPOCHS
 

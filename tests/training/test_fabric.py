@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import os
+
 import pytest
 import torch
+from torch.distributed import TCPStore
 
 from archatlas.errors import ArchatlasError
-from archatlas.training.fabric import make_fabric, prepare_process, threads_restored, torch_device
+from archatlas.training.fabric import make_fabric, meeting_place, prepare_process, threads_restored, torch_device
 from archatlas.training.parameters import DeviceParameters
 
 
@@ -34,3 +37,16 @@ def test_threads_are_as_before_after_a_training_that_asked_for_others() -> None:
         prepare_process(DeviceParameters(threads=before + 1))
         assert torch.get_num_threads() == before + 1
     assert torch.get_num_threads() == before
+
+
+def test_processes_meet_at_a_store_that_listens_before_they_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MASTER_PORT", "1")
+    with meeting_place():
+        port = int(os.environ["MASTER_PORT"])
+        TCPStore(os.environ["MASTER_ADDR"], port, is_master=False).set("met", "yes")
+        with meeting_place():  # Another training at the same time.
+            assert int(os.environ["MASTER_PORT"]) not in (1, port)
+            assert not TCPStore("127.0.0.1", int(os.environ["MASTER_PORT"]), is_master=False).check(["met"])
+        assert int(os.environ["MASTER_PORT"]) == port
+    assert os.environ["MASTER_PORT"] == "1"
+    assert "TORCHELASTIC_USE_AGENT_STORE" not in os.environ

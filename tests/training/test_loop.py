@@ -25,7 +25,7 @@ from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.strategies.fair import FairPaths
 from archatlas.supernet.strategies.weights import choice_weights
-from archatlas.training.loop import Teaching, class_weights, make_optimizer, train
+from archatlas.training.loop import Teaching, class_weights, images_of_a_step, make_optimizer, train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
 CPU = DeviceParameters(accelerator="cpu")
@@ -292,7 +292,9 @@ def test_a_loss_that_is_not_finite_stops_the_training(
 def test_devices_must_share_a_batch_equally(
     space: ChainSpace, images: ImageSplit, description: ImageDescription
 ) -> None:
-    with pytest.raises(ArchatlasError, match=r"a batch of 15 cannot be shared by `device\.devices` = 2"):
+    with pytest.raises(
+        ArchatlasError, match=r"batch_size` is 15, .* `device\.devices` = 2 .* multiple of 2, 4 at least"
+    ):
         train(
             make_network(space),
             images,
@@ -302,6 +304,22 @@ def test_devices_must_share_a_batch_equally(
             device=DeviceParameters(accelerator="cpu", devices=2),
             seed=0,
         )
+
+
+def test_few_images_are_a_step_as_far_as_devices_can_share_them(
+    space: ChainSpace, images: ImageSplit, description: ImageDescription
+) -> None:
+    def of_a_step(images: int, devices: int) -> int:
+        return images_of_a_step(TrainingParameters(batch_size=64), images, DeviceParameters(devices=devices))
+
+    assert [of_a_step(images, 4) for images in (10, 63, 64, 65, 1000)] == [8, 60, 64, 64, 64]
+    assert [of_a_step(images, 1) for images in (3, 63, 65)] == [3, 63, 64]
+    few = len(images) // 2 + 1
+    with pytest.raises(ArchatlasError, match=rf"{len(images)} training images, .*devices` = {few} needs 2 in a step"):
+        train(
+            make_network(space), images, description, training=TrainingParameters(batch_size=2 * few),
+            augmentation=PLAIN, device=DeviceParameters(accelerator="cpu", devices=few), seed=0,
+        )  # fmt: skip
 
 
 def test_two_processes_train_as_one_does(
@@ -416,6 +434,7 @@ def test_what_several_devices_have_trained_may_be_larger_than_a_pipe(
     )  # fmt: skip
     assert row["epoch"] == 1
     assert not torch.equal(network[1].weight, before)
+    assert "MASTER_PORT" not in os.environ  # A port kept for the next training may be another's by then.
 
 
 class _Dying(nn.Linear):

@@ -24,7 +24,7 @@ from archatlas.supernet.parameters import EvaluationParameters, SampleParameters
 from archatlas.supernet.strategies.registry import STRATEGIES
 from archatlas.systems.parameters import MethodsParameters
 from archatlas.systems.registry import METHODS
-from archatlas.training.parameters import DeviceParameters
+from archatlas.training.parameters import DeviceParameters, misfit_of_devices
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.parameters import CalibrationParameters, FinishingParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
@@ -173,6 +173,23 @@ class ProjectParameters(BaseModel):
             problem = misfit_of_sizes(section.augmentation, images.image_size, searched, own or ())
             if problem is not None:
                 raise ValueError(problem)
+        return section
+
+    @field_validator("supernet", "verification", "finishing")
+    @classmethod
+    def _devices_share_its_batches(cls, section: _Section | None, info: ValidationInfo) -> _Section | None:
+        """On a CPU only super-networks are trained by several processes; others have one each."""
+        device = info.data.get("device")
+        if section is None or device is None:
+            return section
+        if device.accelerator == "cpu" and not isinstance(section, SupernetParameters):
+            return section
+        problems = [misfit_of_devices(section.training, device)]
+        if isinstance(section, VerificationParameters):
+            of_audit = misfit_of_devices(section.audit.training, device)
+            problems.append(of_audit and f"of `audit`: {of_audit}")
+        for problem in filter(None, problems):
+            raise ValueError(problem)
         return section
 
     @field_validator("truth")

@@ -113,7 +113,7 @@ def _mirrored(settings: ProjectParameters, nodes: Iterable[Node], catalog: Catal
         if asked.intersection(stages) and getattr(settings, section).augmentation.flip
     ]
     description = _known_images(settings, catalog) if flips and settings.table is None else None
-    classes = changed_by_mirroring(description.class_names) if description is not None else ""
+    classes = changed_by_mirroring(description.class_names, description.channels) if description is not None else ""
     if not classes:
         return []
     named = ", ".join(f"`{flip}`" for flip in flips)

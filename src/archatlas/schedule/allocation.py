@@ -13,6 +13,7 @@ from typing import Any
 
 from archatlas.schedule.pace import Pace
 from archatlas.schedule.time_budget import FEWEST_SAMPLED
+from archatlas.training.parameters import FEWEST_OF_A_STEP
 
 Json = dict[str, Any]
 
@@ -65,6 +66,8 @@ class Facts:
     """By budget, the most MACs that it permits. Only trainings alone depend on them."""
     comparisons: bool = True
     """Whether a MobileNet stands beside each winner."""
+    devices: int = 1
+    """How many share each step's images."""
 
 
 @dataclass(frozen=True)
@@ -137,7 +140,7 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
             f"{budget_s / 60:.0f} minutes are too few for these images: the least that makes sense takes about "
             f"{total / 60:.0f}; fewer images (`images.max_images`), smaller ones or fewer budgets would fit"
         )
-    batch = {"batch_size": batch_size(facts.train)} if batch_size(facts.train) < _LIKED_BATCH else {}
+    batch = _fewer_of_a_step(facts)
     return Schedule(
         supernet={
             "seeds": seeds,
@@ -171,6 +174,14 @@ def batch_size(images: int) -> int:
     """Images of a step: a power of two, of which an epoch has some ``_LIKED_STEPS``, within the bounds above."""
     liked = 1 << int(math.log2(max(images / _LIKED_STEPS, 1)))
     return min(max(liked, _LEAST_BATCH), _LIKED_BATCH)
+
+
+def _fewer_of_a_step(facts: Facts) -> dict[str, int]:
+    """``batch_size`` where there are few images, as devices can share it; else nothing, and it is as configured."""
+    liked = batch_size(facts.train)
+    if liked >= _LIKED_BATCH:
+        return {}
+    return {"batch_size": max(liked - liked % facts.devices, FEWEST_OF_A_STEP * facts.devices)}
 
 
 def _most(epochs: int, steps: int, facts: Facts) -> int:

@@ -20,11 +20,18 @@ TIMED = 4
 
 
 def facts_of(
-    images: ImageDescription, space: SearchSpace, drawn_macs: pd.Series, calibration_images: int, *, warm: bool
+    images: ImageDescription,
+    space: SearchSpace,
+    drawn_macs: pd.Series,
+    calibration_images: int,
+    *,
+    warm: bool,
+    devices: int,
 ) -> Facts:
     """The facts before any budget, from the MACs of networks that were drawn at random.
 
-    Super-networks that begin ``warm``, with the weights of others, do not train their largest path first.
+    Super-networks that begin ``warm``, with the weights of others, do not train their largest path first. So many
+    ``devices`` share each step's images.
     """
     train, validation = images.splits.get("train", 0), images.splits.get("validation", 0)
     return Facts(
@@ -36,6 +43,7 @@ def facts_of(
         largest_macs=float(drawn_macs.max()),
         networks=networks_of(space) or UNCOUNTED,
         largest_first=bool(chains_of(space)) and not warm,
+        devices=devices,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -11,6 +12,7 @@ from typing import Any, Literal
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
+from torch.distributed import TCPStore
 from torch.nn.parallel import DistributedDataParallel
 
 from archatlas.errors import ArchatlasError
@@ -77,6 +79,32 @@ def make_fabric(device: DeviceParameters) -> Fabric:
         strategy=strategy,
         precision=_PRECISIONS[known_precision(device.precision)],
     )
+
+
+@contextmanager
+def meeting_place() -> Iterator[None]:
+    """Where processes that share a training find each other: a store of this process, which they are told of.
+
+    Without it a free port is looked for, given back, kept for all later trainings of this process, and opened by the
+    first of the processes once it has started: by then it may be another training's, and both wait for ever.
+    """
+    store = TCPStore("127.0.0.1", 0, is_master=True, wait_for_workers=False)
+    told = {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(store.port),
+        "TORCHELASTIC_USE_AGENT_STORE": "True",
+        "TORCHELASTIC_RESTART_COUNT": "0",
+    }
+    before = {name: os.environ.get(name) for name in told}
+    os.environ.update(told)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 def prepare_process(device: DeviceParameters) -> None:

@@ -38,8 +38,13 @@ from archatlas.training.checkpoint import (
     save_checkpoint,
 )
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
-from archatlas.training.fabric import make_fabric, prepare_process, threads_restored
-from archatlas.training.parameters import DeviceParameters, TrainingParameters
+from archatlas.training.fabric import make_fabric, meeting_place, prepare_process, threads_restored
+from archatlas.training.parameters import (
+    FEWEST_OF_A_STEP,
+    DeviceParameters,
+    TrainingParameters,
+    misfit_of_devices,
+)
 from archatlas.training.schedule import CosineSchedule
 from archatlas.training.seeds import mixed_seed
 from archatlas.training.workers import killed_worker
@@ -92,7 +97,7 @@ class _Job:
 
     @property
     def batch_size(self) -> int:
-        return min(self.training.batch_size, len(self.images))
+        return images_of_a_step(self.training, len(self.images), self.device)
 
     @property
     def steps(self) -> int:
@@ -141,10 +146,13 @@ def train(
         raise ValueError("a super-network has no accuracy of its own: `validation` goes without `paths`")
     if paths is not None and teaching is not None:
         raise ValueError("paths of a super-network are not taught: `teaching` goes without `paths`")
-    if min(training.batch_size, len(images)) % device.devices:
+    problem = misfit_of_devices(training, device)
+    if problem is not None:
+        raise ArchatlasError(problem)
+    if device.devices > 1 and len(images) < FEWEST_OF_A_STEP * device.devices:
         raise ArchatlasError(
-            f"each device takes an equal share of a step's images: a batch of {min(training.batch_size, len(images))} "
-            f"cannot be shared by `device.devices` = {device.devices}; change `batch_size`."
+            f"there are {len(images)} training images, and each of `device.devices` = {device.devices} needs "
+            f"{FEWEST_OF_A_STEP} in a step: ask for fewer devices"
         )
     epochs = None if validate_after is None else frozenset(validate_after)
     store = None
@@ -187,7 +195,7 @@ def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
     if job.device.devices == 1:
         trained = fabric.launch(train_here)
     else:
-        with TemporaryDirectory(prefix="archatlas-") as folder:
+        with TemporaryDirectory(prefix="archatlas-") as folder, meeting_place():
             left = Path(folder, "trained")
             try:
                 fabric.launch(partial(_leave, train_here=train_here, left=left))
@@ -395,6 +403,11 @@ class _Trainer:
         if scaler is not None and checkpoint.scaler:
             kept = {name: value.item() for name, value in checkpoint.scaler.items()}
             scaler.load_state_dict({name: type(now)(kept[name]) for name, now in scaler.state_dict().items()})
+
+
+def images_of_a_step(training: TrainingParameters, images: int, device: DeviceParameters) -> int:
+    """``batch_size``; where there are fewer images as many of them as devices can share equally."""
+    return min(training.batch_size, images - images % device.devices)
 
 
 def class_weights(labels: Tensor, classes: int, training: TrainingParameters) -> Tensor | None:

@@ -9,6 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 Precision = Literal["auto", "32", "bf16-mixed", "16-mixed", "bf16-true"]
 
 
+FEWEST_OF_A_STEP = 2
+"""Images of a step that each device needs: batch norm takes no deviation of one."""
+
+
 class DeviceParameters(BaseModel):
     """Where the arithmetic happens."""
 
@@ -45,7 +49,7 @@ class TrainingParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(default=30, ge=1, le=10_000, description="passes over the training images")
-    batch_size: int = Field(default=64, ge=2, le=65_536, description="images per step, over all devices")
+    batch_size: int = Field(default=64, ge=FEWEST_OF_A_STEP, le=65_536, description="images per step, over all devices")
     optimizer: Literal["sgd", "adamw"] = Field(default="sgd", description="sgd is with Nesterov momentum")
     learning_rate: float = Field(
         default=0.1, gt=0, le=100, description="largest learning rate, reached after the warm-up"
@@ -75,3 +79,14 @@ class TrainingParameters(BaseModel):
                 "rate would never be reached; give fewer, or train longer"
             )
         return self
+
+
+def misfit_of_devices(training: TrainingParameters, device: DeviceParameters) -> str | None:
+    """Why the devices cannot share a step's images; None if they can."""
+    fewest = FEWEST_OF_A_STEP * device.devices
+    if training.batch_size % device.devices == 0 and (device.devices == 1 or training.batch_size >= fewest):
+        return None
+    return (
+        f"`training.batch_size` is {training.batch_size}, of which each of `device.devices` = {device.devices} takes "
+        f"an equal share: take a multiple of {device.devices}, {fewest} at least"
+    )

@@ -55,7 +55,7 @@ def plan_search(
     batch = min(supernet.training.batch_size, batch_size(description.splits["train"]))
     pace = measure_pace(made, rows, their_macs, device, batch, evaluation.precision)
     warm = supernet.start_from is not None
-    facts = facts_of(description, made, macs, evaluation.calibration_images, warm=warm)
+    facts = facts_of(description, made, macs, evaluation.calibration_images, warm=warm, devices=device.devices)
     schedule = allocate(seconds_of(time_budget), pace, facts)
     known = {"pace": asdict(pace), "facts": asdict(facts)}
     return known, schedule.supernet, schedule.sample, schedule.tuning

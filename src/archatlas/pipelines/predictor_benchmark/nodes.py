@@ -28,8 +28,17 @@ def public_tables(parameters: Mapping[str, Any]) -> list[Path]:
 
 
 @depends_on(files=(public_tables,))
+def check_labels(predictor_benchmark: PredictorBenchmarkParameters, seed: int) -> dict[str, Any]:
+    """Stop a run that asks for more labels than a table has, before hours of fits to smaller training sets."""
+    from archatlas.predictors.benchmark import run
+
+    run.check_labels(predictor_benchmark, seed)
+    return {"fit": True}
+
+
+@depends_on(files=(public_tables,))
 def compare_predictors(
-    predictor_benchmark: PredictorBenchmarkParameters, seed: int, work_folder: Path
+    predictor_benchmark: PredictorBenchmarkParameters, seed: int, work_folder: Path, labels_checked: dict[str, Any]
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """A row per space, kind of accuracy, predictor, number of labels and repetition; and what they come to."""
     from archatlas.predictors.benchmark.run import benchmark
@@ -48,7 +57,9 @@ def find_ceilings(predictor_benchmark: PredictorBenchmarkParameters) -> pd.DataF
 
 
 @depends_on(files=(public_tables,))
-def run_acquisition(predictor_benchmark: PredictorBenchmarkParameters, seed: int, work_folder: Path) -> pd.DataFrame:
+def run_acquisition(
+    predictor_benchmark: PredictorBenchmarkParameters, seed: int, work_folder: Path, labels_checked: dict[str, Any]
+) -> pd.DataFrame:
     """A row per acquisition loop and repetition."""
     from archatlas.predictors.benchmark.acquisition_table import acquisition_table
 

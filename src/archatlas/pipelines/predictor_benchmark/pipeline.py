@@ -5,6 +5,7 @@ from __future__ import annotations
 from kedro.pipeline import Pipeline, node, pipeline
 
 from archatlas.pipelines.predictor_benchmark.nodes import (
+    check_labels,
     compare_predictors,
     find_ceilings,
     run_acquisition,
@@ -13,9 +14,15 @@ from archatlas.pipelines.predictor_benchmark.nodes import (
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Four nodes: compare, find ceilings, run acquisition loops, write the page."""
+    """Check, compare, find ceilings, run acquisition loops, write the page. What fits waits for ``labels_checked``."""
     return pipeline(
         [
+            node(
+                check_labels,
+                inputs=["params:predictor_benchmark", "params:seed"],
+                outputs="labels_checked",
+                name="check_labels",
+            ),
             node(
                 find_ceilings,
                 inputs="params:predictor_benchmark",
@@ -24,13 +31,13 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 run_acquisition,
-                inputs=["params:predictor_benchmark", "params:seed", "work_folder"],
+                inputs=["params:predictor_benchmark", "params:seed", "work_folder", "labels_checked"],
                 outputs="acquisition_runs",
                 name="run_acquisition",
             ),
             node(
                 compare_predictors,
-                inputs=["params:predictor_benchmark", "params:seed", "work_folder"],
+                inputs=["params:predictor_benchmark", "params:seed", "work_folder", "labels_checked"],
                 outputs=["predictor_benchmark_rows", "predictor_benchmark_summary"],
                 name="compare_predictors",
             ),

@@ -110,6 +110,11 @@ class PredictorBenchmarkParameters(_Parameters):
                 raise ValueError(
                     f"the loop {name!r} asks for the predictor {loop.predictor!r}, which is not among them"
                 )
+            if loop is not None and self.acquisition.seeds and loop.first >= self.acquisition.most:
+                raise ValueError(
+                    f"`acquisition.loops.{name}.first` is {loop.first}, but a loop gives up after `acquisition.most` = "
+                    f"{self.acquisition.most} evaluations: nothing would be chosen; take fewer, or raise that"
+                )
         return self
 
     @property

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from archatlas.errors import ArchatlasError
 from archatlas.predictors.benchmark.data import BenchmarkData, ceilings
 from archatlas.predictors.benchmark.parameters import BenchmarkedPredictor, PredictorBenchmarkParameters
 from archatlas.predictors.benchmark.row import MEASURED, measure
@@ -125,6 +126,33 @@ def ceilings_table(parameters: PredictorBenchmarkParameters) -> pd.DataFrame:
 def load(parameters: PredictorBenchmarkParameters, name: str) -> BenchmarkTable:
     """The table ``name``."""
     return load_table(TableParameters.model_validate({"name": name, "path": parameters.path}))
+
+
+def check_labels(parameters: PredictorBenchmarkParameters, seed: int) -> None:
+    """See that every table has what is asked of it, before anything is fitted to one.
+
+    Raises:
+        ArchatlasError: a table has fewer rows than a training set, or a loop's first labels, or no such accuracy.
+    """
+    problems = []
+    for data, labels in _all_data(parameters):
+        try:
+            for repetition in range(seed, seed + parameters.seeds):
+                data.sets(max(labels, default=0), repetition)
+        except ArchatlasError as error:
+            left = ", one of which must be left to be judged" if data.split == "networks" else ""
+            problems.append(f"{error}{left}: leave larger numbers out, or set `predictor_benchmark.most_labels`")
+    asked, loops = parameters.acquisition, parameters.chosen_loops
+    if loops:
+        rows = len(BenchmarkData.of(load(parameters, asked.space), asked.observed, asked.reported, "rows"))
+        problems += [
+            f"`predictor_benchmark.acquisition.loops.{name}.first` is {loop.first:,}, but {asked.space} has {rows:,} "
+            "rows: take fewer"
+            for name, loop in loops.items()
+            if loop.first >= rows
+        ]
+    if problems:
+        raise ArchatlasError("\n".join(dict.fromkeys(problems)))
 
 
 def _all_data(parameters: PredictorBenchmarkParameters) -> Iterator[tuple[BenchmarkData, tuple[int, ...]]]:
