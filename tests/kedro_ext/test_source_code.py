@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import time
 from functools import partial
 from importlib import metadata
@@ -361,6 +362,77 @@ def test_a_decorator_of_another_module_of_the_package_counts_for_all(package: Pa
     before = reached(package, "run")
     package.write("nodes", code.replace("return 1", "return 2"))
     assert reached(package, "run") != before
+
+
+LIBRARY_REGISTRIES = {
+    "a decorator": """
+        from functools import partial
+        import yaml
+        @partial(yaml.add_constructor, "!one")
+        def one(*_):
+            return {value}
+    """,
+    "a decorator by way of one": """
+        from yaml import add_constructor as add
+        def register(f):
+            return add("!one", f)
+        @register
+        def one(*_):
+            return {value}
+    """,
+    "a base": """
+        import yaml
+        class One(yaml.YAMLObject):
+            value = {value}
+    """,
+    "a metaclass": """
+        from yaml import YAMLObjectMetaclass
+        class One(metaclass=YAMLObjectMetaclass):
+            value = {value}
+    """,
+    "a decorator in the body of a class": """
+        from functools import partial
+        import yaml
+        class One:
+            @partial(yaml.add_constructor, "!one")
+            def one(self, *_):
+                return {value}
+    """,
+    "a call": """
+        import yaml
+        yaml.add_constructor("!one", lambda *_: {value})
+    """,
+}
+"""Ways to give a library something that it hands out by another name: nothing in the module says who asks for it."""
+
+
+@pytest.mark.parametrize("how", LIBRARY_REGISTRIES)
+def test_what_a_library_may_keep_counts_for_all_of_the_module(package: Package, how: str) -> None:
+    digests = []
+    for value in (1, 2):
+        package.write("nodes", textwrap.dedent(LIBRARY_REGISTRIES[how].format(value=value)) + PLAIN_NODE)
+        digests.append(reached(package, "run"))
+    assert digests[0] != digests[1]
+
+
+PLAIN_NODE = "\ndef run():\n    return 1\n"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "import functools\n@functools.cache\ndef one():\n    return {value}\n",
+        "from dataclasses import dataclass\n@dataclass\nclass One:\n    value: int = {value}\n",
+        "from enum import Enum\nclass One(Enum):\n    VALUE = {value}\n",
+        "import yaml\ndef one(loader=yaml.SafeLoader):\n    return {value}\n",
+    ],
+)
+def test_what_python_itself_decorates_counts_for_its_own(package: Package, other: str) -> None:
+    digests = []
+    for value in (1, 2):
+        package.write("nodes", other.format(value=value) + PLAIN_NODE)
+        digests.append(reached(package, "run"))
+    assert digests[0] == digests[1]
 
 
 def test_a_decorator_that_only_marks_counts_for_its_function_alone(package: Package) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping
 
 Bindings = Mapping[str, list[ast.stmt]]
@@ -85,6 +86,7 @@ class LoadTime:
     def __init__(self, statements: list[ast.stmt], bindings: Bindings, package: str) -> None:
         self._bindings = bindings
         self._foreign = _imported_from(statements, package)
+        self._libraries = _imported_from_libraries(statements, package)
         self._used = {
             node.id
             for statement in statements
@@ -109,6 +111,8 @@ class LoadTime:
             of_future = isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
             return None if of_future or names & self._used else set()
         if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+            if self._reached(_given_to(statement)) & self._libraries:
+                return set()  # The library may keep it, and hand it to whoever asks by another name.
             if not used:
                 return None
         elif isinstance(statement, ast.Assign | ast.AnnAssign):
@@ -153,6 +157,22 @@ def _at_load(statement: ast.stmt) -> Iterator[str]:
         yield from _names_in(statement)
 
 
+def _given_to(statement: ast.stmt) -> Iterator[str]:
+    """Names that are handed a function or a class as it is made: its decorators, bases and metaclass, and those inside.
+
+    Of a function's body nothing is made yet.
+    """
+    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        for decorator in statement.decorator_list:
+            if _root(decorator) not in MARKS:
+                yield from _names_in(decorator)
+    if isinstance(statement, ast.ClassDef):
+        for node in [*statement.bases, *(keyword.value for keyword in statement.keywords)]:
+            yield from _names_in(node)
+        for inner in statement.body:
+            yield from _given_to(inner)
+
+
 def _values_in(statement: ast.stmt) -> Iterator[ast.AST]:
     """All that an assignment evaluates, its annotation aside."""
     if isinstance(statement, ast.Assign | ast.AnnAssign):
@@ -181,14 +201,21 @@ def _imports(statement: ast.stmt) -> bool:
 
 def _imported_from(statements: Iterable[ast.stmt], package: str) -> set[str]:
     """Names that top-level statements import from modules of the package, those that are marks aside."""
-    found: set[str] = set()
+    return {name for name, top in _imported(statements, package) if top == package} - MARKS
+
+
+def _imported_from_libraries(statements: Iterable[ast.stmt], package: str) -> set[str]:
+    """The same of those from elsewhere, Python's own modules aside, which keep nothing that decorates."""
+    return {name for name, top in _imported(statements, package) if top not in {package, *sys.stdlib_module_names}}
+
+
+def _imported(statements: Iterable[ast.stmt], package: str) -> Iterator[tuple[str, str]]:
+    """Names that top-level statements import, each with the package that it comes from."""
     for statement in statements:
         if isinstance(statement, ast.ImportFrom):
-            ours = statement.level > 0 or (statement.module or "").split(".")[0] == package
+            top = package if statement.level > 0 else (statement.module or "").split(".")[0]
+            yield from (((alias.asname or alias.name), top) for alias in statement.names)
         elif isinstance(statement, ast.Import):
-            ours = any(alias.name.split(".")[0] == package for alias in statement.names)
-        else:
-            continue
-        if ours:
-            found |= {(alias.asname or alias.name).split(".")[0] for alias in statement.names}
-    return found - MARKS
+            for alias in statement.names:
+                top = alias.name.split(".")[0]
+                yield alias.asname or top, top
