@@ -100,8 +100,8 @@ class ImagesParameters(BaseModel):
             _check_pattern(self.group_pattern)
         if self.validation_fraction + self.test_fraction >= 1:
             raise ValueError(
-                "images.validation_fraction and images.test_fraction must sum to less than 1, so that training images "
-                f"are left; they sum to {self.validation_fraction + self.test_fraction:g}"
+                "`images.validation_fraction` and `images.test_fraction` must sum to less than 1, so that training "
+                f"images are left; they sum to {self.validation_fraction + self.test_fraction:g}"
             )
         return self
 

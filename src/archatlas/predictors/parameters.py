@@ -244,7 +244,9 @@ class StackSettings(PredictorSettings):
     @model_validator(mode="after")
     def _someone(self) -> StackSettings:
         if not self.members:
-            raise ValueError("a stack needs a member: give one of its families settings")
+            raise ValueError(
+                "a stack needs a member: give `gp`, `flow`, `gcn`, `ridge` or `lightgbm` settings (`{}`: its defaults)"
+            )
         return self
 
     @property
