@@ -1,11 +1,12 @@
 """Kill runs at random moments, restart them without any flag, and compare what they end with to an undisturbed run.
 
     python -m benchmarks.crashes --kills 40
+    python -m benchmarks.crashes --kills 40 --signal INT      # as Ctrl-C does, or TERM
 
 The chain is that of ``conf/tiny``, with a latency table measured once, since a time measured anew is another time. A
-round begins without data; its run is killed with SIGKILL and restarted until it ends, and then compared: tables byte by
-byte, models tensor by tensor (times, metrics and report aside). A result is lost if a node whose results were recorded
-runs again. Ends non-zero if anything differs or is lost.
+round begins without data; its run is killed with SIGKILL (or stopped) and restarted until it ends, and then compared:
+tables byte by byte, models tensor by tensor (times, metrics and report aside). A result is lost if a node whose results
+were recorded runs again. Ends non-zero if anything differs or is lost.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -38,7 +40,7 @@ def checkout(folder: Path) -> Path:
     for name in ("conf", "src"):
         shutil.copytree(_REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
     table = folder / "latency_table.parquet"
-    run(folder, "--pipelines", "prepare_images,measure_costs", "--params", "experiment=measured").check_returncode()
+    finished(folder, "--pipelines", "prepare_images,measure_costs", "--params", "experiment=measured")
     shutil.copy(folder / "data/current/measured/latency_table.parquet", table)
     shutil.rmtree(folder / "data")
     file = folder / "conf" / "tiny" / "parameters.yml"
@@ -48,8 +50,10 @@ def checkout(folder: Path) -> Path:
     return folder
 
 
-def run(folder: Path, *arguments: str, kill_after: float | None = None) -> subprocess.CompletedProcess[str]:
-    """``kedro run``, killed after so many seconds if it lasts that long."""
+def run(
+    folder: Path, *arguments: str, kill_after: float | None = None, by: signal.Signals = signal.SIGKILL
+) -> subprocess.CompletedProcess[str] | None:
+    """``kedro run``; None if it lasted for so many seconds and was killed ``by`` a signal."""
     environment = os.environ | {
         "KEDRO_ENV": "tiny",
         "KEDRO_DISABLE_TELEMETRY": "1",
@@ -57,13 +61,23 @@ def run(folder: Path, *arguments: str, kill_after: float | None = None) -> subpr
     }
     command = [sys.executable, "-m", "kedro", "run", *arguments]
     with (folder / "log.txt").open("a") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
+        # A job in a script's background ignores Ctrl-C, and so would what it starts.
+        heard = partial(signal.signal, signal.SIGINT, signal.default_int_handler)
+        process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log, preexec_fn=heard)
         try:
             process.wait(timeout=kill_after)
         except subprocess.TimeoutExpired:
-            process.send_signal(signal.SIGKILL)
+            process.send_signal(by)
             process.wait()
+            return None
     return subprocess.CompletedProcess(command, process.returncode)
+
+
+def finished(folder: Path, *arguments: str) -> None:
+    """An undisturbed ``kedro run``, which must end well."""
+    ended = run(folder, *arguments)
+    assert ended is not None
+    ended.check_returncode()
 
 
 def results(folder: Path) -> dict[str, str]:
@@ -85,7 +99,9 @@ def results_lost(folder: Path) -> list[str]:
     return [name for (name, _), times in executed.items() if times > 1]
 
 
-def rounds(folder: Path, kills: int, seconds: float, generator: random.Random) -> Iterator[tuple[int, float]]:
+def rounds(
+    folder: Path, kills: int, seconds: float, generator: random.Random, by: signal.Signals
+) -> Iterator[tuple[int, float]]:
     """(kills survived, seconds) of each round, until so many kills have been tried; the data of a round are left."""
     tried = 0
     while tried < kills:
@@ -94,8 +110,8 @@ def rounds(folder: Path, kills: int, seconds: float, generator: random.Random) -
         while True:
             # Sooner than any import, up to a third of the chain: most rounds take several kills.
             wait = generator.uniform(0.1, seconds / 3 + 4) if tried < kills else None
-            ended = run(folder, kill_after=wait)
-            if ended.returncode != -signal.SIGKILL:
+            ended = run(folder, kill_after=wait, by=by)
+            if ended is not None:
                 if ended.returncode != 0:
                     raise SystemExit(f"a restarted run failed:\n{(folder / 'log.txt').read_text()[-3000:]}")
                 break
@@ -103,17 +119,17 @@ def rounds(folder: Path, kills: int, seconds: float, generator: random.Random) -
         yield here, time.perf_counter() - begun
 
 
-def main(kills: int, seed: int) -> int:
+def main(kills: int, seed: int, by: signal.Signals) -> int:
     """Number of rounds that ended otherwise, and of results that were lost."""
     wrong = survived = lost = 0
     with tempfile.TemporaryDirectory() as temporary:
         folder = checkout(Path(temporary))
         begun = time.perf_counter()
-        run(folder).check_returncode()
+        finished(folder)
         seconds = time.perf_counter() - begun
         undisturbed = results(folder)
         print(f"undisturbed: {seconds:.0f} s, {len(undisturbed)} files compared", flush=True)
-        for here, took in rounds(folder, kills, seconds, random.Random(seed)):
+        for here, took in rounds(folder, kills, seconds, random.Random(seed), by):
             found = results(folder)
             different = sorted(
                 name for name in undisturbed.keys() | found.keys() if undisturbed.get(name) != found.get(name)
@@ -130,5 +146,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--kills", type=int, default=40)
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--signal", choices=("KILL", "INT", "TERM"), default="KILL")
     arguments = parser.parse_args()
-    sys.exit(main(arguments.kills, arguments.seed))
+    sys.exit(main(arguments.kills, arguments.seed, signal.Signals[f"SIG{arguments.signal}"]))

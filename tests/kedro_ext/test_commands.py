@@ -355,3 +355,43 @@ def test_a_runner_that_cannot_be_made_is_told_by_its_option(arguments: list[str]
     assert told.exit_code == 1
     assert message in told.output
     assert isinstance(told.exception, SystemExit)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"run:\n\tpipelines: [a]\n", "options.yml, line 2: a tab stands among the spaces"),
+        (b"pipelines: [a]\n", "options.yml has no section `run`, below which the options must stand"),
+        (b"run: [a]\n", "options.yml has no section `run`, below which"),
+        (b"- run\n", "options.yml, line 1: the file holds a list"),
+        (b"", "options.yml has no section `run`, below which"),
+        (b"run:\n  pipelines: frist\n", "--pipelines: there is no pipeline `frist`"),
+        (None, "File 'options.yml' does not exist"),
+    ],
+)
+def test_a_file_of_options_is_told_by_line_and_cure(
+    toy: Toy, content: bytes | None, message: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(toy.folder)
+    if content is not None:
+        Path("options.yml").write_bytes(content)
+    told = CliRunner().invoke(incremental_run(), ["--config", "options.yml"], prog_name="run")
+    assert told.exit_code in (1, 2)
+    assert message in told.output
+    assert isinstance(told.exception, SystemExit)
+
+
+def test_it_goes_along_to_another_project_as_the_page_says(tmp_path: Path, repository: Path) -> None:
+    toy = Toy(tmp_path, tmp_path / "nowhere")
+    package, ours = tmp_path / "src" / "toy", repository / "src" / "archatlas"
+    shutil.copytree(ours / "kedro_ext", package / "kedro_ext", ignore=shutil.ignore_patterns("__pycache__"))
+    (package / "storage").mkdir()
+    for name in ("__init__.py", "atomic.py", "walk.py"):
+        shutil.copy(ours / "storage" / name, package / "storage")
+    for file in [*tmp_path.rglob("*.py"), *tmp_path.rglob("*.yml")]:
+        file.write_text(re.sub(r"\barchatlas(?=\.(kedro_ext|storage))", "toy", file.read_text()))
+    (tmp_path / "nowhere" / "src").mkdir(parents=True)
+    (tmp_path / "nowhere" / "src" / "archatlas.py").write_text("raise ImportError('it is not there')")
+    code, errors = toy.run(runner="toy.kedro_ext.incremental.IncrementalRunner")
+    assert code == 0, errors
+    assert toy.versions("report.json") == ['{\n  "letters": 10\n}']

@@ -372,6 +372,29 @@ def test_an_output_that_only_the_caller_gets_is_made_every_time(project: Project
     assert project.run(**memory).ran == ["report"]
 
 
+def test_what_lies_elsewhere_than_on_this_machine_is_made_every_time(project: Project) -> None:
+    remote = {"type": "kedro_datasets.json.JSONDataset", "filepath": "memory://models/model.json"}
+    project.run(model=remote)
+    for _ in range(2):
+        again = project.run(model=remote)
+        assert again.ran == ["train", "evaluate", "report"], "and so is what reads it: nobody knows what it was"
+        assert again.reasons["train"] == "its output model is not on this machine"
+        assert again.reasons["evaluate"] == "its input model has other content"
+    assert json.loads(project.file("score").read_text()) == 6
+
+
+def test_what_has_no_versions_keeps_its_newest_result_alone(project: Project) -> None:
+    place = project.folder / "data" / "model.json"
+    plain = {"type": "kedro_datasets.json.JSONDataset", "filepath": str(place)}
+    project.run(model=plain)
+    assert project.run(model=plain).ran == []
+    project.parameters["training"] = {"rate": 1}
+    assert project.run(model=plain).ran == ["train", "evaluate", "report"]
+    project.parameters["training"] = {"rate": 2, "unused": 0}
+    assert project.run(model=plain).ran == ["train"], "the earlier result is gone, and what came of it is not"
+    assert json.loads(place.read_text()) == [2, 4, 6]
+
+
 def test_a_catalog_entry_that_changes_runs_who_writes_and_who_reads_it(project: Project) -> None:
     project.run()
     place = str(project.folder / "data" / "model.json")
@@ -642,6 +665,22 @@ def test_what_only_other_code_would_make_anew_is_used_with_a_warning(
     assert json.loads(project.file("score").read_text()) == 2
     (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert warning.startswith("`model` was made before a change (train: code of ")
+
+
+def test_what_only_another_version_of_a_library_would_make_anew_is_used_with_a_warning(
+    project: Project, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.package.write("trainer", f"import yaml\n{TRAINER}")
+    project.run()
+    model = project.file("model")
+    known = source_code._version
+    monkeypatch.setattr(source_code, "_version", lambda name: "99.0" if name == "yaml" else known(name))
+    project.parameters["limit"] = 3
+    assert run_part(project, "judge").ran == ["evaluate"]
+    assert project.file("model") == model
+    (warning,) = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.startswith(f"`model` was made before a change (train: library yaml: {known('yaml')} -> 99.0)")
+    assert project.run().ran[0] == "train"  # The whole makes it anew.
 
 
 def test_a_version_that_the_user_names_is_read_whatever_it_is_of(project: Project) -> None:

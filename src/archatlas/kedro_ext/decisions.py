@@ -131,7 +131,8 @@ class Decider:
         if record is None:
             reasons = tuple(differences(newest.parts, parts)) if newest else (NEVER_RAN,)
             return Decision(node, "run", reasons or ("it has no record of this state",), key, parts)
-        broken = tuple(self._broken(record))
+        elsewhere = (name for name in node.outputs if versions.lies_elsewhere(self._dataset(name)))
+        broken = (*(f"its output {name} is not on this machine" for name in elsewhere), *self._broken(record))
         if not node.outputs:
             broken = ("it has no outputs",)
         if broken:
@@ -229,7 +230,9 @@ class Decider:
         ]
 
     def _is_pending(self, name: str) -> bool:
-        return name in self._makers and name not in self._settled and name not in self._chosen
+        if name not in self._makers or name in self._settled or name in self._chosen:
+            return False
+        return not versions.lies_elsewhere(self._dataset(name))
 
     def _input_digest(self, name: str) -> str:
         if self._is_pending(name):

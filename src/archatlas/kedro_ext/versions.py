@@ -107,6 +107,13 @@ def path_of(dataset: Any, version: str | None) -> Path | None:
     return place
 
 
+def lies_elsewhere(dataset: Any) -> bool:
+    """Whether a data set keeps what it is given where nothing can be compared: on another machine, in a database."""
+    if is_volatile(dataset) or getattr(dataset, "_EPHEMERAL", False) or hasattr(dataset, "artifact_paths"):
+        return False
+    return path_of(dataset, None) is None
+
+
 def folder_of(catalog: CatalogProtocol[Any, Any], name: str) -> Path:
     """The folder that a data set stands for; loading it would make it, which who only reads has no need of."""
     made = dataset(catalog, name)
