@@ -27,7 +27,7 @@ benchmarks: .venv/installed
 
 viz: .venv/installed
 	@echo "The stages alone: http://localhost:4141/?types=nodes"
-	$(BIN)/kedro viz
+	$(BIN)/kedro viz run --include-hooks
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

@@ -262,12 +262,14 @@ def test_exactly_the_nodes_run_that_depend_on_what_was_touched(answers: list[dic
     assert answers[number] == expected(TOUCHES[number][1])
 
 
-def test_the_share_of_right_decisions(answers: list[dict[str, str]]) -> None:
+def test_the_share_of_right_decisions(answers: list[dict[str, str]], repository: Path) -> None:
     pairs = [
         (answer[node], action)
         for answer, (_, runs) in zip(answers, TOUCHES, strict=True)
         for node, action in expected(runs).items()
     ]
     right = sum(found == wanted for found, wanted in pairs)
-    print(f"\n{right} of {len(pairs)} decisions right ({len(TOUCHES)} touches, {len(pairs) // len(TOUCHES)} nodes)")
+    told = f"{right} of {len(pairs)} decisions right", f"({len(TOUCHES)} touches, {len(pairs) // len(TOUCHES)} nodes)"
+    print("\n", *told)
     assert right == len(pairs)
+    assert "**{}** {}".format(*told) in (repository / "docs" / "reliability.md").read_text(), "the page's figure is old"

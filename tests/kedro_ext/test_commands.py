@@ -32,13 +32,13 @@ class Toy:
     def __init__(self, folder: Path, repository: Path) -> None:
         self.folder = folder
         shutil.copytree(Path(__file__).parent / "toy", folder, dirs_exist_ok=True)
-        self._environment = os.environ | {"PYTHONPATH": str(repository / "src"), "COLUMNS": "300"}
+        self.environment = os.environ | {"PYTHONPATH": str(repository / "src"), "COLUMNS": "300"}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
             [sys.executable, "-m", "kedro", *arguments],
             cwd=self.folder,
-            env=self._environment,
+            env=self.environment,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -395,3 +395,21 @@ def test_it_goes_along_to_another_project_as_the_page_says(tmp_path: Path, repos
     code, errors = toy.run(runner="toy.kedro_ext.incremental.IncrementalRunner")
     assert code == 0, errors
     assert toy.versions("report.json") == ['{\n  "letters": 10\n}']
+
+
+SHOWN = """
+from pathlib import Path
+from kedro_viz.integrations.kedro.data_loader import load_data
+catalog, *_ = load_data(Path.cwd(), include_hooks=True)
+print(">", catalog.load("report"))
+"""
+
+
+def test_kedro_viz_with_hooks_shows_the_current_results_and_not_the_newest(toy: Toy) -> None:
+    for letters in (10, 5, 10):
+        assert toy.run(f"letters={letters}")[0] == 0
+    assert len(toy.versions("report.json")) == 2  # That of ten letters was used again.
+    shown = subprocess.run(
+        [sys.executable, "-c", SHOWN], cwd=toy.folder, env=toy.environment, capture_output=True, text=True, check=True
+    )
+    assert "> {'letters': 10}" in shown.stdout

@@ -74,7 +74,7 @@ def _end(results: Generator[Any] | None) -> None:
 
 
 def prepare_worker(parent: int, log_format: LogFormat | None = None) -> None:
-    """Make this process end within a second of the death of its parent, which has this number.
+    """Make this process look twice a second whether its parent, which has this number, lives, and end if not.
 
     With ``log_format`` it logs to stderr, with lines that look as the parent's.
 
