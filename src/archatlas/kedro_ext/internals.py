@@ -5,9 +5,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import ExitStack
+from contextvars import ContextVar
+from functools import wraps
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from kedro.framework.session import KedroServiceSession, KedroSession
 from kedro.io import Version
 
 if TYPE_CHECKING:
@@ -16,6 +21,9 @@ if TYPE_CHECKING:
 
 _NOTHING_TO_RUN = ("Failed to find the pipeline", "does not contain", "contains no nodes", "not found in the")
 """What Kedro's messages say where a command asks for what there is not: it has no class of errors for that."""
+
+_run: ContextVar[ExitStack] = ContextVar("_run")
+"""What is to be done at the end of the session's run that is under way in this thread."""
 
 
 def lies_in_file(dataset: Any) -> bool:
@@ -81,3 +89,29 @@ def catalog_of(context: KedroContext, session_id: str, load_versions: dict[str, 
 def asks_for_nothing(error: BaseException) -> bool:
     """Whether Kedro's error says that a command asks for what there is not."""
     return any(words in str(error) for words in _NOTHING_TO_RUN)
+
+
+def know_ends_of_runs() -> None:
+    """Let :func:`at_end_of_run` work from now on, in the runs of all sessions, whoever makes them and how.
+
+    Kedro calls no hook after a KeyboardInterrupt, nor after another hook's error before the run. A session of our own
+    (``SESSION_CLASS``) would serve its commands, but not those who write ``KedroSession.create`` as its manual does.
+    """
+    for session in (KedroSession, KedroServiceSession):
+        if not hasattr(session.run, "__wrapped__"):
+            session.run = _with_end(session.run)  # type: ignore[method-assign]
+
+
+def _with_end(run: Callable[..., Any]) -> Callable[..., Any]:
+    @wraps(run)
+    def with_end(*args: Any, **options: Any) -> Any:
+        with ExitStack() as at_end:
+            at_end.callback(_run.reset, _run.set(at_end))
+            return run(*args, **options)
+
+    return with_end
+
+
+def at_end_of_run(call: Callable[[], object]) -> None:
+    """Call this when the session's run that called the hook is over, in whatever way it ends."""
+    _run.get().callback(call)

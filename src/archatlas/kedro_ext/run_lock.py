@@ -8,13 +8,11 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -23,12 +21,16 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import DatasetError
 
 from archatlas.kedro_ext import stop
+from archatlas.kedro_ext.internals import at_end_of_run, know_ends_of_runs
 
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
 
 _SAY_SECONDS = 1.0
 """How long to wait for whoever has just taken the lock to say who it is."""
+
+_LOOK_SECONDS = 0.5
+"""How often it is looked whether the lock's file still stands."""
 
 
 class RunLockHook:
@@ -38,39 +40,26 @@ class RunLockHook:
     one folder: at once where signals stop it (:mod:`archatlas.kedro_ext.stop`), else before its next node.
 
     The lock is the operating system's, so that a process that dies gives it back by dying. A process that lives on (a
-    notebook) gives it back however its run ends: Kedro calls no hook after a KeyboardInterrupt, or after another hook's
-    error before the run.
+    notebook) gives it back however its run ends, for which Kedro has no hook
+    (:func:`archatlas.kedro_ext.internals.at_end_of_run`).
     """
 
     def __init__(self, folder_dataset: str) -> None:
         self._dataset = folder_dataset
-        self._holds: dict[int, _Hold] = {}
+        self._kept: dict[int, _Kept] = {}
+        know_ends_of_runs()
 
     @hook_impl(tryfirst=True)
     def before_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
         if self._dataset in catalog:
-            for key in [key for key, hold in self._holds.items() if hold.run_is_over()]:
-                self._holds.pop(key).release()
-            self._holds[id(catalog)] = _Hold(take_lock(catalog.load(self._dataset)))
+            # Each session has a catalog of its own; several may run side by side, on different folders.
+            self._kept[id(catalog)] = _Kept(take_lock(catalog.load(self._dataset)))
+            at_end_of_run(lambda: self._kept.pop(id(catalog)).release())
 
     @hook_impl
     def before_node_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
-        if (hold := self._holds.get(id(catalog))) is not None:
-            hold.keep()
-
-    @hook_impl(trylast=True)
-    def after_pipeline_run(self, catalog: CatalogProtocol[Any, Any]) -> None:
-        self._release(catalog)
-
-    @hook_impl(trylast=True)
-    def on_pipeline_error(self, catalog: CatalogProtocol[Any, Any]) -> None:
-        self._release(catalog)
-
-    def _release(self, catalog: CatalogProtocol[Any, Any]) -> None:
-        # Each session has a catalog of its own; several may run side by side, on different folders.
-        hold = self._holds.pop(id(catalog), None)
-        if hold is not None:
-            hold.release()
+        if (kept := self._kept.get(id(catalog))) is not None:
+            kept.lock.keep()
 
 
 class RunLock:
@@ -178,53 +167,24 @@ def _living_holder(holder: Path) -> str | None:
         return None
 
 
-class _Hold:
-    """A lock that is given back once the session's run that took it is over, whether anybody says so or not."""
+class _Kept:
+    """A lock that a thread looks after until it is given back: its file may be deleted while a long node runs."""
 
     def __init__(self, lock: RunLock) -> None:
-        self._lock = lock
-        self._thread = threading.get_ident()
-        self._run = _session_run(sys._getframe())
+        self.lock = lock
         self._released = threading.Event()
-        if self._run is not None:
-            threading.Thread(target=self._watch, daemon=True, name="run-lock").start()
-
-    def keep(self) -> None:
-        """As :meth:`RunLock.keep`."""
-        self._lock.keep()
+        threading.Thread(target=self._look_after, daemon=True, name="run-lock").start()
 
     def release(self) -> None:
         self._released.set()
-        self._lock.release()
-        self._run = None
+        self.lock.release()
 
-    def run_is_over(self) -> bool:
-        """Whether the session's ``run`` is no longer on the stack of its thread."""
-        if self._run is None:
-            return self._released.is_set()
-        frame = sys._current_frames().get(self._thread)
-        while frame is not None and frame is not self._run:
-            frame = frame.f_back
-        return frame is None
-
-    def _watch(self) -> None:
-        while not self._released.wait(0.5):
-            if self.run_is_over():
-                self.release()
-                return
+    def _look_after(self) -> None:
+        while not self._released.wait(_LOOK_SECONDS):
             try:
-                self._lock.keep()
+                self.lock.keep()
             except DatasetError as lost:
                 stop.request(str(lost))
                 return
             except OSError:  # The folder above is gone and cannot be made: the run will meet that itself.
                 continue
-
-
-def _session_run(frame: FrameType | None) -> FrameType | None:
-    """The frame of the Kedro session's ``run`` that a hook is called from; None if something else calls it."""
-    while frame is not None and not (
-        frame.f_code.co_name == "run" and frame.f_globals.get("__name__", "").startswith("kedro.framework.session.")
-    ):
-        frame = frame.f_back
-    return frame
