@@ -211,6 +211,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"registry": "systems/registry.py"}, []),
     ({"registry": "reporting/registry.py"}, []),
     ({"registry": "predictors/registry.py"}, []),
+    ({"registry": "scorers/registry.py"}, []),
     ({"registry": "supernet/strategies/registry.py"}, []),
     ({"registry": "spaces/tables/registry.py"}, []),
     # Unrelated to all stages

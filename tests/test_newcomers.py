@@ -20,6 +20,7 @@ PLACES = {
     "newcomer_predictor.py": "predictors",
     "newcomer_section.py": "reporting",
     "newcomer_method.py": "systems",
+    "newcomer_scorer.py": "scorers",
 }
 LINES = {
     "spaces/registry.py": '"free_dag": ("archatlas.spaces.newcomer_space:FreeDag.of", '
@@ -27,6 +28,7 @@ LINES = {
     "spaces/kinds.py": '"free_dag": "archatlas.spaces.newcomer_space:FreeDag"',
     "reporting/registry.py": '"scored": "archatlas.reporting.newcomer_section:scored_section"',
     "systems/registry.py": '"first_come": "archatlas.systems.newcomer_method:FirstCome"',
+    "scorers/registry.py": '"edges": "archatlas.scorers.newcomer_scorer:EDGES"',
     "supernet/registry.py": '"free_dag": "archatlas.supernet.newcomer_supernet:FreeDagSupernet"',
     "supernet/strategies/registry.py": '"pairs": "archatlas.supernet.strategies.newcomer_strategy:Pairs.of"',
     "predictors/registry.py": '"nearest": ("archatlas.predictors.newcomer_predictor:NearestPredictor", '
@@ -68,6 +70,10 @@ def test_the_chain_runs_with_a_space_a_strategy_and_a_predictor_of_a_file_and_a_
     assert "stratified by the share of edges" in report
     assert "Nobody has counted the architectures" in report
     assert "40 networks were scored by a newcomer." in report
+    audit = pd.read_parquet(current / "audit.parquet")
+    assert list(audit.columns[1:6]) == ["supernet_score", "predicted_score", "edges", "macs", "params"]
+    assert json.loads((current / "metrics.json").read_text())["audit"]["tau_edges"] is not None
+    assert "number of edges" in report
 
 
 def test_a_search_method_of_a_file_and_a_line_stands_beside_the_others(project: Path) -> None:

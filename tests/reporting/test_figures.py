@@ -119,7 +119,7 @@ def test_log_loss_is_negated() -> None:
 def test_rank_correlation_bars_intervals_and_ceiling(run: Run) -> None:
     figure = figure_rank_correlation(run.audit_summary)
     bars = {bar.y[0]: bar for bar in figure.data}
-    assert list(bars) == ["MACs alone", "params alone", "super-network", "predictor"]
+    assert list(bars) == ["params alone", "MACs alone", "super-network", "predictor"]
     assert bars["predictor"].x[0] == 0.6
     assert bars["predictor"].error_x.array[0] == pytest.approx(0.1)
     assert bars["predictor"].error_x.arrayminus[0] == pytest.approx(0.13)

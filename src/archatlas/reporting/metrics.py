@@ -10,6 +10,7 @@ import pandas as pd
 
 from archatlas.reporting.class_results import balanced_accuracy
 from archatlas.reporting.manifest import stages_table
+from archatlas.scorers.registry import audited_scorers
 
 _WINNER = (
     "budget",
@@ -37,18 +38,9 @@ _WINNER = (
 )
 _AUDIT = (
     "count",
-    "tau_supernet",
-    "tau_supernet_ci",
-    "tau_table",
-    "tau_table_ci",
-    "tau_predictor",
-    "tau_predictor_ci",
+    *(f"tau_{name}{part}" for name in audited_scorers() for part in ("", "_ci")),
     "tau_difference",
     "tau_difference_ci",
-    "tau_params",
-    "tau_params_ci",
-    "tau_macs",
-    "tau_macs_ci",
     "tau_ceiling",
     "tau_ceiling_ci",
     "spread_p10",

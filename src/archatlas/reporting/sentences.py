@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.reporting import numbers
+from archatlas.scorers.registry import audited_scorers
 from archatlas.signals.audit import conclusive
 
 _RIVALS = {"ridge": "the additive ridge", "params": "counting params", "macs": "counting MACs"}
@@ -85,19 +86,19 @@ def _signed(value: Any) -> str:
 
 
 def against_params(audit_summary: Mapping[str, Any]) -> str:
-    """How the predictor stands to counting parameters and MACs, and to the ceiling."""
+    """How the predictor stands to what needs no training (counted costs, say), and to the ceiling."""
     if not audit_summary.get("count") or numbers.is_missing(audit_summary.get("tau_predictor")):
         return ""
     counted = {
         key: float(audit_summary[f"tau_{key}"])
-        for key in ("params", "macs")
-        if not numbers.is_missing(audit_summary.get(f"tau_{key}"))
+        for key, scorer in audited_scorers().items()
+        if scorer.control and not numbers.is_missing(audit_summary.get(f"tau_{key}"))
     }
     ceiling = audit_summary.get("tau_ceiling")
     parts = []
     if counted:
         best = max(counted, key=lambda key: counted[key])
-        parts.append(_against_counting(audit_summary, best))
+        parts.append(_against_control(audit_summary, best))
     if not numbers.is_missing(ceiling):
         parts.append(
             f"Two trainings of the same networks agree to {_tau(audit_summary, 'ceiling')}. Scores are held against "
@@ -106,16 +107,16 @@ def against_params(audit_summary: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def _against_counting(audit_summary: Mapping[str, Any], cost: str) -> str:
-    """Whether counting a cost ranks better or worse than the predictor; only intervals that stand apart tell."""
-    own, counted = audit_summary.get("tau_predictor_ci"), audit_summary.get(f"tau_{cost}_ci")
-    name = f"{'MACs' if cost == 'macs' else cost} alone"
-    facts = f"{_tau(audit_summary, cost)} against {_tau(audit_summary, 'predictor')}"
+def _against_control(audit_summary: Mapping[str, Any], control: str) -> str:
+    """Whether a control ranks better or worse than the predictor; only intervals that stand apart tell."""
+    own, counted = audit_summary.get("tau_predictor_ci"), audit_summary.get(f"tau_{control}_ci")
+    name = audited_scorers()[control].label
+    facts = f"{_tau(audit_summary, control)} against {_tau(audit_summary, 'predictor')}"
     if own and counted and counted[1] < own[0]:
-        return f"Counting {name} ranks less well than the predictor ({facts})."
+        return f"Ranking by {name} does less well than the predictor ({facts})."
     if own and counted and counted[0] > own[1]:
-        return f"Counting {name} ranks better than the predictor ({facts})."
-    return f"This run cannot tell whether the predictor ranks better than counting {name} ({facts})."
+        return f"Ranking by {name} does better than the predictor ({facts})."
+    return f"This run cannot tell whether the predictor ranks better than {name} ({facts})."
 
 
 def half_time(audit_summary: Mapping[str, Any]) -> str:

@@ -12,6 +12,7 @@ from archatlas.reporting.blocks import Chart, Section, TableBlock, Text
 from archatlas.reporting.figures import truth as figures
 from archatlas.reporting.run import Run
 from archatlas.reporting.tables import Cell, Table, cells
+from archatlas.scorers.registry import all_scorers
 
 
 def truth_section(run: Run) -> Section | None:
@@ -96,7 +97,7 @@ def verdict(summary: Mapping[str, Any], ranked: pd.DataFrame) -> str:
     In ``ranked`` (rank correlations) are single super-networks too: how many of them have the same to say.
     """
     scorers = summary.get("scorers") or {}
-    raw = [name for name in ("supernet_accuracy", "supernet_log_loss") if name in scorers]
+    raw = [name for name, scorer in all_scorers().items() if scorer.source == "supernet" and name in scorers]
     if "predictor" not in scorers or not raw:
         return ""
     if any(numbers.is_missing(scorers[name]["kendall_tau"]) for name in ("predictor", *raw)):
@@ -162,7 +163,7 @@ def correlations_table(run: Run) -> Table:
     over_all = ranked[ranked["seed"] == "all"].to_dict("records")
     whole = {(str(row["scorer"]), str(row["over"])): row for row in over_all}
     rows = []
-    for scorer, label, _ in figures.SCORERS:
+    for scorer in all_scorers():
         if scorer not in names:
             continue
         own = whole[scorer, "networks"]
@@ -172,7 +173,7 @@ def correlations_table(run: Run) -> Table:
             single = f"{_three(spread['mean'])} ± {_three(spread['std'])}"
         rows.append(
             cells(
-                label,
+                figures.label_of(scorer),
                 numbers.whole(own["networks"]),
                 Cell(_three(own["kendall_tau"]), bar=min(max(numbers.known(own["kendall_tau"]) or 0.0, 0.0), 1.0)),
                 single,
@@ -201,10 +202,10 @@ def picks_table(run: Run) -> Table:
     best = int(run.truth_summary["best"])
     budgets = chosen["budget"].drop_duplicates().tolist()
     rows = []
-    for scorer, label, _ in figures.SCORERS:
+    for scorer in all_scorers():
         own = chosen[chosen["scorer"] == scorer].set_index("budget")
         if len(own):
-            rows.append(cells(label, *(_pick(own.loc[budget], best) for budget in budgets)))
+            rows.append(cells(figures.label_of(scorer), *(_pick(own.loc[budget], best) for budget in budgets)))
     optimum = chosen.drop_duplicates("budget").set_index("budget")
     rows.append(
         cells(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Collection, Mapping
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -16,20 +16,13 @@ from archatlas.predictors.metrics import (
     mean_pairwise_tau_interval,
     paired_bootstrap_interval,
 )
+from archatlas.scorers.registry import audited_scorers, scored
 from archatlas.spaces.protocol import Choices, SearchSpace, drawable
 from archatlas.verification.parameters import AuditParameters
 
-SCORERS = {
-    "supernet": "supernet_score",
-    "table": "table_score",
-    "predictor": "predicted_score",
-    "params": "params",
-    "macs": "macs",
-}
-"""Names in the summary, and the columns of the audit table that hold their scores, where it has them.
-
-``table`` is the accuracy that a public table gave in the place of evaluations (see ``verification/lookup.py``).
-"""
+if TYPE_CHECKING:
+    from archatlas.encodings.batch import ArchitectureBatch
+    from archatlas.images.dataset import ImageSplit
 
 HALF_TIME = {"accuracy": "validation_accuracy_at_half", "log_loss": "validation_log_loss_at_half"}
 """Columns of trainings that say what a network had reached after half of its epochs, by what truth is."""
@@ -51,6 +44,23 @@ def draw_audit(space: SearchSpace, count: int, fitted: Collection[str], generato
     choices = space.sample(drawable(space, count + len(known)), generator)
     fresh = [row for row, name in enumerate(space.names(choices)) if str(name) not in known]
     return choices[fresh[:count]]
+
+
+def scores_beside(
+    networks: pd.Series, of_run: Mapping[str, NDArray[Any]], batch: ArchitectureBatch, images: ImageSplit | None
+) -> pd.DataFrame:
+    """What each scorer says of the networks drawn: network, and a column per scorer.
+
+    Args:
+        networks: their canonical names.
+        of_run: scores that the run makes, by scorer.
+        batch: the same networks, which all other scorers are asked about.
+        images: to train on; None where there are none.
+    """
+    scorers = audited_scorers()
+    scores = {**of_run, **scored(batch, images)}
+    columns = {str(scorers[name].audit_column): column for name, column in scores.items() if name in scorers}
+    return pd.DataFrame({"network": networks, **columns})
 
 
 def truths(trainings: pd.DataFrame, truth: str) -> pd.DataFrame:
@@ -78,19 +88,20 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
     """Kendall tau-b of every scorer with the truth, with intervals from resampling the networks.
 
     Args:
-        audit: the columns of ``SCORERS``, truth, truth_seed_<i>, where truth is not an accuracy
-            validation_accuracy_mean, and where networks were trained truth_at_half.
+        audit: the columns of scorers (those of ``audited_scorers`` that it has), truth, truth_seed_<i>, where truth is
+            not an accuracy validation_accuracy_mean, and where networks were trained truth_at_half.
         parameters: number of resamples and coverage.
         seed: of the resampling.
 
     Returns:
-        count; tau_<scorer> and tau_<scorer>_ci for each of ``SCORERS``; tau_difference and its paired interval
+        count; tau_<scorer> and tau_<scorer>_ci for each of these; tau_difference and its paired interval
         (predictor less super-network, the same resamples for both); tau_ceiling and its interval, the mean tau between
         the truths of two seeds; spread_p10 and spread_p90 of the networks' accuracies; epochs of a training and
         tau_half_time with its interval, how the order after half of them agrees with that at the end (of the same
         seeds, so rather too well; all three None where truth was looked up). None where it cannot be told.
     """
-    names = [f"tau_{name}" for name in (*SCORERS, "difference")]
+    scorers = audited_scorers()
+    names = [f"tau_{name}" for name in (*scorers, "difference")]
     summary: dict[str, Any] = {"count": len(audit), "truth": parameters.truth}
     summary |= {key: None for name in names for key in (name, f"{name}_ci")}
     summary |= dict.fromkeys(
@@ -101,7 +112,8 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
         return summary
     truth = _values(audit, "truth")
     again: dict[str, Any] = {"samples": parameters.bootstrap_samples, "confidence": parameters.confidence, "seed": seed}
-    for name, column in SCORERS.items():
+    for name, scorer in scorers.items():
+        column = str(scorer.audit_column)
         if column not in audit:
             continue
         summary[f"tau_{name}"] = _known(kendall_tau(truth, _values(audit, column)))

@@ -21,7 +21,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.protocol import Predictor
 from archatlas.spaces.tables.known import KnownNetworks
 from archatlas.training.seeds import mixed_seed
-from archatlas.verification.audit import draw_audit, summarise, truths
+from archatlas.verification.audit import draw_audit, scores_beside, summarise, truths
 from archatlas.verification.comparisons import random_networks
 from archatlas.verification.parameters import AuditParameters
 from archatlas.verification.roles import DRAW_AUDIT, DRAW_RANDOM, RESAMPLE, ROLE_COLUMNS, ROLE_TYPES
@@ -89,12 +89,13 @@ def audited(
     table = networks[["network", "macs", "params"]]
     if len(table):
         batch = ArchitectureBatch(known.space, choices, cost_table=cost_table)
-        table.insert(1, "predicted_score", predictor.predict(batch).mean)
-        if on_supernets is not None:
-            table.insert(1, "supernet_score", on_supernets(names.tolist()).loc[names].to_numpy(dtype=np.float64))
+        of_run: dict[str, NDArray[Any]] = {}
         if known.label != known.truth:
-            labels = done.groupby("network")["validation_accuracy"].mean()
-            table.insert(1, "table_score", labels.loc[names].to_numpy())
+            of_run["table"] = done.groupby("network")["validation_accuracy"].mean().loc[names].to_numpy()
+        if on_supernets is not None:
+            of_run["supernet"] = on_supernets(names.tolist()).loc[names].to_numpy(dtype=np.float64)
+        of_run["predictor"] = predictor.predict(batch).mean
+        table = scores_beside(names, of_run, batch, None)
         truth = truths(done.assign(validation_accuracy=done["test_accuracy"]), "accuracy")
         truth = truth.drop(columns="validation_accuracy_mean")
         table = table.merge(truth, left_on="network", right_index=True, validate="one_to_one")

@@ -20,7 +20,7 @@ from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
-from archatlas.verification.audit import draw_audit, summarise, truths
+from archatlas.verification.audit import draw_audit, scores_beside, summarise, truths
 from archatlas.verification.candidates import evaluate_on_supernets, supernet_scores
 from archatlas.verification.members import member_of
 from archatlas.verification.parameters import AuditParameters, VerificationParameters
@@ -122,7 +122,6 @@ def audited(
     costs = costs_of(made, choices, cost_table)
     networks = pd.DataFrame({"role": "audit", "budget": "", "network": pd.Series(names, dtype="str")}).join(costs)
     done = train_roles(trainings, networks, space, parameters.seeds, seed, "audit", HALF_TIME_COLUMNS)
-    table = networks[["network", "macs", "params"]]
     if names:
         evaluations = evaluate_on_supernets(
             supernets,
@@ -138,13 +137,13 @@ def audited(
             progress="audit on the super-networks",
         )
         scores = supernet_scores(evaluations).loc[names, target].to_numpy(dtype=np.float64)
-        table.insert(1, "supernet_score", -scores if target == "log_loss" else scores)
-        prediction = predictor.predict(ArchitectureBatch(made, choices, cost_table=cost_table))
-        table.insert(2, "predicted_score", prediction.mean)
+        batch = ArchitectureBatch(made, choices, cost_table=cost_table)
+        of_run = {"supernet": -scores if target == "log_loss" else scores, "predictor": predictor.predict(batch).mean}
+        table = scores_beside(networks["network"], of_run, batch, trainings.train)
         table = table.merge(truths(done, parameters.truth), left_on="network", right_index=True, validate="one_to_one")
     else:
         columns = ["supernet_score", "predicted_score", "truth", "validation_accuracy_mean", "truth_at_half"]
-        table = table.assign(**{column: pd.Series(dtype="float64") for column in columns})
+        table = networks[["network", "macs", "params"]].reindex(columns=["network", "macs", "params", *columns])
     return table, summarise(table, parameters, mixed_seed(seed, RESAMPLE)), done[ROLE_COLUMNS]
 
 

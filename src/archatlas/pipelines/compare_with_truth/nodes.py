@@ -37,7 +37,6 @@ def score_networks(
     """
     if truth is None:
         return pd.DataFrame({"network": pd.Series(dtype="str"), "fitted": pd.Series(dtype="bool")})
-    from archatlas.costs.table import costs_of
     from archatlas.predictors.make import load_predictor
     from archatlas.spaces.presets import make_space
     from archatlas.verification.truth import scores
@@ -56,8 +55,7 @@ def score_networks(
     table = table.join(scores.supernet_columns(space_evaluations if len(space_evaluations) else evaluations))
     raw = f"supernet_{tuned_predictor['target']}"
     table = table.join(scores.residual_columns(table, TUNED, raw, truth.residual, of=(TUNED, CALIBRATED)))
-    costs = costs_of(made, scores.every_network(made), cost_table).set_index(table.index)
-    table = table.join(costs[["macs", "params"]])
+    table = table.join(scores.control_columns(made, cost_table))
     learned = pd.concat([evaluations["network"], calibration_networks["network"]]).unique()
     table.insert(0, "fitted", table.index.isin(learned))
     return table.reset_index()

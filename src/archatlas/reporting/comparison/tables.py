@@ -13,6 +13,8 @@ from archatlas.reporting.cards import reached
 from archatlas.reporting.comparison.experiments import Experiment, output
 from archatlas.reporting.places import command_without_places, value_without_places
 from archatlas.reporting.tables import Cell, Table, cells
+from archatlas.scorers.registry import all_scorers, audited_scorers
+from archatlas.scorers.scorer import Scorer
 
 Json = Mapping[str, Any]
 
@@ -186,34 +188,34 @@ def _at(*keys: str) -> Callable[[Json], Any]:
     return read
 
 
-def _audited(label: str, name: str, better: Literal["higher"] | None = None) -> Measure:
-    """A rank correlation of the audit with its interval."""
+def _audited(name: str, scorer: Scorer) -> Measure:
+    """A scorer's rank correlation in the audit with its interval."""
 
     def read(metrics: Json) -> Any:
-        tau = _at("audit", name)(metrics)
-        return None if tau is None else (tau, _at("audit", f"{name}_ci")(metrics))
+        tau = _at("audit", f"tau_{name}")(metrics)
+        return None if tau is None else (tau, _at("audit", f"tau_{name}_ci")(metrics))
 
     return Measure(
-        label,
+        scorer.label,
         read,
         lambda value: numbers.tau(value[0]),
-        better,
+        None if scorer.control else "higher",
         detail=lambda value: numbers.interval(value[1]) if value[1] else "",
     )
 
 
-def _held_against_truth(label: str, scorer: str) -> Measure:
+def _held_against_truth(name: str, scorer: Scorer) -> Measure:
     """A scorer's rank correlation with the true accuracies of a public table, and that within their better half."""
 
     def read(metrics: Json) -> Any:
-        tau = _at("truth", "scorers", scorer, "kendall_tau")(metrics)
-        return None if tau is None else (tau, _at("truth", "scorers", scorer, "kendall_tau_top_half")(metrics))
+        tau = _at("truth", "scorers", name, "kendall_tau")(metrics)
+        return None if tau is None else (tau, _at("truth", "scorers", name, "kendall_tau_top_half")(metrics))
 
     return Measure(
-        label,
+        scorer.label,
         read,
         lambda value: numbers.tau(value[0]),
-        "higher",
+        None if scorer.control else "higher",
         detail=lambda value: f"better half {numbers.tau(value[1])}" if value[1] is not None else "",
     )
 
@@ -289,9 +291,7 @@ _GROUPS: tuple[tuple[str, tuple[Measure, ...]], ...] = (
         "Audit: rank correlation with networks trained alone (Kendall tau-b)",
         (
             Measure("networks", _at("audit", "count"), numbers.whole),
-            _audited("predictor", "tau_predictor", "higher"),
-            _audited("super-network", "tau_supernet", "higher"),
-            _audited("params alone", "tau_params"),
+            *(_audited(name, scorer) for name, scorer in audited_scorers().items()),
             Measure("ceiling", _at("audit", "tau_ceiling"), numbers.tau),
         ),
     ),
@@ -299,12 +299,7 @@ _GROUPS: tuple[tuple[str, tuple[Measure, ...]], ...] = (
         "Truth: rank correlation with every network of a public table (Kendall tau-b)",
         (
             Measure("networks", _at("truth", "networks"), numbers.whole),
-            _held_against_truth("predictor", "predictor"),
-            _held_against_truth("predictor and residual", "predictor_and_residual"),
-            _held_against_truth("calibrated predictor", "calibrated_predictor"),
-            _held_against_truth("super-network, log loss", "supernet_log_loss"),
-            _held_against_truth("super-network, accuracy", "supernet_accuracy"),
-            _held_against_truth("MACs alone", "macs"),
+            *(_held_against_truth(name, scorer) for name, scorer in all_scorers().items()),
             Measure("ceiling: one training and the others", _at("truth", "ceilings", "one_training_rest"), numbers.tau),
         ),
     ),

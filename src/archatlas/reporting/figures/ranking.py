@@ -12,7 +12,7 @@ from plotly.subplots import make_subplots
 
 from archatlas.reporting.figures.theme import (
     CEILING,
-    COUNTED,
+    COLOURS,
     GREY,
     PREDICTOR,
     SHARE,
@@ -23,17 +23,8 @@ from archatlas.reporting.figures.theme import (
 )
 from archatlas.reporting.numbers import interval, known, tau
 from archatlas.reporting.run import winners_table
+from archatlas.scorers.registry import audited_scorers
 from archatlas.signals.audit import reference
-
-SCORERS = (
-    ("predictor", "predictor", PREDICTOR),
-    ("supernet", "super-network", SUPERNET),
-    ("table", "accuracy it learned from", SUPERNET),
-    ("params", "params alone", COUNTED),
-    ("macs", "MACs alone", COUNTED),
-)
-"""Scorers of the audit: key in the summary (``tau_<key>``), label, colour."""
-
 
 ALONE = "validation accuracy, trained alone"
 MOST_DRAWN = 1000
@@ -44,7 +35,8 @@ def figure_rank_correlation(audit_summary: Mapping[str, Any]) -> go.Figure:
     if not audit_summary.get("count"):
         return empty("No audit: no networks were drawn and trained alone.")
     figure = go.Figure()
-    for key, label, colour in reversed(SCORERS):
+    for key, scorer in reversed(audited_scorers().items()):
+        label = scorer.label
         value = known(audit_summary.get(f"tau_{key}"))
         bounds = audit_summary.get(f"tau_{key}_ci")
         if value is None:
@@ -63,7 +55,7 @@ def figure_rank_correlation(audit_summary: Mapping[str, Any]) -> go.Figure:
                 x=[value],
                 y=[label],
                 orientation="h",
-                marker={"color": colour},
+                marker={"color": COLOURS[scorer.colour]},
                 error_x=error,
                 name=label,
                 showlegend=False,
@@ -97,8 +89,8 @@ def figure_rank_correlation(audit_summary: Mapping[str, Any]) -> go.Figure:
 
 def _lowest(audit_summary: Mapping[str, Any]) -> float:
     """Where the axis starts: at 0, or below if a bar or an interval is."""
-    values = [audit_summary.get(f"tau_{key}") for key, _, _ in SCORERS]
-    values += [(audit_summary.get(f"tau_{key}_ci") or [None])[0] for key, _, _ in SCORERS]
+    values = [audit_summary.get(f"tau_{key}") for key in audited_scorers()]
+    values += [(audit_summary.get(f"tau_{key}_ci") or [None])[0] for key in audited_scorers()]
     lowest = min([number for number in map(known, values) if number is not None], default=0.0)
     return min(0.0, float(np.floor(lowest * 10) / 10))
 
@@ -119,20 +111,17 @@ def figure_predicted_against_measured(
     panels: list[tuple[str, pd.Series, pd.Series, pd.Series, str]] = []
     if len(audit):
         drawn = audit.head(MOST_DRAWN)
-        for scorer, title, colour in (
-            ("supernet_score", "audit: super-network's score", SUPERNET),
-            ("table_score", "audit: accuracy it learned from", SUPERNET),
-            ("predicted_score", "audit: predicted score", PREDICTOR),
-        ):
-            if scorer in drawn:
-                panels.append((title, drawn[scorer], alone(drawn), drawn["network"], colour))
+        for scorer in reversed(audited_scorers().values()):
+            if scorer.drawn and scorer.audit_column in drawn:
+                scores, colour = drawn[scorer.audit_column], COLOURS[scorer.colour]
+                panels.append((f"audit: {scorer.label}", scores, alone(drawn), drawn["network"], colour))
     trained = verified_candidates
     if len(trained):
         trained = trained[trained["validation_accuracy_mean"].notna()]
     if len(trained):
         panels.append(
             (
-                "candidates: predicted score",
+                "candidates: predictor",
                 trained["predicted_score"],
                 trained["validation_accuracy_mean"],
                 trained["network"],

@@ -17,6 +17,9 @@ RED = "#d64560"
 PURPLE = "#9a6fc8"
 GREY = "#858d98"
 
+COLOURS = {"blue": BLUE, "orange": ORANGE, "green": GREEN, "red": RED, "purple": PURPLE, "grey": GREY}
+"""By the names that scorers go by (``scorers.scorer``)."""
+
 PREDICTOR, SUPERNET, COUNTED, CEILING = BLUE, ORANGE, GREY, GREEN
 WINNER, RANDOM, MOBILENET = RED, GREY, PURPLE
 CYCLE = (BLUE, ORANGE, GREEN, PURPLE, RED, GREY)

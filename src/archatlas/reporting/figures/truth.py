@@ -11,38 +11,16 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 from plotly.subplots import make_subplots
 
-from archatlas.reporting.figures.theme import (
-    CEILING,
-    COUNTED,
-    PREDICTOR,
-    PURPLE,
-    RED,
-    SUPERNET,
-    empty,
-    themed,
-)
+from archatlas.reporting.figures.theme import CEILING, COLOURS, empty, themed
 from archatlas.reporting.numbers import percent, tau
+from archatlas.scorers.registry import all_scorers
 
 Floats = NDArray[np.float64]
-
-SCORERS = (
-    ("predictor_and_residual", "predictor and residual", RED),
-    ("predictor", "predictor", PREDICTOR),
-    ("calibrated_predictor_and_residual", "calibrated predictor and residual", CEILING),
-    ("calibrated_predictor", "calibrated predictor", CEILING),
-    ("default_predictor", "predictor, default settings", PURPLE),
-    ("supernet_log_loss", "super-network, log loss", SUPERNET),
-    ("supernet_accuracy", "super-network, accuracy", SUPERNET),
-    ("macs", "MACs alone", COUNTED),
-    ("params", "params alone", COUNTED),
-)
-"""Scorers of the comparison: column, label, colour."""
 
 MOST_DRAWN = 1500
 LEAST_BEHIND = 0.01
 """Points of accuracy below which a difference to the best is not told apart."""
 
-_PANEL_SCORERS = ("supernet_accuracy", "supernet_log_loss", "predictor", "calibrated_predictor")
 _NONE = "This run was not compared with a table of true accuracies."
 _WHERE = (
     ("kendall_tau", "all networks"),
@@ -53,11 +31,12 @@ _WHERE = (
 
 def label_of(scorer: str) -> str:
     """What the page calls a scorer."""
-    return next((label for name, label, _ in SCORERS if name == scorer), scorer)
+    known = all_scorers()
+    return known[scorer].label if scorer in known else scorer
 
 
 def _colour(scorer: str) -> str:
-    return next(colour for name, _, colour in SCORERS if name == scorer)
+    return COLOURS[all_scorers()[scorer].colour]
 
 
 def ranks(values: Floats) -> Floats:
@@ -79,15 +58,15 @@ def figure_true_correlations(truth_correlations: pd.DataFrame, summary: Mapping[
     whole = _over_networks(truth_correlations)
     if whole.empty:
         return empty(_NONE)
-    shown = [entry for entry in SCORERS if entry[0] in set(whole["scorer"])]
+    shown = {name: scorer for name, scorer in all_scorers().items() if name in set(whole["scorer"])}
     figure = make_subplots(
         cols=len(_WHERE), subplot_titles=[title for _, title in _WHERE], shared_yaxes=True, horizontal_spacing=0.04
     )
     ceilings = summary.get("ceilings") or {}
     lowest = min(0.0, float(whole[[metric for metric, _ in _WHERE]].min().min()))
     for column, (metric, title) in enumerate(_WHERE, start=1):
-        for scorer, label, colour in reversed(shown):
-            own = whole[whole["scorer"] == scorer]
+        for name, scorer in reversed(shown.items()):
+            own, label, colour = whole[whole["scorer"] == name], scorer.label, COLOURS[scorer.colour]
             value = float(own.loc[own["seed"] == "all", metric].iloc[0])
             single = own.loc[own["seed"] != "all", metric].to_numpy(np.float64)
             figure.add_trace(
@@ -255,19 +234,18 @@ def figure_true_picks(truth_picks: pd.DataFrame, best: int) -> go.Figure:
     if bounded.empty:
         return empty(_NONE)
     figure = go.Figure()
-    for scorer, label, colour in SCORERS:
-        own = bounded[bounded["scorer"] == scorer].sort_values("limit")
+    for name, scorer in all_scorers().items():
+        own, label = bounded[bounded["scorer"] == name].sort_values("limit"), scorer.label
         if own.empty:
             continue
         behind = 100 * (own["top_optimum"] - own["top_accuracy"])
-        dash = {"params": "dot", "supernet_log_loss": "dash"}.get(scorer, "solid")
         figure.add_trace(
             go.Scatter(
                 x=own["limit"],
                 y=behind.clip(lower=LEAST_BEHIND),
                 customdata=np.stack([own["top_accuracy"], behind], axis=1),
                 mode="lines+markers",
-                line={"color": colour, "dash": dash},
+                line={"color": COLOURS[scorer.colour], "dash": scorer.dash},
                 name=label,
                 hovertemplate=f"{label}: %{{customdata[0]:.2%}}, %{{customdata[1]:.2f}} points behind, at most "
                 "%{x:.3s} MACs<extra></extra>",
@@ -289,7 +267,9 @@ def _over_networks(truth_correlations: pd.DataFrame) -> pd.DataFrame:
 
 
 def _panels(truth_by_network: pd.DataFrame) -> list[str]:
-    return [scorer for scorer in _PANEL_SCORERS if scorer in truth_by_network and len(truth_by_network)]
+    if truth_by_network.empty:
+        return []
+    return [name for name, scorer in all_scorers().items() if scorer.drawn and name in truth_by_network]
 
 
 def _subplots(panels: Sequence[str]) -> go.Figure:

@@ -20,6 +20,7 @@ from archatlas.predictors.fitting import fit_one
 from archatlas.predictors.protocol import Predictor
 from archatlas.predictors.sample import evaluated_sample
 from archatlas.predictors.targets import normal_quantiles
+from archatlas.scorers.registry import scored
 from archatlas.spaces.protocol import Choices, Enumerable, SearchSpace
 
 Floats = NDArray[np.float64]
@@ -109,6 +110,13 @@ def predictor_columns(
             )
             columns[seed_column(name, seed)] = columns[name] if alone else predictor.predict(batch).mean
     return pd.DataFrame(columns, index=pd.Index(space.names(choices), name="network"))
+
+
+def control_columns(space: SearchSpace, cost_table: pd.DataFrame) -> pd.DataFrame:
+    """What scorers say of every network that ask for nothing but the network, a column each; index: network."""
+    choices = every_network(space)
+    batch = ArchitectureBatch(space, choices, cost_table=cost_table)
+    return pd.DataFrame(scored(batch, None), index=pd.Index(space.names(choices), name="network"))
 
 
 def residual_columns(scores: pd.DataFrame, learned: str, raw: str, share: float, of: Sequence[str]) -> pd.DataFrame:
