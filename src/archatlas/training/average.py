@@ -13,6 +13,9 @@ class WeightAverage:
 
     ``d = min(decay, (1 + t) / (10 + t))`` at step ``t``, so that the first weights are soon forgotten (as TensorFlow's
     ExponentialMovingAverage has it). Integer buffers are copied.
+
+    ``torch.optim.swa_utils.AveragedModel`` rounds averages of integer buffers down (of 10 batches it counts 1), keeps
+    no float32 average of bfloat16 weights, and looks up every tensor at every step, which takes 2 to 3 times as long.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:

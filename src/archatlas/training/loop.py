@@ -384,13 +384,13 @@ class _Trainer:
     def _checkpoint(self, curve: list[dict[str, float]]) -> Checkpoint:
         if len(curve) == self.job.training.epochs:
             return Checkpoint(curve, self.weights())
-        scaler = getattr(self.fabric._precision, "scaler", None)
+        scaler = self.fabric.strategy.precision.state_dict()  # Empty where nothing is scaled.
         return Checkpoint(
             curve,
             self.network.state_dict(),
             {} if self.average is None else self.average.averages,
             optimizer_tensors(self.optimizer),
-            {} if scaler is None else {k: torch.tensor(v, dtype=torch.float64) for k, v in scaler.state_dict().items()},
+            {name: torch.tensor(value, dtype=torch.float64) for name, value in scaler.items()},
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:
@@ -399,10 +399,9 @@ class _Trainer:
         restore_optimizer(self.optimizer, checkpoint.optimizer)
         if self.average is not None:
             self.average.load(checkpoint.average)
-        scaler = getattr(self.fabric._precision, "scaler", None)
-        if scaler is not None and checkpoint.scaler:
-            kept = {name: value.item() for name, value in checkpoint.scaler.items()}
-            scaler.load_state_dict({name: type(now)(kept[name]) for name, now in scaler.state_dict().items()})
+        precision = self.fabric.strategy.precision
+        scaler = {name: type(now)(checkpoint.scaler[name].item()) for name, now in precision.state_dict().items()}
+        precision.load_state_dict(scaler)
 
 
 def images_of_a_step(training: TrainingParameters, images: int, device: DeviceParameters) -> int:

@@ -25,6 +25,8 @@ _LEAF = -1
 class RandomForestPredictor:
     """scikit-learn's forest, kept and walked as arrays, so that a later version reads it.
 
+    scikit-learn itself keeps forests by pickle alone, and does not promise that another version loads them.
+
     The standard deviation is that of ``ErrorSpread`` for out-of-bag errors. The state holds the nodes of all trees one
     after the other: ``feature`` (-1 in a leaf), ``threshold``, ``left`` and ``right`` (numbers of nodes) and
     ``value``; and ``roots [trees]``.
