@@ -11,7 +11,8 @@ from archatlas.costs.constraints import Constraint
 from archatlas.costs.latency import LatencyMeasurement
 from archatlas.verification.candidates import finalists, meets_latency, supernet_scores
 from archatlas.verification.comparisons import no_comparisons
-from archatlas.verification.winners import VERIFIED_COLUMNS, choose_winners, with_test_figures
+from archatlas.verification.judged import with_test_figures
+from archatlas.verification.winners import VERIFIED_COLUMNS, choose_winners
 
 CANDIDATES = pd.DataFrame(
     {

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from archatlas.costs.table import costs_of
 from archatlas.predictors.metrics import (
     bootstrap_interval,
     kendall_tau,
@@ -16,9 +17,18 @@ from archatlas.predictors.metrics import (
     mean_pairwise_tau_interval,
     paired_bootstrap_interval,
 )
+from archatlas.predictors.protocol import Predictor
 from archatlas.scorers.registry import audited_scorers, scored
+from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.presets import make_space
 from archatlas.spaces.protocol import Choices, SearchSpace, drawable
+from archatlas.supernet.parameters import EvaluationParameters
+from archatlas.training.seeds import mixed_seed
+from archatlas.verification.alone import train_roles
+from archatlas.verification.candidates import evaluate_on_supernets, supernet_scores
 from archatlas.verification.parameters import AuditParameters
+from archatlas.verification.roles import DRAW_AUDIT, RESAMPLE, ROLE_COLUMNS
+from archatlas.verification.trainings import HALF_TIME_COLUMNS, Trainings
 
 if TYPE_CHECKING:
     from archatlas.encodings.batch import ArchitectureBatch
@@ -137,6 +147,65 @@ def summarise(audit: pd.DataFrame, parameters: AuditParameters, seed: int) -> di
     spread = np.percentile(_values(audit, accuracies), [10, 90])
     summary["spread_p10"], summary["spread_p90"] = float(spread[0]), float(spread[1])
     return summary
+
+
+def audited(
+    trainings: Trainings,
+    supernets: Mapping[str, Callable[[], Mapping[str, Any]]],
+    predictor: Predictor,
+    fitted: Collection[str],
+    space: SpaceParameters,
+    evaluation: EvaluationParameters,
+    parameters: AuditParameters,
+    seed: int,
+    cost_table: pd.DataFrame,
+    *,
+    target: str,
+) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
+    """The audit's table, its summary and its trainings (``ROLE_COLUMNS``, role ``audit``).
+
+    Args:
+        trainings: the audit's schedule and images.
+        supernets: weights by ``seed_<number>``.
+        predictor: fitted to the super-networks' scores.
+        fitted: canonical names of the networks that it was fitted to, which are not drawn.
+        space: parameters of the space.
+        evaluation: how subnets are judged.
+        parameters: how many networks and seeds, and what truth is.
+        seed: of the draw, the trainings and the resampling.
+        cost_table: counted parts.
+        target: the score of the super-networks, accuracy or log_loss (whose negative is the score).
+    """
+    description = trainings.description
+    made = make_space(space, description.input_shape, description.num_classes)
+    choices = draw_audit(made, parameters.networks, fitted, np.random.default_rng(mixed_seed(seed, DRAW_AUDIT)))
+    names = made.names(choices).tolist()
+    costs = costs_of(made, choices, cost_table)
+    networks = pd.DataFrame({"role": "audit", "budget": "", "network": pd.Series(names, dtype="str")}).join(costs)
+    done = train_roles(trainings, networks, space, parameters.seeds, seed, "audit", HALF_TIME_COLUMNS)
+    if names:
+        evaluations = evaluate_on_supernets(
+            supernets,
+            made,
+            names,
+            train=trainings.train,
+            validation=trainings.validation,
+            description=description,
+            parameters=evaluation,
+            device=trainings.device,
+            images_seed=seed,
+            work=trainings.work,
+            progress="audit on the super-networks",
+        )
+        scores = supernet_scores(evaluations).loc[names, target].to_numpy(dtype=np.float64)
+        batch = ArchitectureBatch(made, choices, cost_table=cost_table)
+        of_run = {"supernet": -scores if target == "log_loss" else scores, "predictor": predictor.predict(batch).mean}
+        table = scores_beside(networks["network"], of_run, batch, trainings.train)
+        table = table.merge(truths(done, parameters.truth), left_on="network", right_index=True, validate="one_to_one")
+    else:
+        columns = ["supernet_score", "predicted_score", "truth", "validation_accuracy_mean", "truth_at_half"]
+        table = networks[["network", "macs", "params"]].reindex(columns=["network", "macs", "params", *columns])
+    return table, summarise(table, parameters, mixed_seed(seed, RESAMPLE)), done[ROLE_COLUMNS]
 
 
 def _values(audit: pd.DataFrame, column: str) -> NDArray[np.float64]:

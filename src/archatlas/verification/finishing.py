@@ -10,9 +10,11 @@ import torch
 from torch import Tensor
 
 from archatlas.images.dataset import ImageSplit
+from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import in_order, load_supernet
 from archatlas.training.seeds import mixed_seed
+from archatlas.verification.alone import job_of
 from archatlas.verification.members import is_mobilenet, member_of
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
@@ -161,3 +163,16 @@ def _figures_of(figures: pd.DataFrame, network: str, seed: int) -> pd.Series:
 
 def _order(figures: pd.Series) -> tuple[float, float]:
     return float(figures["validation_accuracy"]), -float(figures["validation_log_loss"])
+
+
+def best_weights(
+    trainings: Trainings, chosen: Sequence[dict[str, Any]], space: SpaceParameters
+) -> dict[str, dict[str, Any]]:
+    """By budget, the weights of the winner's best seed on the validation images."""
+    return {
+        document["budget"]: trainings.weights(
+            job_of(space, trainings.description, document["architecture"], document["best_seed"])
+        )
+        for document in chosen
+        if document["status"] == "found"
+    }

@@ -1,4 +1,4 @@
-"""Verification by looking up: what ``stage.py`` learns by training, a public table knows.
+"""Verification by looking up: what others learn by training (``alone.py``), a public table knows.
 
 Winners are chosen by the table's label (validation accuracy), and judged by its truth (test accuracy), which no step
 before ``judged`` reads but the audit. Nothing is trained, so there is neither a super-network nor a MobileNet beside
@@ -23,9 +23,9 @@ from archatlas.spaces.tables.known import KnownNetworks
 from archatlas.training.seeds import mixed_seed
 from archatlas.verification.audit import draw_audit, scores_beside, summarise, truths
 from archatlas.verification.comparisons import random_networks
+from archatlas.verification.judged import with_test_figures
 from archatlas.verification.parameters import AuditParameters
 from archatlas.verification.roles import DRAW_AUDIT, DRAW_RANDOM, RESAMPLE, ROLE_COLUMNS, ROLE_TYPES
-from archatlas.verification.winners import with_test_figures
 
 Json = dict[str, Any]
 

@@ -1,4 +1,4 @@
-"""The winner of each budget: chosen on the validation images, then with_test_figures once. Tables in, tables out."""
+"""The winner of each budget: chosen on the validation images. Tables in, tables out."""
 
 from __future__ import annotations
 
@@ -237,67 +237,3 @@ def _number(value: Any) -> float | None:
 def entrants_of(document: Json, contenders: int) -> list[Json]:
     """The networks of a budget that are trained on: its winner, and the best behind it."""
     return [document, *document["runners_up"][: contenders - 1]]
-
-
-def with_test_figures(
-    document: Json, trainings: pd.DataFrame, right: Mapping[tuple[str, int], NDArray[np.bool_]] | None = None
-) -> Json:
-    """A budget's document with what the test images say of its winner and of the networks beside it, trained alike.
-
-    Args:
-        document: from ``choose_winners``.
-        trainings: the rows of the budget and of its winner: role, network, seed, validation_accuracy, test_accuracy.
-        right: which test images each training names rightly, by network and seed; None where accuracies are looked up.
-
-    The spread of the winner is over its seeds; that of random networks over networks, each the mean of its seeds. The
-    ``..._paired_error`` are standard errors, by the choice of test images, of the winner's accuracy less theirs.
-    """
-    own = trainings[trainings["network"] == document["architecture"]].drop_duplicates("seed")
-    winner = own["test_accuracy"].to_numpy(dtype=np.float64)
-    beside = trainings[trainings["budget"] == document["budget"]]
-    random = beside[beside["role"] == "random"].groupby("network", sort=False)["test_accuracy"].mean()
-    scaled = _best_scaled(beside[beside["role"] == "mobilenet"])
-    return {
-        **document,
-        "test_accuracy_mean": _mean(winner),
-        "test_accuracy_std": _std(winner),
-        "random_accuracy_mean": _mean(random.to_numpy()),
-        "random_accuracy_std": _std(random.to_numpy()),
-        "random_count": len(random),
-        "mobilenet_architecture": None if scaled.empty else str(scaled["network"].iloc[0]),
-        "mobilenet_accuracy_mean": _mean(scaled["test_accuracy"].to_numpy()),
-        "mobilenet_macs": None if scaled.empty else int(scaled["macs"].iloc[0]),
-        "mobilenet_params": None if scaled.empty else int(scaled["params"].iloc[0]),
-        "random_paired_error": _paired_error(own, beside[beside["role"] == "random"], right),
-        "mobilenet_paired_error": _paired_error(own, scaled, right),
-    }
-
-
-def _best_scaled(scaled: pd.DataFrame) -> pd.DataFrame:
-    """The trainings of the MobileNet that is best on the validation images, of those of several sizes of images."""
-    if scaled["network"].nunique() < 2:
-        return scaled
-    means = scaled.groupby("network", sort=False)["validation_accuracy"].mean()
-    return scaled[scaled["network"] == means.idxmax()]
-
-
-def _paired_error(
-    own: pd.DataFrame, rivals: pd.DataFrame, right: Mapping[tuple[str, int], NDArray[np.bool_]] | None
-) -> float | None:
-    """``std(o - r) / sqrt(n)`` over ``n`` images; of own trainings a share ``o`` names one rightly, of others ``r``."""
-    if right is None or own.empty or rivals.empty:
-        return None
-    shares = [
-        np.mean([right[row] for row in zip(rows["network"], rows["seed"], strict=True)], axis=0)
-        for rows in (own, rivals)
-    ]
-    difference = shares[0] - shares[1]
-    return float(difference.std(ddof=1) / len(difference) ** 0.5) if len(difference) > 1 else None
-
-
-def _mean(values: Any) -> float | None:
-    return float(np.mean(values)) if len(values) else None
-
-
-def _std(values: Any) -> float | None:
-    return float(np.std(values, ddof=1)) if len(values) > 1 else None

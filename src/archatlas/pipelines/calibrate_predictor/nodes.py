@@ -75,7 +75,7 @@ def train_networks(
 
         found = looked_up(known, calibration_networks)
         return found[found.groupby("network").cumcount() < calibration.seeds].reset_index(drop=True)
-    from archatlas.verification.stage import alone, train_roles
+    from archatlas.verification.alone import alone, train_roles
 
     work = trainings_in(work_folder)
     trainings = alone(train_images, validation_images, image_description, verification, device, work)

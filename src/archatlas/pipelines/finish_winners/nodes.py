@@ -110,7 +110,8 @@ def finish(
     verification = scheduled(verification, verification_schedule)
     from archatlas.images.dataset import ImageSplit
     from archatlas.verification import finishing as domain
-    from archatlas.verification.stage import alone, best_weights, job_of
+    from archatlas.verification.alone import alone, job_of
+    from archatlas.verification.finishing import best_weights
     from archatlas.verification.winners import entrants_of
 
     if table is not None or truth is not None:

@@ -41,7 +41,7 @@ def train_best(
     """
     verification = scheduled(verification, verification_schedule)
     from archatlas.systems.comparison import ATLAS, BEST_COLUMNS, best_of
-    from archatlas.verification.stage import alone, train_roles
+    from archatlas.verification.alone import alone, train_roles
 
     first = candidates[candidates["rank"] == 1].rename(columns={"predicted_score": "score"})
     scored = sampled_architectures["network"].nunique()

@@ -63,7 +63,8 @@ def judge(
         budgets = constraints_of(constraints)
         documents, trainings = judged(known, finished_winners, done, budgets, cost_table, latency_table)
     else:
-        from archatlas.verification.stage import alone, judge_on_test_images
+        from archatlas.verification.alone import alone
+        from archatlas.verification.judged import judge_on_test_images
 
         alike = alone(
             train_images, validation_images, image_description, verification, device, trainings_in(work_folder)

@@ -126,7 +126,7 @@ def train_candidates(
         from archatlas.verification.lookup import looked_up
 
         return looked_up(known, finalists)
-    from archatlas.verification.stage import alone, train_roles
+    from archatlas.verification.alone import alone, train_roles
 
     trainings = alone(
         train_images, validation_images, image_description, verification, device, trainings_in(work_folder)
@@ -195,7 +195,7 @@ def train_comparisons(
 
         budgets = _bounds(constraints, search)
         return random_within(known, budgets, verification.random_networks, seed, cost_table, latency_table)
-    from archatlas.verification.stage import alone, train_roles
+    from archatlas.verification.alone import alone, train_roles
 
     trainings = alone(
         train_images, validation_images, image_description, verification, device, trainings_in(work_folder)
@@ -298,7 +298,8 @@ def audit(
             )
         made = lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
         return _audit_logged(made)
-    from archatlas.verification.stage import alone, audited
+    from archatlas.verification.alone import alone
+    from archatlas.verification.audit import audited
 
     schedule = verification.model_copy(update={"training": verification.audit.training})
     trainings = alone(
