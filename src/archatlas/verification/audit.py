@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.costs.table import costs_of
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.images.dataset import ImageSplit
 from archatlas.predictors.metrics import (
     bootstrap_interval,
     kendall_tau,
@@ -29,10 +31,6 @@ from archatlas.verification.candidates import evaluate_on_supernets, supernet_sc
 from archatlas.verification.parameters import AuditParameters
 from archatlas.verification.roles import DRAW_AUDIT, RESAMPLE, ROLE_COLUMNS
 from archatlas.verification.trainings import HALF_TIME_COLUMNS, Trainings
-
-if TYPE_CHECKING:
-    from archatlas.encodings.batch import ArchitectureBatch
-    from archatlas.images.dataset import ImageSplit
 
 HALF_TIME = {"accuracy": "validation_accuracy_at_half", "log_loss": "validation_log_loss_at_half"}
 """Columns of trainings that say what a network had reached after half of its epochs, by what truth is."""

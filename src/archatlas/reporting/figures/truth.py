@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from plotly.subplots import make_subplots
 
 from archatlas.reporting.figures.theme import CEILING, COLOURS, empty, themed
@@ -39,11 +39,11 @@ def _colour(scorer: str) -> str:
     return COLOURS[all_scorers()[scorer].colour]
 
 
-def ranks(values: Floats) -> Floats:
+def ranks(values: ArrayLike) -> Floats:
     """Ranks ``[n]``, 1 for the highest; equal ones share the mean of their ranks."""
     from scipy.stats import rankdata
 
-    return np.asarray(rankdata(-values), dtype=np.float64)
+    return np.asarray(rankdata(-np.asarray(values, dtype=np.float64)), dtype=np.float64)
 
 
 def evenly_by_truth(rows: pd.DataFrame, most: int) -> pd.DataFrame:
@@ -152,8 +152,7 @@ def figure_rank_against_rank(truth_by_network: pd.DataFrame, bins: int = 48) -> 
     for column, scorer in enumerate(panels, start=1):
         rows = truth_by_network.dropna(subset=[scorer])
         edges = np.linspace(0.5, len(rows) + 0.5, min(bins, len(rows)) + 1)
-        truth = ranks(rows["true_accuracy"].to_numpy(np.float64))
-        score = ranks(rows[scorer].to_numpy(np.float64))
+        truth, score = ranks(rows["true_accuracy"]), ranks(rows[scorer])
         counts, _, _ = np.histogram2d(truth, score, bins=[edges, edges])
         middles = ((edges[:-1] + edges[1:]) / 2).round(1)
         figure.add_trace(
@@ -188,8 +187,7 @@ def figure_top_under_lens(truth_by_network: pd.DataFrame, share: float = 0.01) -
     for column, scorer in enumerate(panels, start=1):
         rows = truth_by_network.dropna(subset=[scorer])
         top = max(1, round(share * len(rows)))
-        truth = ranks(rows["true_accuracy"].to_numpy(np.float64))
-        score = ranks(rows[scorer].to_numpy(np.float64))
+        truth, score = ranks(rows["true_accuracy"]), ranks(rows[scorer])
         near = (truth <= top) | (score <= top)
         both = int(((truth <= top) & (score <= top)).sum())
         figure.add_shape(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -15,6 +15,14 @@ TableName = Literal[
     "accel_nasbench",
 ]
 
+TablePath = Annotated[
+    str | None,
+    Field(
+        description="folder that holds the table's files, or the benchmark's own file; null: the folder that the "
+        "environment variable ARCHATLAS_BENCHMARK_DATA names"
+    ),
+]
+
 
 class TableParameters(BaseModel):
     """A public table of accuracies, where its files lie, and what the main job reads in it."""
@@ -22,11 +30,7 @@ class TableParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: TableName = Field(description="the table")
-    path: str | None = Field(
-        None,
-        description="folder that holds the table's files, or the benchmark's own file; null: the folder that the "
-        "environment variable ARCHATLAS_BENCHMARK_DATA names",
-    )
+    path: TablePath = None
     label: str = Field(
         "validation",
         description="kind of accuracy that is looked up in the place of evaluations, and that winners are chosen by",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from archatlas.spaces.tables.parameters import TableName, TableParameters
+from archatlas.spaces.tables.parameters import TableName, TableParameters, TablePath
 
 Percentage = Annotated[str, StringConstraints(pattern=r"^(100|\d{1,2}(\.\d+)?)%$")]
 
@@ -17,11 +17,7 @@ class TruthParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: TableName = Field(description="the table; `space.preset` must be the same")
-    path: str | None = Field(
-        None,
-        description="folder that holds the table's files, or the benchmark's own file; null: the folder that the "
-        "environment variable ARCHATLAS_BENCHMARK_DATA names",
-    )
+    path: TablePath = None
     accuracy: str = Field("test", description="kind of accuracy that is the truth: the mean of its trainings")
     best: int = Field(10, ge=1, le=10_000, description="how many of the best by each score are looked up")
     macs_budgets: tuple[Percentage, ...] = Field(
