@@ -18,7 +18,7 @@ PLACES = {
     "newcomer_supernet.py": "supernet",
     "newcomer_strategy.py": "supernet/strategies",
     "newcomer_predictor.py": "predictors",
-    "newcomer_section.py": "reporting",
+    "newcomer_section.py": "reporting/sections",
     "newcomer_method.py": "systems",
     "newcomer_scorer.py": "scorers",
 }
@@ -26,7 +26,7 @@ LINES = {
     "spaces/registry.py": '"free_dag": ("archatlas.spaces.newcomer_space:FreeDag.of", '
     '"archatlas.spaces.newcomer_space:FreeDagParameters")',
     "spaces/kinds.py": '"free_dag": "archatlas.spaces.newcomer_space:FreeDag"',
-    "reporting/registry.py": '"scored": "archatlas.reporting.newcomer_section:scored_section"',
+    "reporting/registry.py": '"scored": "archatlas.reporting.sections.newcomer_section:scored_section"',
     "systems/registry.py": '"first_come": "archatlas.systems.newcomer_method:FirstCome"',
     "scorers/registry.py": '"edges": "archatlas.scorers.newcomer_scorer:EDGES"',
     "supernet/registry.py": '"free_dag": "archatlas.supernet.newcomer_supernet:FreeDagSupernet"',

@@ -19,11 +19,11 @@ from archatlas.reporting.class_results import (
     never_found,
     worst_mistakes,
 )
-from archatlas.reporting.classes import classes_section, confused_sentence, data_uri, lost_sentence
 from archatlas.reporting.figures.confusion import figure_confusion, shown_classes
 from archatlas.reporting.figures.theme import RED
 from archatlas.reporting.page import render_page
 from archatlas.reporting.run import Run
+from archatlas.reporting.sections.classes import classes_section, confused_sentence, data_uri, lost_sentence
 
 COUNTS = np.array([[8, 2, 0, 0], [5, 0, 0, 0], [0, 1, 39, 0], [0, 0, 0, 0]])
 NAMES = ["cat", "dog", "fox", "owl"]

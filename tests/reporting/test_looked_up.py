@@ -15,7 +15,7 @@ from archatlas.reporting.figures.choices import choice_importance, figure_choice
 from archatlas.reporting.figures.ranking import MOST_DRAWN, figure_predicted_against_measured
 from archatlas.reporting.page import render_page
 from archatlas.reporting.run import Run
-from archatlas.reporting.sections import why_twins
+from archatlas.reporting.sections.asked import why_twins
 from archatlas.reporting.tables import predictors_table
 from archatlas.spaces.presets import preset
 

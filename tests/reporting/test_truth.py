@@ -15,7 +15,7 @@ from archatlas.pipelines.compare_with_truth import nodes as compare_nodes
 from archatlas.reporting.figures import truth as figures
 from archatlas.reporting.page import render_page
 from archatlas.reporting.run import Run
-from archatlas.reporting.truth import correlations_table, picks_table, truth_section, verdict
+from archatlas.reporting.sections.truth import correlations_table, picks_table, truth_section, verdict
 from archatlas.scorers.registry import SCORERS
 from archatlas.spaces.tables.table import BenchmarkTable, Label
 from archatlas.verification.truth import comparison

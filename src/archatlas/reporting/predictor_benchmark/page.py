@@ -21,7 +21,7 @@ from archatlas.reporting.predictor_benchmark.tables import (
     taus_table,
 )
 from archatlas.reporting.predictor_benchmark.view import Comparison, comparisons
-from archatlas.reporting.provenance import as_yaml
+from archatlas.reporting.sections.provenance import as_yaml
 from archatlas.reporting.tables import Table
 
 _HELD_AT = (20, 40, 64)
