@@ -97,7 +97,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"code": PIPELINES.format("measure_costs"), "function": "count_costs"}, ["count_costs"]),
     (
         {"code": "costs/latency.py"},
-        ["measure_latency", "train_calibration", "draw_comparisons", "train_winners", "export", *BUILT],
+        ["measure_latency", "train_calibration", "draw_comparisons", "export", *BUILT],
     ),
     ({"output": "cost_table"}, ["count_costs"]),
     # train_supernet
@@ -119,7 +119,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         ["plan_search", "evaluate_subnets", "audit", "evaluate_candidates", "write_report"],
     ),
     ({"code": PIPELINES.format("evaluate_subnets"), "function": "evaluate"}, ["evaluate_subnets"]),
-    ({"code": "supernet/prefix_shared.py"}, ["evaluate_subnets", "train_calibration", "train_winners", *BUILT]),
+    ({"code": "supernet/prefix_shared.py"}, ["evaluate_subnets", "train_calibration", *BUILT]),
     ({"code": "supernet/whole_space.py"}, ["evaluate_subnets"]),
     ({"output": "evaluations"}, ["evaluate_subnets"]),
     # encode_graphs, which has no parameters but those of the space
@@ -177,13 +177,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         ],
     ),
     ({"code": PIPELINES.format("verify_candidates"), "function": "choose_winners"}, ["choose_winners"]),
-    (
-        {"code": "verification/winners.py"},
-        [
-            *("train_calibration", "audit", "train_comparisons", "train_candidates", "choose_winners"),
-            *("plan_finishing", "train_winners", "test_winners"),
-        ],
-    ),
+    ({"code": "verification/winners.py"}, ["choose_winners", "plan_finishing", "train_winners"]),
     ({"output": "audit"}, ["audit"]),
     # export
     ({"parameters": {"export": {"check_images": 7}}}, ["export", "write_report"]),
