@@ -31,11 +31,13 @@ SPACE = [
     *(name for name in BUILT if name != "choose_winners"),
     *("score_networks", "draw_choice_importance", "write_report"),
 ]
-"""Nodes that are given the parameters of the space."""
+"""Nodes that are given the space."""
+
+DESCRIBED = ["describe_search_space", "write_report"]
+"""Nodes that are given the parameters of the space; the report lists all parameters."""
 
 TABLE = [
-    *("prepare", "measure_latency", "summarise_space", "check_budgets", "train_supernet", "sample_architectures"),
-    *("evaluate_subnets", "map_space", "search", "export"),
+    *("prepare", "describe_search_space", "measure_latency", "train_supernet", "evaluate_subnets", "export"),
     *(name for name in BUILT if name != "measure_finalists"),
     *("plan_search", "draw_comparisons", "train_winners", "collect_signals", "write_report"),
 ]
@@ -60,12 +62,13 @@ PIPELINES = "pipelines/{}/nodes.py"
 
 TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # A public table in the place of training, which goes with its own space
-    ({"parameters": {"table": {"name": "nas_bench_macro", "label": "test"}, "space": MACRO}}, [*SPACE, *TABLE]),
+    ({"parameters": {"table": {"name": "nas_bench_macro", "label": "test"}, "space": MACRO}}, TABLE),
     (
         {"code": "spaces/tables/nas_bench_macro.py"},
         [
             *(name for name in TABLE if name not in TOLD_ONLY),
             *("compare", "train_calibration"),
+            *("summarise_space", "check_budgets", "sample_architectures", "map_space", "search"),
         ],
     ),
     # A public table in the place of stand-alone training alone: nothing that trains super-networks or fits is told
@@ -77,7 +80,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
                 "verification": {"top_k": 1},
             }
         },
-        [*SPACE, *TRUTH, "check_sizes", "measure_finalists", "plan_trainings"],
+        [*DESCRIBED, *SPACE, *TRUTH, "check_sizes", "measure_finalists", "plan_trainings"],
     ),
     # compare_with_truth
     ({"code": "verification/truth/scores.py"}, ["score_networks", "compare"]),
@@ -123,7 +126,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"code": "supernet/whole_space.py"}, ["evaluate_subnets"]),
     ({"output": "evaluations"}, ["evaluate_subnets"]),
     # encode_graphs, which has no parameters but those of the space
-    ({"parameters": {"space": {"head_width": 24}}}, SPACE),
+    ({"parameters": {"space": {"head_width": 24}}}, [*DESCRIBED, *SPACE]),
     ({"code": PIPELINES.format("encode_graphs"), "function": "encode"}, ["encode_graphs"]),
     ({"output": "node_features"}, ["encode_graphs"]),
     # fit_predictor
@@ -235,7 +238,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> list[
     return found
 
 
-TRIED = ("check_budgets", "plan_trainings")
+TRIED = ("describe_search_space", "check_budgets", "plan_trainings")
 """Nodes that are tried before a run. No touch changes what comes out of them for others than nodes that run anyway."""
 
 

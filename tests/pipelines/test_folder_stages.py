@@ -19,6 +19,7 @@ from archatlas.pipelines.export.pipeline import create_pipeline as export
 from archatlas.pipelines.latency_kit.pipeline import create_pipeline as latency_kit
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
+from archatlas.spaces.search_space import SearchSpaceDocument
 from archatlas.supernet.make import make_supernet
 from archatlas.verification.export_parameters import ExportParameters
 
@@ -34,7 +35,9 @@ def run(tmp_path: Path, description: ImageDescription) -> Any:
     def run_stage(stage: Pipeline, folder: str, inputs: dict[str, Any]) -> DataCatalog:
         given = {
             "image_description": description.model_dump(mode="json"),
-            "params:space": PARAMETERS,
+            "search_space": SearchSpaceDocument(
+                space=PARAMETERS, input_shape=description.input_shape, num_classes=description.num_classes
+            ).document(),
             "work_folder": tmp_path / "work",
             **inputs,
         }

@@ -20,6 +20,7 @@ from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.spaces.parameters import StageParameters
 from archatlas.spaces.presets import make_space
+from archatlas.spaces.search_space import SearchSpaceDocument
 
 SPACE = ChainParameters(
     stem_width=4,
@@ -29,6 +30,7 @@ SPACE = ChainParameters(
 DESCRIPTION = ImageDescription(
     class_names=("a", "b"), channels=1, image_size=8, mean=(0.5,), std=(0.5,), splits={"train": 4}, source="digits"
 )
+SEARCH_SPACE = SearchSpaceDocument(space=SPACE, input_shape=DESCRIPTION.input_shape, num_classes=2).document()
 QUICK = {"calls": 10, "warm_up_calls": 1, "check_networks": 2}
 
 
@@ -41,8 +43,7 @@ def run_stage(folder, budgets, latency=None):
     tables = {name: ParquetDataset(filepath=f"{folder}/{name}.parquet") for name in ("cost_table", "latency_table")}
     catalog = DataCatalog(
         {
-            "image_description": MemoryDataset(DESCRIPTION.model_dump(mode="json")),
-            "params:space": MemoryDataset(SPACE),
+            "search_space": MemoryDataset(SEARCH_SPACE),
             "params:costs": MemoryDataset(CostsParameters.model_validate({"latency": latency or QUICK})),
             "params:search": MemoryDataset(SearchParameters.model_validate({"budgets": budgets})),
             "params:seed": MemoryDataset(0),

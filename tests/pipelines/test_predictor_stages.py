@@ -31,6 +31,7 @@ from archatlas.predictors.parameters import AtlasParameters, PredictorParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.search_space import SearchSpaceDocument
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.verification.parameters import CalibrationParameters, VerificationParameters
 
@@ -82,7 +83,7 @@ def from_sample_to_atlas(target: str, folder: Path, **changes: Any) -> tuple[Dat
         "image_description": description.model_dump(mode="json"),
         "cost_table": cost_table,
         "latency_table": pd.DataFrame(columns=["part", "position", "choice", "latency_ms"]),
-        "params:space": SPACE,
+        "search_space": SearchSpaceDocument(space=SPACE, input_shape=description.input_shape, num_classes=2).document(),
         "params:predictor": PredictorParameters.model_validate(predictor),
         "params:tuning": TuningParameters(trials=4, inner_folds=2, families=("ridge", "gcn")),
         "params:atlas": AtlasParameters(chunk=16),
@@ -163,5 +164,4 @@ def test_a_few_networks_are_trained_alone_and_the_atlas_speaks_of_such_accuracie
 
 def test_annotations_resolve() -> None:
     for function in (encode_nodes.encode, fit_nodes.fit, tune_nodes.tune, map_nodes.map_networks):
-        hints = get_type_hints(function)
-        assert hints["space"] is SpaceParameters
+        assert get_type_hints(function)["search_space"] == dict[str, Any]

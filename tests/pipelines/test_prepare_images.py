@@ -96,14 +96,15 @@ def test_no_image_is_on_two_sides():
 
 
 def test_the_test_split_leaves_by_its_own_data_set_alone():
-    prepare, check = sorted(create_pipeline().nodes, key=lambda node: node.name, reverse=True)
-    assert prepare.name == "prepare"
+    nodes = {node.name: node for node in create_pipeline().nodes}
+    prepare = nodes.pop("prepare")
     assert prepare.inputs == [
         "params:images", "params:seed", "params:table", "params:time_budget", "params:space.image_sizes",
     ]  # fmt: skip
     images = ["train_images", "validation_images", "test_images"]
     assert prepare.outputs == [*images, "image_description", "class_counts", "split_files"]
-    assert "test_images" not in check.inputs
+    assert set(nodes) == {"check_sizes", "describe_search_space"}
+    assert not any("test_images" in node.inputs for node in nodes.values())
     assert get_type_hints(prepare_images)["images"] is ImagesParameters
 
 

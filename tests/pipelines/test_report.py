@@ -15,6 +15,7 @@ from archatlas.pipelines.report.nodes import RUN_DATA
 from archatlas.pipelines.report.pipeline import create_pipeline
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.reporting.run import Run
+from archatlas.spaces.search_space import SearchSpaceDocument
 
 MAKERS = runpy.run_path(str(Path(__file__).resolve().parents[1] / "reporting" / "conftest.py"))
 
@@ -29,7 +30,7 @@ def outputs() -> dict[str, Any]:
         "parameters": parameters,
         "params:experiment": "digits",
         "params:seed": 3,
-        "params:space": MAKERS["SPACE"],
+        "search_space": SearchSpaceDocument(space=MAKERS["SPACE"], input_shape=(1, 8, 8), num_classes=10).document(),
         "finishing_trainings": pd.DataFrame(),
         "schedule": {},
         "params:table": None,

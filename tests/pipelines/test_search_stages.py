@@ -33,6 +33,7 @@ from archatlas.predictors.protocol import Evaluations
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
+from archatlas.spaces.search_space import SearchSpaceDocument
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
@@ -44,6 +45,7 @@ from archatlas.verification.parameters import FinishingParameters, VerificationP
 SPACE = SpaceParameters.model_validate(
     {"stem_width": 4, "stages": [{"width": 6, "depth": 2, "stride": 2}, {"width": 8, "depth": 2, "stride": 2}]}
 )
+SEARCH_SPACE = SearchSpaceDocument(space=SPACE, input_shape=(1, 8, 8), num_classes=10).document()
 SCHEDULE = {"epochs": 2, "batch_size": 32}
 VERIFICATION = VerificationParameters.model_validate(
     {
@@ -111,7 +113,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "calibration_networks": no_networks(),
         "calibrated_predictor": describe_predictor("ridge", {}, 0, "accuracy", space),
         "calibrated_predictor_state": state_tensors(predictor.state()),
-        "params:space": SPACE,
+        "search_space": SEARCH_SPACE,
         "params:search": SEARCH,
         "params:costs": CostsParameters.model_validate({"latency": {"source": "none"}}),
         "params:evaluation": EvaluationParameters(calibration_images=32, calibration_batch=32),
@@ -307,9 +309,8 @@ def test_an_impossible_budget_stops_the_search(project: dict[str, Any]) -> None:
             evaluations=project["evaluations"],
             class_counts=project["class_counts"],
             calibrated_predictor_state={},
-            image_description=project["image_description"],
             search=impossible,
-            space=SPACE,
+            search_space=SEARCH_SPACE,
             seed=0,
         )
 
@@ -318,8 +319,7 @@ def test_latency_of_finalists_is_measured_where_it_can_be(finished: dict[str, An
     arguments = {
         "candidates": finished["candidates"],
         "constraints": finished["constraints"],
-        "image_description": project["image_description"],
-        "space": SPACE,
+        "search_space": SEARCH_SPACE,
         "search": SEARCH,
         "verification": VERIFICATION,
     }

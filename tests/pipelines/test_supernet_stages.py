@@ -21,6 +21,7 @@ from archatlas.pipelines.train_supernet.pipeline import create_pipeline as train
 from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.spaces.parameters import StageParameters
 from archatlas.spaces.presets import make_space
+from archatlas.spaces.search_space import SearchSpaceDocument
 from archatlas.supernet.parameters import EvaluationParameters, SampleParameters, SupernetParameters
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
@@ -45,7 +46,7 @@ def run_stages(work: Path, whole_space: Literal["none", "networks", "architectur
         "budgets_checked": {"feasible": True},
         "sizes_checked": {"fit": True},
         "cost_table": count_parts(make_space(SPACE, description.input_shape, 2)),
-        "params:space": SPACE,
+        "search_space": SearchSpaceDocument(space=SPACE, input_shape=description.input_shape, num_classes=2).document(),
         "params:supernet": SupernetParameters(training=TrainingParameters(epochs=2, batch_size=20)),
         "params:sample": SampleParameters(architectures=9),
         "params:evaluation": EvaluationParameters(

@@ -10,8 +10,7 @@ import pandas as pd
 
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
-from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.presets import make_space
+from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
@@ -49,16 +48,16 @@ def training_seeds(seed: int, count: int) -> list[int]:
     return [mixed_seed(seed, TRAIN, number) >> 32 for number in range(count)]
 
 
-def job_of(space: SpaceParameters, description: ImageDescription, network: str, seed: int) -> TrainingJob:
+def job_of(space: SearchSpace, network: str, seed: int) -> TrainingJob:
     """The training of a network by its name in tables (``members.member_of``)."""
-    member = member_of(make_space(space, description.input_shape, description.num_classes), network)
+    member = member_of(space, network)
     return TrainingJob(member.space, member.network, seed, network)
 
 
 def train_roles(
     trainings: Trainings,
     networks: pd.DataFrame,
-    space: SpaceParameters,
+    space: SearchSpace,
     seeds: int,
     seed: int,
     progress: str,
@@ -70,10 +69,7 @@ def train_roles(
     """
     rows = networks.loc[networks.index.repeat(seeds)].reset_index(drop=True)
     rows["seed"] = training_seeds(seed, seeds) * len(networks)
-    jobs = [
-        job_of(space, trainings.description, network, one)
-        for network, one in zip(rows["network"], rows["seed"], strict=True)
-    ]
+    jobs = [job_of(space, network, one) for network, one in zip(rows["network"], rows["seed"], strict=True)]
     done = trainings.run(jobs, progress)
     rows["validation_accuracy"], rows["validation_log_loss"] = done["validation_accuracy"], done["validation_log_loss"]
     rows["test_accuracy"] = np.nan

@@ -21,8 +21,6 @@ from archatlas.predictors.metrics import (
 )
 from archatlas.predictors.protocol import Predictor
 from archatlas.scorers.registry import audited_scorers, scored
-from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.presets import make_space
 from archatlas.spaces.protocol import Choices, SearchSpace, drawable
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.seeds import mixed_seed
@@ -152,7 +150,7 @@ def audited(
     supernets: Mapping[str, Callable[[], Mapping[str, Any]]],
     predictor: Predictor,
     fitted: Collection[str],
-    space: SpaceParameters,
+    space: SearchSpace,
     evaluation: EvaluationParameters,
     parameters: AuditParameters,
     seed: int,
@@ -167,28 +165,26 @@ def audited(
         supernets: weights by ``seed_<number>``.
         predictor: fitted to the super-networks' scores.
         fitted: canonical names of the networks that it was fitted to, which are not drawn.
-        space: parameters of the space.
+        space: what was searched.
         evaluation: how subnets are judged.
         parameters: how many networks and seeds, and what truth is.
         seed: of the draw, the trainings and the resampling.
         cost_table: counted parts.
         target: the score of the super-networks, accuracy or log_loss (whose negative is the score).
     """
-    description = trainings.description
-    made = make_space(space, description.input_shape, description.num_classes)
-    choices = draw_audit(made, parameters.networks, fitted, np.random.default_rng(mixed_seed(seed, DRAW_AUDIT)))
-    names = made.names(choices).tolist()
-    costs = costs_of(made, choices, cost_table)
+    choices = draw_audit(space, parameters.networks, fitted, np.random.default_rng(mixed_seed(seed, DRAW_AUDIT)))
+    names = space.names(choices).tolist()
+    costs = costs_of(space, choices, cost_table)
     networks = pd.DataFrame({"role": "audit", "budget": "", "network": pd.Series(names, dtype="str")}).join(costs)
     done = train_roles(trainings, networks, space, parameters.seeds, seed, "audit", HALF_TIME_COLUMNS)
     if names:
         evaluations = evaluate_on_supernets(
             supernets,
-            made,
+            space,
             names,
             train=trainings.train,
             validation=trainings.validation,
-            description=description,
+            description=trainings.description,
             parameters=evaluation,
             device=trainings.device,
             images_seed=seed,
@@ -196,7 +192,7 @@ def audited(
             progress="audit on the super-networks",
         )
         scores = supernet_scores(evaluations).loc[names, target].to_numpy(dtype=np.float64)
-        batch = ArchitectureBatch(made, choices, cost_table=cost_table)
+        batch = ArchitectureBatch(space, choices, cost_table=cost_table)
         of_run = {"supernet": -scores if target == "log_loss" else scores, "predictor": predictor.predict(batch).mean}
         table = scores_beside(networks["network"], of_run, batch, trainings.train)
         table = table.merge(truths(done, parameters.truth), left_on="network", right_index=True, validate="one_to_one")

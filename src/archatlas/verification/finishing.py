@@ -10,7 +10,6 @@ import torch
 from torch import Tensor
 
 from archatlas.images.dataset import ImageSplit
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import in_order, load_supernet
 from archatlas.training.seeds import mixed_seed
@@ -166,13 +165,11 @@ def _order(figures: pd.Series) -> tuple[float, float]:
 
 
 def best_weights(
-    trainings: Trainings, chosen: Sequence[dict[str, Any]], space: SpaceParameters
+    trainings: Trainings, chosen: Sequence[dict[str, Any]], space: SearchSpace
 ) -> dict[str, dict[str, Any]]:
     """By budget, the weights of the winner's best seed on the validation images."""
     return {
-        document["budget"]: trainings.weights(
-            job_of(space, trainings.description, document["architecture"], document["best_seed"])
-        )
+        document["budget"]: trainings.weights(job_of(space, document["architecture"], document["best_seed"]))
         for document in chosen
         if document["status"] == "found"
     }

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.images.dataset import ImageSplit
-from archatlas.spaces.parameters import SpaceParameters
+from archatlas.spaces.protocol import SearchSpace
 from archatlas.verification.alone import job_of
 from archatlas.verification.trainings import Trainings
 
@@ -22,7 +22,7 @@ def judge_on_test_images(
     chosen: Sequence[dict[str, Any]],
     done: pd.DataFrame,
     test: ImageSplit,
-    space: SpaceParameters,
+    space: SearchSpace,
 ) -> tuple[list[dict[str, Any]], pd.DataFrame]:
     """Judge the winners, as they were trained alike, and what stands beside them on the test images.
 
@@ -41,7 +41,7 @@ def judge_on_test_images(
         rows = beside | (won & table["role"].isin(["candidate", "random", "mobilenet"]))
         right: dict[tuple[str, int], NDArray[np.bool_]] = {}
         for index, training in table[rows].to_dict("index").items():
-            job = job_of(space, trainings.description, training["network"], training["seed"])
+            job = job_of(space, training["network"], training["seed"])
             if job.key not in known:
                 known[job.key] = trainings.test(job, test)
             right[training["network"], training["seed"]] = known[job.key]

@@ -5,12 +5,10 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import trained_by_others, true_table
 from archatlas.pipelines.work import trainings_in
 from archatlas.schedule.overlay import scheduled
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import CalibrationParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
@@ -20,8 +18,7 @@ def choose_networks(
     tuned_predictor: dict[str, Any],
     tuned_predictor_state: dict[str, Any],
     cost_table: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     seed: int,
     calibration: CalibrationParameters | None = None,
 ) -> pd.DataFrame:
@@ -33,12 +30,11 @@ def choose_networks(
     import numpy as np
 
     from archatlas.predictors.make import load_predictor
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
     from archatlas.training.seeds import mixed_seed
     from archatlas.verification.roles import DRAW_CALIBRATION
 
-    description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
+    made = read_space(search_space)
     return domain.choose_networks(
         made,
         load_predictor(tuned_predictor, tuned_predictor_state, made),
@@ -54,7 +50,7 @@ def train_networks(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     verification: VerificationParameters,
     device: DeviceParameters,
     seed: int,
@@ -69,17 +65,20 @@ def train_networks(
 
     if calibration is None:
         return no_trainings()
-    known = trained_by_others(image_description, space, None, truth)
+    known = trained_by_others(search_space, None, truth)
     if known is not None:
         from archatlas.verification.lookup import looked_up
 
         found = looked_up(known, calibration_networks)
         return found[found.groupby("network").cumcount() < calibration.seeds].reset_index(drop=True)
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification.alone import alone, train_roles
 
     work = trainings_in(work_folder)
     trainings = alone(train_images, validation_images, image_description, verification, device, work)
-    return train_roles(trainings, calibration_networks, space, calibration.seeds, seed, "calibration")
+    return train_roles(
+        trainings, calibration_networks, read_space(search_space), calibration.seeds, seed, "calibration"
+    )
 
 
 def calibrate(
@@ -89,8 +88,7 @@ def calibrate(
     architecture_graphs: dict[str, Any],
     evaluations: pd.DataFrame,
     cost_table: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     seed: int,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The predictor that maps the space, its state, and what calibration has brought.
@@ -101,11 +99,10 @@ def calibrate(
         return tuned_predictor, tuned_predictor_state, {}
     from archatlas.predictors.make import load_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification import calibration as domain
 
-    description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
+    made = read_space(search_space)
     batch, scores = evaluated_sample(
         made, architecture_graphs, evaluations, cost_table, tuned_predictor["target"], fewest=2
     )

@@ -7,7 +7,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from archatlas.pipelines.calibrate_predictor import nodes
 
 _TUNED = {name: name for name in ("tuned_predictor", "tuned_predictor_state")}
-_SPACE = {"cost_table": "cost_table", "image_description": "image_description", "space": "params:space"}
+_SPACE = {"cost_table": "cost_table", "search_space": "search_space"}
 _SEED = {"seed": "params:seed"}
 
 
@@ -28,7 +28,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "train_images": "train_images",
                     "validation_images": "validation_images",
                     "image_description": "image_description",
-                    "space": "params:space",
+                    "search_space": "search_space",
                     "verification": "params:verification",
                     "verification_schedule": "verification_schedule",
                     "device": "params:device",

@@ -4,10 +4,8 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import true_table
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 DEFAULT = "default_predictor"
@@ -26,9 +24,8 @@ def score_networks(
     calibrated_predictor: dict[str, Any],
     calibrated_predictor_state: dict[str, Any],
     calibration_networks: pd.DataFrame,
-    image_description: dict[str, Any],
     cost_table: pd.DataFrame,
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     truth: TruthParameters | None = None,
 ) -> pd.DataFrame:
     """What each scorer says of every network: network, fitted, and a column per scorer. No true accuracy is read.
@@ -38,11 +35,10 @@ def score_networks(
     if truth is None:
         return pd.DataFrame({"network": pd.Series(dtype="str"), "fitted": pd.Series(dtype="bool")})
     from archatlas.predictors.make import load_predictor
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification.truth import scores
 
-    description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
+    made = read_space(search_space)
     fitted = {
         TUNED: scores.Fitted(load_predictor(tuned_predictor, tuned_predictor_state, made), tuned_predictor),
         DEFAULT: scores.Fitted(load_predictor(fitted_predictor, fitted_predictor_state, made), fitted_predictor),

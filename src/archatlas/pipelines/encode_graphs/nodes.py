@@ -4,21 +4,15 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.images.description import ImageDescription
-from archatlas.spaces.parameters import SpaceParameters
 
-
-def encode(
-    sampled_architectures: pd.DataFrame, image_description: dict[str, Any], space: SpaceParameters
-) -> tuple[dict[str, Any], dict[str, Any]]:
+def encode(sampled_architectures: pd.DataFrame, search_space: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Choices and graphs of the sampled networks, in order of first appearance; and the names of the node features."""
     import numpy as np
     import torch
 
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
 
-    description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
+    made = read_space(search_space)
     choices = made.parse(sampled_architectures["network"].drop_duplicates().to_numpy(dtype=str))
     graphs = made.graphs(choices)
     arrays = {

@@ -15,8 +15,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 encode,
                 inputs={
                     "sampled_architectures": "sampled_architectures",
-                    "image_description": "image_description",
-                    "space": "params:space",
+                    "search_space": "search_space",
                 },
                 outputs=["architecture_graphs", "node_features"],
                 name="encode_graphs",

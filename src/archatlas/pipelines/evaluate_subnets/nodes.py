@@ -11,7 +11,6 @@ from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import public_table
 from archatlas.pipelines.work import work_store
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
@@ -27,7 +26,7 @@ def evaluate(
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
     class_counts: pd.DataFrame,
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     evaluation: EvaluationParameters,
     device: DeviceParameters,
     seed: int,
@@ -48,14 +47,14 @@ def evaluate(
     from archatlas.images.dataset import ImageSplit
     from archatlas.signals.signal import given, log_signals
     from archatlas.signals.supernet import near_majority
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
     from archatlas.supernet.evaluate_all import evaluate_on_all
     from archatlas.supernet.make import in_order
     from archatlas.supernet.whole_space import joined_rows, rows_of, whole_space
     from archatlas.training.fabric import cpu_shares
 
     description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
+    made = read_space(search_space)
     sampled = sampled_architectures["architecture"].to_numpy(dtype=str)
     choices, whole = made.parse(sampled), sampled[:0]
     if evaluation.whole_space != "none":
@@ -94,7 +93,7 @@ def evaluate_sample(
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
     class_counts: pd.DataFrame,
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     evaluation: EvaluationParameters,
     device: DeviceParameters,
     seed: int,
@@ -105,6 +104,6 @@ def evaluate_sample(
     alone = evaluation.model_copy(update={"whole_space": "none"})
     images = train_images, validation_images, image_description, class_counts
     evaluations, speed, _ = evaluate(
-        supernets, sampled_architectures, *images, space, alone, device, seed, work_folder, table
+        supernets, sampled_architectures, *images, search_space, alone, device, seed, work_folder, table
     )
     return evaluations, speed

@@ -20,7 +20,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "validation_images": "validation_images",
                     "image_description": "image_description",
                     "class_counts": "class_counts",
-                    "space": "params:space",
+                    "search_space": "search_space",
                     "evaluation": "params:evaluation",
                     "device": "params:device",
                     "seed": "params:seed",

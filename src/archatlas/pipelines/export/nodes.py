@@ -6,7 +6,6 @@ from typing import Any
 
 from archatlas.costs.parameters import CostsParameters
 from archatlas.images.description import ImageDescription
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.truth.parameters import TruthParameters
@@ -18,7 +17,7 @@ def export(
     supernets: dict[str, Any],
     train_images: dict[str, Any],
     image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     export: ExportParameters,
     costs: CostsParameters,
     work_folder: Path,
@@ -34,16 +33,15 @@ def export(
     if others is not None:
         folder.mkdir(parents=True)
         return folder, _nothing_exported(finished_winners, others.name, "nothing" if table else "no winner")
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification.export import export_winners
 
-    description = ImageDescription.model_validate(image_description)
     return folder, export_winners(
         finished_winners,
         winner_weights,
         supernets,
-        space=make_space(space, description.input_shape, description.num_classes),
-        images=description,
+        space=read_space(search_space),
+        images=ImageDescription.model_validate(image_description),
         train_images=train_images["images"],
         parameters=export,
         latency=costs.latency,

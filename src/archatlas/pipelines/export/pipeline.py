@@ -19,7 +19,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "supernets": "supernets",
                     "train_images": "train_images",
                     "image_description": "image_description",
-                    "space": "params:space",
+                    "search_space": "search_space",
                     "export": "params:export",
                     "costs": "params:costs",
                     "work_folder": "work_folder",

@@ -6,11 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.images.description import ImageDescription
 from archatlas.pipelines.work import trainings_in
 from archatlas.progress import duration
 from archatlas.schedule.overlay import scheduled
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import FinishingParameters, VerificationParameters
@@ -24,8 +22,7 @@ def plan_finishing(
     schedule: dict[str, Any],
     finishing_schedule: dict[str, Any],
     chosen_winners: list[dict[str, Any]],
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     device: DeviceParameters,
     run_records: Path,
 ) -> dict[str, Any]:
@@ -43,7 +40,7 @@ def plan_finishing(
     from archatlas.kedro_ext.records import RecordStore
     from archatlas.schedule.allocation import USED, Facts, batch_size, contenders_of, expected_load, finishing_now
     from archatlas.schedule.pace import Pace, training_seconds
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification.members import is_mobilenet, member_of
     from archatlas.verification.winners import entrants_of
 
@@ -51,8 +48,7 @@ def plan_finishing(
     contenders = contenders_of(len({document["architecture"] for document in found}), pace.workers)
     entrants = [entrant for document in found for entrant in entrants_of(document, contenders)]
     macs = {entrant["architecture"]: float(entrant["macs"]) for entrant in entrants}
-    description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
+    made = read_space(search_space)
     members = [member_of(made, name) for name in macs]
     seconds_of = training_seconds([(one.space, one.network) for one in members], device, batch_size(facts.train))
 
@@ -90,7 +86,7 @@ def finish(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     verification: VerificationParameters,
     device: DeviceParameters,
     seed: int,
@@ -109,6 +105,7 @@ def finish(
     """
     verification = scheduled(verification, verification_schedule)
     from archatlas.images.dataset import ImageSplit
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification import finishing as domain
     from archatlas.verification.alone import alone, job_of
     from archatlas.verification.finishing import best_weights
@@ -118,8 +115,9 @@ def finish(
         return chosen_winners, {}, domain.no_finishing()
     images = train_images, validation_images, image_description
     alike = alone(*images, verification, device, trainings_in(work_folder))
+    made = read_space(search_space)
     if finishing is None:
-        return chosen_winners, best_weights(alike, chosen_winners, space), domain.no_finishing()
+        return chosen_winners, best_weights(alike, chosen_winners, made), domain.no_finishing()
     finishing = scheduled(finishing, finishing_plan)
     schedule = verification.model_copy(update={"training": finishing.training, "augmentation": finishing.augmentation})
     further = alone(*images, schedule, device, trainings_in(work_folder))
@@ -130,13 +128,10 @@ def finish(
         further = replace(further, train=both)
     found = [document for document in chosen_winners if document["status"] == "found"]
     trained = {
-        (entrant["architecture"], one): alike.weights(job_of(space, alike.description, entrant["architecture"], one))
+        (entrant["architecture"], one): alike.weights(job_of(made, entrant["architecture"], one))
         for document in found
         for entrant in entrants_of(document, finishing.contenders)
         for one in entrant["seeds"]
     }
-    from archatlas.spaces.presets import make_space
-
-    made = make_space(space, alike.description.input_shape, alike.description.num_classes)
     done = pd.concat([candidate_trainings, comparison_trainings], ignore_index=True)
     return domain.finish(chosen_winners, trained, done, further, made, finishing, seed, supernets)

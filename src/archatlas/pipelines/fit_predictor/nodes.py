@@ -5,9 +5,7 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.images.description import ImageDescription
 from archatlas.predictors.parameters import FEWEST_PER_FOLD, PredictorParameters
-from archatlas.spaces.parameters import SpaceParameters
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -16,8 +14,7 @@ def fit(
     architecture_graphs: dict[str, Any],
     evaluations: pd.DataFrame,
     cost_table: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     predictor: PredictorParameters,
     seed: int,
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
@@ -28,10 +25,9 @@ def fit(
     from archatlas.signals.predictor import fitted_no_better
     from archatlas.signals.signal import given, log_signals
     from archatlas.signals.supernet import scores_disagree
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
 
-    description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
+    made = read_space(search_space)
     batch, scores = evaluated_sample(
         made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=FEWEST_PER_FOLD * predictor.folds
     )

@@ -4,19 +4,13 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from archatlas.images.description import ImageDescription
-from archatlas.spaces.parameters import SpaceParameters
 
-
-def write_kit(
-    image_description: dict[str, Any], space: SpaceParameters, work_folder: Path
-) -> tuple[Path, dict[str, Any]]:
+def write_kit(search_space: dict[str, Any], work_folder: Path) -> tuple[Path, dict[str, Any]]:
     """A folder with every distinct part as ONNX and a script that measures them, and what was written into it."""
     from archatlas.costs.latency_kit import write_latency_kit
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
 
-    description = ImageDescription.model_validate(image_description)
     folder = work_folder / "latency_kit"
     if folder.exists():  # A killed run left it.
         shutil.rmtree(folder)
-    return folder, write_latency_kit(make_space(space, description.input_shape, description.num_classes), folder)
+    return folder, write_latency_kit(read_space(search_space), folder)

@@ -13,7 +13,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 write_kit,
-                inputs=["image_description", "params:space", "work_folder"],
+                inputs=["search_space", "work_folder"],
                 outputs=["latency_kit", "latency_kit_summary"],
                 name="write_kit",
             )

@@ -5,26 +5,20 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.kedro_ext.dependencies import depends_on
-from archatlas.pipelines.space import public_table, searched_space
+from archatlas.pipelines.space import searched_space
 from archatlas.predictors.parameters import AtlasParameters
-from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.verification.parameters import CalibrationParameters
 
 
-@depends_on(files=(public_table,))
 def map_networks(
     calibrated_predictor: dict[str, Any],
     calibrated_predictor_state: dict[str, Any],
-    image_description: dict[str, Any],
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     atlas: AtlasParameters,
     seed: int,
     work_folder: Path,
-    table: TableParameters | None = None,
     calibration: CalibrationParameters | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """The atlas in chunks, for a data set that streams; and how fast it was made.
@@ -34,7 +28,7 @@ def map_networks(
     from archatlas.predictors.atlas import atlas_rows, map_space, write_atlas
     from archatlas.predictors.make import load_predictor
 
-    made = searched_space(image_description, space, table)
+    made = searched_space(search_space)
     chunks = map_space(
         load_predictor(calibrated_predictor, calibrated_predictor_state, made),
         made,
@@ -43,6 +37,6 @@ def map_networks(
         parameters=atlas,
         target=calibrated_predictor["target"],
         seed=seed,
-        alone=table is not None or calibration is not None,
+        alone=search_space["known"] is not None or calibration is not None,
     )
     return write_atlas(chunks, work_folder / "map_space" / "atlas.parquet", atlas_rows(made, atlas))

@@ -8,14 +8,10 @@ from archatlas.costs.parameters import CostsParameters
 from archatlas.kedro_ext.dependencies import depends_on, machine, tried_ahead
 from archatlas.pipelines.space import public_table, searched_space
 from archatlas.search.parameters import SearchParameters
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 
 
-@depends_on(files=(public_table,))
-def summarise_space(
-    image_description: dict[str, Any], space: SpaceParameters, seed: int, table: TableParameters | None = None
-) -> dict[str, Any]:
+def summarise_space(search_space: dict[str, Any], seed: int) -> dict[str, Any]:
     """What there is to search: name, size, networks, sampler, positions, choices, shape, classes, an example.
 
     Of a space that cannot be counted exactly size and networks are None.
@@ -24,7 +20,7 @@ def summarise_space(
 
     from archatlas.spaces.protocol import Counted, networks_of
 
-    made = searched_space(image_description, space, table)
+    made = searched_space(search_space)
     example = made.names(made.sample(1, np.random.default_rng(seed)))[0]
     return {
         "name": made.name,
@@ -39,20 +35,17 @@ def summarise_space(
     }
 
 
-def count_costs(image_description: dict[str, Any], space: SpaceParameters) -> pd.DataFrame:
+def count_costs(search_space: dict[str, Any]) -> pd.DataFrame:
     """MACs and parameters of every part of the space; empty for a space that is not made of parts."""
     from archatlas.costs.counting import count_parts
-    from archatlas.images.description import ImageDescription
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
 
-    description = ImageDescription.model_validate(image_description)
-    return count_parts(make_space(space, description.input_shape, description.num_classes))
+    return count_parts(read_space(search_space))
 
 
 @depends_on(files=("costs.latency.table", public_table), states=(machine,))
 def measure_latency(
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     costs: CostsParameters,
     seed: int,
     table: TableParameters | None = None,
@@ -70,25 +63,22 @@ def measure_latency(
         return network_latency_table(known_networks(table).latency(column), column), no_check()
     from archatlas.costs.latency import latency_tables
 
-    return latency_tables(searched_space(image_description, space, table), costs.latency, seed)
+    return latency_tables(searched_space(search_space), costs.latency, seed)
 
 
-@depends_on(files=(public_table,))
 @tried_ahead
 def check_budgets(
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     search: SearchParameters,
-    table: TableParameters | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any]]:
     """The least and largest cost beside every bound; stops the run if no network can keep a budget."""
     from archatlas.costs.ranges import least_and_most
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible, require_jointly_feasible
     from archatlas.search.enumeration import jointly_feasible
 
-    made = searched_space(image_description, space, table)
+    made = searched_space(search_space)
     bounds = feasibility(search.budgets, least_and_most(made, cost_table, latency_table))
     require_feasible(bounds)
     require_jointly_feasible(bounds, jointly_feasible(made, constraints_of(bounds), cost_table, latency_table))

@@ -13,19 +13,19 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 summarise_space,
-                inputs=["image_description", "params:space", "params:seed", "params:table"],
+                inputs=["search_space", "params:seed"],
                 outputs="space_summary",
                 name="summarise_space",
             ),
             node(
                 count_costs,
-                inputs=["image_description", "params:space"],
+                inputs="search_space",
                 outputs="cost_table",
                 name="count_costs",
             ),
             node(
                 measure_latency,
-                inputs=["image_description", "params:space", "params:costs", "params:seed", "params:table"],
+                inputs=["search_space", "params:costs", "params:seed", "params:table"],
                 outputs=["latency_table", "latency_check"],
                 name="measure_latency",
             ),
@@ -34,10 +34,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 inputs={
                     "cost_table": "cost_table",
                     "latency_table": "latency_table",
-                    "image_description": "image_description",
-                    "space": "params:space",
+                    "search_space": "search_space",
                     "search": "params:search",
-                    "table": "params:table",
                 },
                 outputs=["feasibility", "budgets_checked"],
                 name="check_budgets",

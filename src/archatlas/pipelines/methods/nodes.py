@@ -10,7 +10,6 @@ from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.work import trainings_in
 from archatlas.schedule.overlay import scheduled
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
@@ -24,7 +23,7 @@ def train_best(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     verification: VerificationParameters,
     device: DeviceParameters,
     seed: int,
@@ -40,6 +39,7 @@ def train_best(
     is looked up. Among the searches is the main job's, whose best candidate of each budget stands for the atlas.
     """
     verification = scheduled(verification, verification_schedule)
+    from archatlas.spaces.search_space import read_space
     from archatlas.systems.comparison import ATLAS, BEST_COLUMNS, best_of
     from archatlas.verification.alone import alone, train_roles
 
@@ -48,13 +48,15 @@ def train_best(
     atlas = first.assign(method=ATLAS, seed=0, evaluations=float(scored), forward_macs=float("nan"))[BEST_COLUMNS]
     best = pd.concat([atlas, *(best_of(table, name) for name, table in visited.items())], ignore_index=True)
     networks = best[["network", "macs", "params"]].drop_duplicates("network").assign(role="candidate", budget="")
-    known = trained_by_others(image_description, space, table, truth)
+    known = trained_by_others(search_space, table, truth)
     if known is not None:
         done = known.trainings(networks["network"].tolist()).rename(columns={"true_accuracy": "accuracy"})
     else:
         images = train_images, validation_images, image_description
         trainings = alone(*images, verification, device, trainings_in(work_folder))
-        done = train_roles(trainings, networks, space, verification.seeds, seed, "networks of all methods")
+        done = train_roles(
+            trainings, networks, read_space(search_space), verification.seeds, seed, "networks of all methods"
+        )
         done = done.rename(columns={"validation_accuracy": "accuracy"})
     return best, done[["network", "seed", "accuracy"]]
 

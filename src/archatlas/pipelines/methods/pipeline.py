@@ -9,10 +9,10 @@ from archatlas.pipelines.methods.search import searcher
 from archatlas.systems.registry import METHODS
 
 _SHARED = {
-    "supernets", "sampled_architectures", "train_images", "validation_images", "image_description", "cost_table",
-    "latency_table", "feasibility",
+    "supernets", "sampled_architectures", "train_images", "validation_images", "image_description", "search_space",
+    "cost_table", "latency_table", "feasibility",
 }  # fmt: skip
-_PARAMETERS = ("space", "search", "evaluation", "methods", "device", "seed", "table")
+_PARAMETERS = ("search", "evaluation", "methods", "device", "seed", "table")
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -32,13 +32,13 @@ def _search(name: str) -> Pipeline:
 
 
 def _comparison() -> list[Pipeline]:
-    given = ("space", "verification", "device", "seed", "table", "truth")
+    given = ("verification", "device", "seed", "table", "truth")
     inputs = {
         **{
             name: name
             for name in (
                 "candidates", "sampled_architectures", "train_images", "validation_images", "image_description",
-                "work_folder", "verification_schedule",
+                "search_space", "work_folder", "verification_schedule",
             )
         },
         **{name: f"params:{name}" for name in given},

@@ -9,7 +9,6 @@ import pandas as pd
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import public_table, searched_space
 from archatlas.search.parameters import SearchParameters
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.systems.parameters import MethodsParameters
@@ -35,7 +34,7 @@ def searcher(name: str) -> Callable[..., pd.DataFrame]:
         cost_table: pd.DataFrame,
         latency_table: pd.DataFrame,
         feasibility: pd.DataFrame,
-        space: SpaceParameters,
+        search_space: dict[str, Any],
         search: SearchParameters,
         evaluation: EvaluationParameters,
         methods: MethodsParameters,
@@ -55,7 +54,7 @@ def searcher(name: str) -> Callable[..., pd.DataFrame]:
         from archatlas.systems.problem import Problem
         from archatlas.training.seeds import mixed_seed
 
-        made = searched_space(image_description, space, table)
+        made = searched_space(search_space)
         images = train_images, validation_images, image_description
         evaluator = _evaluator(made, supernets, *images, evaluation, device, seed, table)
         limit = Limit(evaluations=methods.evaluations or int(sampled_architectures["network"].nunique()))

@@ -11,7 +11,6 @@ import pandas as pd
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import tried_ahead
 from archatlas.search.parameters import SearchParameters
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SupernetParameters
 from archatlas.training.parameters import DeviceParameters
@@ -24,7 +23,7 @@ Json = dict[str, Any]
 def plan_search(
     image_description: Json,
     cost_table: pd.DataFrame,
-    space: SpaceParameters,
+    search_space: Json,
     supernet: SupernetParameters,
     evaluation: EvaluationParameters,
     device: DeviceParameters,
@@ -46,10 +45,10 @@ def plan_search(
     from archatlas.schedule.facts import drawn_networks, facts_of, timed_networks
     from archatlas.schedule.pace import measure_pace
     from archatlas.schedule.time_budget import seconds_of
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
 
     description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
+    made = read_space(search_space)
     choices, macs = drawn_networks(made, cost_table, seed)
     rows, their_macs = timed_networks(choices, macs)
     batch = min(supernet.training.batch_size, batch_size(description.splits["train"]))

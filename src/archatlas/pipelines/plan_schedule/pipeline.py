@@ -6,7 +6,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from archatlas.pipelines.plan_schedule.nodes import plan_search, plan_trainings
 
-_OF_SEARCH = ("space", "supernet", "evaluation", "device", "seed", "time_budget", "table", "truth")
+_OF_SEARCH = ("supernet", "evaluation", "device", "seed", "time_budget", "table", "truth")
 _OF_TRAININGS = ("search", "verification", "time_budget")
 
 
@@ -18,6 +18,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 plan_search,
                 inputs={
                     "image_description": "image_description",
+                    "search_space": "search_space",
                     "cost_table": "cost_table",
                     **{name: f"params:{name}" for name in _OF_SEARCH},
                 },

@@ -1,4 +1,4 @@
-"""The nodes of prepare_images: images in, three splits out, and whether all that is asked of them fits."""
+"""The nodes of prepare_images: images in, three splits out, the space for them, and whether all asked of them fits."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.parameters import ImagesParameters, misfit_of_sizes
-from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.kedro_ext.dependencies import depends_on, tried_ahead
+from archatlas.pipelines.space import public_table, space_document
 from archatlas.schedule.time_budget import seconds_of
+from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.verification.parameters import FinishingParameters, VerificationParameters
@@ -49,6 +51,15 @@ def prepare_images(
         prepared.class_counts,
         prepared.split_files,
     )
+
+
+@depends_on(files=(public_table,))
+@tried_ahead
+def describe_search_space(
+    image_description: dict[str, Any], space: SpaceParameters, table: TableParameters | None = None
+) -> dict[str, Any]:
+    """The document of the space for these images; with a public table, of the networks that it knows."""
+    return space_document(image_description, space, table)
 
 
 def check_sizes(

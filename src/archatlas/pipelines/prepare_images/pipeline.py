@@ -1,14 +1,14 @@
-"""prepare_images: images -> train, validation and test splits with their statistics, and whether stages fit them."""
+"""prepare_images: images -> train, validation and test splits with their statistics, and the space for them."""
 
 from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
-from archatlas.pipelines.prepare_images.nodes import check_sizes, prepare_images
+from archatlas.pipelines.prepare_images.nodes import check_sizes, describe_search_space, prepare_images
 
 
 def create_pipeline() -> Pipeline:
-    """Read, then check. A stage that must not start on images of the wrong size waits for ``sizes_checked``."""
+    """Read, describe, check. A stage that must not start on images of the wrong size waits for ``sizes_checked``."""
     return pipeline(
         [
             node(
@@ -29,6 +29,12 @@ def create_pipeline() -> Pipeline:
                     "split_files",
                 ],
                 name="prepare",
+            ),
+            node(
+                describe_search_space,
+                inputs=["image_description", "params:space", "params:table"],
+                outputs="search_space",
+                name="describe_search_space",
             ),
             node(
                 check_sizes,

@@ -7,7 +7,6 @@ from typing import Any
 import pandas as pd
 
 from archatlas.reporting.parameters import ReportParameters
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
@@ -112,12 +111,13 @@ def draw_learning_curves(supernet_curves: pd.DataFrame) -> Any:
 
 
 def draw_choice_importance(
-    atlas: pd.DataFrame, image_description: dict[str, Any], calibrated_predictor: dict[str, Any], space: SpaceParameters
+    atlas: pd.DataFrame, search_space: dict[str, Any], calibrated_predictor: dict[str, Any]
 ) -> Any:
     """Which choice matters at which position, as a plotly figure."""
     from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance, position_title
+    from archatlas.spaces.search_space import read_space
 
-    made = _space(space, image_description)
+    made = read_space(search_space)
     target = calibrated_predictor.get("target", "accuracy")
     return figure_choice_importance(choice_importance(atlas, made), target=target, positions=position_title(made))
 
@@ -157,28 +157,21 @@ def write_report(
     parameters: dict[str, Any],
     experiment: str,
     seed: int,
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     report: ReportParameters,
     **run_data: Any,
 ) -> str:
     """The page as HTML; ``run_data`` are the data sets of ``RUN_DATA``."""
     from archatlas.reporting.page import render_page
     from archatlas.reporting.run import Run
+    from archatlas.spaces.search_space import read_space
 
     run = Run(
         parameters=parameters,
         experiment=experiment,
         seed=seed,
-        space=_space(space, run_data["image_description"]),
+        space=read_space(search_space),
         report=report,
         **run_data,
     )
     return render_page(run)
-
-
-def _space(space: SpaceParameters, image_description: dict[str, Any]) -> Any:
-    from archatlas.images.description import ImageDescription
-    from archatlas.spaces.presets import make_space
-
-    description = ImageDescription.model_validate(image_description)
-    return make_space(space, description.input_shape, description.num_classes)

@@ -76,7 +76,7 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 draw_choice_importance,
-                inputs=["atlas", "image_description", "calibrated_predictor", "params:space"],
+                inputs=["atlas", "search_space", "calibrated_predictor"],
                 outputs="figure_choice_importance",
                 name="draw_choice_importance",
             ),
@@ -92,7 +92,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "parameters": "parameters",
                     "experiment": "params:experiment",
                     "seed": "params:seed",
-                    "space": "params:space",
+                    "search_space": "search_space",
                     "report": "params:report",
                     **{name: name for name in RUN_DATA},
                 },

@@ -14,12 +14,10 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 sample,
                 inputs={
-                    "image_description": "image_description",
                     "cost_table": "cost_table",
-                    "space": "params:space",
+                    "search_space": "search_space",
                     "sample": "params:sample",
                     "seed": "params:seed",
-                    "table": "params:table",
                     "sample_schedule": "sample_schedule",
                 },
                 outputs="sampled_architectures",

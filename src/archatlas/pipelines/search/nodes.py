@@ -5,16 +5,12 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.kedro_ext.dependencies import depends_on
-from archatlas.pipelines.space import public_table, searched_space
+from archatlas.pipelines.space import searched_space
 from archatlas.search.parameters import SearchParameters
-from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.tables.parameters import TableParameters
 
 _LOGGER = logging.getLogger(__name__)
 
 
-@depends_on(files=(public_table,))
 def search(
     atlas: pd.DataFrame,
     evaluations: pd.DataFrame,
@@ -23,11 +19,9 @@ def search(
     latency_table: pd.DataFrame,
     calibrated_predictor: dict[str, Any],
     calibrated_predictor_state: dict[str, Any],
-    image_description: dict[str, Any],
+    search_space: dict[str, Any],
     search: SearchParameters,
-    space: SpaceParameters,
     seed: int,
-    table: TableParameters | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Candidates of every budget, the Pareto fronts, and every bound in its cost's unit as the search used it.
 
@@ -41,7 +35,7 @@ def search(
     from archatlas.signals.ranking import log_ranking, ranked_by, signals_of_scores
     from archatlas.spaces.protocol import networks_of
 
-    made = searched_space(image_description, space, table)
+    made = searched_space(search_space)
     # Anew, and not from measure_costs: a changed budget asks for this stage alone.
     constraints = feasibility(search.budgets, least_and_most(made, cost_table, latency_table))
     require_feasible(constraints)

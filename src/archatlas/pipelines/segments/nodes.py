@@ -6,32 +6,27 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.images.description import ImageDescription
 from archatlas.predictors.parameters import FEWEST_PER_FOLD, AtlasParameters, PredictorParameters
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.segments.parameters import SEGMENTS, SegmentsParameters
-from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.spaces.search_space import read_space
 from archatlas.supernet.parameters import SampleParameters
 
 _LOGGER = logging.getLogger(__name__)
 
 
-def begin(
-    image_description: dict[str, Any], space: SpaceParameters, seed: int
-) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def begin(search_space: dict[str, Any], seed: int) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """The super-cell before the first segment, and what was sampled and evaluated so far: nothing."""
     from archatlas.search.segments.super_cells import first_super_cell
 
     nothing = pd.DataFrame({"segment": pd.Series(dtype="int64")})
-    return first_super_cell(_whole_space(image_description, space), seed), nothing, nothing
+    return first_super_cell(read_space(search_space), seed), nothing, nothing
 
 
 def sample(
     super_cell: pd.DataFrame,
-    image_description: dict[str, Any],
     cost_table: pd.DataFrame,
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     segments: SegmentsParameters,
     sample: SampleParameters,
     seed: int,
@@ -40,7 +35,7 @@ def sample(
     from archatlas.search.segments.super_cells import sample_seed, segment_of
     from archatlas.supernet.sample import sample_architectures
 
-    segment = segment_of(_whole_space(image_description, space), super_cell, segments, SEGMENTS)
+    segment = segment_of(read_space(search_space), super_cell, segments, SEGMENTS)
     drawn = sample.model_copy(update={"architectures": segments.samples_per_segment})
     return sample_architectures(segment, drawn, sample_seed(seed, super_cell), cost_table)
 
@@ -69,8 +64,7 @@ def fit(
     architecture_graphs: dict[str, Any],
     evaluations: pd.DataFrame,
     cost_table: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     predictor: PredictorParameters,
     seed: int,
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
@@ -80,7 +74,7 @@ def fit(
     from archatlas.predictors.sample import evaluated_sample
     from archatlas.search.segments.super_cells import require_enough
 
-    made, fewest = _whole_space(image_description, space), FEWEST_PER_FOLD * predictor.folds
+    made, fewest = read_space(search_space), FEWEST_PER_FOLD * predictor.folds
     require_enough(evaluations, fewest)
     batch, scores = evaluated_sample(
         made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=fewest
@@ -95,22 +89,20 @@ def map_segment(
     super_cell: pd.DataFrame,
     fitted_predictor: dict[str, Any],
     fitted_predictor_state: dict[str, Any],
-    image_description: dict[str, Any],
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     segments: SegmentsParameters,
     atlas: AtlasParameters,
     seed: int,
     work_folder: Path,
-    table: TableParameters | None = None,
 ) -> tuple[Any, dict[str, Any]]:
     """The atlas of every sub-architecture of the segment, in chunks; and how fast it was made."""
     from archatlas.predictors.atlas import map_space, write_atlas
     from archatlas.predictors.make import load_predictor
     from archatlas.search.segments.super_cells import segment_number, segment_of
 
-    segment = segment_of(_whole_space(image_description, space), super_cell, segments, SEGMENTS)
+    segment = segment_of(read_space(search_space), super_cell, segments, SEGMENTS)
     chunks = map_space(
         load_predictor(fitted_predictor, fitted_predictor_state, segment),
         segment,
@@ -119,7 +111,7 @@ def map_segment(
         parameters=atlas.model_copy(update={"max_networks": segment.networks}),
         target=fitted_predictor["target"],
         seed=seed,
-        alone=table is not None,
+        alone=search_space["known"] is not None,
     )
     number = segment_number(super_cell)
     return write_atlas(chunks, work_folder / "segments" / f"atlas_{number}.parquet", segment.networks)
@@ -128,14 +120,13 @@ def map_segment(
 def select_super_cell(
     atlas: pd.DataFrame,
     super_cell: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     segments: SegmentsParameters,
 ) -> pd.DataFrame:
     """The survivors of the segment: the choices of the super-cell that the next one begins with."""
     from archatlas.search.segments.super_cells import next_super_cell
 
-    return next_super_cell(atlas, _whole_space(image_description, space), super_cell, segments, SEGMENTS)
+    return next_super_cell(atlas, read_space(search_space), super_cell, segments, SEGMENTS)
 
 
 def choose(
@@ -143,10 +134,9 @@ def choose(
     evaluations: pd.DataFrame,
     class_counts: pd.DataFrame,
     calibrated_predictor: dict[str, Any],
-    image_description: dict[str, Any],
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     search: SearchParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Candidates of every budget, the Pareto fronts and the bounds as used: tables as of the stage ``search``.
@@ -162,7 +152,7 @@ def choose(
     from archatlas.search.enumeration import scored
     from archatlas.signals.ranking import log_ranking, ranked_by, signals_of_scores
 
-    made = _whole_space(image_description, space)
+    made = read_space(search_space)
     constraints = feasibility(search.budgets, least_and_most(made, cost_table, latency_table))
     require_feasible(constraints)
     bounds = constraints_of(constraints)
@@ -187,10 +177,3 @@ def pass_over(
     from archatlas.verification.truth.comparison import no_comparison
 
     return pd.DataFrame(), {"family": predictor.name}, no_networks(), {}, *no_comparison()
-
-
-def _whole_space(image_description: dict[str, Any], space: SpaceParameters) -> Any:
-    from archatlas.spaces.presets import make_space
-
-    description = ImageDescription.model_validate(image_description)
-    return make_space(space, description.input_shape, description.num_classes)

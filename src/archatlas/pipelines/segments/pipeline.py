@@ -10,8 +10,8 @@ from archatlas.pipelines.segments import nodes
 from archatlas.search.segments.parameters import SEGMENTS
 
 _SHARED = {
-    "supernets", "train_images", "validation_images", "image_description", "class_counts", "cost_table",
-    "latency_table", "work_folder",
+    "supernets", "train_images", "validation_images", "image_description", "search_space", "class_counts",
+    "cost_table", "latency_table", "work_folder",
 }  # fmt: skip
 _FROM_BEFORE = {
     "super_cell": "super_cells",
@@ -34,7 +34,7 @@ _HANDED_OVER = {
 }
 """Results of the last segment under the names that verification and export read."""
 
-_PARAMETERS = ("space", "segments", "sample", "evaluation", "predictor", "atlas", "device", "seed", "table")
+_PARAMETERS = ("segments", "sample", "evaluation", "predictor", "atlas", "device", "seed", "table")
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -47,8 +47,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 nodes.choose,
                 inputs={
                     **_same("atlas", "evaluations", "class_counts", "calibrated_predictor"),
-                    **_same("image_description", "cost_table", "latency_table"),
-                    **_given("space", "search"),
+                    **_same("search_space", "cost_table", "latency_table"),
+                    **_given("search"),
                 },
                 outputs=["candidates", "pareto_front", "constraints"],
                 name="search_segments",
@@ -76,15 +76,15 @@ def _nothing_yet() -> Pipeline:
     """What the first segment takes from the one before it."""
     begin = node(
         nodes.begin,
-        inputs={**_same("image_description"), **_given("space", "seed")},
+        inputs={**_same("search_space"), **_given("seed")},
         outputs=list(_FROM_BEFORE.values()),
         name="begin",
     )
     return pipeline(
         [begin],
         namespace=_namespace(0),
-        inputs={"image_description"},
-        parameters={"params:space", "params:seed"},
+        inputs={"search_space"},
+        parameters={"params:seed"},
     )
 
 
@@ -121,8 +121,8 @@ def _steps() -> list[Node]:
         node(
             nodes.sample,
             inputs={
-                **_same("super_cell", "image_description", "cost_table"),
-                **_given("space", "segments", "sample", "seed"),
+                **_same("super_cell", "search_space", "cost_table"),
+                **_given("segments", "sample", "seed"),
             },
             outputs="drawn_architectures",
             name="sample",
@@ -132,8 +132,8 @@ def _steps() -> list[Node]:
             inputs={
                 "sampled_architectures": "drawn_architectures",
                 **_same("supernets", "train_images", "validation_images", "image_description", "class_counts"),
-                **_same("work_folder"),
-                **_given("space", "evaluation", "device", "seed", "table"),
+                **_same("search_space", "work_folder"),
+                **_given("evaluation", "device", "seed", "table"),
             },
             outputs=["drawn_evaluations", "drawn_speed"],
             name="evaluate",
@@ -153,8 +153,7 @@ def _steps() -> list[Node]:
             encode,
             inputs={
                 "sampled_architectures": "gathered_sample",
-                **_same("image_description"),
-                **_given("space"),
+                **_same("search_space"),
             },
             outputs=["architecture_graphs", "node_features"],
             name="encode",
@@ -163,8 +162,8 @@ def _steps() -> list[Node]:
             nodes.fit,
             inputs={
                 "evaluations": "gathered_evaluations",
-                **_same("architecture_graphs", "cost_table", "image_description"),
-                **_given("space", "predictor", "seed"),
+                **_same("architecture_graphs", "cost_table", "search_space"),
+                **_given("predictor", "seed"),
             },
             outputs=["predictor_scores", "fitted_predictor", "fitted_predictor_state"],
             name="fit",
@@ -172,9 +171,9 @@ def _steps() -> list[Node]:
         node(
             nodes.map_segment,
             inputs={
-                **_same("super_cell", "fitted_predictor", "fitted_predictor_state", "image_description"),
+                **_same("super_cell", "fitted_predictor", "fitted_predictor_state", "search_space"),
                 **_same("cost_table", "latency_table", "work_folder"),
-                **_given("space", "segments", "atlas", "seed", "table"),
+                **_given("segments", "atlas", "seed"),
             },
             outputs=["atlas", "atlas_speed"],
             name="map",
@@ -185,7 +184,7 @@ def _steps() -> list[Node]:
 def _selection() -> Node:
     return node(
         nodes.select_super_cell,
-        inputs={**_same("atlas", "super_cell", "image_description"), **_given("space", "segments")},
+        inputs={**_same("atlas", "super_cell", "search_space"), **_given("segments")},
         outputs="super_cells",
         name="select_super_cell",
     )

@@ -10,7 +10,6 @@ from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.work import trainings_in
 from archatlas.schedule.overlay import scheduled
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
@@ -33,7 +32,7 @@ def judge(
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
     image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     verification: VerificationParameters,
     device: DeviceParameters,
     work_folder: Path,
@@ -55,7 +54,7 @@ def judge(
 
     done = pd.concat([candidate_trainings, comparison_trainings, audit_trainings], ignore_index=True)
     test, names = ImageSplit.from_tensors(test_images), ImageDescription.model_validate(image_description).class_names
-    known = trained_by_others(image_description, space, table, truth)
+    known = trained_by_others(search_space, table, truth)
     if known is not None:
         from archatlas.search.budgets import constraints_of
         from archatlas.verification.lookup import judged
@@ -63,13 +62,14 @@ def judge(
         budgets = constraints_of(constraints)
         documents, trainings = judged(known, finished_winners, done, budgets, cost_table, latency_table)
     else:
+        from archatlas.spaces.search_space import read_space
         from archatlas.verification.alone import alone
         from archatlas.verification.judged import judge_on_test_images
 
         alike = alone(
             train_images, validation_images, image_description, verification, device, trainings_in(work_folder)
         )
-        documents, trainings = judge_on_test_images(alike, finished_winners, done, test, space)
+        documents, trainings = judge_on_test_images(alike, finished_winners, done, test, read_space(search_space))
     winners, predictions, mistakes = exported_figures(documents, networks, test, names)
     log_signals(_LOGGER, winner_signals(winners, None if known is not None else image_description))
     return winners, trainings, predictions, mistakes

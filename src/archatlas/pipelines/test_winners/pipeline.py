@@ -19,10 +19,11 @@ _DATA = (
     "cost_table",
     "latency_table",
     "image_description",
+    "search_space",
     "verification_schedule",
     "work_folder",
 )
-_PARAMETERS = ("space", "verification", "device", "table", "truth")
+_PARAMETERS = ("verification", "device", "table", "truth")
 
 
 def create_pipeline(**_: object) -> Pipeline:

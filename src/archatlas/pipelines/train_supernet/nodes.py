@@ -10,7 +10,6 @@ from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.start_from import files_of_start, start_of_supernets
 from archatlas.pipelines.work import work_store
 from archatlas.schedule.overlay import scheduled
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.training.parameters import DeviceParameters
@@ -22,7 +21,7 @@ def train_supernet(
     image_description: dict[str, Any],
     budgets_checked: dict[str, Any],
     sizes_checked: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     supernet: SupernetParameters,
     device: DeviceParameters,
     seed: int,
@@ -41,13 +40,12 @@ def train_supernet(
     if table is not None:
         return {}, pd.DataFrame({column: pd.Series(dtype="float64") for column in CURVE_COLUMNS})
     from archatlas.images.dataset import ImageSplit
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
 
-    description = ImageDescription.model_validate(image_description)
     return train_supernets(
-        make_space(space, description.input_shape, description.num_classes),
+        read_space(search_space),
         ImageSplit.from_tensors(train_images),
-        description,
+        ImageDescription.model_validate(image_description),
         parameters=scheduled(supernet, supernet_schedule),
         device=device,
         seed=seed,

@@ -18,7 +18,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "image_description": "image_description",
                     "budgets_checked": "budgets_checked",
                     "sizes_checked": "sizes_checked",
-                    "space": "params:space",
+                    "search_space": "search_space",
                     "supernet": "params:supernet",
                     "device": "params:device",
                     "seed": "params:seed",

@@ -6,11 +6,9 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.images.description import ImageDescription
 from archatlas.pipelines.work import work_store
 from archatlas.predictors.parameters import FEWEST_PER_FOLD, PredictorParameters, TuningParameters
 from archatlas.schedule.overlay import scheduled
-from archatlas.spaces.parameters import SpaceParameters
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -19,8 +17,7 @@ def tune(
     architecture_graphs: dict[str, Any],
     evaluations: pd.DataFrame,
     cost_table: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     predictor: PredictorParameters,
     tuning: TuningParameters,
     seed: int,
@@ -34,11 +31,10 @@ def tune(
     from archatlas.predictors.tuning import study as search
     from archatlas.signals.predictor import tuned_no_better
     from archatlas.signals.signal import given, log_signals
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
 
     tuning = scheduled(tuning, tuning_schedule)
-    description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
+    made = read_space(search_space)
     batch, scores = evaluated_sample(
         made,
         architecture_graphs,

@@ -18,7 +18,6 @@ from archatlas.pipelines.space import public_table, trained_by_others, true_tabl
 from archatlas.pipelines.work import trainings_in, work_store
 from archatlas.schedule.overlay import scheduled
 from archatlas.search.parameters import SearchParameters
-from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
@@ -37,7 +36,7 @@ def evaluate_candidates(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     evaluation: EvaluationParameters,
     device: DeviceParameters,
     seed: int,
@@ -50,17 +49,16 @@ def evaluate_candidates(
 
         return known_networks(table).evaluations([])
     from archatlas.images.dataset import ImageSplit
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification.candidates import evaluate_on_supernets
 
-    description = ImageDescription.model_validate(image_description)
     return evaluate_on_supernets(
         supernets,
-        make_space(space, description.input_shape, description.num_classes),
+        read_space(search_space),
         candidates["network"].drop_duplicates().tolist(),
         train=ImageSplit.from_tensors(train_images),
         validation=ImageSplit.from_tensors(validation_images),
-        description=description,
+        description=ImageDescription.model_validate(image_description),
         parameters=evaluation,
         device=device,
         images_seed=seed,
@@ -73,8 +71,7 @@ def evaluate_candidates(
 def measure_latency(
     candidates: pd.DataFrame,
     constraints: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     search: SearchParameters,
     costs: CostsParameters,
     verification: VerificationParameters,
@@ -82,14 +79,13 @@ def measure_latency(
 ) -> pd.DataFrame:
     """The finalists of every budget with their latency, where it can be measured here or stands in a table."""
     verification = scheduled(verification, verification_schedule)
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification.candidates import finalists, finalists_by_table
     from archatlas.verification.timing import measurer
 
     if costs.latency.source == "table":
         return finalists_by_table(candidates, verification.top_k)
-    description = ImageDescription.model_validate(image_description)
-    made = make_space(space, description.input_shape, description.num_classes)
+    made = read_space(search_space)
     measure = measurer(made, costs.latency) if costs.latency.source == "measured" else None
     return pd.concat(
         [
@@ -107,7 +103,7 @@ def train_candidates(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     verification: VerificationParameters,
     device: DeviceParameters,
     seed: int,
@@ -121,17 +117,18 @@ def train_candidates(
     chosen = candidate_latency.loc[candidate_latency["finalist"], ["budget", "rank", "network"]]
     finalists = chosen.merge(candidates[["budget", "rank", "macs", "params"]], on=["budget", "rank"])
     finalists["role"] = "candidate"
-    known = trained_by_others(image_description, space, table, truth)
+    known = trained_by_others(search_space, table, truth)
     if known is not None:
         from archatlas.verification.lookup import looked_up
 
         return looked_up(known, finalists)
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification.alone import alone, train_roles
 
     trainings = alone(
         train_images, validation_images, image_description, verification, device, trainings_in(work_folder)
     )
-    return train_roles(trainings, finalists, space, verification.seeds, seed, "finalists")
+    return train_roles(trainings, finalists, read_space(search_space), verification.seeds, seed, "finalists")
 
 
 @depends_on(states=(machine,))
@@ -139,8 +136,7 @@ def draw_comparisons(
     constraints: pd.DataFrame,
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
-    image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     search: SearchParameters,
     costs: CostsParameters,
     verification: VerificationParameters,
@@ -151,14 +147,13 @@ def draw_comparisons(
 ) -> pd.DataFrame:
     """Random networks and a MobileNet within each budget; none where others have trained what there is."""
     verification = scheduled(verification, verification_schedule)
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification import comparisons as domain
 
     if table is not None or truth is not None:
         return domain.no_comparisons()
-    description = ImageDescription.model_validate(image_description)
     return domain.comparisons(
-        make_space(space, description.input_shape, description.num_classes),
+        read_space(search_space),
         _bounds(constraints, search),
         verification,
         costs.latency,
@@ -177,7 +172,7 @@ def train_comparisons(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     search: SearchParameters,
     verification: VerificationParameters,
     device: DeviceParameters,
@@ -189,19 +184,25 @@ def train_comparisons(
 ) -> pd.DataFrame:
     """Train them as finalists are trained; with a public table, random networks are looked up."""
     verification = scheduled(verification, verification_schedule)
-    known = trained_by_others(image_description, space, table, truth)
+    known = trained_by_others(search_space, table, truth)
     if known is not None:
         from archatlas.verification.lookup import random_within
 
         budgets = _bounds(constraints, search)
         return random_within(known, budgets, verification.random_networks, seed, cost_table, latency_table)
+    from archatlas.spaces.search_space import read_space
     from archatlas.verification.alone import alone, train_roles
 
     trainings = alone(
         train_images, validation_images, image_description, verification, device, trainings_in(work_folder)
     )
     return train_roles(
-        trainings, comparison_networks, space, verification.seeds, seed, "random networks and MobileNets"
+        trainings,
+        comparison_networks,
+        read_space(search_space),
+        verification.seeds,
+        seed,
+        "random networks and MobileNets",
     )
 
 
@@ -252,7 +253,7 @@ def audit(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     evaluation: EvaluationParameters,
     verification: VerificationParameters,
     device: DeviceParameters,
@@ -268,13 +269,12 @@ def audit(
     """
     verification = scheduled(verification, verification_schedule)
     from archatlas.predictors.make import load_predictor, scores_learned
-    from archatlas.spaces.presets import make_space
+    from archatlas.spaces.search_space import read_space
 
-    description = ImageDescription.model_validate(image_description)
-    searched = make_space(space, description.input_shape, description.num_classes)
+    searched = read_space(search_space)
     predictor = load_predictor(calibrated_predictor, calibrated_predictor_state, searched)
     fitted = [*sampled_architectures["network"], *calibration_networks["network"]]
-    known = trained_by_others(image_description, space, table, truth)
+    known = trained_by_others(search_space, table, truth)
     if known is not None:
         from archatlas.verification import lookup
 
@@ -316,7 +316,7 @@ def audit(
         supernets,
         predictor,
         fitted,
-        space,
+        searched,
         evaluation,
         verification.audit,
         seed,

@@ -10,7 +10,7 @@ _IMAGES = {name: name for name in ("train_images", "validation_images", "image_d
 _VERIFICATION = {"verification": "params:verification", "verification_schedule": "verification_schedule"}
 _TRAINING = {
     **_IMAGES,
-    "space": "params:space",
+    "search_space": "search_space",
     **_VERIFICATION,
     "device": "params:device",
     "work_folder": "work_folder",
@@ -32,7 +32,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "candidates": "candidates",
                     **_IMAGES,
                     **_EVALUATION,
-                    "space": "params:space",
+                    "search_space": "search_space",
                     "device": "params:device",
                     **_SEED,
                     "work_folder": "work_folder",
@@ -46,8 +46,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 inputs={
                     "candidates": "candidates",
                     **_BUDGETS,
-                    "image_description": "image_description",
-                    "space": "params:space",
+                    "search_space": "search_space",
                     **_VERIFICATION,
                 },
                 outputs="candidate_latency",
@@ -69,9 +68,8 @@ def create_pipeline(**_: object) -> Pipeline:
                 inputs={
                     "cost_table": "cost_table",
                     "latency_table": "latency_table",
-                    "image_description": "image_description",
                     **_BUDGETS,
-                    "space": "params:space",
+                    "search_space": "search_space",
                     **_VERIFICATION,
                     "table": "params:table",
                     "truth": "params:truth",

@@ -6,6 +6,7 @@ left out, so that accuracy and latency are those of one architecture, as publish
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
@@ -61,9 +62,20 @@ class KnownNetworks:
         return self.table.space.parse(self.rows.index.to_numpy(dtype=np.str_))
 
     @cached_property
+    def sha256(self) -> str:
+        """A digest of which networks they are, in which order, and of how many architectures there are."""
+        digest = hashlib.sha256(f"{self.choices.shape} {self._architectures}".encode())
+        digest.update(np.ascontiguousarray(self.choices).tobytes())
+        return digest.hexdigest()
+
+    @cached_property
+    def _architectures(self) -> int:
+        return int(self.table.rows["architecture"].nunique())
+
+    @cached_property
     def space(self) -> SearchSpace:
         """The table's space with these networks alone."""
-        return restricted(self.table.space, self.choices, self.table.rows["architecture"].nunique())
+        return restricted(self.table.space, self.choices, self._architectures)
 
     def evaluations(self, networks: Sequence[str]) -> pd.DataFrame:
         """Rows as those of ``evaluate_subnets`` by canonical names: one per training, or one where trainings lack."""
