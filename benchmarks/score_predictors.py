@@ -65,7 +65,7 @@ def ways() -> dict[str, Way]:
         "flow encoder": Way(changes={"encoder": "flow"}),
         "ridges on counts and one-hot choices": Way(changes={"additive_features": "both"}),
         "the default of other environments": Way(settings=default),
-        "ridge on counts": Way("ridge", settings={"features": "stage_counts"}),
+        "ridge on counts": Way("ridge", settings={"features": "kinds"}),
         "ridge on one-hot choices": Way("ridge", settings={"features": "one_hot"}),
         "gp": Way("gp", settings={}),
         "lightgbm": Way("lightgbm", settings={}),

@@ -61,7 +61,7 @@ WAYS: dict[str, dict[str, Any]] = {
 """What differs from the pipeline's defaults; the last is the published outline."""
 
 PREDICTORS: dict[str, tuple[str, dict[str, Any]]] = {
-    "ridge": ("ridge", {"features": "stage_counts"}),
+    "ridge": ("ridge", {"features": "kinds"}),
     "gcn": ("gcn", {}),
     "gp": ("gp", {}),
 }

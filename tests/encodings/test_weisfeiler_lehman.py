@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archatlas.encodings.stage_counts import node_kinds, stage_counts
+from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.weisfeiler_lehman import label_counts, vocabulary, wl_labels
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.presets import preset
@@ -53,8 +53,8 @@ def test_padding_has_label_zero_and_unknown_labels_are_not_counted() -> None:
     labels = wl_labels(graphs, 2)
     assert (labels[:, 0, 1] == 0).all()
     kinds = node_kinds(graphs[:1])
-    np.testing.assert_array_equal(stage_counts(graphs, kinds).sum(axis=1), [2, 2])
-    assert stage_counts(graphs, kinds[:0]).shape == (2, 0)
+    np.testing.assert_array_equal(kind_counts(graphs, kinds).sum(axis=1), [2, 2])
+    assert kind_counts(graphs, kinds[:0]).shape == (2, 0)
 
 
 @settings(max_examples=25, deadline=None)
@@ -70,15 +70,15 @@ def test_histograms_do_not_depend_on_the_order_of_nodes(order: list[int], bits: 
         assert sorted(of_round[0]) == sorted(of_round[1])
 
 
-def test_stage_counts_of_a_chain_are_the_first_block_and_then_how_many() -> None:
+def test_kinds_of_a_chain_are_the_first_block_and_then_how_many() -> None:
     space = preset("nas_bench_macro", (3, 32, 32), 10)
     graphs = space.graphs(space.parse(["12121200", "12112200", "12121200"]))
     kinds = node_kinds(graphs)
-    counts = stage_counts(graphs, kinds)
+    counts = kind_counts(graphs, kinds)
     assert counts.sum(axis=1).tolist() == [8, 8, 8]  # input, output, and 6 blocks: identities are no nodes
     np.testing.assert_array_equal(counts[0], counts[2])
     swapped = space.graphs(space.parse(["12112200", "12121200"]))  # within stage 2, after its first block
-    by_swap = stage_counts(swapped, kinds)
+    by_swap = kind_counts(swapped, kinds)
     np.testing.assert_array_equal(by_swap[0], by_swap[1])
 
 

@@ -106,8 +106,8 @@ class FreeDag(FreeChoices):
                 )
         return self.validate([[int(digit) for digit in name] for name in given])
 
-    def graphs(self, choices: Choices) -> ArchitectureGraphs:
-        rows, count = self.canonicalise(choices), self.nodes + 2
+    def graphs(self, choices: Choices, *, canonical: bool = False) -> ArchitectureGraphs:
+        rows, count = choices if canonical else self.canonicalise(choices), self.nodes + 2
         features = np.zeros((len(rows), count, len(self.graph_features)), dtype=np.float32)
         features[:, 0, 0] = features[:, -1, 1] = 1
         features[:, 1:-1, 2:] = np.eye(len(OPERATIONS), dtype=np.float32)[rows[:, : self.nodes]]

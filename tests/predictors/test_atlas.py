@@ -6,12 +6,16 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from archatlas.costs.network_latency import network_latency_table
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.atlas import atlas_rows, map_space, write_atlas
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.predictors.protocol import Evaluations, Predictor
 from archatlas.spaces.chain import ChainSpace
+from archatlas.spaces.chain_parts import Stage
+from archatlas.spaces.nas_bench_101 import NasBench101
+from archatlas.spaces.protocol import Choices
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +72,23 @@ def test_the_file_is_whole_and_goes_once_it_is_read(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="half way"):
         write_atlas(broken(), tmp_path / "atlas.parquet", total=3)  # type: ignore[arg-type]
     assert not list(tmp_path.iterdir())
+
+
+def test_a_network_is_made_canonical_once_at_most() -> None:
+    seen: list[int] = []
+
+    class Counting(NasBench101):
+        def canonicalise(self, choices: Choices) -> Choices:
+            seen.append(len(choices))
+            return super().canonicalise(choices)
+
+    space = Counting("small_101", (1, 9, 7), 3, 4, (Stage(5, 2, 1),), vertices=5)
+    sample = space.sample(30, np.random.default_rng(0))
+    predictor = make_predictor("lightgbm", {"trees": 5, "min_leaf": 2}, seed=0)
+    score = np.arange(30.0)
+    predictor.fit(ArchitectureBatch(space, sample), Evaluations(score, np.zeros(30), np.full(30, "supernet")))
+    seen.clear()
+    table = network_latency_table(pd.Series(1.5, index=space.names(sample)), "a device")
+    chunks = map_space(predictor, space, None, table, parameters=AtlasParameters(chunk=50), target="accuracy", seed=0)
+    rows = sum(len(chunk) for chunk in chunks)
+    assert sum(seen) == rows == space.networks  # Where its costs are counted.

@@ -57,7 +57,7 @@ def asked(tables: Path) -> Callable[..., PredictorBenchmarkParameters]:
             "seeds": 2,
             "predictors": {
                 "ridge": {"family": "ridge"},
-                "counts": {"family": "ridge", "settings": {"features": "stage_counts"}},
+                "counts": {"family": "ridge", "settings": {"features": "kinds"}},
                 "params": {"family": "params"},
             },
             "spaces": {"nas_bench_macro": macro, "transnas_bench_101_micro": cells},

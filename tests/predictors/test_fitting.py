@@ -58,4 +58,4 @@ def test_settings_of_the_comparison_are_those_configured() -> None:
     contenders = compared(PredictorParameters(gcn=GCNSettings(width=7)))
     assert contenders["gcn"][1]["width"] == 7
     assert contenders["ridge"][1]["features"] == "one_hot"
-    assert contenders["ridge_stage_counts"][1]["features"] == "stage_counts"
+    assert contenders["ridge_kinds"][1]["features"] == "kinds"

@@ -122,7 +122,7 @@ def test_a_gcn_beside_a_ridge_is_hardly_worse_than_the_ridge(batch: Architecture
         np.full(100, "table"),
     )
     taus = {}
-    for name, settings in {"gcn": {}, "ridge": {"features": "stage_counts"}}.items():
+    for name, settings in {"gcn": {}, "ridge": {"features": "kinds"}}.items():
         predictor = make_predictor(name, settings, seed=0)
         predictor.fit(batch[:100], noisy)
         taus[name] = kendall_tau(truth[100:], predictor.predict(batch[100:]).mean)

@@ -42,7 +42,7 @@ def test_a_resumed_study_equals_an_uninterrupted_one(
 ) -> None:
     whole = tune(batch, scores, quick, TUNING, seed=0, work=WorkStore(tmp_path / "whole"))
     assert whole.summary["trials"] == len(whole.trials) == 12
-    assert whole.trials["default"].tolist()[:3] == ["ridge", "ridge_stage_counts", "lightgbm"]
+    assert whole.trials["default"].tolist()[:3] == ["ridge", "ridge_kinds", "lightgbm"]
     assert whole.summary["family"] in TUNING.families
     assert set(whole.summary["outer_baselines"]) >= {"ridge", "lightgbm", "macs", "params", "gcn", "constant"}
     assert whole.summary["outer_kendall_tau"] > 0.3
@@ -144,7 +144,7 @@ def test_folds_and_not_pairings_are_what_scatters() -> None:
 def test_defaults_are_what_is_configured() -> None:
     parameters = PredictorParameters.model_validate({"gcn": {"learning_rate": 0.03}})
     asked = defaults(parameters, ("gcn", "ridge"))
-    assert list(asked) == ["gcn", "gcn_alone", "ridge", "ridge_stage_counts"]
+    assert list(asked) == ["gcn", "gcn_alone", "ridge", "ridge_kinds"]
     assert contender_of(asked["gcn"], parameters) == ("gcn", parameters.gcn.model_dump())
     assert contender_of(asked["gcn_alone"], parameters)[1]["additive"] == "none"
 

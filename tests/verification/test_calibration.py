@@ -22,7 +22,7 @@ SPACE = make_space(
     10,
 )
 PARTS = count_parts(SPACE)
-TUNED = describe_predictor("ridge", {"features": "stage_counts"}, 0, "accuracy", SPACE)
+TUNED = describe_predictor("ridge", {"features": "kinds"}, 0, "accuracy", SPACE)
 
 
 def whole() -> ArchitectureBatch:

@@ -26,8 +26,13 @@ def is_of_networks(latency_table: pd.DataFrame) -> bool:
     return "network" in latency_table
 
 
-def latency_of(space: SearchSpace, choices: Choices, latency_table: pd.DataFrame) -> NDArray[np.float64]:
-    """The latency of each row of a choice matrix ``[n]``, in ms; NaN where the table of networks does not know it."""
+def latency_of(
+    space: SearchSpace, choices: Choices, latency_table: pd.DataFrame, *, canonical: bool = False
+) -> NDArray[np.float64]:
+    """The latency of each row of a choice matrix ``[n]``, in ms; NaN where the table of networks does not know it.
+
+    ``canonical`` says that the rows are known to be canonical.
+    """
     by_name = latency_table.set_index("network")["latency_ms"]
-    found = by_name.reindex(space.names(space.canonicalise(choices)))
+    found = by_name.reindex(space.names(choices if canonical else space.canonicalise(choices)))
     return found.to_numpy(dtype=np.float64)

@@ -41,11 +41,25 @@ def costs_of(
     Raises:
         ArchatlasError: a table lacks a part of the space.
     """
-    costs = _counted(space, choices, cost_table)
+    return with_latency(_counted(space, choices, cost_table), space, choices, latency_table)
+
+
+def with_latency(
+    costs: pd.DataFrame,
+    space: SearchSpace,
+    choices: Choices,
+    latency_table: pd.DataFrame | None,
+    *,
+    canonical: bool = False,
+) -> pd.DataFrame:
+    """Counted costs of rows with the column that ``costs_of`` adds to them where there is a latency table.
+
+    ``canonical`` says that the rows are known to be canonical.
+    """
     if latency_table is None or latency_table.empty:
         return costs
     if is_of_networks(latency_table):
-        return costs.assign(**{LATENCY: latency_of(space, choices, latency_table)})
+        return costs.assign(**{LATENCY: latency_of(space, choices, latency_table, canonical=canonical)})
     if not chains_of(space):
         raise ArchatlasError(
             f"{space.name} is not a chain of parts, so no latency can be predicted: set `costs.latency.source` to "

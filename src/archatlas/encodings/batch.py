@@ -64,7 +64,7 @@ class ArchitectureBatch:
     @cached_property
     def graphs(self) -> ArchitectureGraphs:
         """Architecture graphs, ``[n, v, ...]``."""
-        return self.space.graphs(self.choices)
+        return self.space.graphs(self.choices, canonical=True)
 
     @cached_property
     def costs(self) -> pd.DataFrame:

@@ -41,11 +41,12 @@ def map_space(
     loss is the log loss itself: lower is better, unlike the predictor's score. Latency is left out where there is no
     table. Memory is that of a chunk (and of the choices of the sample).
     """
-    from archatlas.costs.table import costs_of
+    from archatlas.costs.table import with_latency
 
-    latency = None if latency_table is None or latency_table.empty else latency_table
     for choices in _choices(space, parameters, seed):
-        prediction = predictor.predict(ArchitectureBatch(space, choices, cost_table=cost_table, canonical=True))
+        batch = ArchitectureBatch(space, choices, cost_table=cost_table, canonical=True)
+        counted = batch.costs  # Before the prediction, which may read them too.
+        prediction = predictor.predict(batch)
         columns = {
             "network": space.names(choices),
             f"predicted_{'' if alone else 'supernet_'}{target}": (
@@ -53,7 +54,7 @@ def map_space(
             ),
             "predicted_std": prediction.std,
         }
-        yield pd.concat([pd.DataFrame(columns), costs_of(space, choices, cost_table, latency)], axis=1)
+        yield pd.concat([pd.DataFrame(columns), with_latency(counted, space, choices, latency_table, canonical=True)], axis=1)
 
 
 def atlas_rows(space: SearchSpace, parameters: AtlasParameters) -> int:

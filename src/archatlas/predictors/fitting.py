@@ -62,7 +62,7 @@ def compared(parameters: PredictorParameters) -> dict[str, Contender]:
     contenders: dict[str, Contender] = {
         "gcn": ("gcn", parameters.gcn.model_dump()),
         "ridge": ("ridge", {**ridge, "features": "one_hot"}),
-        "ridge_stage_counts": ("ridge", {**ridge, "features": "stage_counts"}),
+        "ridge_kinds": ("ridge", {**ridge, "features": "kinds"}),
         "lightgbm": ("lightgbm", parameters.lightgbm.model_dump()),
         "gp": ("gp", parameters.gp.model_dump()),
         "macs": ("macs", {}),

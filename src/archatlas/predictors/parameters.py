@@ -47,13 +47,13 @@ class CostSettings(PredictorSettings):
 class RidgeSettings(PredictorSettings):
     """A Bayesian ridge: its shrinkage is found by the evidence of the data."""
 
-    tuned: ClassVar[Mapping[str, Tuned]] = {"features": ["one_hot", "stage_counts"], "transform": _TRANSFORMS}
+    tuned: ClassVar[Mapping[str, Tuned]] = {"features": ["one_hot", "kinds"], "transform": _TRANSFORMS}
     tried_first: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "ridge": {"features": "one_hot"},
-        "ridge_stage_counts": {"features": "stage_counts"},
+        "ridge_kinds": {"features": "kinds"},
     }
 
-    features: Literal["one_hot", "stage_counts"] = Field(
+    features: Literal["one_hot", "kinds"] = Field(
         default="one_hot", description="one column per (position, choice), or how many nodes of each kind the graph has"
     )
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
@@ -129,7 +129,7 @@ class GCNSettings(PredictorSettings):
         "loss": ["mse", "hinge", "listwise"],
         "pooling": ["mean", "sum"],
         "additive": ["beside", "none", "residual"],
-        "additive_features": ["both", "stage_counts", "one_hot"],
+        "additive_features": ["both", "kinds", "one_hot"],
         "transform": _TRANSFORMS,
     }
     # Beside the configured GCN one without the additive path on raw scores: the most shrunken model of the family.
@@ -161,7 +161,7 @@ class GCNSettings(PredictorSettings):
         le=1,
         description="with residual: the share of what the GCN has learned beyond the additive models that counts",
     )
-    additive_features: Literal["stage_counts", "one_hot", "both"] = Field(
+    additive_features: Literal["kinds", "one_hot", "both"] = Field(
         default="both",
         description="of the additive models: counts of node kinds, a column per (position, choice), or a ridge on each",
     )

@@ -152,13 +152,13 @@ class CellSpace(FreeChoices, ABC):
         graph[:-1, 1:] = np.equal.outer(sources, readers)
         return graph
 
-    def graphs(self, choices: Choices) -> ArchitectureGraphs:
+    def graphs(self, choices: Choices, *, canonical: bool = False) -> ArchitectureGraphs:
         """Input, a node for each edge's operation, output; dead operations are masked out.
 
         A skip is a node where the canonical cell has one: where the identity of something is added to something else.
         A network whose output is cut off from its input has no edge at all.
         """
-        rows = self.canonicalise(choices)
+        rows = choices if canonical else self.canonicalise(choices)
         count, edges = rows.shape
         features = np.zeros((count, edges + 2, len(self.graph_features)), dtype=np.float32)
         features[:, 0, 0] = features[:, -1, 1] = 1

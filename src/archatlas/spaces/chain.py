@@ -343,9 +343,9 @@ class ChainSpace(FreeChoices):
         }
         return np.array([values.get(name, 0.0) for name in self.graph_features], dtype=np.float32)
 
-    def graphs(self, choices: Choices) -> ArchitectureGraphs:
+    def graphs(self, choices: Choices, *, canonical: bool = False) -> ArchitectureGraphs:
         """Input, one node per block that computes something, output; nodes of identities are masked out."""
-        rows = self.canonicalise(choices)
+        rows = choices if canonical else self.canonicalise(choices)
         count, positions = rows.shape
         features = np.zeros((count, positions + 2, len(self.graph_features)), dtype=np.float32)
         mask = np.ones((count, positions + 2), dtype=np.bool_)

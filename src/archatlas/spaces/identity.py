@@ -7,6 +7,7 @@ import json
 from dataclasses import asdict, is_dataclass
 
 from archatlas.spaces.protocol import Documented, SearchSpace
+from archatlas.spaces.restricted import Restricted
 
 _NO_MATTER = ("name", "num_classes")
 """Fields that change nothing of what the choices mean."""
@@ -17,6 +18,8 @@ def identity_of(space: SearchSpace) -> str:
 
     It is the same for a space and for a part of it (some networks, a segment), and whatever the classes of the images.
     """
+    if isinstance(space, Restricted):
+        return identity_of(space.whole)
     fields: dict[str, object] = asdict(space) if is_dataclass(space) else {}
     meaning = {
         "kind": space.kind if isinstance(space, Documented) else "",

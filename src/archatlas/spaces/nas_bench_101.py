@@ -255,9 +255,9 @@ class NasBench101(FreeChoices):
     def graph_features(self) -> tuple[str, ...]:
         return ("input", "output", *(f"operation_{operation}" for operation in self.operations), "width")
 
-    def graphs(self, choices: Choices) -> ArchitectureGraphs:
+    def graphs(self, choices: Choices, *, canonical: bool = False) -> ArchitectureGraphs:
         """The canonical cell's vertices; ``width`` is a vertex's part of the output's channels."""
-        rows = self.canonicalise(choices)
+        rows = choices if canonical else self.canonicalise(choices)
         adjacency = self.cells.adjacency(rows)
         mask = self.cells.used(adjacency)
         features = np.zeros((*mask.shape, len(self.graph_features)), dtype=np.float32)

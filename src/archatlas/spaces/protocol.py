@@ -82,8 +82,11 @@ class SearchSpace(Protocol):
     def canonicalise(self, choices: Choices) -> Choices:
         """For each row the one architecture that stands for all that compute the same network. Idempotent."""
 
-    def graphs(self, choices: Choices) -> ArchitectureGraphs:
-        """Graphs of what the rows compute: equal for architectures that are the same network."""
+    def graphs(self, choices: Choices, *, canonical: bool = False) -> ArchitectureGraphs:
+        """Graphs of what the rows compute: equal for architectures that are the same network.
+
+        ``canonical`` says that the rows are known to be canonical, and need not be made so again.
+        """
 
     def build(self, choices: ArrayLike) -> nn.Module:
         """The stand-alone network of one row: images ``[b, c, h, w]`` to logits ``[b, classes]``."""

@@ -1,29 +1,46 @@
-"""A space of which only some networks count: those that a public table knows."""
+"""A space of which only some networks count: those that a public table knows, or the sub-architectures of a segment."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, fields
 from functools import cache
-from typing import Any, TypeVar
+from operator import attrgetter
+from typing import Any, Self, TypeVar, cast
 
 import numpy as np
 
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.spaces.protocol import Choices, ListedSpace, SearchSpace
 
-_Space = TypeVar("_Space", bound=SearchSpace)
+_Kind = TypeVar("_Kind")
+_MADE = "_made_of_a_space"
 
 
+@dataclass(frozen=True, eq=False)
 class Restricted:
-    """What a restricted space says differently: how many networks there are, and which.
+    """A space that says how many networks there are, and which, and leaves all else to the whole space.
+
+    Beside being listed it can do what the whole space can, no more and no less: an instance's own class has a delegate
+    for each public name of that space. Code that asks for a capability by ``isinstance`` looks at the class (from
+    Python 3.12 on there alone), so that ``__getattr__`` would not do.
 
     Attributes:
+        whole: the space that it is a part of
         kept: canonical rows ``[n, positions]``, all different; their order is that of the enumeration
         size: how many architectures are counted as spellings of them
     """
 
-    name: str
+    whole: SearchSpace
     kept: Choices
     size: int
+
+    def __new__(cls, whole: SearchSpace, *_rest: object, **_fields: object) -> Self:
+        names = tuple(name for name in dir(whole) if not name.startswith("_"))
+        made: Self = object.__new__(_with_delegates(_as_written(cls), type(whole).__name__, names))
+        return made
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _as_written(type(self)), tuple(getattr(self, field.name) for field in fields(self))
 
     @property
     def networks(self) -> int:
@@ -32,7 +49,8 @@ class Restricted:
     def sample(self, count: int, generator: np.random.Generator) -> Choices:
         """``count`` of the networks drawn uniformly without repeats."""
         if count > self.networks:
-            raise ArchatlasError(f"{self.networks:,} networks of {self.name} are known, but {count:,} were asked for")
+            name = self.whole.name
+            raise ArchatlasError(f"{self.networks:,} networks of {name} are known, but {count:,} were asked for")
         return self.kept[generator.choice(self.networks, size=count, replace=False)]
 
     def enumerate_networks(self, start: int, stop: int) -> Choices:
@@ -42,22 +60,19 @@ class Restricted:
         return self.kept[start:stop]
 
 
-def restricted(
-    space: _Space, kept: Choices, size: int, kind: type[Restricted] = Restricted, **attributes: object
-) -> _Space:
-    """A space as ``space`` in all but what ``Restricted`` says, or a ``kind`` of it that has ``attributes`` as well.
+def restricted(space: SearchSpace, kept: Choices, size: int) -> ListedSpace:
+    """``Restricted``, seen as the space that it is."""
+    return cast(ListedSpace, Restricted(space, kept, size))
 
-    It is a member of the space's own class and has all of its capabilities, so that code that asks for a capability, or
-    for the class, treats it as it treats the space.
-    """
-    mixed_in: type = kind
-    own: Any = object.__new__(_restricted_class(mixed_in, type(space)))
-    own.__dict__.update(space.__dict__, kept=kept, size=size, **attributes)
-    made: _Space = own
-    return made
+
+def _as_written(kind: type[_Kind]) -> type[_Kind]:
+    """The class that stands in a module, of one that was made of it."""
+    return kind.__mro__[1] if _MADE in vars(kind) else kind
 
 
 @cache
-def _restricted_class(kind: type, space: type) -> type:
-    # The class's own `size` is a property, and would stand before the attribute.
-    return type(f"{kind.__name__}{space.__name__}", (kind, space), {"size": None})
+def _with_delegates(kind: type, space: str, names: tuple[str, ...]) -> type:
+    """A class like ``kind`` that hands on the ``names`` which it does not say itself."""
+    own = {*dir(kind), *(field.name for field in fields(kind))}
+    delegates = {name: property(attrgetter(f"whole.{name}")) for name in names if name not in own}
+    return type(f"{kind.__name__}{space}", (kind,), {_MADE: True, **delegates})

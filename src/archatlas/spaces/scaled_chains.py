@@ -199,14 +199,14 @@ class ScaledChains(FreeChoices):
     def graph_features(self) -> tuple[str, ...]:
         return (*self.base.graph_features, "image_size", "width_multiplier")
 
-    def graphs(self, choices: Choices) -> ArchitectureGraphs:
+    def graphs(self, choices: Choices, *, canonical: bool = False) -> ArchitectureGraphs:
         """The graphs of the members' chains; every node also knows the size and the width, as parts of the largest."""
         positions = len(self.base.num_choices)
         features = np.zeros((len(choices), positions + 2, len(self.graph_features)), dtype=np.float32)
         adjacency = np.zeros((len(choices), positions + 2, positions + 2), dtype=np.bool_)
         mask = np.zeros((len(choices), positions + 2), dtype=np.bool_)
         for label, rows, chains in self.by_member(choices):
-            graphs = self.members[label].graphs(chains)
+            graphs = self.members[label].graphs(chains, canonical=canonical)
             features[rows, :, :-2], adjacency[rows], mask[rows] = graphs.features, graphs.adjacency, graphs.mask
         features[..., -2] = (np.array(self.image_sizes) / max(self.image_sizes))[choices[:, 0], None]
         features[..., -1] = (np.array(self.widths) / max(self.widths))[choices[:, 1], None]

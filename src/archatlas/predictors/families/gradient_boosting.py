@@ -8,7 +8,7 @@ import numpy as np
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.one_hot import one_hot
-from archatlas.encodings.stage_counts import node_kinds, stage_counts
+from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.weisfeiler_lehman import Labels
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import ErrorSpread, Floats, TargetTransform, leave_out, noise_weights
@@ -77,7 +77,7 @@ class LightGBMPredictor:
         return Prediction(self._target.inverse(value), std)
 
     def _columns(self, batch: ArchitectureBatch) -> Floats:
-        return np.hstack([one_hot(batch.choices, batch.space.num_choices), stage_counts(batch.graphs, self._kinds)])
+        return np.hstack([one_hot(batch.choices, batch.space.num_choices), kind_counts(batch.graphs, self._kinds)])
 
     def _outputs(self, columns: Floats) -> Floats:
         return np.stack([np.asarray(member.predict(columns, num_threads=1)) for member in self._members], axis=1)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.one_hot import one_hot
-from archatlas.encodings.stage_counts import node_kinds, stage_counts
+from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.weisfeiler_lehman import Labels
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import ErrorSpread, Floats, TargetTransform, noise_weights
@@ -84,7 +84,7 @@ class RandomForestPredictor:
 
 def _columns(batch: ArchitectureBatch, kinds: Labels) -> NDArray[np.float32]:
     """Columns ``[n, d]``, in the precision that scikit-learn's trees compare in."""
-    columns = np.hstack([one_hot(batch.choices, batch.space.num_choices), stage_counts(batch.graphs, kinds)])
+    columns = np.hstack([one_hot(batch.choices, batch.space.num_choices), kind_counts(batch.graphs, kinds)])
     return columns.astype(np.float32)
 
 

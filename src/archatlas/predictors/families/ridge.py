@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.one_hot import one_hot
-from archatlas.encodings.stage_counts import node_kinds, stage_counts
+from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.weisfeiler_lehman import Labels
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import Floats, TargetTransform, noise_weights
@@ -86,7 +86,7 @@ class RidgePredictor:
 
     @single_thread()
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
-        if self._settings.features == "stage_counts":
+        if self._settings.features == "kinds":
             self._kinds = node_kinds(batch.graphs)
         self._target = TargetTransform.fit(evaluations.score, self._settings.transform)
         target = self._target.forward(evaluations.score)
@@ -100,8 +100,8 @@ class RidgePredictor:
         return Prediction(self._target.inverse(value), self._target.inverse_std(value, std))
 
     def _columns(self, batch: ArchitectureBatch) -> NDArray[np.float64]:
-        if self._settings.features == "stage_counts":
-            return stage_counts(batch.graphs, self._kinds)
+        if self._settings.features == "kinds":
+            return kind_counts(batch.graphs, self._kinds)
         return one_hot(batch.choices, batch.space.num_choices)
 
     def state(self) -> State:

@@ -10,7 +10,7 @@ import numpy as np
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_scaling import FeatureScaling
 from archatlas.encodings.one_hot import one_hot
-from archatlas.encodings.stage_counts import node_kinds, stage_counts
+from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.weisfeiler_lehman import Labels
 from archatlas.predictors.families.mixture import mixture_weights
 from archatlas.predictors.families.ridge import LinearModel
@@ -123,8 +123,8 @@ class GCNPredictor:
         if self._settings.additive == "none":
             return columns
         if self._settings.additive_features != "one_hot":
-            columns["stage_counts"] = stage_counts(batch.graphs, kinds)
-        if self._settings.additive_features != "stage_counts":
+            columns["kinds"] = kind_counts(batch.graphs, kinds)
+        if self._settings.additive_features != "kinds":
             columns["one_hot"] = one_hot(batch.choices, batch.space.num_choices)
         return columns
 
@@ -177,7 +177,7 @@ class GCNPredictor:
         names = self._settings.read_out_features
         additive = {
             name: tuple(LinearModel.from_state(state, f"{name}_{member}") for member in range(self._settings.ensemble))
-            for name in ("stage_counts", "one_hot")
+            for name in ("kinds", "one_hot")
             if f"{name}_0.centre" in state
         }
         self._fitted = _Fitted(

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, cast
 
@@ -20,7 +21,7 @@ from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import Choices, ListedSpace, SearchSpace, Segmented, drawable
-from archatlas.spaces.restricted import Restricted, restricted
+from archatlas.spaces.restricted import Restricted
 
 if TYPE_CHECKING:
     from archatlas.search.segments.parameters import SegmentsParameters
@@ -28,16 +29,15 @@ if TYPE_CHECKING:
 _ROUNDS = 40
 
 
+@dataclass(frozen=True, eq=False)
 class Segment(Restricted):
     """A restricted space whose networks are the sub-architectures of a segment, each with the same rest.
 
     Attributes:
-        whole: the space that the segment is a part of
         stop: the first position of the rest
         rest_drawn: whether ``sample`` draws the rest
     """
 
-    whole: SearchSpace
     stop: int
     rest_drawn: bool
 
@@ -86,7 +86,7 @@ def segment_space(
         parameters: whether samples draw the rest, and how large a sub-space may be.
 
     Returns:
-        a member of the space's own class: ``networks`` is the number of distinct sub-architectures (twins across the
+        a ``Segment``: ``networks`` is the number of distinct sub-architectures (twins across the
         segment's first position are one), ``size`` that of their spellings.
 
     Raises:
@@ -113,7 +113,7 @@ def segment_space(
     kept = _distinct(space.canonicalise(spelled), space.num_choices)
     size = len(prefixes) * int(np.prod(np.array(space.num_choices[start:stop], dtype=object)))
     drawn = parameters.rest == "drawn"
-    return cast(ListedSpace, restricted(space, kept, size, Segment, whole=space, stop=stop, rest_drawn=drawn))
+    return cast(ListedSpace, Segment(space, kept, size, stop, drawn))
 
 
 def _distinct(rows: Choices, num_choices: Sequence[int]) -> Choices:

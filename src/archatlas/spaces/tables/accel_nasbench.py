@@ -58,7 +58,7 @@ class AccelNasBench(UnbuiltChain):
         blocks = tuple(f"block_{block}" for block in range(len(LAYERS)))
         return ("input", "output", *blocks, "first_in_block", "kernel", "expansion", "squeeze_excitation")
 
-    def graphs(self, choices: Choices) -> ArchitectureGraphs:
+    def graphs(self, choices: Choices, *, canonical: bool = False) -> ArchitectureGraphs:
         """A chain of layers, block by block."""
         rows = choices.reshape(len(choices), len(LAYERS), 4)
         block = np.repeat(np.arange(len(LAYERS)), LAYERS)

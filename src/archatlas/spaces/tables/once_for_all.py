@@ -73,9 +73,9 @@ class OnceForAllMobileNetV3(UnbuiltChain):
         units = tuple(f"unit_{unit}" for unit in range(UNITS))
         return ("input", "output", *units, "first_in_unit", "kernel", "expansion")
 
-    def graphs(self, choices: Choices) -> ArchitectureGraphs:
+    def graphs(self, choices: Choices, *, canonical: bool = False) -> ArchitectureGraphs:
         """A chain of the layers that are present."""
-        rows = self.canonicalise(choices)
+        rows = choices if canonical else self.canonicalise(choices)
         layers = np.zeros((UNITS * LAYERS, _ABSENT + 1, len(self.graph_features)), dtype=np.float32)
         for position, (choice, (kernel, expansion)) in product(range(UNITS * LAYERS), enumerate(_BLOCKS)):
             unit, layer = divmod(position, LAYERS)

@@ -20,6 +20,6 @@ def node_kinds(graphs: ArchitectureGraphs) -> Labels:
     return vocabulary(node_labels(graphs), graphs.mask)
 
 
-def stage_counts(graphs: ArchitectureGraphs, kinds: Labels) -> NDArray[np.float64]:
+def kind_counts(graphs: ArchitectureGraphs, kinds: Labels) -> NDArray[np.float64]:
     """Counts of the known ``kinds``, float64 ``[n, t]``; nodes of other kinds are not counted."""
     return label_counts(node_labels(graphs), graphs.mask, kinds)
