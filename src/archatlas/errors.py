@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 class ArchatlasError(Exception):
@@ -27,3 +31,9 @@ def brief(given: object, most: int = 200) -> str:
     text = str(given)[: most + 1]
     shown = "".join(letter if letter.isprintable() else "?" for letter in text[:most])
     return shown + "..." * (len(text) > most)
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first thing that a document from elsewhere has wrong, for a message: which field, and what."""
+    first = error.errors()[0]
+    return f"`{brief('.'.join(map(str, first['loc'])))}`: {brief(first['msg'])}"

@@ -124,9 +124,7 @@ def test_from_sample_to_atlas(target: str, tmp_path: Path) -> None:
     assert tuple(graphs["choices"].shape) == (40, len(space.num_choices))
     assert catalog.load("node_features")["names"] == list(space.graph_features)
     scores = catalog.load("predictor_scores")
-    assert {"gcn", "ridge", "ridge_kinds", "lightgbm", "gp", "macs", "params", "constant"} == set(
-        scores["predictor"]
-    )
+    assert {"gcn", "ridge", "ridge_kinds", "lightgbm", "gp", "macs", "params", "constant"} == set(scores["predictor"])
     assert scores.groupby(["predictor", "protocol"])["kendall_tau"].mean()["macs", "cross_seed"] > 0.5
     for name in ("fitted_predictor", "tuned_predictor"):
         document = json.loads(json.dumps(catalog.load(name)))

@@ -95,7 +95,6 @@ def test_boundaries() -> None:
 
 def test_a_segment_is_a_space_of_whole_networks() -> None:
     segment = segment_space(CHAIN, one_prefix(CHAIN), 0, 2, DEFAULT)
-    assert isinstance(segment, ChainSpace)
     for capability in (SearchSpace, HasTwins, PrefixShared, Segmented):
         assert isinstance(segment, capability)
     # Two of the four positions of a run: nothing, one of two blocks, or two of them.

@@ -22,11 +22,12 @@ from archatlas.images.normalise import normalise
 from archatlas.networks.onnx_file import strip_traces
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage
+from archatlas.spaces.documents import describe_space, space_of
 from archatlas.spaces.presets import preset
 from archatlas.supernet.make import make_supernet
 from archatlas.verification.export import export_winners, onnx_differs, path_and_extract_differ
 from archatlas.verification.export_parameters import ExportParameters
-from archatlas.verification.standalone import describe_space, make_standalone, save_network, space_of
+from archatlas.verification.standalone import make_standalone, save_network
 
 IMAGES = ImageDescription(
     class_names=("ant", "bee", "cow"), channels=3, image_size=9, mean=(0.4, 0.5, 0.6), std=(0.2, 0.3, 0.25),

@@ -54,7 +54,9 @@ def map_space(
             ),
             "predicted_std": prediction.std,
         }
-        yield pd.concat([pd.DataFrame(columns), with_latency(counted, space, choices, latency_table, canonical=True)], axis=1)
+        yield pd.concat(
+            [pd.DataFrame(columns), with_latency(counted, space, choices, latency_table, canonical=True)], axis=1
+        )
 
 
 def atlas_rows(space: SearchSpace, parameters: AtlasParameters) -> int:

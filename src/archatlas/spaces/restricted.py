@@ -36,7 +36,8 @@ class Restricted:
 
     def __new__(cls, whole: SearchSpace, *_rest: object, **_fields: object) -> Self:
         names = tuple(name for name in dir(whole) if not name.startswith("_"))
-        made: Self = object.__new__(_with_delegates(_as_written(cls), type(whole).__name__, names))
+        kind: Any = _as_written(cls)
+        made: Self = object.__new__(_with_delegates(kind, type(whole).__name__, names))
         return made
 
     def __reduce__(self) -> tuple[Any, ...]:

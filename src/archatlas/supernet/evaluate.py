@@ -19,6 +19,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
 from archatlas.images.shrinking import shrink
 from archatlas.progress import progress_bar
+from archatlas.spaces.identity import identity_of
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.judges import JUDGES
@@ -72,7 +73,14 @@ def evaluate_subnets(
     store = None
     if work is not None:
         images = (train.to_tensors(), validation.to_tensors(), description)
-        made_by = (supernet.state_dict(), repr(supernet), space.names(rows).tolist(), parameters, device, images_seed)
+        made_by = (
+            supernet.state_dict(),
+            identity_of(space),
+            space.names(rows).tolist(),
+            parameters,
+            device,
+            images_seed,
+        )
         store = work.task("evaluation", package_version(), *made_by, *images)
     halves = split_halves(validation.labels, mixed_seed(images_seed, _HALVES))
     labels = validation.labels.to(place)

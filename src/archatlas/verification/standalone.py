@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, is_dataclass
-from functools import cache
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,18 +12,19 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from PIL import Image
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from torch import Tensor, nn
 
-from archatlas.errors import ArchatlasError, brief
+from archatlas.errors import ArchatlasError, brief, first_problem
 from archatlas.images.decoding import to_pixels
 from archatlas.images.description import ImageDescription
 from archatlas.images.predict import shrunk
-from archatlas.spaces.kinds import KINDS
-from archatlas.spaces.protocol import Documented, SearchSpace
+from archatlas.spaces.documents import describe_space, space_of
+from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.atomic import atomic_path
 
 DOCUMENT, WEIGHTS = "network.json", "network.safetensors"
+_MOST_BYTES, _LEAST_STD = 4_000_000, 0.001
 
 
 class NetworkDocument(BaseModel):
@@ -223,7 +223,7 @@ def _read_document(file: Path) -> NetworkDocument:
     try:
         made = NetworkDocument.model_validate(document)
     except ValidationError as error:
-        raise ArchatlasError(f"{file} is damaged: {_first_problem(error)}: copy or export it again") from error
+        raise ArchatlasError(f"{file} is damaged: {first_problem(error)}: copy or export it again") from error
     _require_sound(made, file)
     return made
 
@@ -266,71 +266,6 @@ def _build(document: NetworkDocument, weights: Mapping[str, Tensor], source: str
             f"{brief(error, 1000)}"
         ) from error
     return StandaloneNetwork(network, document)
-
-
-def describe_space(space: SearchSpace) -> dict[str, Any]:
-    """The space as a JSON document; ArchatlasError for spaces that have none."""
-    if not isinstance(space, Documented) or space.kind not in KINDS or not is_dataclass(space):
-        raise ArchatlasError(f"networks of {space.name} cannot be exported: the space cannot be described")
-    document: dict[str, Any] = json.loads(json.dumps({"kind": space.kind, **asdict(space)}))
-    return document
-
-
-def space_of(document: Mapping[str, Any]) -> SearchSpace:
-    """Inverse of ``describe_space``."""
-    fields = dict(document)
-    kind = fields.pop("kind", None)
-    if not isinstance(kind, str) or kind not in KINDS:
-        raise ArchatlasError(f"a network's space must be of kind `{'`, `'.join(KINDS)}`, but got {str(kind)[:60]!r}")
-    _require_bounds(fields)
-    try:
-        # Strictly by the types of the fields: a number is neither text nor true.
-        made: SearchSpace = _adapter(kind).validate_json(json.dumps(fields), strict=True)
-    except ArchatlasError:
-        raise
-    except ValidationError as error:
-        raise ArchatlasError(f"the description of the space is damaged: {_first_problem(error)}") from error
-    except Exception as error:  # Whatever numbers that contradict each other lead to.
-        raise ArchatlasError(f"the description of the space is damaged: {brief(repr(error))}") from error
-    known = describe_space(made)
-    if unknown := [key for key, value in fields.items() if known.get(key) != value]:
-        raise ArchatlasError(f"the description of the space has `{brief(unknown[0])}`, of which nothing is known here")
-    return made
-
-
-@cache
-def _adapter(kind: str) -> TypeAdapter[Any]:
-    return TypeAdapter(KINDS.load(kind))
-
-
-def _first_problem(error: ValidationError) -> str:
-    first = error.errors(include_url=False)[0]
-    return f"`{brief('.'.join(map(str, first['loc'])))}`: {brief(first['msg'])}"
-
-
-_MOST_BYTES, _LEAST_STD = 4_000_000, 0.001
-_BOUNDS = {"width": 16_384, "depth": 64, "stride": 2, "kernel": 15, "expansion": 16}
-_BOUNDS |= {"stem_width": 16_384, "stem_block_width": 16_384, "head_width": 32_768, "num_classes": 1_000_000}
-_MOST_ITEMS, _MOST_SIDE = 200, 1_024
-
-
-def _require_bounds(value: Any, key: str = "space") -> None:
-    """Refuse numbers and lists that no network of ours has, before anything is made of them."""
-    if isinstance(value, Mapping):
-        for name, inner in value.items():
-            _require_bounds(inner, str(name))
-    elif isinstance(value, list | tuple):
-        if len(value) > _MOST_ITEMS:
-            raise ArchatlasError(f"the description of the space has {len(value):,} {key}, more than {_MOST_ITEMS}")
-        for inner in value:
-            _require_bounds(inner, key)
-    elif isinstance(value, str) and len(value) > _MOST_ITEMS:
-        raise ArchatlasError(
-            f"the description of the space has {key} {brief(value)}, longer than {_MOST_ITEMS} letters"
-        )
-    elif isinstance(value, int | float) and not 0 <= value <= _BOUNDS.get(key, _MOST_SIDE):
-        limit = _BOUNDS.get(key, _MOST_SIDE)
-        raise ArchatlasError(f"the description of the space has {key} {value}, but it must be 0 to {limit:,}")
 
 
 def _open(image: str | Path | Image.Image | NDArray[Any]) -> Image.Image:

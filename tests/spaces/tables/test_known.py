@@ -12,6 +12,8 @@ import pytest
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage
+from archatlas.spaces.protocol import Enumerable
+from archatlas.spaces.restricted import Restricted
 from archatlas.spaces.tables.known import KnownNetworks, known_networks
 from archatlas.spaces.tables.parameters import TableName, TableParameters
 from archatlas.spaces.tables.table import BenchmarkTable, Label
@@ -62,7 +64,8 @@ def test_a_network_is_its_canonical_architecture_and_has_both_accuracies() -> No
 
 def test_only_known_networks_are_searched() -> None:
     space = known(by_hand()).space
-    assert isinstance(space, ChainSpace)
+    assert isinstance(space, Restricted)
+    assert isinstance(space, Enumerable)
     assert (space.networks, space.size) == (2, 4)
     assert space.names(space.enumerate_networks(0, 2)).tolist() == ["k3e1-skip", "k5e1-k3e1"]
 

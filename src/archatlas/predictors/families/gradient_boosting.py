@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.node_kinds import kind_counts, node_kinds
+from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.weisfeiler_lehman import Labels
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import ErrorSpread, Floats, TargetTransform, leave_out, noise_weights

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.node_kinds import kind_counts, node_kinds
+from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.weisfeiler_lehman import Labels
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import ErrorSpread, Floats, TargetTransform, noise_weights

@@ -9,8 +9,8 @@ import numpy as np
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_scaling import FeatureScaling
-from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.node_kinds import kind_counts, node_kinds
+from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.weisfeiler_lehman import Labels
 from archatlas.predictors.families.mixture import mixture_weights
 from archatlas.predictors.families.ridge import LinearModel
