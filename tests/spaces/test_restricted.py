@@ -26,7 +26,7 @@ from archatlas.spaces.protocol import (
 )
 from archatlas.spaces.restricted import Restricted, restricted
 
-from .conftest import ALL_SPACES
+from .conftest import ALL_SPACES, BUILT_SPACES
 
 SPACES = ["tiny", "narrow_201", "small_101"]
 
@@ -71,7 +71,8 @@ def test_it_has_the_capabilities_of_the_space_and_is_listed(name: str) -> None:
     assert (few.parse(few.names(rows)) == rows).all()
     assert (few.graphs(rows).features == space.graphs(rows).features).all()
     assert identity_of(few) == identity_of(space)
-    assert costs_of(few, rows).equals(costs_of(space, rows))
+    if name in BUILT_SPACES:
+        assert costs_of(few, rows).equals(costs_of(space, rows))
 
 
 @pytest.mark.parametrize("name", SPACES)

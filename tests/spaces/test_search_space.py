@@ -73,5 +73,5 @@ def test_a_table_that_has_changed_since_is_refused(tmp_path: Any) -> None:
     again = described(write_table(tmp_path, 12), preset="nas_bench_macro")
     assert again == document
     write_table(tmp_path, 13)
-    with pytest.raises(ArchatlasError, match="the table nas_bench_macro has changed: it knew 12 networks .* now 13"):
+    with pytest.raises(ArchatlasError, match=r"the table nas_bench_macro has changed: it knew 12 networks .* now 13"):
         searched_space(document)
