@@ -50,8 +50,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     images = _cifar10(options.image_size)
     found = [_scored(table, networks, images, seed, options) for seed in range(options.noise)]
     both = networks.merge(found[0], on="network", validate="one_to_one")
-    both["rank mean of nwot, jacov, params"] = both[list(_RANK_MEAN)].rank().mean(axis=1)
-    names = [*options.scores, "params", "macs", "rank mean of nwot, jacov, params"]
+    names = [*options.scores, "params", "macs"]
+    if set(_RANK_MEAN) <= {*names}:
+        names.append(mean := f"rank mean of {', '.join(_RANK_MEAN)}")
+        both[mean] = both[list(_RANK_MEAN)].rank().mean(axis=1)
     print(f"\n{len(both)} networks of {options.space}, {options.image_size} x {options.image_size}, seed 0")
     print(f"| score | tau (top half) with test accuracy |{' with the published score |' * bool(table.proxies)}")
     print(f"|---|--:|{'--:|' * bool(table.proxies)}")
@@ -100,7 +102,7 @@ def _scored(
             batch=options.batch,
             initialisation=options.initialisation,
             images=options.images,
-            part_size=50,
+            part_size=20,
         ),
         device=DeviceParameters(accelerator="cpu", workers=options.workers),
         seed=seed,
@@ -139,7 +141,7 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--scores", nargs="+", default=list(ALL))
     parser.add_argument("--image-size", type=int, default=16)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--initialisation", choices=["kaiming", "pytorch"], default="kaiming")
+    parser.add_argument("--initialisation", choices=["pytorch", "kaiming"], default="pytorch")
     parser.add_argument("--images", choices=["training", "gaussian"], default="training")
     parser.add_argument("--noise", type=int, default=1, help="seeds; more than one say how far they agree")
     parser.add_argument("--workers", type=int, default=os.cpu_count())

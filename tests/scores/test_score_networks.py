@@ -44,7 +44,7 @@ def test_a_row_per_network_with_its_costs_and_what_defines_the_scores(space: Cha
     table = score_networks(space, np.concatenate([rows, rows[:2]]), **given)
     assert table.columns.tolist() == ["network", *ALL, "macs", "params", *DEFINITION]
     assert table["network"].tolist() == space.names(rows).tolist()
-    assert table.loc[0, list(DEFINITION)].tolist() == ["kaiming", 8, 8, "training", "given", 0]
+    assert table.loc[0, list(DEFINITION)].tolist() == ["pytorch", 8, 8, "training", "given", 0]
     assert np.isfinite(table[list(ALL)].to_numpy()).all()
     built = space.build(rows[4])
     assert table.loc[4, "params"] == sum(one.numel() for one in built.parameters())
@@ -67,7 +67,7 @@ def test_a_score_depends_on_neither_company_nor_workers_and_twins_have_one(
 @pytest.mark.parametrize(
     ("changed", "same"),
     [
-        ({"initialisation": "pytorch"}, ["convolutions", "gradient_tensors"]),
+        ({"initialisation": "kaiming"}, ["convolutions", "gradient_tensors"]),
         ({"labels": "random"}, ["convolutions", "gradient_tensors", "jacov", "nwot", "synflow"]),
         ({"images": "gaussian"}, ["convolutions", "gradient_tensors", "synflow"]),
         ({"image_size": 6}, ["convolutions", "gradient_tensors"]),

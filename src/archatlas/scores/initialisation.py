@@ -12,9 +12,10 @@ from archatlas.scores.parameters import Initialisation
 def draw_weights(network: nn.Module, initialisation: Initialisation, seed: int) -> None:
     """Draw all weights of convolutions and linear layers anew, in place, in their order; biases are 0.
 
-    ``kaiming``: normal with variance ``2 / fan_in`` (He et al., ICCV 2015). ``pytorch``: ``1 / (3 fan_in)`` for
-    convolutions, that of PyTorch's own layers, as everywhere else here (``networks.blocks.initialise``). What is drawn
-    depends on the seed and the layers alone, so that networks which begin alike have the same weights there.
+    ``pytorch``: normal with variance ``1 / (3 fan_in)`` for convolutions, that of PyTorch's own layers, as everywhere
+    else here (``networks.blocks.initialise``). ``kaiming``: ``2 / fan_in`` (He et al., ICCV 2015). Under batch norm the
+    scale matters to gradients alone; synaptic flow, without, weighs depth by it. What is drawn depends on the seed and
+    the layers, so that networks which begin alike have the same weights there.
     """
     generator = torch.Generator().manual_seed(seed)
     initialise(network, generator)

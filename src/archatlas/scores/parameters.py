@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from archatlas.errors import nearest
 from archatlas.scores.registry import SCORES
 
-Initialisation = Literal["kaiming", "pytorch"]
+Initialisation = Literal["pytorch", "kaiming"]
 
 ALL = ("convolutions", "grad_norm", "gradient_tensors", "jacov", "log_ntk_trace", "ntk_trace", "nwot", "synflow")
 """The scores that are computed by default."""
@@ -24,8 +24,9 @@ class ScoreParameters(BaseModel):
         default=ALL, min_length=1, description="the scores, by their names in scores/registry.py"
     )
     initialisation: Initialisation = Field(
-        default="kaiming",
-        description="variance of the weights of a convolution: kaiming: 2 / fan-in; pytorch: 1 / (3 fan-in)",
+        default="pytorch",
+        description="variance of the weights of a convolution: pytorch: 1 / (3 fan-in), as most published scores have "
+        "it; kaiming: 2 / fan-in, as NASI has it",
     )
     batch: int = Field(default=64, ge=2, le=4096, description="images that a network is scored on, once")
     image_size: int | None = Field(
