@@ -206,6 +206,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"registry": "spaces/kinds.py"}, []),
     ({"registry": "supernet/registry.py"}, []),
     ({"registry": "systems/registry.py"}, []),
+    ({"registry": "scores/registry.py"}, []),
     ({"registry": "reporting/registry.py"}, []),
     ({"registry": "predictors/registry.py"}, []),
     ({"registry": "scorers/registry.py"}, []),

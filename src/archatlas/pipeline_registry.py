@@ -26,7 +26,7 @@ STAGES = (
 )
 """The main job, in order; each is a folder of ``archatlas.pipelines``."""
 
-EXTRAS = ("segments", "methods", "latency_kit", "compare_experiments", "predictor_benchmark")
+EXTRAS = ("score_untrained", "segments", "methods", "latency_kit", "compare_experiments", "predictor_benchmark")
 """Pipelines beside the main job."""
 
 

@@ -40,6 +40,16 @@ def test_outputs_and_gradients_are_those_of_pytorch(kernel: int, stride: int, sh
 
 @pytest.mark.parametrize("stride", [1, 2])
 @pytest.mark.parametrize("kernel", [3, 5])
+def test_double_precision_is_kept(kernel: int, stride: int) -> None:
+    ours, theirs = (module.double() for module in alike(6, kernel, stride))
+    images = torch.randn(4, 6, 8, 8, dtype=torch.float64) * 1e60  # More than float32 holds.
+    after = torch.randn_like(theirs(images))
+    for found, expected in zip(results(ours, images, after), results(theirs, images, after), strict=True):
+        torch.testing.assert_close(found, expected, rtol=1e-10, atol=0.0)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+@pytest.mark.parametrize("kernel", [3, 5])
 def test_under_autocast_they_are_those_of_float32_but_for_the_rounding(kernel: int, stride: int) -> None:
     ours, theirs = alike(6, kernel, stride)
     images = torch.randn(8, 6, 4, 4)

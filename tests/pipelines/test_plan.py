@@ -63,6 +63,18 @@ def test_smaller_images_count_by_their_pixels(configured: dict[str, Any], monkey
     assert seconds(strategy="fair") == 7 * 100.0
 
 
+def test_scores_without_training_are_counted_in_steps(
+    configured: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archatlas.pipelines.ahead.measure_pace", lambda *_: Pace(step=0.5, image=0.001))
+    configured["device"] |= {"workers": 2}
+    configured["sample"] |= {"architectures": 100}
+    configured["supernet"]["training"] |= {"batch_size": 32}
+    plan = plan_stages(ProjectParameters.model_validate(configured), ["score_untrained"], IMAGES)["score_untrained"]
+    assert plan.what == "8 scores of 100 networks"
+    assert plan.seconds == pytest.approx(3 + 1.7 * 100 * 2 * 0.5 / 2)  # 64 images a batch are two of these steps.
+
+
 def test_a_whole_space_that_is_too_large_is_refused_before_anything_is_trained(configured: dict[str, Any]) -> None:
     configured["space"] |= {"preset": "mobile"}
     configured["evaluation"] |= {"whole_space": "networks"}

@@ -79,7 +79,7 @@ class _Depthwise(torch.autograd.Function):
 
 
 def _input_gradient(gradient: Tensor, input: Tensor, weight: Tensor, stride: int) -> Tensor:
-    dtype = input.dtype if stride == 1 else torch.float32
+    dtype = input.dtype if stride == 1 else _at_least_float32(input.dtype)
     return _backward(gradient, input, weight, stride, dtype, (True, False, False))[0].to(input.dtype)
 
 
@@ -101,7 +101,7 @@ def weight_gradient(gradient: Tensor, input: Tensor, weight: Tensor, stride: int
     if kernel <= 3 and min(out) >= kernel:
         return _backward(gradient, input, weight, stride, input.dtype, (False, True, False))[1]
     if shape[0] * shape[1] * out[0] * out[1] > _MOST_PAIRS.get(input.dtype, 0) * len(input):
-        return _backward(gradient, input, weight, stride, torch.float32, (False, True, False))[1]
+        return _backward(gradient, input, weight, stride, _at_least_float32(input.dtype), (False, True, False))[1]
     pairs = torch.bmm(_by_channel(gradient).transpose(1, 2), _by_channel(input))
     taps = _taps(shape, out, kernel, stride)
     return (pairs.float().view(width, -1) @ taps).view(width, 1, kernel, kernel)
@@ -117,6 +117,10 @@ def _backward(
         *tensors, None, (stride, stride), (padding, padding), (1, 1), False, (0, 0), len(weight), mask
     )
     return of_input, of_weight
+
+
+def _at_least_float32(dtype: torch.dtype) -> torch.dtype:
+    return torch.promote_types(dtype, torch.float32)
 
 
 def _by_channel(x: Tensor) -> Tensor:

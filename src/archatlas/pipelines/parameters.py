@@ -15,6 +15,7 @@ from archatlas.predictors.parameters import FEWEST_PER_FOLD, AtlasParameters, Pr
 from archatlas.predictors.registry import PREDICTORS, predictor_settings
 from archatlas.reporting.parameters import CompareParameters, ReportParameters
 from archatlas.schedule.time_budget import FEWEST_SAMPLED, TimeBudget
+from archatlas.scores.parameters import ScoreParameters
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.segments.parameters import SegmentsParameters
 from archatlas.spaces.parameters import SpaceParameters
@@ -51,6 +52,7 @@ class ProjectParameters(BaseModel):
     costs: CostsParameters
     supernet: SupernetParameters
     sample: SampleParameters
+    scores: ScoreParameters
     evaluation: EvaluationParameters
     predictor: PredictorParameters
     tuning: TuningParameters
