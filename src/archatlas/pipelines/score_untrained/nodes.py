@@ -6,33 +6,28 @@ from typing import Any
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
-from archatlas.kedro_ext.dependencies import depends_on
-from archatlas.pipelines.space import public_table, searched_space
+from archatlas.pipelines.space import searched_space
 from archatlas.pipelines.work import work_store
 from archatlas.scores.parameters import ScoreParameters
-from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.training.parameters import DeviceParameters
 
 
-@depends_on(files=(public_table,))
 def score(
     sampled_architectures: pd.DataFrame,
     train_images: dict[str, Any],
     image_description: dict[str, Any],
     cost_table: pd.DataFrame,
-    space: SpaceParameters,
+    search_space: dict[str, Any],
     scores: ScoreParameters,
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
-    table: TableParameters | None = None,
 ) -> pd.DataFrame:
     """Scores at initialisation of every sampled network, beside its MACs and params, and what defines them."""
     from archatlas.images.dataset import ImageSplit
     from archatlas.scores.score import score_networks
 
-    made = searched_space(image_description, space, table)
+    made = searched_space(search_space)
     names = sampled_architectures["network"].drop_duplicates().to_numpy(dtype=str)
     return score_networks(
         made,

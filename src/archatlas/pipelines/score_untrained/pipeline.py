@@ -6,13 +6,13 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from archatlas.pipelines.score_untrained.nodes import score
 
-_PARAMETERS = ("space", "scores", "device", "seed", "table")
+_PARAMETERS = ("scores", "device", "seed")
 
 
 def create_pipeline(**_: object) -> Pipeline:
     """One node: score the sample."""
     data = (
-        "sampled_architectures", "train_images", "image_description", "cost_table", "work_folder",
+        "sampled_architectures", "train_images", "image_description", "cost_table", "search_space", "work_folder",
     )  # fmt: skip
     return pipeline(
         [
