@@ -30,7 +30,9 @@ DEVICE = DeviceParameters(accelerator="cpu", workers=1)
 
 def test_each_sampled_network_is_scored_once(images: ImageSplit, description: ImageDescription, tmp_path: Path) -> None:
     space = make_space(SPACE, description.input_shape, description.num_classes)
-    document = SearchSpaceDocument(space=SPACE, input_shape=description.input_shape, num_classes=2).document()
+    document = SearchSpaceDocument(
+        space=SPACE, input_shape=description.input_shape, num_classes=description.num_classes
+    ).document()
     names = space.names(space.canonicalise(space.parse(["k3e1-skip", "k5e2-k3e1"]))).tolist()
     table = score(
         pd.DataFrame({"network": [names[0], *names]}), images.to_tensors(), description.model_dump(mode="json"),
