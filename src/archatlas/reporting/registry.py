@@ -13,6 +13,7 @@ SECTIONS = Registry(
         "atlas": "archatlas.reporting.sections:atlas_section",
         "trust": "archatlas.reporting.sections:trust_section",
         "truth": "archatlas.reporting.truth:truth_section",
+        "methods": "archatlas.reporting.methods:methods_section",
         "measured": "archatlas.reporting.sections:measured_section",
         "choices": "archatlas.reporting.sections:choices_section",
         "predictor": "archatlas.reporting.sections:predictor_section",

@@ -21,6 +21,10 @@ class Limit(BaseModel):
     seconds: float | None = Field(None, gt=0, description="seconds by the clock; no two searches then end alike")
 
 
+COUNTED = ("evaluations", "forward_macs", "backward_macs", "trainings")
+"""The kinds that are kept with the results of a search. Epochs are of what all searches use; seconds are of a machine."""
+
+
 @dataclass(frozen=True)
 class Spending:
     """Amounts of each kind that ``Limit`` knows."""

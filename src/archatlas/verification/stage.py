@@ -16,6 +16,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.predictors.protocol import Predictor
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
+from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
@@ -59,7 +60,12 @@ def training_seeds(seed: int, count: int) -> list[int]:
 
 def job_of(space: SpaceParameters, description: ImageDescription, network: str, seed: int) -> TrainingJob:
     """The training of a network by its name in tables (``members.member_of``)."""
-    member = member_of(make_space(space, description.input_shape, description.num_classes), network)
+    return job_in(make_space(space, description.input_shape, description.num_classes), network, seed)
+
+
+def job_in(space: SearchSpace, network: str, seed: int) -> TrainingJob:
+    """The same where the space is made."""
+    member = member_of(space, network)
     return TrainingJob(member.space, member.network, seed, network)
 
 

@@ -27,7 +27,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "seed": "params:seed",
                     "table": "params:table",
                 },
-                outputs=["candidates", "pareto_front", "constraints"],
+                outputs=["candidates_of_atlas", "front_of_atlas", "constraints_of_atlas"],
                 name="search",
             )
         ]
