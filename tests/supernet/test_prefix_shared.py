@@ -14,8 +14,8 @@ from archatlas.networks.blocks import is_identity
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.protocol import Choices
 from archatlas.supernet.chain import ChainSupernet
-from archatlas.supernet.make import make_supernet
 from archatlas.supernet.kept import Kept
+from archatlas.supernet.make import make_supernet
 from archatlas.supernet.one_by_one import one_by_one_logits
 from archatlas.supernet.prefix_shared import prefix_shared_logits
 

@@ -79,7 +79,9 @@ def test_a_network_is_paid_once_in_whatever_spelling() -> None:
 
 def test_what_cannot_be_paid_has_no_score() -> None:
     rows = SPACE.sample(5, np.random.default_rng(0))
-    account = Account(Problem(SPACE, cost_table=PARTS, target="log_loss"), Landscape(SPACE), Ledger(Limit(evaluations=3)))
+    account = Account(
+        Problem(SPACE, cost_table=PARTS, target="log_loss"), Landscape(SPACE), Ledger(Limit(evaluations=3))
+    )
     scores = account.scores(rows)
     assert np.isfinite(scores).tolist() == [True] * 3 + [False] * 2
     assert (scores[:3] < 0).all(), "a log loss is a score when it is negated"

@@ -38,8 +38,8 @@ class Inputs:
     """What is to be known of the inputs of a part before it runs.
 
     ``records`` are those of the nodes behind them whose results stand, and ``outputs`` these results, by data set,
-    which become the current ones; ``replaced`` names inputs of which another version was current; ``left_out`` those that
-    the part does without and that are out of date, with what to say of it; ``warnings`` are for the log.
+    which become the current ones; ``replaced`` names inputs of which another version was current; ``left_out`` those
+    that the part does without and that are out of date, with what to say of it; ``warnings`` are for the log.
     """
 
     records: tuple[NodeRecord, ...] = ()

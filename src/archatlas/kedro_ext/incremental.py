@@ -109,7 +109,7 @@ def explain(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], records: str
 def _with_its_inputs(
     pipeline: Pipeline, project: Mapping[str, Pipeline], catalog: CatalogProtocol[Any, Any], folder: Path
 ) -> tuple[Pipeline, Decider, Inputs]:
-    """The pipeline with the optional inputs that are there and up to date, its decider, and what is known of its inputs.
+    """The pipeline with the optional inputs that are up to date, its decider, and what is known of its inputs.
 
     Raises DatasetError if inputs are out of date that it needs.
     """

@@ -6,7 +6,7 @@ The estimate comes from the pace of a few random networks. It is meant to tell m
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,7 @@ from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.predictors.benchmark.plan import describe_benchmark
 from archatlas.progress import duration
 from archatlas.search.segments.parameters import SEGMENTS
+from archatlas.supernet.kept import KEPT_MIB
 from archatlas.systems.registry import METHODS
 
 if TYPE_CHECKING:
@@ -379,13 +380,14 @@ def _plan_verification(
     return what, 8 + epochs * (train / verification.training.batch_size) * pace.step / workers
 
 
-def _memory_mib(settings: ProjectParameters, stages: Iterable[str], description: ImageDescription | None) -> float:
+def _memory_mib(settings: ProjectParameters, stages: Collection[str], description: ImageDescription | None) -> float:
     images = sum(description.splits.values()) if description else 0
     megabytes = images * (_side(settings) ** 2) * 3 / 2**20
     workers = settings.device.workers or os.cpu_count() or 1
     trained = settings.table is None and settings.truth is None and {"verify_candidates", "methods"} & {*stages}
     alone = workers * (_WORKER_MIB + megabytes) if trained else 0
-    return _LIBRARIES_MIB + 2 * megabytes + alone
+    kept = workers * settings.supernet.seeds * KEPT_MIB if trained and "methods" in stages else 0
+    return _LIBRARIES_MIB + 2 * megabytes + alone + kept
 
 
 def _known_images(settings: ProjectParameters, catalog: CatalogProtocol[Any, Any]) -> ImageDescription | None:

@@ -46,8 +46,8 @@ def methods_section(run: Run) -> Section | None:
     return Section(
         "methods",
         "Search methods",
-        "Is the search worth its while? Other methods look for a network of each budget at the same cost, and what they "
-        f"would choose is judged {known}.",
+        "Is the search worth its while? Other methods look for a network of each budget at the same cost, and what "
+        f"they would choose is judged {known}.",
         blocks,
     )
 

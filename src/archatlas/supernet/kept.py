@@ -7,6 +7,9 @@ from typing import Any
 
 from archatlas.spaces.protocol import Choices
 
+KEPT_MIB = 256
+"""What searches keep for each super-network (of chains: activations of images)."""
+
 
 class Kept:
     """Results of prefixes of rows; those that were used least recently go first, and longer ones before shorter.

@@ -4,8 +4,8 @@ In a chain, the batch-norm statistics and the activations at a position depend o
 prefix carries two streams: the calibration images, normalised by their own batches' statistics, and the validation
 images, normalised by the running statistics that the calibration images leave behind. Rows in lexicographic order are
 the leaves of the prefix tree from left to right; walking them with the streams of one path at hand, one per depth,
-computes every prefix once and keeps no more than one activation per depth and image. Where rows come one at a time and in
-any order, more of them can be kept (``supernet/kept.py``).
+computes every prefix once and keeps no more than one activation per depth and image. Where rows come one at a time and
+in any order, more of them can be kept (``supernet/kept.py``).
 """
 
 from __future__ import annotations

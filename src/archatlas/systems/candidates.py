@@ -10,6 +10,7 @@ from archatlas.costs.constraints import Constraint
 from archatlas.search.enumeration import top_candidates
 from archatlas.search.parameters import SearchParameters
 
+
 def candidates_of_searches(
     visited: pd.DataFrame, budgets: Mapping[str, Sequence[Constraint]], parameters: SearchParameters
 ) -> pd.DataFrame:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.spaces.tables.known import KnownNetworks
 from archatlas.supernet.evaluate import EvaluationImages, Judging
+from archatlas.supernet.kept import KEPT_MIB
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.supernet.protocol import Supernet
 from archatlas.systems.ledger import Spending
@@ -32,10 +33,6 @@ class Evaluator(Protocol):
 
     def evaluate(self, choices: Choices) -> pd.DataFrame:
         """Evaluations of canonical rows: columns network, accuracy, log_loss, seed, source, ..., some rows for each."""
-
-
-KEPT_BYTES = 256 * 2**20
-"""Of what subnets that begin alike share, so much is kept for each super-network (of chains: activations of images)."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +64,7 @@ class SupernetEvaluator:
     @cached_property
     def _judging(self) -> dict[int, Judging]:
         return {
-            number: Judging(supernet, self.space, self.images, KEPT_BYTES)
+            number: Judging(supernet, self.space, self.images, KEPT_MIB * 2**20)
             for number, supernet in self.supernets.items()
         }
 

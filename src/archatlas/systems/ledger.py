@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass, field, fields
 
@@ -22,7 +23,7 @@ class Limit(BaseModel):
 
 
 COUNTED = ("evaluations", "forward_macs", "backward_macs", "trainings")
-"""The kinds that are kept with the results of a search. Epochs are of what all searches use; seconds are of a machine."""
+"""The kinds that are kept with the results of a search. Epochs are of what all searches use, seconds of a machine."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Ledger:
         if not self.closed:
             self.spent = after
         return not self.closed
+
+    def left(self, kind: str) -> float:
+        """How much of a kind may still be spent; infinite where it has no limit."""
+        most = getattr(self.limit, kind)
+        return math.inf if most is None else most - getattr(self.spent, kind)
 
     def document(self) -> dict[str, float]:
         """What has been spent, by kind."""

@@ -15,7 +15,7 @@ from archatlas.systems.problem import Problem
 
 @dataclass(frozen=True)
 class RandomSearch:
-    """Networks within the bounds, as the space's sampler draws them, ``at_once`` at a time: many share what they can."""
+    """Networks within the bounds, as the space's sampler draws them, ``at_once`` at a time: they share what they can."""
 
     at_once: int = 1000
 
@@ -26,7 +26,9 @@ class RandomSearch:
         account, idle = Account(problem, evaluator, ledger), 0
         while not account.closed and idle < _MOST_IDLE:
             before = len(account)
-            account.scores(problem.draw(self.at_once, generator))
+            # One more than can be paid, which closes the ledger.
+            count = int(min(self.at_once, ledger.left("evaluations") + 1))
+            account.scores(problem.draw(count, generator))
             idle = idle + 1 if len(account) == before else 0
         return account.visited()
 

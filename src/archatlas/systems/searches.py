@@ -70,7 +70,9 @@ class Searches:
         """The same of one search."""
         problem = Problem(self.space, search.constraints, self.cost_table, self.latency_table, self.target)
         found = self.method.search(problem, evaluator, Ledger(self.limit), np.random.default_rng(search.seed))
-        _LOGGER.info("%s for %s, search %d: %d networks scored", self.name, search.budget, search.number + 1, len(found))
+        _LOGGER.info(
+            "%s for %s, search %d: %d networks scored", self.name, search.budget, search.number + 1, len(found)
+        )
         return found.assign(budget=search.budget, seed=search.number)
 
     def on_supernets(

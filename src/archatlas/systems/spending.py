@@ -39,6 +39,4 @@ def spent_on_trainings(trained: pd.DataFrame, epochs: int, description: ImageDes
     """
     splits = description.splits.get("train", 0), description.splits.get("validation", 0)
     each = trained_alone(float(trained["macs"].sum()), 1, epochs, *splits)
-    return Spending(
-        forward_macs=each.forward_macs, backward_macs=each.backward_macs, trainings=float(len(trained))
-    )
+    return Spending(forward_macs=each.forward_macs, backward_macs=each.backward_macs, trainings=float(len(trained)))

@@ -124,7 +124,9 @@ def draw_choice_importance(image_description: dict[str, Any], space: SpaceParame
     made = _space(space, image_description)
     given = of_whichever_ran(evidence, CHOICES_FROM)
     target = given["calibrated_predictor"].get("target", "accuracy")
-    return figure_choice_importance(choice_importance(given["atlas"], made), target=target, positions=position_title(made))
+    return figure_choice_importance(
+        choice_importance(given["atlas"], made), target=target, positions=position_title(made)
+    )
 
 
 @depends_on(optional=EVIDENCE)

@@ -52,8 +52,8 @@ def gather(**of_methods: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.D
     of = _OF_ATLAS if f"constraints{_OF_ATLAS}" in of_methods else _OF_SEGMENTS
     if f"constraints{of}" not in of_methods:
         raise ArchatlasError(
-            "verification needs the main job's search, or the segments', whose predictor it audits: run `kedro run`, or "
-            "`kedro run --pipelines segments`"
+            "verification needs the main job's search, or the segments', whose predictor it audits: run `kedro run`, "
+            "or `kedro run --pipelines segments`"
         )
     return candidates, of_methods[f"front{of}"], of_methods[f"constraints{of}"]
 
