@@ -108,7 +108,9 @@ def test_stages_of_several_nodes_fold_and_no_other(catalog: DataCatalog) -> None
 
 
 def filepath(config: dict[str, Any], name: str) -> str:
-    given = re.search(r"(?:segment_|visited_by_)(\w+?)(?:\.|$)", name)
+    given = re.search(
+        r"(?:segment_(?=\d)|^visited_by_|^candidates_of_|^front_of_|^constraints_of_)(\w+?)(?:\.|$)", name
+    )
     return re.sub(r"\{\w+\}", given.group(1) if given else "", str(config[with_placeholder(name)]["filepath"]))
 
 

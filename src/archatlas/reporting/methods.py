@@ -34,8 +34,9 @@ def methods_section(run: Run) -> Section | None:
         ),
         Text(
             "A mark is the mean over the searches of a method. Its line is the 95% interval of its lead over random "
-            "search, search by search: if it does not reach down to the dashed line, the method is ahead by more than "
-            "chance. The main job and the segments search once, and stand beside each random search."
+            "search, search by search (bootstrap; a rough one of few searches): where it does not reach down to the "
+            "dashed line, chance alone hardly explains the lead. The main job and the segments search once and stand "
+            "beside each random search, so that their interval holds the spread of random search and not their own."
         ),
         TableBlock(methods_table(comparison), "What each method has found, and what it has spent on one search"),
         Text(

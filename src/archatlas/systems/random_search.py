@@ -15,7 +15,7 @@ from archatlas.systems.problem import Problem
 
 @dataclass(frozen=True)
 class RandomSearch:
-    """Networks within the bounds, as the space's sampler draws them, ``at_once`` at a time: they share what they can."""
+    """Networks within the bounds, as the space's sampler draws them, ``at_once`` at a time: many share more."""
 
     at_once: int = 1000
 
