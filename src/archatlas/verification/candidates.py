@@ -13,7 +13,6 @@ from archatlas.costs.latency import LatencyMeasurement
 from archatlas.costs.latency_columns import MEASURED
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
-from archatlas.search.united import by_method
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.evaluate import evaluate_subnets
@@ -22,6 +21,7 @@ from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.supernet.protocol import Supernet
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.timing import Measure
+from archatlas.verification.united import by_method
 
 
 def evaluate_on_supernets(

@@ -20,7 +20,7 @@ VERIFIED_COLUMNS = [
 ]  # fmt: skip
 """``role`` is candidate, or what else was trained and keeps the budget: random, mobilenet (``rank`` is 0 there).
 
-``method`` names the search methods that have found a candidate (``search/united.py``); empty for what else was trained.
+``method`` names the search methods that have found a candidate (``verification/united.py``); empty for what else was trained.
 """
 
 RUNNERS_UP = 7

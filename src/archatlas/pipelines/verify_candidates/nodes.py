@@ -44,7 +44,7 @@ def gather(**of_methods: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.D
 
     The fronts are of the main job's scores, or where that has not searched, of the segments'.
     """
-    from archatlas.search.united import united
+    from archatlas.verification.united import united
 
     candidates = united(
         {name.removeprefix(_CANDIDATES): one for name, one in of_methods.items() if name.startswith(_CANDIDATES)}

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 
 from archatlas.errors import ArchatlasError
-from archatlas.search.united import by_method, methods_of, united
 from archatlas.verification.candidates import finalists_by_table, finalists_of_methods
+from archatlas.verification.united import by_method, methods_of, united
 
 
 def candidates(*rows: tuple[str, int, str, float]) -> pd.DataFrame:
