@@ -19,6 +19,7 @@ from kedro.io import AbstractVersionedDataset, DataCatalog
 from archatlas.pipeline_registry import STAGES, register_pipelines
 
 WORK_FOLDERS = {"work_folder", "run_records", "current_results"}
+OF_METHODS = ("candidates_of_", "front_of_", "constraints_of_")
 INPUTS = {*WORK_FOLDERS, "experiments"}
 
 
@@ -43,8 +44,8 @@ def catalog(config: dict[str, Any]) -> DataCatalog:
 def repeated() -> set[str]:
     """Data sets in the namespaces of segments and methods."""
     pipelines = register_pipelines()
-    made = pipelines["segments"].all_outputs() | pipelines["methods"].all_outputs()
-    return {name for name in made if name.startswith(("segments.", "visited_by_"))}
+    made = {name for one in ("segments", "methods", "search") for name in pipelines[one].all_outputs()}
+    return {name for name in made if name.startswith(("segments.", "visited_by_", *OF_METHODS))}
 
 
 def test_what_nodes_make_is_in_the_catalog_and_versioned(catalog: DataCatalog) -> None:
@@ -107,13 +108,19 @@ def test_stages_of_several_nodes_fold_and_no_other(catalog: DataCatalog) -> None
 
 
 def filepath(config: dict[str, Any], name: str) -> str:
-    given = re.search(r"(?:segment_|visited_by_)(\w+?)(?:\.|$)", name)
+    given = re.search(
+        r"(?:segment_(?=\d)|^visited_by_|^candidates_of_|^front_of_|^constraints_of_)(\w+?)(?:\.|$)", name
+    )
     return re.sub(r"\{\w+\}", given.group(1) if given else "", str(config[with_placeholder(name)]["filepath"]))
 
 
 def with_placeholder(name: str) -> str:
     """The catalog's entry for a data set of a segment or a method."""
-    return re.sub(r"(?<=^visited_by_)\w+", "{method}", re.sub(r"segment_\d+", "segment_{number}", name))
+    return re.sub(
+        r"^(visited_by|candidates_of|front_of|constraints_of)_\w+",
+        r"\1_{method}",
+        re.sub(r"segment_\d+", "segment_{number}", name),
+    )
 
 
 def test_making_all_of_the_catalog_imports_no_heavy_library(config: dict[str, Any], repository: Path) -> None:

@@ -101,7 +101,7 @@ NARROW = {"small": None, "fast": None, "large": None, "narrow": {"max_params": "
 def test_another_budget_needs_the_search_alone(finished: Path) -> None:
     atlas = (finished / "data/current/tiny/atlas.parquet").resolve()
     kedro_run(finished, "search", search={"budgets": NARROW}, **imported_latency(finished))
-    candidates = pd.read_parquet(finished / "data/current/tiny/candidates.parquet")
+    candidates = pd.read_parquet(finished / "data/current/tiny/candidates_of_atlas.parquet")
     assert set(candidates["budget"]) == {"narrow"}
     assert (finished / "data/current/tiny/atlas.parquet").resolve() == atlas
 
@@ -175,7 +175,8 @@ def test_the_notebook_reads_a_finished_run(finished: Path, repository: Path, mon
 
 
 def test_search_methods_stand_side_by_side_at_equal_cost(finished: Path) -> None:
-    kedro_run(finished, "methods", methods={"evaluations": 12, "seeds": 2}, **imported_latency(finished))
+    asked = {"methods": {"evaluations": 12, "seeds": 2}, **imported_latency(finished)}
+    kedro_run(finished, "methods", **asked)
     current = finished / "data" / "current" / "tiny"
     comparison = pd.read_parquet(current / "method_comparison.parquet")
     assert set(comparison["budget"]) == {"small", "fast"}
@@ -185,6 +186,15 @@ def test_search_methods_stand_side_by_side_at_equal_cost(finished: Path) -> None
     assert comparison["accuracy"].between(0, 1).all()
     visited = pd.read_parquet(current / "visited_by_regularised_evolution.parquet")
     assert visited.groupby(["budget", "seed"])["network"].nunique().eq(12).all()
+    assert (comparison["forward_macs"] > 0).all()
+    assert comparison["epochs"].nunique() == 1, "all were given the same super-networks"
+    # Verification takes the candidates of all, and the page tells of them.
+    kedro_run(finished, "verify_candidates", "finish_winners", "export", "test_winners", "report", **asked)
+    candidates = pd.read_parquet(current / "candidates.parquet")
+    assert {"atlas", "random_search"} <= {name for names in candidates["method"] for name in names.split(", ")}
+    first = candidates[candidates["budget"] == "small"].sort_values("rank")["method"].head(3).str.cat(sep=", ")
+    assert {"atlas", "random_search", "regularised_evolution"} == set(first.split(", "))
+    assert "Search methods" in (current / "report.html").read_text()
 
 
 def test_what_the_readme_sends_people_to_is_there(repository: Path) -> None:

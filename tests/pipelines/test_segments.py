@@ -13,6 +13,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from archatlas.kedro_ext.optional_inputs import only_optional
 from archatlas.pipeline_registry import register_pipelines
 from archatlas.pipelines.segments.pipeline import create_pipeline
 from archatlas.search.segments.parameters import SEGMENTS
@@ -25,7 +26,7 @@ def test_segments_are_the_same_steps_in_namespaces() -> None:
     names = {node.name for node in create_pipeline().nodes}
     repeated = {f"segments.segment_{n}.{step}" for n in range(1, SEGMENTS + 1) for step in STEPS}
     selected = {f"segments.segment_{n}.select_super_cell" for n in range(1, SEGMENTS)}
-    assert names == repeated | selected | {"segments.segment_0.begin", "search_segments", "pass_over"}
+    assert names == repeated | selected | {"segments.segment_0.begin", "search_segments"}
     first, second = (
         [node.func for node in create_pipeline().only_nodes_with_namespaces([f"segments.segment_{n}"]).nodes]
         for n in (1, 2)
@@ -47,9 +48,11 @@ def test_it_reads_what_a_trained_super_network_leaves_and_makes_what_verificatio
     verified = {
         name
         for stage in AFTER
-        for name in registered[stage].inputs()
+        for name in registered[stage].inputs() - only_optional(registered[stage])
         if not name.startswith("params:") and name not in ("parameters", "manifest", "run_records")
     }
+    assert only_optional(registered["report"]) >= {"atlas", "atlas_of_segments", "method_comparison"}
+    assert not segments.all_outputs() & registered["__default__"].all_outputs(), "nothing is overwritten"
     stages = (registered[name].all_outputs() for name in ("segments", *AFTER[:-1]))
     assert verified <= made.union(*stages)
 
@@ -93,7 +96,7 @@ def test_each_segment_begins_with_the_survivors_of_the_one_before(project: Path)
     assert len(table(project, "segment_1_atlas")) == 7
     first, second = table(project, "segment_1_super_cells"), table(project, "segment_2_super_cells")
     assert (len(first), len(second)) == (3, 3)
-    last = table(project, "atlas")
+    last = table(project, "atlas_of_segments")
     assert len(last) == 3 * 6
     assert {name.rpartition("_")[0] for name in last["network"]} == {
         name.rpartition("_")[0] for name in second["network"]
@@ -109,17 +112,17 @@ def test_predictors_learn_from_all_evaluations_so_far(project: Path) -> None:
     counts = [len(table(project, f"segment_{n}_drawn_architectures")) for n in (1, 2, 3)]
     assert counts[:2] == [25, 25]
     assert counts[2] <= 18
-    sampled, evaluations = table(project, "sampled_architectures"), table(project, "evaluations")
+    sampled, evaluations = (table(project, f"{name}_of_segments") for name in ("sampled_architectures", "evaluations"))
     assert sampled["segment"].value_counts().sort_index().tolist() == counts
     assert len(evaluations) == 2 * 2 * sum(counts)
     assert set(evaluations["network"]) == set(sampled["network"])
-    scores = table(project, "predictor_scores")
+    scores = table(project, "predictor_scores_of_segments")
     assert set(scores["predictor"]) == {"gcn"}
 
 
 def test_candidates_are_the_best_of_the_last_segment_within_each_budget(project: Path) -> None:
-    candidates, atlas = table(project, "candidates"), table(project, "atlas")
-    limit = table(project, "constraints").set_index("budget").loc["small", "limit"]
+    candidates, atlas = table(project, "candidates_of_segments"), table(project, "atlas_of_segments")
+    limit = table(project, "constraints_of_segments").set_index("budget").loc["small", "limit"]
     kept = atlas[atlas["macs"] <= limit].rename(columns={"predicted_supernet_accuracy": "predicted_score"})
     # A single epoch may leave no signal; then the largest come first.
     (ranked_by,) = set(candidates["ranked_by"])
@@ -128,9 +131,9 @@ def test_candidates_are_the_best_of_the_last_segment_within_each_budget(project:
 
 
 def test_nothing_runs_again_and_another_budget_needs_one_node(project: Path) -> None:
-    assert "0 of 23 nodes ran" in run(project, "segments")
+    assert "0 of 22 nodes ran" in run(project, "segments")
     narrow = BUDGETS + ",search.budgets.small.max_macs=80%"
-    assert "1 of 23 nodes ran" in run(project, "segments", parameters=narrow)
+    assert "1 of 22 nodes ran" in run(project, "segments", parameters=narrow)
     later = BUDGETS + ",segments.survivors=2"
     explained = run(project, "segments", "--explain", parameters=later)
     assert [line.split()[:2] for line in explained.splitlines() if "segment_1." in line and line.startswith("run")] == [
@@ -144,11 +147,12 @@ def test_verification_and_report_take_the_candidates_over(project: Path) -> None
     assert [winner["budget"] for winner in winners] == ["small"]
     contestants = table(project, "verified_candidates").query("budget == 'small'")
     candidates = table(project, "candidates").query("budget == 'small'")
+    assert set(candidates["method"]) == {"segments"}
     assert set(candidates["network"]) <= set(contestants["network"])
     assert winners[0]["status"] == "found"
     assert winners[0]["architecture"] in set(contestants["network"])
     audit = table(project, "audit")
-    assert not set(audit["network"]) & set(table(project, "sampled_architectures")["network"])
+    assert not set(audit["network"]) & set(table(project, "sampled_architectures_of_segments")["network"])
     metrics = json.loads((project / "data/current/tiny/metrics.json").read_text())
     assert metrics["predictor"]["name"] == "gcn"
     assert metrics["atlas"]["rows"] == 18

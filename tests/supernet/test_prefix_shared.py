@@ -14,9 +14,10 @@ from archatlas.networks.blocks import is_identity
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.protocol import Choices
 from archatlas.supernet.chain import ChainSupernet
+from archatlas.supernet.kept import Kept
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.one_by_one import one_by_one_logits
-from archatlas.supernet.prefix_shared import prefix_shared_logits, shared_prefix
+from archatlas.supernet.prefix_shared import prefix_shared_logits
 
 
 @pytest.fixture
@@ -95,8 +96,29 @@ def test_no_more_activations_are_alive_than_the_tree_is_deep(space: ChainSpace, 
     assert most <= 3 * len(space.num_choices)
 
 
-def test_shared_prefix() -> None:
-    row = np.array([1, 2, 3])
-    assert shared_prefix(row, row) == 3
-    assert shared_prefix(row, np.array([1, 0, 3])) == 1
-    assert shared_prefix(row, np.array([0, 2, 3])) == 0
+def test_what_is_kept_gives_the_same_logits_in_whatever_order_rows_come(
+    space: ChainSpace, supernet: ChainSupernet
+) -> None:
+    rows, calibration, validation = every_row(space), batches(2, 6, 0), batches(1, 5, 1)
+    sorted_logits = list(prefix_shared_logits(supernet, rows, calibration, validation))
+    for kept in (Kept(), Kept(3_000), Kept(10**9)):
+        for place in np.random.default_rng(0).permutation(len(rows)):
+            (logits,) = prefix_shared_logits(supernet, rows[place][None], calibration, validation, kept)
+            assert torch.equal(logits, sorted_logits[place])
+
+
+def test_kept_results_are_bounded_and_the_shortest_prefixes_stay_longest() -> None:
+    kept, row = Kept(35), np.array([1, 2, 3], dtype=np.int8)
+    for depth in range(3):
+        kept.keep(row[:depth], f"first {depth}", 10)
+    assert kept.longest_prefix(row) == (2, "first 2")
+    assert kept.longest_prefix(np.array([1, 9, 9], dtype=np.int8)) == (1, "first 1")
+    kept.keep(np.array([1, 9], dtype=np.int8), "other", 10)
+    assert len(kept) == 3
+    assert kept.longest_prefix(row) == (1, "first 1"), "the longest that was used least recently is gone"
+    nothing_more = Kept()
+    for depth in range(3):
+        nothing_more.keep(row[:depth], depth, 10)
+    assert nothing_more.longest_prefix(row) == (2, 2), "what the path at hand needs stays"
+    assert nothing_more.longest_prefix(np.array([7, 7, 7], dtype=np.int8)) == (0, 0)
+    assert len(nothing_more) == 1

@@ -15,7 +15,7 @@ def visited(*rows: tuple[str, int, str, float, int]) -> pd.DataFrame:
     table = pd.DataFrame(rows, columns=["budget", "seed", "network", "score", "macs"])
     table["params"], table["predicted_latency_ms"] = 7, np.nan
     table["evaluations"] = table.groupby(["budget", "seed"]).cumcount() + 1.0
-    return table.assign(forward_macs=table["evaluations"] * 100, trainings=0.0)
+    return table.assign(forward_macs=table["evaluations"] * 100, backward_macs=0.0, trainings=0.0)
 
 
 def test_a_search_chooses_its_best_score_and_of_equals_the_larger() -> None:
@@ -23,18 +23,20 @@ def test_a_search_chooses_its_best_score_and_of_equals_the_larger() -> None:
         ("small", 0, "a", 0.5, 10), ("small", 0, "b", 0.7, 20), ("small", 0, "c", 0.7, 30),
         ("small", 0, "d", np.nan, 90), ("small", 1, "a", 0.9, 10), ("large", 0, "e", 0.1, 50),
     )  # fmt: skip
-    best = best_of(table, "mine")
+    best = best_of(table, "mine", epochs=80)
     assert best.columns.tolist() == BEST_COLUMNS
-    assert best[["budget", "seed", "network", "evaluations", "forward_macs"]].to_numpy().tolist() == [
-        ["large", 0, "e", 1.0, 100.0],
-        ["small", 0, "c", 4.0, 400.0],
-        ["small", 1, "a", 1.0, 100.0],
+    assert best[["budget", "seed", "network", "evaluations", "forward_macs", "epochs"]].to_numpy().tolist() == [
+        ["large", 0, "e", 1.0, 100.0, 80.0],
+        ["small", 0, "c", 4.0, 400.0, 80.0],
+        ["small", 1, "a", 1.0, 100.0, 80.0],
     ]
 
 
 def test_methods_are_compared_with_random_search_search_by_search() -> None:
     def best(method: str, *networks: str) -> pd.DataFrame:
-        rows = [(method, "small", seed, name, 0.5, 10, 7, 4.0, 4e9) for seed, name in enumerate(networks)]
+        rows = [
+            (method, "small", seed, name, 0.5, 10, 7, 4.0, 4e9, 0.0, 0.0, 80.0) for seed, name in enumerate(networks)
+        ]
         return pd.DataFrame(rows, columns=BEST_COLUMNS)
 
     accuracies = {"a": 0.80, "b": 0.82, "c": 0.84, "d": 0.90}
@@ -52,6 +54,7 @@ def test_methods_are_compared_with_random_search_search_by_search() -> None:
     lines = lines_of(table.reset_index())
     assert lines[0].startswith("small: atlas 90.0% of 1 searches, +9.0 (+8.0 to +10.0) points ahead of random search;")
     assert "random_search 81.0% ± 1.4 of 2 searches; 4 networks scored, 4.0 G MACs" in lines[2]
+    assert lines[-1].startswith("What it costs to fit, tune and ask a predictor stands in no ledger")
 
 
 def test_settings_of_a_method_are_its_fields() -> None:

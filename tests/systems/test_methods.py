@@ -79,7 +79,9 @@ def test_a_network_is_paid_once_in_whatever_spelling() -> None:
 
 def test_what_cannot_be_paid_has_no_score() -> None:
     rows = SPACE.sample(5, np.random.default_rng(0))
-    account = Account(Problem(SPACE, cost_table=PARTS), Landscape(SPACE), Ledger(Limit(evaluations=3)), "log_loss")
+    account = Account(
+        Problem(SPACE, cost_table=PARTS, target="log_loss"), Landscape(SPACE), Ledger(Limit(evaluations=3))
+    )
     scores = account.scores(rows)
     assert np.isfinite(scores).tolist() == [True] * 3 + [False] * 2
     assert (scores[:3] < 0).all(), "a log loss is a score when it is negated"
@@ -90,9 +92,10 @@ def test_what_cannot_be_paid_has_no_score() -> None:
 @pytest.mark.parametrize("name", METHODS_TRIED)
 @pytest.mark.parametrize("space", [SPACE, FreeDag("free_dag", (1, 8, 8), 3)], ids=["digits", "free_dag"])
 def test_a_method_spends_what_it_may_within_the_bounds_and_follows_its_generator(name: str, space: Any) -> None:
-    drawn = Problem(space).costs(space.sample(50, np.random.default_rng(1)))["macs"]
+    parts = PARTS if space is SPACE else None
+    drawn = Problem(space, (), parts).costs(space.sample(50, np.random.default_rng(1)))["macs"]
     bound = Constraint("macs", "max", float(drawn.median()))
-    problem = Problem(space, [bound])
+    problem = Problem(space, [bound], parts)
     visited, ledger, landscape = searched(METHODS_TRIED[name], problem, evaluations=60)
     assert len(visited) == ledger.spent.evaluations == landscape.asked == 60
     assert visited["network"].is_unique

@@ -24,6 +24,7 @@ CANDIDATES = pd.DataFrame(
         "macs": [40, 30, 20, 10],
         "params": [4, 3, 2, 1],
         "predicted_latency_ms": [1.0, 0.9, 0.8, 0.7],
+        "method": ["atlas"] * 4,
     }
 )
 NOBODY = no_comparisons()

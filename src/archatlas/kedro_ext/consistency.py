@@ -19,6 +19,7 @@ from kedro.pipeline import Pipeline
 
 from archatlas.kedro_ext import versions
 from archatlas.kedro_ext.decisions import data_changes, differences
+from archatlas.kedro_ext.optional_inputs import only_optional, optional_inputs, without
 
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
@@ -37,13 +38,14 @@ class Inputs:
     """What is to be known of the inputs of a part before it runs.
 
     ``records`` are those of the nodes behind them whose results stand, and ``outputs`` these results, by data set,
-    which become the current ones; ``replaced`` names inputs of which another version was current; ``warnings`` are for
-    the log.
+    which become the current ones; ``replaced`` names inputs of which another version was current; ``left_out`` those
+    that the part does without and that are out of date, with what to say of it; ``warnings`` are for the log.
     """
 
     records: tuple[NodeRecord, ...] = ()
     outputs: Mapping[str, Artifact] = field(default_factory=dict)
     replaced: tuple[str, ...] = ()
+    left_out: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
 
@@ -53,7 +55,7 @@ def consistent_inputs(
     """What the part is to read, of what the nodes of ``project`` (its pipelines by name) have made.
 
     Inputs whose version the user has named, that no node makes, or of which nothing is recorded (they were made by
-    another runner, or not at all) are passed over. Raises DatasetError if inputs are out of date.
+    another runner, or not at all) are passed over. Raises DatasetError if inputs are out of date that the part needs.
     """
     current = decider.current
     asked = [
@@ -64,15 +66,19 @@ def consistent_inputs(
     groups = [(_decided(makers, decider), names) for makers, names in _Makers(project, catalog, decider).of(asked)]
     stale: dict[str, _Changes] = {}
     again: set[str] = set()
+    makers: dict[str, set[str]] = {}
     own: dict[str, Artifact] = {}
     for group, names in groups:
         for name in (name for name in names if name in group.makers):
             if found := group.changes_behind(name):
                 stale[name] = found
-                again |= group.to_run(name)
+                makers[name] = group.to_run(name)
+                again |= makers[name]
             elif name in group.outputs:
                 own[name] = group.outputs[name]
     outdated = {name: found.data for name, found in stale.items() if found.data}
+    left_out = {name: outdated.pop(name) for name in only_optional(part) & set(outdated)}
+    stale = {name: found for name, found in stale.items() if name not in left_out}
     if outdated:
         raise DatasetError(_refusal(outdated, _pipelines_of(project, again | {node.name for node in part.nodes})))
     records = {(one.node, one.key): one for group, _ in groups for one in group.records}
@@ -80,6 +86,7 @@ def consistent_inputs(
         tuple(records.values()),
         {**_undisputed(group for group, _ in groups), **own},
         tuple(name for name, artifact in own.items() if artifact.sha256 != current[name].sha256),
+        {name: _left_out(name, why, _pipelines_of(project, makers[name])) for name, why in left_out.items()},
         (_warning({name: found.code for name, found in stale.items()}),) if stale else (),
     )
 
@@ -101,6 +108,7 @@ class _Makers:
         self._catalog = catalog
         self._decider = decider
         self._possible: dict[str, dict[str, Node]] = {}
+        self._ran: dict[str, Node] = {}
         for node in (node for pipeline in _default_first(project) for node in pipeline.nodes):
             for name in node.outputs:
                 self._possible.setdefault(name, {}).setdefault(node.name, node)
@@ -131,11 +139,16 @@ class _Makers:
             node = None if name in makers else self._maker(name, content)
             if node is None or any(output in makers for output in node.outputs):
                 continue
-            makers |= dict.fromkeys(node.outputs, node)
             record = self._decider.records.newest(node.name)
             read = record.parts.get("inputs", {}) if record is not None else {}
+            node = self._as_it_ran(node, read)
+            makers |= dict.fromkeys(node.outputs, node)
             waiting += [(one, read.get(one)) for one in node.inputs if not self._is_passed_over(one)]
         return makers
+
+    def _as_it_ran(self, node: Node, read: Mapping[str, str]) -> Node:
+        """What was not there when the node ran is no reason to say that it should run again."""
+        return self._ran.setdefault(node.name, without(node, optional_inputs(node) - set(read)))
 
     def _maker(self, name: str, content: str | None) -> Node | None:
         """The node whose newest result is this content; else the first that has any record."""
@@ -218,6 +231,11 @@ class _Changes:
 
     def __bool__(self) -> bool:
         return bool(self.data or self.code)
+
+
+def _left_out(name: str, why: Mapping[str, str], again: Sequence[str]) -> str:
+    more = f"; `kedro run --pipelines {','.join(again)}` makes it anew" if again else ""
+    return f"`{name}` is left out, since it is out of date ({_reasons([why])}){more}"
 
 
 def _refusal(outdated: Mapping[str, Mapping[str, str]], again: Sequence[str]) -> str:

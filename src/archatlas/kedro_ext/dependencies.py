@@ -24,21 +24,26 @@ class Dependencies:
 
     files: tuple[str | FilesOf, ...] = ()
     states: tuple[Callable[[], Any], ...] = ()
+    optional: tuple[str, ...] = ()
 
 
 def depends_on(
-    *, files: tuple[str | FilesOf, ...] = (), states: tuple[Callable[[], Any], ...] = ()
+    *,
+    files: tuple[str | FilesOf, ...] = (),
+    states: tuple[Callable[[], Any], ...] = (),
+    optional: tuple[str, ...] = (),
 ) -> Callable[[_Function], _Function]:
-    """Declare that a node's function reads files that parameters name, or depends on the state of the machine.
+    """Declare that a node's function reads files that parameters name, depends on the machine, or can do without.
 
     ``files`` are dotted names such as ``"images.path"`` (the field ``path`` of the node's input ``params:images``;
     a parameter that is None names no file, and ``~`` is the user's home), or functions for files whose place is no
     parameter. Such a function leaves out what is not there: the node says what it misses. ``states`` are functions
-    without arguments whose results, plain data, count.
+    without arguments whose results, plain data, count. ``optional`` are patterns (of fnmatch) of arguments that the
+    function does without where nothing has made them yet (:mod:`archatlas.kedro_ext.optional_inputs`).
     """
 
     def declare(function: _Function) -> _Function:
-        setattr(function, _NAME, Dependencies(files, states))
+        setattr(function, _NAME, Dependencies(files, states, optional))
         return function
 
     return declare

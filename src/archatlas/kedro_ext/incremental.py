@@ -23,8 +23,9 @@ from kedro.runner import AbstractRunner
 from kedro.runner.task import Task
 
 from archatlas.kedro_ext import versions
-from archatlas.kedro_ext.consistency import consistent_inputs
+from archatlas.kedro_ext.consistency import Inputs, consistent_inputs
 from archatlas.kedro_ext.decisions import NEVER_RAN, Decider, Decision
+from archatlas.kedro_ext.optional_inputs import reduced
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, fingerprint
 from archatlas.kedro_ext.runner_specs import know_runner_hooks
 from archatlas.kedro_ext.stop import entering, stoppable
@@ -97,13 +98,29 @@ def explain(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], records: str
     unknown = sorted(name for name in pipeline.inputs() if name not in catalog)
     if unknown:
         raise DatasetError(f"Pipeline input(s) {', '.join(unknown)} not found in the catalog")
-    decider = Decider(pipeline, catalog, records_folder(catalog, records))
-    inputs = consistent_inputs(pipeline, registered, catalog, decider)
+    pipeline, decider, inputs = _with_its_inputs(pipeline, registered, catalog, records_folder(catalog, records))
     decider.settle({name: one for name, one in inputs.outputs.items() if name in pipeline.inputs()})
     decisions = decider.forecast(pipeline, trying=True)
     with suppress(OSError):  # On a full or read-only disk they are read again next time.
         decider.digests.save()
     return decisions
+
+
+def _with_its_inputs(
+    pipeline: Pipeline, project: Mapping[str, Pipeline], catalog: CatalogProtocol[Any, Any], folder: Path
+) -> tuple[Pipeline, Decider, Inputs]:
+    """The pipeline with the optional inputs that are up to date, its decider, and what is known of its inputs.
+
+    Raises DatasetError if inputs are out of date that it needs.
+    """
+    there = CurrentResults(folder).load().keys() | versions.named_by_user(catalog)
+    pipeline = reduced(pipeline, there.__contains__)
+    decider = Decider(pipeline, catalog, folder)
+    inputs = consistent_inputs(pipeline, project, catalog, decider)
+    if inputs.left_out:
+        pipeline = reduced(pipeline, lambda name: name not in inputs.left_out)
+        decider = decider.beside(pipeline)
+    return pipeline, decider, inputs
 
 
 def _told(reasons: Sequence[str]) -> str:
@@ -125,13 +142,12 @@ class _Run:
         run_id: str,
         project: Mapping[str, Pipeline],
     ) -> None:
-        self._pipeline = pipeline
-        self._project = project
+        self._pipeline, self._decider, self._inputs = _with_its_inputs(pipeline, project, catalog, folder)
+        pipeline = self._pipeline
         self._catalog = catalog
         self._hooks: Any = hook_manager.hook
         self._manager = hook_manager
         self._run_id = run_id
-        self._decider = Decider(pipeline, catalog, folder)
         self._current = CurrentResults(folder)
         self._makers = {name: node for node in pipeline.nodes for name in node.outputs}
         self._readers = Counter(name for node in pipeline.nodes for name in set(node.inputs))
@@ -162,10 +178,12 @@ class _Run:
         _log.info("%d of %d nodes ran; deciding and recording took %.2f s", len(self._executed), count, own)
 
     def _settle_inputs(self) -> None:
-        """Let what the run reads be what the current parameters give; raises DatasetError if that is out of date."""
-        inputs = consistent_inputs(self._pipeline, self._project, self._catalog, self._decider)
+        """Let what the run reads be what the current parameters give."""
+        inputs = self._inputs
         for warning in inputs.warnings:
             _log.warning("%s", warning)
+        for left_out in inputs.left_out.values():
+            _log.warning("%s", left_out)
         if inputs.replaced:
             names = ", ".join(f"`{name}`" for name in inputs.replaced)
             _log.info("earlier results of the current parameters are used again: %s", names)

@@ -81,6 +81,11 @@ def written_inputs(node: Node) -> Any:
     return node._inputs
 
 
+def with_inputs(node: Node, inputs: dict[str, str]) -> Node:
+    """The same node with these inputs by argument."""
+    return node._copy(inputs=inputs)
+
+
 def catalog_of(context: KedroContext, session_id: str, load_versions: dict[str, str] | None) -> Any:
     """The catalog of a run with this session's name and these versions."""
     return context._get_catalog(save_version=session_id, load_versions=load_versions)

@@ -31,12 +31,13 @@ ATLAS_PER_SECOND = 20_000
 class Plan:
     """What a stage will do, and about how many seconds it takes (None: not known before the images are read).
 
-    ``processes`` train networks side by side, each with the images in its memory.
+    ``processes`` train networks side by side, each with the images in its memory; ``kept_mib`` are kept beside these.
     """
 
     what: str
     seconds: float | None
     processes: int = 0
+    kept_mib: int = 0
 
 
 @dataclass(frozen=True)

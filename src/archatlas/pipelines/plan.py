@@ -115,8 +115,8 @@ def _module(stage: str) -> ModuleType:
 def _memory_mib(settings: ProjectParameters, plans: Iterable[Plan], description: ImageDescription | None) -> float:
     images = sum(description.splits.values()) if description else 0
     megabytes = images * (side_of(settings) ** 2) * 3 / 2**20
-    processes = max((plan.processes for plan in plans), default=0)
-    return _LIBRARIES_MIB + 2 * megabytes + processes * (_WORKER_MIB + megabytes)
+    most = max((plan.processes * (_WORKER_MIB + megabytes) + plan.kept_mib for plan in plans), default=0)
+    return _LIBRARIES_MIB + 2 * megabytes + most
 
 
 def _known_images(settings: ProjectParameters, catalog: CatalogProtocol[Any, Any]) -> ImageDescription | None:

@@ -25,6 +25,9 @@ _PAGES = {
 _WINNERS = ("winners", "finished_winners", "chosen_winners")
 """Documents of winners, of later stages first."""
 
+_SEARCHED = ("atlas", "segments")
+"""Methods that say what bounds they have kept."""
+
 _CANDIDATES = 3  # of each budget
 _FILES = 12
 _NAME = 40  # Longer names of budgets are cut off.
@@ -42,10 +45,11 @@ def describe_results(parameters: Mapping[str, Any], pipeline: Pipeline, catalog:
     lines: list[str] = []
     if chosen is not None and dataset(catalog, chosen).exists():
         lines = _winners(dataset(catalog, chosen).load(), folder, _exported(catalog, made | read))
-    elif "candidates" in made:
+    elif searched := [name for name in _SEARCHED if f"candidates_of_{name}" in made]:
         score = (parameters.get("predictor") or {}).get("target", "accuracy")
-        bounds = dataset(catalog, "constraints").load()
-        lines = _candidates(dataset(catalog, "candidates").load(), bounds, score, folder / "candidates.parquet")
+        candidates, bounds = (dataset(catalog, f"{what}_of_{searched[0]}") for what in ("candidates", "constraints"))
+        place = folder / f"candidates_of_{searched[0]}.parquet"
+        lines = _candidates(candidates.load(), bounds.load(), score, place)
     if not lines and pages:
         pages[0] = f"Done. {pages[0]}"
     return [line.replace("\N{NO-BREAK SPACE}", " ") for line in (*lines, *(pages or _files(catalog, made, folder)))]

@@ -171,11 +171,17 @@ def why_no_mobilenet(run: Run, winner: Mapping[str, Any]) -> str:
     return why_none(run.space)
 
 
+_MAIN_JOB = "atlas"
+
+
 def _kind(winner: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """What a winner is that the search did not find."""
+    """What a winner is that the search did not find, or which of several methods found it."""
     kinds = {"random": "a random network of the budget", "mobilenet": "a MobileNet scaled by hand"}
     kind = kinds.get(str(winner.get("role")))
-    return () if kind is None else (("this is", kind),)
+    if kind is not None:
+        return (("this is", kind),)
+    method = str(winner.get("method") or _MAIN_JOB)
+    return () if method == _MAIN_JOB else (("found by", method.replace("_", " ")),)
 
 
 def _own_size(run: Run, winner: Mapping[str, Any]) -> str:

@@ -20,6 +20,7 @@ _WINNER = (
     "supernet_accuracy",
     "validation_accuracy_mean",
     "role",
+    "method",
     "exported_accuracy",
     "exported_accuracy_ci",
     "int8_accuracy",

@@ -13,6 +13,7 @@ SECTIONS = Registry(
         "atlas": "archatlas.reporting.sections.atlas:atlas_section",
         "trust": "archatlas.reporting.sections.trust:trust_section",
         "truth": "archatlas.reporting.sections.truth:truth_section",
+        "methods": "archatlas.reporting.sections.methods:methods_section",
         "measured": "archatlas.reporting.sections.measured:measured_section",
         "choices": "archatlas.reporting.sections.choices:choices_section",
         "predictor": "archatlas.reporting.sections.predictor:predictor_section",

@@ -67,6 +67,7 @@ class Run:
     test_predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
     test_mistakes: Mapping[str, Any] = field(default_factory=dict)
     finishing_trainings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    method_comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
     schedule: Json = field(default_factory=dict)
     signals: Sequence[Json] = ()
 

@@ -6,6 +6,7 @@ import copy
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -23,8 +24,9 @@ from archatlas.spaces.identity import identity_of
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.judges import JUDGES
+from archatlas.supernet.kept import Kept
 from archatlas.supernet.parameters import EvaluationParameters
-from archatlas.supernet.protocol import Supernet
+from archatlas.supernet.protocol import Part, Supernet
 from archatlas.training.checkpoint import package_version
 from archatlas.training.fabric import computes_in_bfloat16, prepare_process, threads_restored, torch_device
 from archatlas.training.parameters import DeviceParameters
@@ -68,7 +70,6 @@ def evaluate_subnets(
     every super-network, and shrunk to the size that it was trained on. ``supernet`` is not changed. Finished parts in
     ``work`` are not evaluated again.
     """
-    place = torch_device(device)
     rows, back = np.unique(space.validate(choices), axis=0, return_inverse=True)
     store = None
     if work is not None:
@@ -82,21 +83,86 @@ def evaluate_subnets(
             images_seed,
         )
         store = work.task("evaluation", package_version(), *made_by, *images)
-    halves = split_halves(validation.labels, mixed_seed(images_seed, _HALVES))
-    labels = validation.labels.to(place)
-
-    def score(pending: Choices) -> Iterator[NDArray[np.float64]]:
-        for part in supernet.judged(space, pending):
-            size = part.image_size
-            calibration, batches = image_batches(train, validation, description, parameters, device, images_seed, size)
-            working = working_copy(part.supernet, _in_bfloat16(parameters), device)
-            for logits in JUDGES.load(working.judged_by)(working, part.rows, calibration, batches):
-                yield half_scores(logits, labels, halves)
-
+    seen = EvaluationImages(train, validation, description, parameters, device, images_seed)
+    judging = Judging(supernet, space, seen)
     with threads_restored():
         prepare_process(device)
-        scores, seconds = _in_parts(rows, parameters.part_size, store, score, progress, progress_line)
-    return EvaluationRun(_table(space, choices, scores[back.reshape(-1)], halves, seed), seconds)
+        scores, seconds = _in_parts(rows, parameters.part_size, store, judging.scores, progress, progress_line)
+    return EvaluationRun(table_of(space, choices, scores[back.reshape(-1)], seen.halves, seed), seconds)
+
+
+@dataclass(frozen=True)
+class EvaluationImages:
+    """The images that subnets are judged on, prepared once for each size; arguments as of ``evaluate_subnets``."""
+
+    train: ImageSplit
+    validation: ImageSplit
+    description: ImageDescription
+    parameters: EvaluationParameters
+    device: DeviceParameters
+    seed: int
+
+    @cached_property
+    def halves(self) -> Tensor:
+        """The half of each validation image (``split_halves``)."""
+        return split_halves(self.validation.labels, mixed_seed(self.seed, _HALVES))
+
+    @cached_property
+    def labels(self) -> Tensor:
+        """Of the validation images, on the device."""
+        return self.validation.labels.to(torch_device(self.device))
+
+    @cached_property
+    def _batches(self) -> dict[int, tuple[list[Tensor], list[Tensor]]]:
+        return {}
+
+    def at(self, size: int) -> tuple[list[Tensor], list[Tensor]]:
+        """Calibration and validation batches, shrunk to ``size`` pixels (``image_batches``)."""
+        if size not in self._batches:
+            given = self.train, self.validation, self.description, self.parameters, self.device, self.seed
+            self._batches[size] = image_batches(*given, size)
+        return self._batches[size]
+
+
+class Judging:
+    """Subnets of one super-network judged in several calls, for which copies are made once.
+
+    Args:
+        supernet: is not changed.
+        space: of its paths.
+        images: what they are judged on; several super-networks can share them.
+        most_bytes: of what paths that begin alike share, so much is kept from call to call, for each copy.
+    """
+
+    def __init__(self, supernet: Supernet, space: SearchSpace, images: EvaluationImages, most_bytes: int = 0) -> None:
+        self._supernet, self._space, self._images, self._most_bytes = supernet, space, images, most_bytes
+        self._copies: dict[int, Supernet] = {}
+        self._kept: dict[tuple[int, int], Kept] = {}
+
+    def scores(self, rows: Choices) -> Iterator[NDArray[np.float64]]:
+        """``half_scores`` of each of the sorted rows, in their order."""
+        for part in self._supernet.judged(self._space, rows):
+            working, kept = self._copy(part.supernet), self._kept_for(part)
+            batches = self._images.at(part.image_size)
+            for logits in JUDGES.load(working.judged_by)(working, part.rows, *batches, kept):
+                yield half_scores(logits, self._images.labels, self._images.halves)
+
+    def table(self, choices: Choices, number: int) -> pd.DataFrame:
+        """The table of ``evaluate_subnets``, of super-network ``number``."""
+        rows, back = np.unique(self._space.validate(choices), axis=0, return_inverse=True)
+        with threads_restored():
+            prepare_process(self._images.device)
+            scores = np.stack(list(self.scores(rows)))
+        return table_of(self._space, choices, scores[back.reshape(-1)], self._images.halves, number)
+
+    def _copy(self, supernet: Supernet) -> Supernet:
+        if id(supernet) not in self._copies:
+            in_bfloat16 = _in_bfloat16(self._images.parameters)
+            self._copies[id(supernet)] = working_copy(supernet, in_bfloat16, self._images.device)
+        return self._copies[id(supernet)]
+
+    def _kept_for(self, part: Part) -> Kept:
+        return self._kept.setdefault((id(part.supernet), part.image_size), Kept(self._most_bytes))
 
 
 def _in_bfloat16(parameters: EvaluationParameters) -> bool:
@@ -220,9 +286,10 @@ def _load_part(store: WorkStore | None, number: int, length: int) -> tuple[NDArr
     return scores.reshape(length, len(HALVES), 2), float(table["seconds"].iloc[0])
 
 
-def _table(
+def table_of(
     space: SearchSpace, choices: Choices, scores: NDArray[np.float64], halves: Tensor, seed: int
 ) -> pd.DataFrame:
+    """The table of ``evaluate_subnets`` from scores ``[n, halves, 2]``, with the half of each image and the seed."""
     rows = space.validate(choices)
     accuracy, log_loss = scores[..., 0].reshape(-1), scores[..., 1].reshape(-1)
     images = np.tile(np.bincount(halves.numpy(), minlength=len(HALVES)), len(rows))

@@ -14,4 +14,5 @@ JUDGES = Registry(
 """Each gives logits ``[n, classes]`` (float32) of every (sorted) row on the validation batches, in the rows' order.
 
 Batch-norm statistics are estimated anew for each row from the calibration batches, in a copy of the super-network.
+What is worth keeping from one call to the next, with the same copy and batches, goes into a ``kept.Kept``.
 """

@@ -9,16 +9,21 @@ from torch import Tensor
 
 from archatlas.networks.batch_norm import estimating, norm_layers
 from archatlas.spaces.protocol import Choices
+from archatlas.supernet.kept import Kept
 from archatlas.supernet.protocol import Supernet
 
 
 def one_by_one_logits(
-    supernet: Supernet, rows: Choices, calibration: Sequence[Tensor], validation: Sequence[Tensor]
+    supernet: Supernet,
+    rows: Choices,
+    calibration: Sequence[Tensor],
+    validation: Sequence[Tensor],
+    kept: Kept | None = None,
 ) -> Iterator[Tensor]:
     """Logits ``[n, classes]`` (float32) of every row on the validation batches, in the rows' order.
 
     Batch-norm statistics are estimated anew for each row from the calibration batches. Changes the running statistics
-    of ``supernet`` and leaves it in eval mode: hand in a copy.
+    of ``supernet`` and leaves it in eval mode: hand in a copy. Nothing is kept for other rows.
     """
     supernet.eval()
     for row in rows:

@@ -3,8 +3,9 @@
 In a chain, the batch-norm statistics and the activations at a position depend on the choices up to it alone. So each
 prefix carries two streams: the calibration images, normalised by their own batches' statistics, and the validation
 images, normalised by the running statistics that the calibration images leave behind. Rows in lexicographic order are
-the leaves of the prefix tree from left to right; walking them with a stack of streams, one per depth, computes every
-prefix once and keeps no more than one activation per depth and image.
+the leaves of the prefix tree from left to right; walking them with the streams of one path at hand, one per depth,
+computes every prefix once and keeps no more than one activation per depth and image. Where rows come one at a time and
+in any order, more of them can be kept (``supernet/kept.py``).
 """
 
 from __future__ import annotations
@@ -12,7 +13,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -21,6 +21,7 @@ from archatlas.networks.batch_norm import estimating, norm_layers
 from archatlas.networks.blocks import is_identity
 from archatlas.spaces.protocol import Choices
 from archatlas.supernet.chain import ChainSupernet
+from archatlas.supernet.kept import Kept
 
 
 @dataclass(frozen=True)
@@ -38,45 +39,42 @@ class Streams:
             calibration = [block(batch) for batch in self.calibration]
         return Streams(calibration, [block(batch) for batch in self.validation])
 
+    @property
+    def size(self) -> int:
+        """Bytes of both."""
+        return sum(batch.nbytes for batch in (*self.calibration, *self.validation))
+
 
 def prefix_shared_logits(
-    supernet: ChainSupernet, rows: Choices, calibration: Sequence[Tensor], validation: Sequence[Tensor]
+    supernet: ChainSupernet,
+    rows: Choices,
+    calibration: Sequence[Tensor],
+    validation: Sequence[Tensor],
+    kept: Kept | None = None,
 ) -> Iterator[Tensor]:
     """Logits ``[n, classes]`` (float32) of every row on the validation batches, in the rows' order.
 
-    Work is shared between neighbours: sort the rows. Changes the running statistics of ``supernet`` and leaves it in
-    eval mode: hand in a copy.
+    Work is shared between neighbours: sort the rows. What ``kept`` holds of earlier calls, with the same super-network
+    and batches, is used again. Changes the running statistics of ``supernet`` and leaves it in eval mode: hand in a
+    copy.
     """
-    supernet.eval()
-    blocks = [[(block, norm_layers(block)) for block in choices] for choices in _positions(supernet)]
+    if supernet.training:
+        supernet.eval()
     head_layers = norm_layers(supernet.head)
-    stack: list[Streams] = []
-    before: Choices | None = None
+    kept = Kept() if kept is None else kept
     for row in rows:
         with torch.inference_mode():
-            if before is None:
-                stack.append(Streams(calibration, validation).through(supernet.stem, norm_layers(supernet.stem)))
-                kept = 0
-            else:
-                kept = shared_prefix(before, row)
-            del stack[kept + 1 :]
-            for position in range(kept, len(row)):
-                stack.append(stack[-1].through(*blocks[position][int(row[position])]))
-            logits = head_logits(supernet.head, head_layers, stack[-1])
-        before = row
+            depth, streams = kept.longest_prefix(row)
+            if streams is None:
+                streams = Streams(calibration, validation).through(supernet.stem, norm_layers(supernet.stem))
+                kept.keep(row[:0], streams, streams.size)
+            for position in range(depth, len(row)):
+                block = supernet.block(position, int(row[position]))
+                streams = streams.through(block, norm_layers(block))
+                if position + 1 < len(row):  # No other network goes on from the last one.
+                    kept.keep(row[: position + 1], streams, streams.size)
+            logits = head_logits(supernet.head, head_layers, streams)
         yield logits
-
-
-def shared_prefix(row: Choices, other: Choices) -> int:
-    """How many positions from the first on are equal."""
-    different = np.flatnonzero(row != other)
-    return int(different[0]) if len(different) else len(row)
-
-
-def _positions(supernet: ChainSupernet) -> Iterator[nn.ModuleList]:
-    for choices in supernet.blocks:
-        assert isinstance(choices, nn.ModuleList)
-        yield choices
 
 
 def head_logits(head: nn.Module, layers: Sequence[_BatchNorm], streams: Streams) -> Tensor:

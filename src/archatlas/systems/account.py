@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.spaces.protocol import Choices
 from archatlas.systems.evaluators import Evaluator
-from archatlas.systems.ledger import Ledger
+from archatlas.systems.ledger import COUNTED, Ledger
 from archatlas.systems.problem import Problem
 
-VISITED = ["network", "score", "macs", "params", "predicted_latency_ms", "evaluations", "forward_macs", "trainings"]
+VISITED = ["network", "score", "macs", "params", "predicted_latency_ms", *COUNTED]
 """Columns of what a method has visited: the network, its score (higher is better), costs (latency NaN where it is not
 known), and what had been spent when it was scored."""
-
-Target = Literal["accuracy", "log_loss"]
 
 
 class Account:
     """Scores for one search."""
 
-    def __init__(self, problem: Problem, evaluator: Evaluator, ledger: Ledger, target: Target = "accuracy") -> None:
+    def __init__(self, problem: Problem, evaluator: Evaluator, ledger: Ledger) -> None:
         self.problem = problem
         self.ledger = ledger
         self._evaluator = evaluator
-        self._target = target
         self._known: dict[bytes, float] = {}
         self._rows: list[pd.DataFrame] = []
 
@@ -65,13 +60,14 @@ class Account:
             return
         names = self.problem.space.names(choices[paid])
         evaluations = self._evaluator.evaluate(choices[paid])
-        means = evaluations.groupby("network", sort=False)[self._target].mean()
-        score = means.reindex(names).to_numpy(dtype=np.float64) * (-1 if self._target == "log_loss" else 1)
+        target = self.problem.target
+        means = evaluations.groupby("network", sort=False)[target].mean()
+        score = means.reindex(names).to_numpy(dtype=np.float64) * (-1 if target == "log_loss" else 1)
         self._known |= {row.tobytes(): float(one) for row, one in zip(choices[paid], score, strict=True)}
         rows = costs.iloc[paid].reset_index(drop=True).reindex(columns=["macs", "params", "predicted_latency_ms"])
         rows.insert(0, "network", pd.Series(names, dtype="str"))
         rows.insert(1, "score", score)
-        for kind in ("evaluations", "forward_macs", "trainings"):
+        for kind in COUNTED:
             rows[kind] = [getattr(one, kind) for one in spent]
         self._rows.append(rows)
 

@@ -10,19 +10,25 @@ import numpy as np
 import pandas as pd
 
 from archatlas.errors import ArchatlasError, nearest
+from archatlas.systems.ledger import COUNTED, Spending
 from archatlas.systems.problem import Method
 from archatlas.systems.registry import METHODS
 
-ATLAS, CONTROL = "atlas", "random_search"
-"""What the main job's candidates are called, and what others are compared with."""
+CONTROL = "random_search"
+"""What others are compared with."""
 
-BEST_COLUMNS = ["method", "budget", "seed", "network", "score", "macs", "params", "evaluations", "forward_macs"]
+SPENT = [*COUNTED, "epochs"]
+
+BEST_COLUMNS = ["method", "budget", "seed", "network", "score", "macs", "params", *SPENT]
 """Of each search the network that it would choose, and what had been spent in all."""
 
 COMPARISON_COLUMNS = [
-    "method", "budget", "searches", "accuracy", "accuracy_std", "ahead", "ahead_low", "ahead_high", "evaluations",
-    "forward_macs",
+    "method", "budget", "searches", "accuracy", "accuracy_std", "ahead", "ahead_low", "ahead_high", *SPENT,
 ]  # fmt: skip
+
+NOT_COUNTED = (
+    "What it costs to fit, tune and ask a predictor stands in no ledger, nor does counting MACs and parameters."
+)
 
 
 def make_method(name: str, settings: Mapping[str, Any]) -> Method:
@@ -36,17 +42,25 @@ def make_method(name: str, settings: Mapping[str, Any]) -> Method:
     return method
 
 
-def best_of(visited: pd.DataFrame, method: str) -> pd.DataFrame:
+def best_of(visited: pd.DataFrame, method: str, epochs: float) -> pd.DataFrame:
     """``BEST_COLUMNS`` of every search in ``visited`` (columns budget, seed, ``account.VISITED``).
+
+    ``epochs`` are those of the super-networks that it was given.
 
     Ties go to more MACs, as in the main job: of networks that scores do not tell apart the larger is the better guess.
     """
     order = ["budget", "seed", "score", "macs", "network"]
     ranked = visited.dropna(subset="score").sort_values(order, ascending=[True, True, False, False, True])
     best = ranked.groupby(["budget", "seed"], sort=False).head(1).set_index(["budget", "seed"])
-    spent = visited.groupby(["budget", "seed"], sort=False)[["evaluations", "forward_macs"]].max()
-    best[["evaluations", "forward_macs"]] = spent.reindex(best.index)
-    return best.reset_index().assign(method=method)[BEST_COLUMNS]
+    spent = visited.groupby(["budget", "seed"], sort=False)[list(COUNTED)].max()
+    best[list(COUNTED)] = spent.reindex(best.index)
+    return best.reset_index().assign(method=method, epochs=float(epochs))[BEST_COLUMNS]
+
+
+def first_of(candidates: pd.DataFrame, method: str, spent: Spending) -> pd.DataFrame:
+    """``BEST_COLUMNS`` of a method that makes one search for all budgets: its first candidate of each."""
+    first = candidates[candidates["rank"] == 1].rename(columns={"predicted_score": "score"})
+    return first.assign(method=method, seed=0, **{kind: getattr(spent, kind) for kind in SPENT})[BEST_COLUMNS]
 
 
 def compared(best: pd.DataFrame, accuracies: Mapping[str, float], seed: int, samples: int = 2000) -> pd.DataFrame:
@@ -75,7 +89,7 @@ def compared(best: pd.DataFrame, accuracies: Mapping[str, float], seed: int, sam
             (
                 method, budget, len(mine), mine.mean(), mine.std(ddof=1),
                 *((np.nan,) * 3 if is_control else (ahead.mean(), low, high)),
-                own["evaluations"].mean(), own["forward_macs"].mean(),
+                *(own[kind].mean() for kind in SPENT),
             )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
@@ -102,6 +116,8 @@ def lines_of(comparison: pd.DataFrame) -> Sequence[str]:
                     else (f" ({100 * row['ahead_low']:+.1f} to {100 * row['ahead_high']:+.1f})")
                 )
                 text += f", {100 * row['ahead']:+.1f}{told} points ahead of random search"
-            spent = "" if np.isnan(row["forward_macs"]) else f", {row['forward_macs'] / 1e9:.1f} G MACs"
-            lines.append(f"{text}; {row['evaluations']:.0f} networks scored{spent}")
-    return lines
+            spent = (row["forward_macs"] + row["backward_macs"]) / 1e9
+            told = f", {spent:.1f} G MACs" if spent else ""
+            trained = f", {row['trainings']:.0f} trained alone" if row["trainings"] else ""
+            lines.append(f"{text}; {row['evaluations']:.0f} networks scored{told}{trained}")
+    return [*lines, NOT_COUNTED]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import asdict, dataclass, field, fields
 
@@ -19,6 +20,10 @@ class Limit(BaseModel):
     trainings: int | None = Field(None, ge=1, description="trainings of networks alone")
     epochs: float | None = Field(None, gt=0, description="epochs of super-networks")
     seconds: float | None = Field(None, gt=0, description="seconds by the clock; no two searches then end alike")
+
+
+COUNTED = ("evaluations", "forward_macs", "backward_macs", "trainings")
+"""The kinds that are kept with the results of a search. Epochs are of what all searches use, seconds of a machine."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,11 @@ class Ledger:
         if not self.closed:
             self.spent = after
         return not self.closed
+
+    def left(self, kind: str) -> float:
+        """How much of a kind may still be spent; infinite where it has no limit."""
+        most = getattr(self.limit, kind)
+        return math.inf if most is None else most - getattr(self.spent, kind)
 
     def document(self) -> dict[str, float]:
         """What has been spent, by kind."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -19,17 +19,23 @@ from archatlas.spaces.restricted import Restricted
 from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import Ledger
 
+Target = Literal["accuracy", "log_loss"]
+
 _AT_ONCE, _BUILT_AT_ONCE, _DRAWS = 2_000, 50, 50
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A space, the bounds of one budget, and the tables that price its networks; counting costs is free."""
+    """A space, the bounds of one budget, and the tables that price its networks; counting costs is free.
+
+    ``target`` is what scores are of; of a log loss the negative is the score.
+    """
 
     space: SearchSpace
     constraints: Sequence[Constraint] = ()
     cost_table: pd.DataFrame | None = None
     latency_table: pd.DataFrame | None = None
+    target: Target = "accuracy"
 
     def costs(self, choices: Choices) -> pd.DataFrame:
         """Columns macs, params and, if there is a latency table, predicted_latency_ms."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from archatlas.systems.account import Account, Target
+from archatlas.systems.account import Account
 from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import Ledger
 from archatlas.systems.problem import Problem
@@ -15,19 +15,20 @@ from archatlas.systems.problem import Problem
 
 @dataclass(frozen=True)
 class RandomSearch:
-    """Networks within the bounds, as the space's sampler draws them, ``at_once`` at a time."""
+    """Networks within the bounds, as the space's sampler draws them, ``at_once`` at a time: many share more."""
 
-    at_once: int = 16
-    target: Target = "accuracy"
+    at_once: int = 1000
 
     def search(
         self, problem: Problem, evaluator: Evaluator, ledger: Ledger, generator: np.random.Generator
     ) -> pd.DataFrame:
         """All that was scored until the ledger closed, or nothing new was found any more (``problem.Method``)."""
-        account, idle = Account(problem, evaluator, ledger, self.target), 0
+        account, idle = Account(problem, evaluator, ledger), 0
         while not account.closed and idle < _MOST_IDLE:
             before = len(account)
-            account.scores(problem.draw(self.at_once, generator))
+            # One more than can be paid, which closes the ledger.
+            count = int(min(self.at_once, ledger.left("evaluations") + 1))
+            account.scores(problem.draw(count, generator))
             idle = idle + 1 if len(account) == before else 0
         return account.visited()
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.spaces.protocol import Choices
-from archatlas.systems.account import Account, Target
+from archatlas.systems.account import Account
 from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import Ledger
 from archatlas.systems.problem import Problem
@@ -26,13 +26,12 @@ class RegularisedEvolution:
 
     population: int = 100
     tournament: int = 25
-    target: Target = "accuracy"
 
     def search(
         self, problem: Problem, evaluator: Evaluator, ledger: Ledger, generator: np.random.Generator
     ) -> pd.DataFrame:
         """All that was scored until the ledger closed, or nothing new was found any more (``problem.Method``)."""
-        account = Account(problem, evaluator, ledger, self.target)
+        account = Account(problem, evaluator, ledger)
         population = min(self.population, max((ledger.limit.evaluations or 4 * self.population) // 4, 2))
         first = problem.draw(population, generator)
         alive: deque[tuple[Choices, float]] = deque(maxlen=population)

@@ -21,6 +21,7 @@ from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.supernet.protocol import Supernet
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.timing import Measure
+from archatlas.verification.united import by_method
 
 
 def evaluate_on_supernets(
@@ -133,12 +134,38 @@ def finalists(
     return seen.join(pd.DataFrame(rows, columns=[*MEASURED, "finalist"]))
 
 
+def finalists_of_methods(
+    candidates: pd.DataFrame, constraints: Sequence[Constraint], top_k: int, measure: Measure | None
+) -> pd.DataFrame:
+    """``finalists`` of every method that found candidates of one budget, ``top_k`` of each, in the order of rank.
+
+    A network is timed once.
+    """
+    timed: dict[str, LatencyMeasurement] = {}
+
+    def once(names: Sequence[str]) -> list[LatencyMeasurement]:
+        assert measure is not None
+        fresh = [name for name in names if name not in timed]
+        timed.update(zip(fresh, measure(fresh), strict=True) if fresh else ())
+        return [timed[name] for name in names]
+
+    own = [
+        finalists(rows, constraints, top_k, None if measure is None else once)
+        for rows in by_method(candidates).values()
+    ]
+    return pd.concat(own, ignore_index=True).drop_duplicates("rank").sort_values("rank", ignore_index=True)
+
+
 def finalists_by_table(candidates: pd.DataFrame, top_k: int) -> pd.DataFrame:
     """As ``finalists``, where a public table has the latency that the search went by: it is exact, so all keep it.
 
     ``candidates`` are those of all budgets. The table knows no quartiles.
     """
-    first = candidates[candidates["rank"] <= top_k].reset_index(drop=True)
+    own = [rows.groupby("budget", sort=False).head(top_k) for rows in by_method(candidates).values()]
+    first = pd.concat(own).drop_duplicates(["budget", "rank"])
+    order = {budget: place for place, budget in enumerate(candidates["budget"].unique())}
+    first = first.sort_values(["budget", "rank"], key=lambda one: one.map(order) if one.name == "budget" else one)
+    first = first.reset_index(drop=True)
     latency = first["predicted_latency_ms"].astype("float64")
     timed = first[["budget", "rank", "network"]].assign(latency_ms=latency)
     return timed.assign(latency_lower_quartile_ms=np.nan, latency_upper_quartile_ms=np.nan, finalist=True)

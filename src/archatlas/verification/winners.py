@@ -14,11 +14,15 @@ from archatlas.costs.constraints import COST_COLUMNS, Constraint
 Json = dict[str, Any]
 
 VERIFIED_COLUMNS = [
-    "budget", "role", "rank", "network", "predicted_score", "supernet_accuracy", "validation_accuracy_mean",
+    "budget", "role", "method", "rank", "network", "predicted_score", "supernet_accuracy", "validation_accuracy_mean",
     "validation_accuracy_std", "macs", "params", "predicted_latency_ms", "latency_ms", "latency_lower_quartile_ms",
     "latency_upper_quartile_ms", "meets_budget", "verdict",
 ]  # fmt: skip
-"""``role`` is candidate, or what else was trained and keeps the budget: random, mobilenet (``rank`` is 0 there)."""
+"""``role`` is candidate, or what else was trained and keeps the budget: random, mobilenet (``rank`` is 0 there).
+
+``method`` names the search methods that have found a candidate (``verification/united.py``); for what else was trained
+it is empty.
+"""
 
 RUNNERS_UP = 7
 """So many of the next best of each budget are told of, so that they can be trained on beside the winner."""
@@ -64,7 +68,7 @@ def choose_winners(
     networks and MobileNets, whatever keeps the budget. Equal ones are told apart by log loss, then in this order.
 
     Args:
-        candidates: budget, rank, ``enumeration.SCORED_COLUMNS``.
+        candidates: budget, rank, ``enumeration.SCORED_COLUMNS``, method.
         supernet_accuracy: mean accuracy on the super-networks by network.
         latency: from ``candidates.finalists``, of all budgets.
         trainings: network, seed, validation_accuracy, validation_log_loss of all that was trained alike.
@@ -98,6 +102,7 @@ def choose_winners(
             _verdict(row, budget, index == winner, bounds, timed and latency_from == "imported", chosen_by)
             for index, row in enumerate(part.to_dict("records"))
         ]
+        part["method"] = part["method"].fillna("").astype("str")
         parts.append(part.assign(budget=budget)[VERIFIED_COLUMNS])
         if winner is None:
             documents.append(_no_winner(budget, part, bounds, misses))
@@ -174,6 +179,7 @@ def _winner(budget: str, row: Mapping[Any, Any], trainings: pd.DataFrame) -> Jso
         "status": "found",
         "architecture": str(row["network"]),
         "role": str(row["role"]),
+        "method": str(row["method"]) or None,
         "predicted": _number(row["predicted_score"]),
         **{name: _number(row[name]) for name in ("supernet_accuracy", "validation_accuracy_mean")},
         "validation_accuracy_std": _number(row["validation_accuracy_std"]),
@@ -190,7 +196,7 @@ def _winner(budget: str, row: Mapping[Any, Any], trainings: pd.DataFrame) -> Jso
 def _no_winner(budget: str, part: pd.DataFrame, bounds: Sequence[Constraint], misses: int) -> Json:
     named = ", ".join(str(bound) for bound in bounds)
     nothing = (
-        "architecture", "role", "predicted", "supernet_accuracy", "validation_accuracy_mean",
+        "architecture", "role", "method", "predicted", "supernet_accuracy", "validation_accuracy_mean",
         "validation_accuracy_std", "macs", "params", "predicted_latency_ms", "latency_ms", "latency_upper_quartile_ms",
         "best_seed",
     )  # fmt: skip

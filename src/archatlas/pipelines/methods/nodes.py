@@ -7,23 +7,28 @@ from typing import Any
 import pandas as pd
 
 from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.pipelines.evidence import EVIDENCE
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.work import trainings_in
 from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 
-@depends_on(files=(public_table, true_table))
+@depends_on(
+    files=(public_table, true_table),
+    optional=(*EVIDENCE, "candidates_of_atlas", "candidates_of_segments", "calibration_trainings"),
+)
 def train_best(
-    candidates: pd.DataFrame,
-    sampled_architectures: pd.DataFrame,
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
     search_space: dict[str, Any],
+    supernet_curves: pd.DataFrame,
+    evaluation: EvaluationParameters,
     verification: VerificationParameters,
     device: DeviceParameters,
     seed: int,
@@ -31,22 +36,43 @@ def train_best(
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
     verification_schedule: dict[str, Any] | None = None,
+    candidates_of_atlas: pd.DataFrame | None = None,
+    candidates_of_segments: pd.DataFrame | None = None,
+    sampled_architectures: pd.DataFrame | None = None,
+    sampled_architectures_of_segments: pd.DataFrame | None = None,
+    calibration_networks: pd.DataFrame | None = None,
+    calibration_trainings: pd.DataFrame | None = None,
     **visited: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The network that each search would choose, and what all of these come to: network, seed, accuracy.
 
     They are trained alone as finalists are, and judged on the validation images; with a public table, its true accuracy
-    is looked up. Among the searches is the main job's, whose best candidate of each budget stands for the atlas.
+    is looked up. Among the searches is the main job's, whose best candidate of each budget stands for the atlas, and
+    that of the segments; each is left out where it has not run.
     """
     verification = scheduled(verification, verification_schedule)
+    from archatlas.images.description import ImageDescription
     from archatlas.spaces.search_space import read_space
-    from archatlas.systems.comparison import ATLAS, BEST_COLUMNS, best_of
+    from archatlas.systems.comparison import best_of, first_of
+    from archatlas.systems.ledger import Spending
+    from archatlas.systems.spending import spent_on_sample, spent_on_trainings
     from archatlas.verification.alone import alone, train_roles
 
-    first = candidates[candidates["rank"] == 1].rename(columns={"predicted_score": "score"})
-    scored = sampled_architectures["network"].nunique()
-    atlas = first.assign(method=ATLAS, seed=0, evaluations=float(scored), forward_macs=float("nan"))[BEST_COLUMNS]
-    best = pd.concat([atlas, *(best_of(table, name) for name, table in visited.items())], ignore_index=True)
+    description = ImageDescription.model_validate(image_description)
+    supernets, epochs = int(supernet_curves["seed"].nunique()), float(len(supernet_curves))
+    found = [best_of(one, name, epochs) for name, one in visited.items()]
+    for name, candidates, sampled in (
+        ("segments", candidates_of_segments, sampled_architectures_of_segments),
+        ("atlas", candidates_of_atlas, sampled_architectures),
+    ):
+        if candidates is None or sampled is None:
+            continue
+        spent = Spending(epochs=epochs) + spent_on_sample(sampled, supernets, description, evaluation)
+        if name == "atlas" and calibration_networks is not None and calibration_trainings is not None:
+            macs = calibration_trainings[["network"]].merge(calibration_networks[["network", "macs"]], on="network")
+            spent += spent_on_trainings(macs, verification.training.epochs, description)
+        found.insert(0, first_of(candidates, name, spent))
+    best = pd.concat(found, ignore_index=True)
     networks = best[["network", "macs", "params"]].drop_duplicates("network").assign(role="candidate", budget="")
     known = trained_by_others(search_space, table, truth)
     if known is not None:

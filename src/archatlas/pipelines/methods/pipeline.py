@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.methods.nodes import compare, train_best
-from archatlas.pipelines.methods.search import searcher
+from archatlas.pipelines.methods.search import SAMPLE, searcher
 from archatlas.systems.registry import METHODS
 
-_SHARED = {
-    "supernets", "sampled_architectures", "train_images", "validation_images", "image_description", "search_space",
-    "cost_table", "latency_table", "feasibility",
-}  # fmt: skip
+_SHARED = (
+    "supernets", "train_images", "validation_images", "image_description", "search_space", "cost_table",
+    "latency_table", "feasibility",
+)  # fmt: skip
 _PARAMETERS = ("search", "evaluation", "methods", "device", "seed", "table")
+_TARGET = "params:predictor.target"
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -21,29 +23,32 @@ def create_pipeline(**_: object) -> Pipeline:
 
 
 def _search(name: str) -> Pipeline:
-    inputs = {one: one for one in _SHARED} | {one: f"params:{one}" for one in _PARAMETERS}
+    data = {one: one for one in _SHARED} | evidence(SAMPLE)
+    parameters = {one: f"params:{one}" for one in _PARAMETERS} | {"target": _TARGET}
+    outputs = ["visited", "candidates"]
     return pipeline(
-        [node(searcher(name), inputs=inputs, outputs="visited", name="search")],
+        [node(searcher(name), inputs=data | parameters, outputs=outputs, name="search")],
         namespace=f"methods.{name}",
-        inputs=set(_SHARED),
-        outputs={"visited": f"visited_by_{name}"},
-        parameters={f"params:{one}": f"params:{one}" for one in _PARAMETERS},
+        inputs=set(data.values()),
+        outputs={"visited": f"visited_by_{name}", "candidates": f"candidates_of_{name}"},
+        parameters={one: one for one in parameters.values()},
     )
 
 
 def _comparison() -> list[Pipeline]:
-    given = ("verification", "device", "seed", "table", "truth")
+    data = (
+        "train_images", "validation_images", "image_description", "search_space", "supernet_curves", "work_folder",
+        "verification_schedule", "calibration_networks", "calibration_trainings", "candidates_of_atlas",
+        "candidates_of_segments",
+    )  # fmt: skip
+    parameters = ("evaluation", "verification", "device", "seed", "table", "truth")
+    samples = {**evidence(SAMPLE)}
     inputs = {
-        **{
-            name: name
-            for name in (
-                "candidates", "sampled_architectures", "train_images", "validation_images", "image_description",
-                "search_space", "work_folder", "verification_schedule",
-            )
-        },
-        **{name: f"params:{name}" for name in given},
+        **{name: name for name in data},
+        **samples,
+        **{name: f"params:{name}" for name in parameters},
         **{name: f"visited_by_{name}" for name in METHODS},
-    }  # fmt: skip
+    }
     return [
         pipeline(
             [

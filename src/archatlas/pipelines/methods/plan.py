@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from archatlas.pipelines.ahead import Ahead, Plan
+from archatlas.supernet.kept import KEPT_MIB
 from archatlas.systems.registry import METHODS
 
 
@@ -16,9 +17,10 @@ def plan(ahead: Ahead) -> Plan:
     alone = (searches + budgets) * settings.verification.seeds
     what = f"{searches} searches of {scored:,} networks in all, {alone} trainings at most"
     processes = 0 if ahead.looks_up else ahead.workers
+    kept = processes * settings.supernet.seeds * KEPT_MIB
     if ahead.pace is None:
-        return Plan(what, None, processes)
+        return Plan(what, None, processes, kept)
     schedule = settings.verification.training
     steps = alone * schedule.epochs * ahead.train / schedule.batch_size / ahead.workers
     images = ahead.full_seeds * scored * ahead.judged
-    return Plan(what, 8 + images * ahead.pace.image + steps * ahead.pace.step, processes)
+    return Plan(what, 8 + images * ahead.pace.image + steps * ahead.pace.step, processes, kept)

@@ -6,6 +6,8 @@ from typing import Any
 
 import pandas as pd
 
+from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.pipelines.evidence import EVIDENCE, of_whichever_ran
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.verification.truth.parameters import TruthParameters
@@ -20,15 +22,6 @@ RUN_DATA = (
     "latency_check",
     "feasibility",
     "supernet_curves",
-    "evaluations",
-    "evaluation_speed",
-    "predictor_scores",
-    "tuning_trials",
-    "tuning_summary",
-    "calibrated_predictor",
-    "calibration_summary",
-    "atlas",
-    "atlas_speed",
     "candidates",
     "pareto_front",
     "trainings",
@@ -41,56 +34,68 @@ RUN_DATA = (
     "audit",
     "audit_summary",
     "export_summary",
-    "truth_by_network",
-    "truth_correlations",
-    "truth_picks",
-    "truth_summary",
     "signals",
     "manifest",
 )
 """Data sets that the page shows: the fields of ``reporting.run.Run``, by their catalog names."""
 
+METHODS_SAY = ("method_comparison",)
+"""The same of the pipeline ``methods``, if it has run."""
 
+
+ATLAS_FROM = ("atlas",)
+CHOICES_FROM = ("atlas", "calibrated_predictor")
+SIGNALS_FROM = ("evaluations", "predictor_scores", "tuning_summary", "calibrated_predictor", "atlas")
+METRICS_FROM = (
+    "evaluations", "evaluation_speed", "tuning_summary", "calibrated_predictor", "atlas_speed", "truth_summary",
+)  # fmt: skip
+"""Of the evidence (``pipelines/evidence.py``), what each node reads."""
+
+PAGE_FROM = (
+    "evaluations", "evaluation_speed", "predictor_scores", "tuning_trials", "tuning_summary", "calibrated_predictor",
+    "calibration_summary", "atlas", "atlas_speed", "truth_by_network", "truth_correlations", "truth_picks",
+    "truth_summary",
+)  # fmt: skip
+
+
+@depends_on(optional=EVIDENCE)
 def draw_atlas(
-    atlas: pd.DataFrame,
     pareto_front: pd.DataFrame,
     winners: list[dict[str, Any]],
     verified_candidates: pd.DataFrame,
     report: ReportParameters,
+    **evidence: Any,
 ) -> Any:
     """The atlas over MACs as a plotly figure."""
     from archatlas.reporting.figures.atlas import figure_atlas
 
+    atlas = of_whichever_ran(evidence, ATLAS_FROM)["atlas"]
     return figure_atlas(atlas, pareto_front, winners, verified_candidates, bins=report.atlas_bins)
 
 
+@depends_on(optional=EVIDENCE)
 def collect_signals(
-    evaluations: pd.DataFrame,
     class_counts: pd.DataFrame,
     image_description: dict[str, Any],
-    predictor_scores: pd.DataFrame,
-    tuning_summary: dict[str, Any],
-    calibrated_predictor: dict[str, Any],
-    atlas: pd.DataFrame,
     audit_summary: dict[str, Any],
     winners: list[dict[str, Any]],
     table: TableParameters | None,
     truth: TruthParameters | None,
+    **evidence: Any,
 ) -> list[dict[str, str]]:
     """What the stages logged against the run's own results, once more from its tables."""
     from archatlas.predictors.make import scores_learned
     from archatlas.signals.collect import collect_signals as collect
 
+    given = of_whichever_ran(evidence, SIGNALS_FROM)
+    target = scores_learned(given.pop("calibrated_predictor"))
     found = collect(
-        evaluations=evaluations,
+        **given,
         class_counts=class_counts,
         image_description=image_description,
-        predictor_scores=predictor_scores,
-        tuning_summary=tuning_summary,
-        atlas=atlas,
         audit_summary=audit_summary,
         winners=winners,
-        target=scores_learned(calibrated_predictor),
+        target=target,
         looked_up=table is not None or truth is not None,
     )
     return [signal.document() for signal in found]
@@ -110,42 +115,39 @@ def draw_learning_curves(supernet_curves: pd.DataFrame) -> Any:
     return figure_learning_curves(supernet_curves)
 
 
-def draw_choice_importance(
-    atlas: pd.DataFrame, search_space: dict[str, Any], calibrated_predictor: dict[str, Any]
-) -> Any:
+@depends_on(optional=EVIDENCE)
+def draw_choice_importance(search_space: dict[str, Any], **evidence: Any) -> Any:
     """Which choice matters at which position, as a plotly figure."""
     from archatlas.reporting.figures.choices import choice_importance, figure_choice_importance, position_title
     from archatlas.spaces.search_space import read_space
 
     made = read_space(search_space)
-    target = calibrated_predictor.get("target", "accuracy")
-    return figure_choice_importance(choice_importance(atlas, made), target=target, positions=position_title(made))
+    given = of_whichever_ran(evidence, CHOICES_FROM)
+    target = given["calibrated_predictor"].get("target", "accuracy")
+    return figure_choice_importance(
+        choice_importance(given["atlas"], made), target=target, positions=position_title(made)
+    )
 
 
+@depends_on(optional=EVIDENCE)
 def write_metrics(
     space_summary: dict[str, Any],
-    evaluations: pd.DataFrame,
-    evaluation_speed: dict[str, Any],
-    tuning_summary: dict[str, Any],
-    atlas_speed: dict[str, Any],
     audit_summary: dict[str, Any],
-    truth_summary: dict[str, Any],
     winners: list[dict[str, Any]],
     export_summary: dict[str, Any],
     signals: list[dict[str, str]],
     manifest: dict[str, Any],
+    **evidence: Any,
 ) -> dict[str, Any]:
     """metrics.json."""
     from archatlas.reporting.metrics import collect_metrics
 
+    given = of_whichever_ran(evidence, METRICS_FROM)
+    del given["calibrated_predictor"]  # Of segments it says which predictor was configured.
     return collect_metrics(
+        **given,
         space_summary=space_summary,
-        evaluations=evaluations,
-        evaluation_speed=evaluation_speed,
-        tuning_summary=tuning_summary,
-        atlas_speed=atlas_speed,
         audit_summary=audit_summary,
-        truth_summary=truth_summary,
         winners=winners,
         export_summary=export_summary,
         signals=signals,
@@ -153,6 +155,7 @@ def write_metrics(
     )
 
 
+@depends_on(optional=(*EVIDENCE, "method_comparison"))
 def write_report(
     parameters: dict[str, Any],
     experiment: str,
@@ -161,17 +164,19 @@ def write_report(
     report: ReportParameters,
     **run_data: Any,
 ) -> str:
-    """The page as HTML; ``run_data`` are the data sets of ``RUN_DATA``."""
+    """The page as HTML; ``run_data`` are the data sets of ``RUN_DATA`` and the evidence."""
     from archatlas.reporting.page import render_page
     from archatlas.reporting.run import Run
     from archatlas.spaces.search_space import read_space
 
+    given = {name: value for name, value in run_data.items() if name in (*RUN_DATA, *METHODS_SAY)}
+    given |= of_whichever_ran(run_data, PAGE_FROM)
     run = Run(
         parameters=parameters,
         experiment=experiment,
         seed=seed,
         space=read_space(search_space),
         report=report,
-        **run_data,
+        **given,
     )
     return render_page(run)

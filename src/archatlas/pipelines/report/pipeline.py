@@ -4,8 +4,15 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.report.nodes import (
+    ATLAS_FROM,
+    CHOICES_FROM,
+    METHODS_SAY,
+    METRICS_FROM,
+    PAGE_FROM,
     RUN_DATA,
+    SIGNALS_FROM,
     collect_signals,
     draw_atlas,
     draw_choice_importance,
@@ -15,31 +22,8 @@ from archatlas.pipelines.report.nodes import (
     write_report,
 )
 
-_METRICS_FROM = (
-    "space_summary",
-    "evaluations",
-    "evaluation_speed",
-    "tuning_summary",
-    "atlas_speed",
-    "audit_summary",
-    "truth_summary",
-    "winners",
-    "export_summary",
-    "signals",
-    "manifest",
-)
-
-_SIGNALS_FROM = (
-    "evaluations",
-    "class_counts",
-    "image_description",
-    "predictor_scores",
-    "tuning_summary",
-    "calibrated_predictor",
-    "atlas",
-    "audit_summary",
-    "winners",
-)
+_METRICS = ("space_summary", "audit_summary", "winners", "export_summary", "signals", "manifest")
+_SIGNALS = ("class_counts", "image_description", "audit_summary", "winners")
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -49,7 +33,8 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 collect_signals,
                 inputs={
-                    **{name: name for name in _SIGNALS_FROM},
+                    **{name: name for name in _SIGNALS},
+                    **evidence(SIGNALS_FROM),
                     "table": "params:table",
                     "truth": "params:truth",
                 },
@@ -58,7 +43,11 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 draw_atlas,
-                inputs=["atlas", "pareto_front", "winners", "verified_candidates", "params:report"],
+                inputs={
+                    **{name: name for name in ("pareto_front", "winners", "verified_candidates")},
+                    "report": "params:report",
+                    **evidence(ATLAS_FROM),
+                },
                 outputs="figure_atlas",
                 name="draw_atlas",
             ),
@@ -76,13 +65,13 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 draw_choice_importance,
-                inputs=["atlas", "search_space", "calibrated_predictor"],
+                inputs={"search_space": "search_space", **evidence(CHOICES_FROM)},
                 outputs="figure_choice_importance",
                 name="draw_choice_importance",
             ),
             node(
                 write_metrics,
-                inputs={name: name for name in _METRICS_FROM},
+                inputs={**{name: name for name in _METRICS}, **evidence(METRICS_FROM)},
                 outputs="metrics",
                 name="write_metrics",
             ),
@@ -94,7 +83,8 @@ def create_pipeline(**_: object) -> Pipeline:
                     "seed": "params:seed",
                     "search_space": "search_space",
                     "report": "params:report",
-                    **{name: name for name in RUN_DATA},
+                    **{name: name for name in (*RUN_DATA, *METHODS_SAY)},
+                    **evidence(PAGE_FROM),
                 },
                 outputs="report_html",
                 name="write_report",

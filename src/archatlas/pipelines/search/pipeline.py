@@ -25,7 +25,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "search_space": "search_space",
                     "seed": "params:seed",
                 },
-                outputs=["candidates", "pareto_front", "constraints"],
+                outputs=["candidates_of_atlas", "front_of_atlas", "constraints_of_atlas"],
                 name="search",
             )
         ]

@@ -158,22 +158,7 @@ def choose(
     bounds = constraints_of(constraints)
     budgets = {name: bounds.get(name, []) for name in search.budgets}
     signals = signals_of_scores(evaluations, class_counts, atlas, scores_learned(calibrated_predictor))
-    rank = ranked_by(signals, calibrated="scores" in calibrated_predictor)
+    rank = ranked_by(signals, calibrated=False)
     log_ranking(_LOGGER, signals, rank)
     candidates, front = answer(scored(atlas), budgets, search, whole_space=False, ranked_by=rank)
     return candidates, front, constraints
-
-
-def pass_over(
-    predictor: PredictorParameters,
-) -> tuple[
-    pd.DataFrame, dict[str, Any], pd.DataFrame, dict[str, Any], pd.DataFrame, pd.DataFrame, pd.DataFrame, dict[str, Any]
-]:
-    """What the report reads of stages that segments do without: no study, no calibration, no comparison with truth.
-
-    The family is the one that was configured.
-    """
-    from archatlas.verification.calibration import no_networks
-    from archatlas.verification.truth.comparison import no_comparison
-
-    return pd.DataFrame(), {"family": predictor.name}, no_networks(), {}, *no_comparison()

@@ -6,6 +6,7 @@ from kedro.pipeline import Node, Pipeline, node, pipeline
 
 from archatlas.pipelines.encode_graphs.nodes import encode
 from archatlas.pipelines.evaluate_subnets.nodes import evaluate_sample
+from archatlas.pipelines.evidence import OF_SEGMENTS, of_segments
 from archatlas.pipelines.segments import nodes
 from archatlas.search.segments.parameters import SEGMENTS
 
@@ -20,25 +21,17 @@ _FROM_BEFORE = {
 }
 """What a segment takes from the one before it, and the name that it has there."""
 
-_HANDED_OVER = {
-    "gathered_sample": "sampled_architectures",
-    "gathered_evaluations": "evaluations",
-    "drawn_speed": "evaluation_speed",
-    "architecture_graphs": "architecture_graphs",
-    "node_features": "node_features",
-    "predictor_scores": "predictor_scores",
-    "fitted_predictor": "calibrated_predictor",
-    "fitted_predictor_state": "calibrated_predictor_state",
-    "atlas": "atlas",
-    "atlas_speed": "atlas_speed",
-}
-"""Results of the last segment under the names that verification and export read."""
+_SEARCHED = ("atlas", "gathered_evaluations", "fitted_predictor")
 
 _PARAMETERS = ("segments", "sample", "evaluation", "predictor", "atlas", "device", "seed", "table")
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """The same modular pipeline once for each segment, in a namespace of its own; then candidates of every budget."""
+    """The same modular pipeline once for each segment, in a namespace of its own; then candidates of every budget.
+
+    Verification, export and report read what the last segment has left where the main job has left nothing
+    (``pipelines/evidence.py``).
+    """
     return pipeline(
         [
             _nothing_yet(),
@@ -46,27 +39,12 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 nodes.choose,
                 inputs={
-                    **_same("atlas", "evaluations", "class_counts", "calibrated_predictor"),
-                    **_same("search_space", "cost_table", "latency_table"),
+                    **{OF_SEGMENTS[name]: of_segments(OF_SEGMENTS[name]) for name in _SEARCHED},
+                    **_same("class_counts", "search_space", "cost_table", "latency_table"),
                     **_given("search"),
                 },
-                outputs=["candidates", "pareto_front", "constraints"],
+                outputs=["candidates_of_segments", "front_of_segments", "constraints_of_segments"],
                 name="search_segments",
-            ),
-            node(
-                nodes.pass_over,
-                inputs=_given("predictor"),
-                outputs=[
-                    "tuning_trials",
-                    "tuning_summary",
-                    "calibration_networks",
-                    "calibration_summary",
-                    "truth_by_network",
-                    "truth_correlations",
-                    "truth_picks",
-                    "truth_summary",
-                ],
-                name="pass_over",
             ),
         ]
     )
@@ -99,7 +77,7 @@ def _segment(number: int) -> Pipeline:
             **{name: name for name in _SHARED},
             **{name: f"{before}.{source}" for name, source in _FROM_BEFORE.items()},
         },
-        outputs=_HANDED_OVER if last else None,
+        outputs={name: of_segments(kept) for name, kept in OF_SEGMENTS.items()} if last else None,
         parameters={f"params:{name}": f"params:{name}" for name in _PARAMETERS},
     )
 

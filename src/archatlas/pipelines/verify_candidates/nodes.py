@@ -12,8 +12,10 @@ import pandas as pd
 
 from archatlas.costs.constraints import Constraint
 from archatlas.costs.parameters import CostsParameters
+from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on, machine
+from archatlas.pipelines.evidence import EVIDENCE, of_whichever_ran
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.work import trainings_in, work_store
 from archatlas.schedule.overlay import scheduled
@@ -27,6 +29,32 @@ from archatlas.verification.truth.parameters import TruthParameters
 Supernets = dict[str, Callable[[], dict[str, Any]]]
 
 _LOGGER = logging.getLogger(__name__)
+
+
+AUDIT_FROM = ("sampled_architectures", "calibration_networks", "calibrated_predictor", "calibrated_predictor_state")
+"""Of the evidence (``pipelines/evidence.py``), what the audit reads."""
+
+_OF_ATLAS, _OF_SEGMENTS, _CANDIDATES = "_of_atlas", "_of_segments", "candidates_of_"
+
+
+@depends_on(optional=("candidates_of_*", "front_of_*", "constraints_of_*"))
+def gather(**of_methods: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Candidates of all methods that have run, ranked side by side; the Pareto fronts and the bounds as used.
+
+    The fronts are of the main job's scores, or where that has not searched, of the segments'.
+    """
+    from archatlas.verification.united import united
+
+    candidates = united(
+        {name.removeprefix(_CANDIDATES): one for name, one in of_methods.items() if name.startswith(_CANDIDATES)}
+    )
+    of = _OF_ATLAS if f"constraints{_OF_ATLAS}" in of_methods else _OF_SEGMENTS
+    if f"constraints{of}" not in of_methods:
+        raise ArchatlasError(
+            "verification needs the main job's search, or the segments', whose predictor it audits: run `kedro run`, "
+            "or `kedro run --pipelines segments`"
+        )
+    return candidates, of_methods[f"front{of}"], of_methods[f"constraints{of}"]
 
 
 @depends_on(files=(public_table,))
@@ -80,7 +108,7 @@ def measure_latency(
     """The finalists of every budget with their latency, where it can be measured here or stands in a table."""
     verification = scheduled(verification, verification_schedule)
     from archatlas.spaces.search_space import read_space
-    from archatlas.verification.candidates import finalists, finalists_by_table
+    from archatlas.verification.candidates import finalists_by_table, finalists_of_methods
     from archatlas.verification.timing import measurer
 
     if costs.latency.source == "table":
@@ -89,7 +117,7 @@ def measure_latency(
     measure = measurer(made, costs.latency) if costs.latency.source == "measured" else None
     return pd.concat(
         [
-            finalists(candidates[candidates["budget"] == budget], bounds, verification.top_k, measure)
+            finalists_of_methods(candidates[candidates["budget"] == budget], bounds, verification.top_k, measure)
             for budget, bounds in _bounds(constraints, search).items()
         ],
         ignore_index=True,
@@ -242,13 +270,9 @@ def choose_winners(
     )
 
 
-@depends_on(files=(public_table, true_table))
+@depends_on(files=(public_table, true_table), optional=EVIDENCE)
 def audit(
-    sampled_architectures: pd.DataFrame,
-    calibration_networks: pd.DataFrame,
     supernets: Supernets,
-    calibrated_predictor: dict[str, Any],
-    calibrated_predictor_state: dict[str, Any],
     cost_table: pd.DataFrame,
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
@@ -262,6 +286,7 @@ def audit(
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
     verification_schedule: dict[str, Any] | None = None,
+    **evidence: Any,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Networks drawn uniformly and trained alone: their scores beside the truth, rank correlations, the trainings.
 
@@ -272,8 +297,10 @@ def audit(
     from archatlas.spaces.search_space import read_space
 
     searched = read_space(search_space)
-    predictor = load_predictor(calibrated_predictor, calibrated_predictor_state, searched)
-    fitted = [*sampled_architectures["network"], *calibration_networks["network"]]
+    given = of_whichever_ran(evidence, AUDIT_FROM)
+    target = scores_learned(given["calibrated_predictor"])
+    predictor = load_predictor(given["calibrated_predictor"], given["calibrated_predictor_state"], searched)
+    fitted = [*given["sampled_architectures"]["network"], *given["calibration_networks"]["network"]]
     known = trained_by_others(search_space, table, truth)
     if known is not None:
         from archatlas.verification import lookup
@@ -284,7 +311,7 @@ def audit(
             from archatlas.verification.candidates import scores_on_supernets
 
             score = scores_on_supernets(
-                scores_learned(calibrated_predictor),
+                target,
                 supernets,
                 known.space,
                 train=ImageSplit.from_tensors(train_images),
@@ -309,7 +336,8 @@ def audit(
         schedule,
         device,
         trainings_in(work_folder),
-        keep_weights=False,
+        # Networks of one recipe are trained once, whoever comes first: finalists need the weights.
+        keep_weights=verification.audit.training == verification.training,
     )
     made = audited(
         trainings,
@@ -321,7 +349,7 @@ def audit(
         verification.audit,
         seed,
         cost_table,
-        target=scores_learned(calibrated_predictor),
+        target=target,
     )
     return _audit_logged(made)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.verify_candidates import nodes
+from archatlas.systems.registry import METHODS
 
 _IMAGES = {name: name for name in ("train_images", "validation_images", "image_description")}
 _VERIFICATION = {"verification": "params:verification", "verification_schedule": "verification_schedule"}
@@ -19,13 +21,23 @@ _TRAINING = {
 }
 _SEED = {"seed": "params:seed"}
 _EVALUATION = {"supernets": "supernets", "evaluation": "params:evaluation"}
+_OF_METHODS = {
+    **{f"candidates_of_{name}": f"candidates_of_{name}" for name in ("atlas", "segments", *METHODS)},
+    **{f"{what}_of_{name}": f"{what}_of_{name}" for what in ("front", "constraints") for name in ("atlas", "segments")},
+}
 _BUDGETS = {"constraints": "constraints", "search": "params:search", "costs": "params:costs"}
 
 
 def create_pipeline(**_: object) -> Pipeline:
-    """Judge and time candidates, train finalists, comparisons and audit, choose on validation."""
+    """Gather, judge and time candidates, train finalists, comparisons and audit, choose on validation."""
     return pipeline(
         [
+            node(
+                nodes.gather,
+                inputs=_OF_METHODS,
+                outputs=["candidates", "pareto_front", "constraints"],
+                name="gather_candidates",
+            ),
             node(
                 nodes.evaluate_candidates,
                 inputs={
@@ -112,10 +124,7 @@ def create_pipeline(**_: object) -> Pipeline:
             node(
                 nodes.audit,
                 inputs={
-                    "sampled_architectures": "sampled_architectures",
-                    "calibration_networks": "calibration_networks",
-                    "calibrated_predictor": "calibrated_predictor",
-                    "calibrated_predictor_state": "calibrated_predictor_state",
+                    **evidence(nodes.AUDIT_FROM),
                     "cost_table": "cost_table",
                     **_EVALUATION,
                     **_TRAINING,

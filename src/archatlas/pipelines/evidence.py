@@ -1,0 +1,85 @@
+"""What candidates rest on: of the main job, or where that has not searched, of the segments.
+
+Both leave a sample, its evaluations, a predictor and an atlas, under names of their own. Whoever tells of them takes
+those of the main job where they are all there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from archatlas.errors import ArchatlasError
+
+_OF = "_of_segments"
+OF_SEGMENTS = {
+    "gathered_sample": "sampled_architectures",
+    "gathered_evaluations": "evaluations",
+    "drawn_speed": "evaluation_speed",
+    "predictor_scores": "predictor_scores",
+    "fitted_predictor": "calibrated_predictor",
+    "fitted_predictor_state": "calibrated_predictor_state",
+    "atlas": "atlas",
+    "atlas_speed": "atlas_speed",
+}
+"""Results of the last segment, and what they stand for; their names end in ``_of_segments``."""
+
+_MAIN_ALONE = (
+    "tuning_trials", "tuning_summary", "calibration_networks", "calibration_summary", "truth_by_network",
+    "truth_correlations", "truth_picks", "truth_summary",
+)  # fmt: skip
+"""Of stages that segments do without: no study, no calibration, no comparison with truth."""
+
+EVIDENCE = (*OF_SEGMENTS.values(), *_MAIN_ALONE, f"*{_OF}")
+"""The arguments that ``evidence`` names, as patterns: ``depends_on(optional=EVIDENCE)``."""
+
+
+def of_segments(name: str) -> str:
+    """What the segments' result is called that stands for this one of the main job."""
+    return f"{name}{_OF}"
+
+
+def evidence(names: tuple[str, ...]) -> dict[str, str]:
+    """A node's inputs for these results of the main job, and for what segments have in their place."""
+    beside = [of_segments(name) for name in names if name in OF_SEGMENTS.values()]
+    return {name: name for name in (*names, *beside)}
+
+
+def of_whichever_ran(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+    """These results, by their names in the main job, of what a node was given of the inputs that ``evidence`` names.
+
+    Raises:
+        ArchatlasError: neither the main job nor the segments have left all of them.
+    """
+    missing = [name for name in names if given.get(name) is None]
+    if not missing:
+        return {name: given[name] for name in names}
+    found = {name: given.get(of_segments(name)) for name in names if name in OF_SEGMENTS.values()}
+    if any(value is None for value in found.values()):
+        raise ArchatlasError(
+            f"`{'`, `'.join(missing)}`: neither the main job nor the segments have left what is up to date: run "
+            "`kedro run`, or `kedro run --pipelines segments`"
+        )
+    return found | {name: _nothing(name, found) for name in names if name in _MAIN_ALONE}
+
+
+def _nothing(name: str, found: Mapping[str, Any]) -> Any:
+    """What a stage leaves where there is nothing to say."""
+    import pandas as pd
+
+    from archatlas.verification.calibration import no_networks
+    from archatlas.verification.truth.comparison import no_comparison
+
+    if name == "tuning_summary":
+        return {"family": found.get("calibrated_predictor", {}).get("family")}
+    rows, ranked, chosen, summary = no_comparison()
+    nothing = {
+        "tuning_trials": pd.DataFrame(),
+        "calibration_networks": no_networks(),
+        "calibration_summary": {},
+        "truth_by_network": rows,
+        "truth_correlations": ranked,
+        "truth_picks": chosen,
+        "truth_summary": summary,
+    }
+    return nothing[name]

@@ -1,0 +1,141 @@
+"""Several searches by one method on the same super-networks: side by side on a CPU, one after the other elsewhere."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from archatlas.costs.constraints import Constraint
+from archatlas.images.dataset import ImageSplit, SplitArrays
+from archatlas.images.description import ImageDescription
+from archatlas.spaces.protocol import SearchSpace
+from archatlas.supernet.evaluate import EvaluationImages
+from archatlas.supernet.make import load_supernet
+from archatlas.supernet.parameters import EvaluationParameters
+from archatlas.systems.evaluators import Evaluator, SupernetEvaluator
+from archatlas.systems.ledger import Ledger, Limit
+from archatlas.systems.problem import Method, Problem, Target
+from archatlas.training.fabric import cpu_shares
+from archatlas.training.parameters import DeviceParameters
+from archatlas.training.workers import side_by_side
+
+_LOGGER = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Search:
+    """One search for the best network of a budget; ``seed`` is what its random choices follow from."""
+
+    budget: str
+    constraints: tuple[Constraint, ...]
+    number: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Searches:
+    """What the searches of one method have in common.
+
+    Attributes:
+        name: of the method, for the log.
+        method: how they go about it.
+        space: of the networks.
+        cost_table: counted parts.
+        latency_table: latency of parts; may be empty.
+        target: what scores are of.
+        limit: what each may spend.
+    """
+
+    name: str
+    method: Method
+    space: SearchSpace
+    cost_table: pd.DataFrame
+    latency_table: pd.DataFrame
+    target: Target
+    limit: Limit
+
+    def by(self, evaluator: Evaluator, searches: Iterable[Search]) -> pd.DataFrame:
+        """``account.VISITED`` of the searches, one after the other, with their budget and their number (``seed``)."""
+        return _joined([self.one(search, evaluator) for search in searches])
+
+    def one(self, search: Search, evaluator: Evaluator) -> pd.DataFrame:
+        """The same of one search."""
+        problem = Problem(self.space, search.constraints, self.cost_table, self.latency_table, self.target)
+        found = self.method.search(problem, evaluator, Ledger(self.limit), np.random.default_rng(search.seed))
+        _LOGGER.info(
+            "%s for %s, search %d: %d networks scored", self.name, search.budget, search.number + 1, len(found)
+        )
+        return found.assign(budget=search.budget, seed=search.number)
+
+    def on_supernets(
+        self,
+        supernets: Mapping[int, Mapping[str, Tensor]],
+        searches: Sequence[Search],
+        *,
+        train: ImageSplit,
+        validation: ImageSplit,
+        description: ImageDescription,
+        parameters: EvaluationParameters,
+        device: DeviceParameters,
+        images_seed: int,
+    ) -> pd.DataFrame:
+        """The same, scored on super-networks (state dicts by number); arguments as of ``evaluate_on_all``.
+
+        On a CPU ``device.workers`` searches run at a time, with their share of the threads.
+        """
+        workers, threads = cpu_shares(device, len(searches))
+        alike = device.model_copy(update={"workers": None, "threads": device.threads if workers == 1 else None})
+        weights = {
+            number: {name: tensor.numpy() for name, tensor in state.items()} for number, state in supernets.items()
+        }
+        setting = _Setting(self, description, parameters, alike, images_seed)
+        given = weights, train.to_arrays(), validation.to_arrays(), setting
+        if workers == 1:
+            evaluator = _evaluator(*given)
+            return self.by(evaluator, searches)
+        with side_by_side(_search, list(enumerate(searches)), *given, workers=workers, threads=threads) as results:
+            return _joined([found for _, found in sorted(results, key=lambda numbered: numbered[0])])
+
+
+@dataclass(frozen=True)
+class _Setting:
+    searches: Searches
+    description: ImageDescription
+    parameters: EvaluationParameters
+    device: DeviceParameters
+    images_seed: int
+
+
+_Weights = Mapping[int, Mapping[str, NDArray[Any]]]
+
+
+def _evaluator(weights: _Weights, train: SplitArrays, validation: SplitArrays, setting: _Setting) -> SupernetEvaluator:
+    space = setting.searches.space
+    loaded = {
+        number: load_supernet(space, {name: torch.from_numpy(np.array(array)) for name, array in state.items()})
+        for number, state in weights.items()
+    }
+    images = ImageSplit.from_arrays(train), ImageSplit.from_arrays(validation), setting.description
+    return SupernetEvaluator(
+        loaded, space, EvaluationImages(*images, setting.parameters, setting.device, setting.images_seed)
+    )
+
+
+def _search(
+    job: tuple[int, Search], weights: _Weights, train: SplitArrays, validation: SplitArrays, setting: _Setting
+) -> tuple[int, pd.DataFrame]:
+    """A search by its place among others; runs in a worker."""
+    place, search = job
+    return place, setting.searches.one(search, _evaluator(weights, train, validation, setting))
+
+
+def _joined(found: list[pd.DataFrame]) -> pd.DataFrame:
+    return pd.concat(found, ignore_index=True).astype({"budget": "str", "seed": "int64"})
