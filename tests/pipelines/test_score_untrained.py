@@ -46,7 +46,7 @@ def test_each_sampled_network_is_scored_once(images: ImageSplit, description: Im
 def test_networks_of_a_public_table_are_scored_on_gaussian_images(benchmark_data: Path, tmp_path: Path) -> None:
     preset = SpaceParameters.model_validate({"preset": "nas_bench_macro"})
     sample = pd.DataFrame({"network": ["22222222"]})
-    asked = ScoreParameters(names=("nwot", "convolutions"), batch=4, image_size=8, images="gaussian")
+    asked = ScoreParameters(names=("nwot", "rectifiers"), batch=4, image_size=8, images="gaussian")
     table = TableParameters(name="nas_bench_macro", path=str(benchmark_data), label="test")
     empty = no_images(CIFAR10).train.to_tensors()
     made = make_space(preset, CIFAR10.input_shape, 10)

@@ -131,9 +131,12 @@ def test_synflow_of_a_deep_network_is_finite() -> None:
     assert found == pytest.approx(41 * math.log(100) + math.log(40))
 
 
-def test_convolutions_are_counted() -> None:
-    network = nn.Sequential(nn.Conv2d(1, 2, 3), nn.ReLU(), nn.Conv2d(2, 2, 1), nn.Flatten(), nn.Linear(72, 2))
-    assert score("convolutions", network, torch.zeros(2, 1, 8, 8), torch.tensor([0, 1])) == 2
+def test_rectifiers_are_counted_as_often_as_they_are_passed() -> None:
+    rectifier = nn.ReLU()
+    network = nn.Sequential(nn.Conv2d(1, 2, 3), rectifier, nn.Conv2d(2, 2, 1), rectifier, nn.Flatten(), nn.Tanh())
+    assert score("rectifiers", network, torch.zeros(2, 1, 8, 8), torch.tensor([0, 1])) == 2
+    block = MBConv(4, 4, kernel=3, expansion=2)
+    assert score("rectifiers", block, torch.zeros(2, 4, 8, 8), torch.tensor([0, 1])) == 2
 
 
 # -- What all promise --------------------------------------------------------------------------------------------------

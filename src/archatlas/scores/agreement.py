@@ -23,11 +23,13 @@ class ActivationAgreement(TorchFunctionMode):
     """In its block, adds up the agreement of ``images`` images at all rectifiers that are passed, as layer or function.
 
     Attributes:
+        rectifiers: how many were passed
         counted: for each two images how many units are on (above 0) for both or off for both, float64 ``[b, b]``
     """
 
     def __init__(self, images: int) -> None:
         super().__init__()
+        self.rectifiers = 0
         self.counted = torch.zeros(images, images, dtype=torch.float64)
         self._last: tuple[Tensor, int, Tensor] | None = None
 
@@ -41,6 +43,7 @@ class ActivationAgreement(TorchFunctionMode):
 
     @torch.no_grad()
     def _count(self, x: Tensor) -> None:
+        self.rectifiers += 1
         last = self._last
         if last is None or last[0] is not x or last[1] != x._version:  # Operations of a cell rectify the same tensor.
             self._last = last = (x, x._version, agreement(x))

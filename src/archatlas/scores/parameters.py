@@ -11,7 +11,7 @@ from archatlas.scores.registry import SCORES
 
 Initialisation = Literal["pytorch", "kaiming"]
 
-ALL = ("convolutions", "grad_norm", "gradient_tensors", "jacov", "log_ntk_trace", "ntk_trace", "nwot", "synflow")
+ALL = ("grad_norm", "gradient_tensors", "jacov", "log_ntk_trace", "ntk_trace", "nwot", "rectifiers", "synflow")
 """The scores that are computed by default."""
 
 

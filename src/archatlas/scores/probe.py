@@ -40,7 +40,12 @@ class Probe:
     @property
     def agreement(self) -> Tensor:
         """For each two images how many rectifiers are on for both or off for both, float64 ``[b, b]``."""
-        return self._forward[2]
+        return self._forward[2].counted
+
+    @property
+    def rectifiers(self) -> int:
+        """How many rectifiers an image passes."""
+        return self._forward[2].rectifiers
 
     @cached_property
     @torch.enable_grad()
@@ -72,10 +77,10 @@ class Probe:
 
     @cached_property
     @torch.enable_grad()
-    def _forward(self) -> tuple[Tensor, Tensor, Tensor]:
-        """Images that gradients reach, the logits of the one pass that all share, and the agreement of its units."""
+    def _forward(self) -> tuple[Tensor, Tensor, ActivationAgreement]:
+        """Images that gradients reach, the logits of the one pass that all share, and its rectifiers."""
         images = self.images.detach().requires_grad_()
         buffers = {name: buffer.clone() for name, buffer in self.network.named_buffers()}
         with ActivationAgreement(len(images)) as agreement:
             logits = passed(self.network, buffers, images, training=True)
-        return images, logits, agreement.counted
+        return images, logits, agreement

@@ -7,13 +7,13 @@ from archatlas.registry import Registry
 SCORES = Registry(
     "score without training",
     {
-        "convolutions": "archatlas.scores.convolutions:convolutions",
         "grad_norm": "archatlas.scores.grad_norm:grad_norm",
         "gradient_tensors": "archatlas.scores.ntk_trace:gradient_tensors",
         "jacov": "archatlas.scores.jacov:jacov",
         "log_ntk_trace": "archatlas.scores.ntk_trace:log_ntk_trace",
         "ntk_trace": "archatlas.scores.ntk_trace:ntk_trace",
         "nwot": "archatlas.scores.nwot:nwot",
+        "rectifiers": "archatlas.scores.rectifiers:rectifiers",
         "synflow": "archatlas.scores.synflow:synflow",
     },
 )
