@@ -161,10 +161,10 @@ def test_cells_that_lead_nowhere_are_not_looking(start: Start) -> None:
     supernet, (images, _) = start.supernet(parameters, 0), start.batch(parameters, 0, 0)
     dead, skip = (
         CELLS.parse(np.array(["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"])),
-        CELLS.enumerate_networks(0, 3),
+        CELLS.parse(np.array(["|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|none~1|none~2|"] * 3)),
     )
-    assert not looking(supernet, dead, images)[0]
-    assert looking(supernet, skip, images).sum() >= 2
+    assert looking(supernet, dead, images, 1).tolist() == []
+    assert looking(supernet, np.concatenate([dead, skip]), images, 2).tolist() == [1, 2]
 
 
 def test_a_search_is_its_generator_s_and_its_draws_are_kept(start: Start, tmp_path: Any) -> None:

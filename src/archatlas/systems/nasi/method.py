@@ -1,9 +1,9 @@
 """NASI: search at initialisation (Shu et al., ICLR 2022, arXiv 2109.00817). No network is trained, none is scored.
 
-Published: the trace T as the measure, the reward, algorithm 1 with its one step from zero logits, on the DARTS space 100
-draws of 64 images. Reconstruction: straight-through gates, weights by Kaiming, what the adaptive threshold averages. Ours:
-log T with a quantile as threshold (the default), bounds, networks in the place of spellings, and that a network must look
-at its images to be chosen.
+Published: the trace T as the measure, the reward, algorithm 1 with its one step from zero logits, on the DARTS space
+100 draws of 64 images. Reconstruction: straight-through gates, weights by Kaiming, what the adaptive threshold
+averages. Ours: log T with a quantile as threshold (the default), bounds, networks in the place of spellings, and that a
+network must look at its images to be chosen.
 """
 
 from __future__ import annotations
@@ -73,11 +73,11 @@ class Nasi:
     def search(self, problem: Problem, start: Start, ledger: Ledger, generator: np.random.Generator) -> pd.DataFrame:
         """The candidates as ``account.VISITED``, the most favoured first; the score is how much logits favour them."""
         reward, seed = self.reward, int(generator.integers(2**62))
-        parameters = self._parameters(start)
+        parameters = self.parameters(start)
         supernet = start.supernet(parameters, seed)
         draws = self.draws(start, supernet, ledger, seed)
         chosen, scores = ranked(problem, logits_of(draws, reward), generator, _LOOKED_AT * self.candidates)
-        found = np.flatnonzero(looking(supernet, chosen, start.batch(parameters, seed, 0)[0]))[: self.candidates]
+        found = looking(supernet, chosen, start.batch(parameters, seed, 0)[0], self.candidates)
         if not len(found):
             raise ArchatlasError(
                 f"none of the {len(chosen)} networks within bounds that NASI favours most looks at its images: relax a "
@@ -95,7 +95,7 @@ class Nasi:
         Raises:
             ArchatlasError: none is left.
         """
-        parameters = self._parameters(start)
+        parameters = self.parameters(start)
         kept = start.kept(parameters, seed, self.through, self.temperature)
         counts = start.space.num_choices
         drawn = partial(draw, temperature=self.temperature, through=self.through)
@@ -114,7 +114,7 @@ class Nasi:
             found.append(made)
         return _finite(found)
 
-    def _parameters(self, start: Start) -> ScoreParameters:
+    def parameters(self, start: Start) -> ScoreParameters:
         images = "gaussian" if start.train is None else self.images
         return ScoreParameters(
             batch=self.batch, images=images, labels=self.labels, image_size=self.image_size,

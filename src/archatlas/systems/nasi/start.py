@@ -57,8 +57,12 @@ class Start:
         return self.work.task("nasi", repr(self.space), self.description, images, *made_by)
 
 
-def looking(supernet: Supernet, choices: Choices, images: Tensor) -> NDArray[np.bool_]:
-    """Which rows give different images different logits, ``[n]``: a cell may lead nowhere."""
+def looking(supernet: Supernet, choices: Choices, images: Tensor, count: int) -> NDArray[np.intp]:
+    """Places of the first ``count`` rows that give different images different logits: a cell may lead nowhere."""
+    found: list[int] = []
     with torch.no_grad():
-        spread = [float(supernet(images, row).std(dim=0).max()) for row in choices]
-    return np.array(spread) > 1e-6
+        for place, row in enumerate(choices):
+            if len(found) == count:
+                break
+            found += [place] if float(supernet(images, row).std(dim=0).max()) > 1e-6 else []
+    return np.array(found, dtype=np.intp)
