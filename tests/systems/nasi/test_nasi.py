@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from torch import nn
@@ -211,3 +212,26 @@ def test_draws_without_a_finite_trace_are_told(start: Start, caplog: pytest.LogC
     assert "leaves out 2 of 3 draws" in caplog.text
     with pytest.raises(ArchatlasError, match="made 1 draws, and none has a finite trace"):
         method._finite(fit[1:2])
+
+
+def test_searches_without_scores_leave_the_columns_of_others(start: Start) -> None:
+    from archatlas.search.parameters import SearchParameters
+    from archatlas.systems.candidates import candidates_of_searches
+    from archatlas.systems.comparison import best_of
+    from archatlas.systems.searches import Search, Searches, nothing_visited
+
+    problem = Problem(CELLS)
+    searches = Searches("nasi", Nasi(steps=2, batch=8, candidates=3), CELLS, None, pd.DataFrame(), "accuracy", Limit())  # type: ignore[arg-type]
+    visited = searches.by(start, [Search("small", (), 0, 7), Search("large", (), 0, 7)])
+    nothing = nothing_visited()
+    assert nothing.dtypes.to_dict() == visited.dtypes.to_dict()
+    # Without bounds and with one seed both budgets are one search.
+    by_budget = [one.drop(columns="budget").reset_index(drop=True) for _, one in visited.groupby("budget")]
+    pd.testing.assert_frame_equal(*by_budget)
+    asked = SearchParameters.model_validate({"budgets": {"small": {}, "large": {}}, "top_k": 2})
+    budgets: dict[str, tuple[Constraint, ...]] = {"small": (), "large": ()}
+    candidates = candidates_of_searches(visited, budgets, asked)
+    assert candidates["budget"].value_counts().to_dict() == {"small": 2, "large": 2}
+    assert len(candidates_of_searches(nothing, budgets, asked)) == 0
+    assert len(best_of(nothing, "nasi", 0.0)) == 0
+    assert problem.keeps(CELLS.parse(candidates["network"].to_numpy(dtype=np.str_))).all()

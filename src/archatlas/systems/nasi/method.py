@@ -12,7 +12,7 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from typing import ClassVar, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -25,7 +25,7 @@ from archatlas.scores.parameters import Initialisation, ScoreParameters
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.protocol import Supernet
 from archatlas.systems.account import VISITED
-from archatlas.systems.ledger import Ledger, Spending
+from archatlas.systems.ledger import COUNTED, Ledger, Spending
 from archatlas.systems.nasi.reward import Reward, Threshold, logits_of
 from archatlas.systems.nasi.selection import ranked
 from archatlas.systems.nasi.start import Start, looking
@@ -60,7 +60,6 @@ class Nasi:
     image_size: int | None = None
     initialisation: Initialisation = "kaiming"
     candidates: int = 10
-    source: ClassVar[str] = "start"
 
     def __post_init__(self) -> None:
         if min(self.steps, self.candidates) < 1 or not self.temperature > 0:
@@ -70,9 +69,11 @@ class Nasi:
     def reward(self) -> Reward:
         return Reward(self.threshold, self.mu, self.nu, self.logarithm)
 
-    def search(self, problem: Problem, start: Start, ledger: Ledger, generator: np.random.Generator) -> pd.DataFrame:
+    def search(
+        self, problem: Problem, evaluator: Start, ledger: Ledger, generator: np.random.Generator
+    ) -> pd.DataFrame:
         """The candidates as ``account.VISITED``, the most favoured first; the score is how much logits favour them."""
-        reward, seed = self.reward, int(generator.integers(2**62))
+        start, reward, seed = evaluator, self.reward, int(generator.integers(2**62))
         parameters = self.parameters(start)
         supernet = start.supernet(parameters, seed)
         draws = self.draws(start, supernet, ledger, seed)
@@ -87,7 +88,7 @@ class Nasi:
         rows.insert(0, "network", pd.Series(problem.space.names(chosen[found]), dtype="str"))
         rows.insert(1, "score", scores[found])
         spent = asdict(ledger.spent)
-        return rows.assign(**{kind: spent[kind] for kind in ("evaluations", "forward_macs", "trainings")})[VISITED]
+        return rows.assign(**{kind: spent[kind] for kind in COUNTED})[VISITED]
 
     def draws(self, start: Start, supernet: Supernet, ledger: Ledger, seed: int) -> list[Draw]:
         """What was drawn until the ledger closed; draws whose trace is no finite number are left out and told of.
