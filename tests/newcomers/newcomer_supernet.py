@@ -34,14 +34,24 @@ class FreeDagSupernet(Supernet):
         logits: Tensor = self.head(graph(self.stem(images)))
         return logits
 
-    def mixed(self, images: Tensor, gates: Sequence[Tensor]) -> Tensor:
+    def mixed(self, images: Tensor, gates: Sequence[Tensor], chosen: Sequence[int] | None = None) -> Tensor:
         nodes, values = self.space.nodes, [self.stem(images)]
         of_pair = dict(zip(self.space.pairs, gates[nodes:], strict=True))
+        left_out = (
+            set()
+            if chosen is None
+            else {pair for pair, own in zip(self.space.pairs, chosen[nodes:], strict=True) if int(own) != 1}
+        )
         for node in range(1, nodes + 2):
-            read = [of_pair[pair][1] * values[pair[0]] for pair in self.space.pairs if pair[1] == node]
-            x = torch.stack(read).sum(dim=0)
+            read = [
+                of_pair[pair][1] * values[pair[0]]
+                for pair in self.space.pairs
+                if pair[1] == node and pair not in left_out
+            ]
+            x = torch.stack(read).sum(dim=0) if read else torch.zeros_like(values[0])
             if node <= nodes:
-                computed = [gate * one(x) for gate, one in zip(gates[node - 1], self.nodes[node - 1], strict=True)]  # type: ignore[arg-type]
+                places = range(len(gates[node - 1])) if chosen is None else [int(chosen[node - 1])]
+                computed = [gates[node - 1][place] * self.nodes[node - 1][place](x) for place in places]  # type: ignore[index,operator]
                 x = torch.stack(computed).sum(dim=0)
             values.append(x)
         logits: Tensor = self.head(values[-1])

@@ -81,6 +81,8 @@ def test_gates_that_choose_a_path_give_its_logits(space: Any, supernet: Supernet
     for path in paths(space, 4):
         mixed = supernet.mixed(images, gates_of(space, path))
         torch.testing.assert_close(mixed, supernet(images, path), rtol=1e-4, atol=1e-4)
+        alone = supernet.mixed(images, [torch.ones(count) for count in space.num_choices], path)
+        torch.testing.assert_close(alone, supernet(images, path), rtol=1e-4, atol=1e-4)
 
 
 def test_gradients_of_gates_flow_and_theirs_in_turn(space: Any, supernet: Supernet, images: Tensor) -> None:

@@ -38,16 +38,20 @@ class MixedCell(nn.Module):
         assert isinstance(of_edge, nn.ModuleDict)
         return of_edge[str(int(choice))]
 
-    def mixed(self, x: Tensor, gates: Sequence[Tensor]) -> Tensor:
-        """Features ``[b, c, h, w]`` through all operations, each times its gate (``gates[edge]``: ``[choices]``)."""
+    def mixed(self, x: Tensor, gates: Sequence[Tensor], chosen: Sequence[int] | None = None) -> Tensor:
+        """Features ``[b, c, h, w]`` through all operations, or the chosen ones, each times its gate.
+
+        ``gates[edge]`` is ``[choices]``. A node that nothing flows to is zero.
+        """
         values = {0: x}
         for edge, (source, target) in enumerate(self.edges):
             of_edge = self.operations[edge]
             assert isinstance(of_edge, nn.ModuleDict)
             for choice, operation in of_edge.items():
-                computed = gates[edge][int(choice)] * operation(values[source])
-                values[target] = values[target] + computed if target in values else computed
-        return values[self.edges[-1][1]]
+                if source in values and (chosen is None or int(chosen[edge]) == int(choice)):
+                    computed = gates[edge][int(choice)] * operation(values[source])
+                    values[target] = values[target] + computed if target in values else computed
+        return values.get(self.edges[-1][1], torch.zeros_like(x))
 
     def forward(self, x: Tensor, path: Sequence[int]) -> Tensor:
         """Features ``[b, c, h, w]`` through the path's operations; the shape stays."""
@@ -96,11 +100,11 @@ class CellSupernet(Supernet):
         logits: Tensor = self.head(x)
         return logits
 
-    def mixed(self, images: Tensor, gates: Sequence[Tensor]) -> Tensor:
-        """Images to logits along all paths at once (``Supernet.mixed``); none gives zeros."""
+    def mixed(self, images: Tensor, gates: Sequence[Tensor], chosen: Sequence[int] | None = None) -> Tensor:
+        """Images to logits along all paths at once, or along the chosen one (``Supernet.mixed``); none gives zeros."""
         x = self.stem(images)
         for block in self.blocks:
-            x = block.mixed(x, gates) if isinstance(block, MixedCell) else block(x)
+            x = block.mixed(x, gates, chosen) if isinstance(block, MixedCell) else block(x)
         logits: Tensor = self.head(x)
         return logits
 

@@ -62,11 +62,12 @@ class ChainSupernet(Supernet):
         logits: Tensor = self.head(x)
         return logits
 
-    def mixed(self, images: Tensor, gates: Sequence[Tensor]) -> Tensor:
-        """Images to logits along all paths at once (``Supernet.mixed``)."""
+    def mixed(self, images: Tensor, gates: Sequence[Tensor], chosen: Sequence[int] | None = None) -> Tensor:
+        """Images to logits along all paths at once, or along the chosen one (``Supernet.mixed``)."""
         x = self.stem(images)
         for position, of_position in enumerate(gates):
-            computed = [gate * block(x) for gate, block in zip(of_position, self.row(position), strict=True)]
+            places = range(len(of_position)) if chosen is None else [int(chosen[position])]
+            computed = [of_position[place] * self.block(position, place)(x) for place in places]
             x = torch.stack(computed).sum(dim=0)
         logits: Tensor = self.head(x)
         return logits

@@ -18,14 +18,18 @@ _Kept = TypeVar("_Kept")
 
 def make_supernet(space: SearchSpace, generator: torch.Generator) -> Supernet:
     """A super-network of ``space`` with fresh weights from ``generator``; ArchatlasError if there is none for it."""
-    kind = space.kind if isinstance(space, Documented) else None
-    if kind not in SUPERNETS:
+    if not isinstance(space, Documented) or not has_supernet(space):
         raise ArchatlasError(
             f"there is no super-network for the space {space.name!r}, only for {', '.join(SUPERNETS)}. Look its "
             "networks up in a public table (`table`), or take another `space.preset`."
         )
-    supernet: Supernet = SUPERNETS.load(str(kind))(space, generator)
+    supernet: Supernet = SUPERNETS.load(space.kind)(space, generator)
     return supernet
+
+
+def has_supernet(space: SearchSpace) -> bool:
+    """Whether there is a super-network for spaces of its kind."""
+    return isinstance(space, Documented) and space.kind in SUPERNETS
 
 
 def in_order(supernets: Mapping[str, _Kept]) -> dict[int, _Kept]:

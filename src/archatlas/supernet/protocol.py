@@ -42,7 +42,7 @@ class Supernet(nn.Module, ABC):
         """Images ``[b, c, h, w]`` to logits ``[b, classes]`` along one path."""
 
     @abstractmethod
-    def mixed(self, images: Tensor, gates: Sequence[Tensor]) -> Tensor:
+    def mixed(self, images: Tensor, gates: Sequence[Tensor], chosen: Sequence[int] | None = None) -> Tensor:
         """Images ``[b, c, h, w]`` to logits ``[b, classes]`` along all paths at once.
 
         What a position gives is the sum of what its choices give, each times its gate. Gradients with respect to the
@@ -51,6 +51,8 @@ class Supernet(nn.Module, ABC):
         Args:
             images: of the size that the super-network sees.
             gates: for each position a tensor ``[choices]``.
+            chosen: the one choice of each position that is computed, all others count as zero whatever their gate;
+                None: all are computed. With gates that are 1 for ``chosen`` the logits are that path's.
         """
 
     @abstractmethod

@@ -40,13 +40,19 @@ class ScaledSupernet(Supernet):
         logits: Tensor = self.member(choices)(at_size(images, self.sizes[int(choices[0])]), choices[CHAIN_FROM:])
         return logits
 
-    def mixed(self, images: Tensor, gates: Sequence[Tensor]) -> Tensor:
+    def mixed(self, images: Tensor, gates: Sequence[Tensor], chosen: Sequence[int] | None = None) -> Tensor:
         """Images to logits along all paths at once (``Supernet.mixed``); logits of sizes and widths are mixed too."""
-        sizes, widths = gates[:CHAIN_FROM]
+        sizes, widths = (range(len(one)) for one in gates[:CHAIN_FROM])
+        if chosen is not None:
+            size, width = (int(one) for one in chosen[:CHAIN_FROM])
+            sizes, widths, chosen = range(size, size + 1), range(width, width + 1), chosen[CHAIN_FROM:]
+        chains = list(self._chains)
         mixed = [
-            size * width * chain.mixed(at_size(images, side), gates[CHAIN_FROM:])
-            for size, side in zip(sizes, self.sizes, strict=True)
-            for width, chain in zip(widths, self._chains, strict=True)
+            gates[0][size]
+            * gates[1][width]
+            * chains[width].mixed(at_size(images, self.sizes[size]), gates[CHAIN_FROM:], chosen)
+            for size in sizes
+            for width in widths
         ]
         return torch.stack(mixed).sum(dim=0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -16,7 +16,6 @@ from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import Choices, SearchSpace, counts_quickly, drawable
 from archatlas.spaces.restricted import Restricted
-from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import Ledger
 
 Target = Literal["accuracy", "log_loss"]
@@ -82,10 +81,9 @@ class Problem:
 class Method(Protocol):
     """A way to search."""
 
-    def search(
-        self, problem: Problem, evaluator: Evaluator, ledger: Ledger, generator: np.random.Generator
-    ) -> pd.DataFrame:
+    def search(self, problem: Problem, evaluator: Any, ledger: Ledger, generator: np.random.Generator) -> pd.DataFrame:
         """All networks that were scored until the ledger closed, in that order: ``account.VISITED``.
 
-        Depends on ``generator`` alone for whatever it draws. The candidates are the best of these.
+        Depends on ``generator`` alone for whatever it draws. The candidates are the best of these. ``evaluator`` is an
+        ``evaluators.Evaluator``, or what a method without training starts from (``registry.WITHOUT_TRAINING``).
         """

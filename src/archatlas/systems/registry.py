@@ -9,6 +9,10 @@ METHODS = Registry(
     {
         "random_search": "archatlas.systems.random_search:RandomSearch",
         "regularised_evolution": "archatlas.systems.regularised_evolution:RegularisedEvolution",
+        "nasi": "archatlas.systems.nasi.method:Nasi",
     },
 )
 """Data classes that are a ``problem.Method``; their fields are the method's settings."""
+
+WITHOUT_TRAINING = ("nasi",)
+"""Those that search at initialisation: they are given a ``nasi.start.Start`` in the place of an evaluator."""

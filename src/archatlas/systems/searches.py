@@ -20,8 +20,10 @@ from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.evaluate import EvaluationImages
 from archatlas.supernet.make import load_supernet
 from archatlas.supernet.parameters import EvaluationParameters
+from archatlas.systems.account import VISITED
 from archatlas.systems.evaluators import Evaluator, SupernetEvaluator
 from archatlas.systems.ledger import Ledger, Limit
+from archatlas.systems.nasi.start import Start
 from archatlas.systems.problem import Method, Problem, Target
 from archatlas.training.fabric import cpu_shares
 from archatlas.training.parameters import DeviceParameters
@@ -62,11 +64,11 @@ class Searches:
     target: Target
     limit: Limit
 
-    def by(self, evaluator: Evaluator, searches: Iterable[Search]) -> pd.DataFrame:
+    def by(self, evaluator: Evaluator | Start, searches: Iterable[Search]) -> pd.DataFrame:
         """``account.VISITED`` of the searches, one after the other, with their budget and their number (``seed``)."""
         return _joined([self.one(search, evaluator) for search in searches])
 
-    def one(self, search: Search, evaluator: Evaluator) -> pd.DataFrame:
+    def one(self, search: Search, evaluator: Evaluator | Start) -> pd.DataFrame:
         """The same of one search."""
         problem = Problem(self.space, search.constraints, self.cost_table, self.latency_table, self.target)
         found = self.method.search(problem, evaluator, Ledger(self.limit), np.random.default_rng(search.seed))
@@ -135,6 +137,14 @@ def _search(
     """A search by its place among others; runs in a worker."""
     place, search = job
     return place, setting.searches.one(search, _evaluator(weights, train, validation, setting))
+
+
+def nothing_visited() -> pd.DataFrame:
+    """The same columns, and no row."""
+    return pd.DataFrame({name: pd.Series(dtype=_TYPES.get(name, "float64")) for name in (*VISITED, "budget", "seed")})
+
+
+_TYPES = {"network": "str", "budget": "str", "macs": "int64", "params": "int64", "seed": "int64"}
 
 
 def _joined(found: list[pd.DataFrame]) -> pd.DataFrame:

@@ -13,6 +13,7 @@ from archatlas.pipelines.work import trainings_in
 from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters
+from archatlas.systems.registry import WITHOUT_TRAINING
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
@@ -60,7 +61,7 @@ def train_best(
 
     description = ImageDescription.model_validate(image_description)
     supernets, epochs = int(supernet_curves["seed"].nunique()), float(len(supernet_curves))
-    found = [best_of(one, name, epochs) for name, one in visited.items()]
+    found = [best_of(one, name, 0.0 if name in WITHOUT_TRAINING else epochs) for name, one in visited.items()]
     for name, candidates, sampled in (
         ("segments", candidates_of_segments, sampled_architectures_of_segments),
         ("atlas", candidates_of_atlas, sampled_architectures),

@@ -6,12 +6,15 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.methods.nodes import compare, train_best
-from archatlas.pipelines.methods.search import SAMPLE, searcher
-from archatlas.systems.registry import METHODS
+from archatlas.pipelines.methods.search import SAMPLE, searcher, searcher_without_training
+from archatlas.systems.registry import METHODS, WITHOUT_TRAINING
 
 _SHARED = (
     "supernets", "train_images", "validation_images", "image_description", "search_space", "cost_table",
     "latency_table", "feasibility",
+)  # fmt: skip
+_AT_INITIALISATION = (
+    "train_images", "image_description", "search_space", "cost_table", "latency_table", "feasibility", "work_folder",
 )  # fmt: skip
 _PARAMETERS = ("search", "evaluation", "methods", "device", "seed", "table")
 _TARGET = "params:predictor.target"
@@ -19,15 +22,21 @@ _TARGET = "params:predictor.target"
 
 def create_pipeline(**_: object) -> Pipeline:
     """A search per method, in a namespace of its own; then the best networks of all are trained alone and compared."""
-    return pipeline([*(_search(name) for name in METHODS), *_comparison()])
+    return pipeline([*(search_by(name) for name in METHODS), *_comparison()])
 
 
-def _search(name: str) -> Pipeline:
-    data = {one: one for one in _SHARED} | evidence(SAMPLE)
-    parameters = {one: f"params:{one}" for one in _PARAMETERS} | {"target": _TARGET}
-    outputs = ["visited", "candidates"]
+def search_by(name: str) -> Pipeline:
+    """The search of one method, in a namespace of its own."""
+    if name in WITHOUT_TRAINING:
+        function = searcher_without_training(name)
+        data = {one: one for one in _AT_INITIALISATION}
+        parameters = {one: f"params:{one}" for one in ("search", "methods", "seed")}
+    else:
+        function = searcher(name)
+        data = {one: one for one in _SHARED} | evidence(SAMPLE)
+        parameters = {one: f"params:{one}" for one in _PARAMETERS} | {"target": _TARGET}
     return pipeline(
-        [node(searcher(name), inputs=data | parameters, outputs=outputs, name="search")],
+        [node(function, inputs=data | parameters, outputs=["visited", "candidates"], name="search")],
         namespace=f"methods.{name}",
         inputs=set(data.values()),
         outputs={"visited": f"visited_by_{name}", "candidates": f"candidates_of_{name}"},

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archatlas.pipelines.ahead import Ahead, Plan
 from archatlas.supernet.kept import KEPT_MIB
-from archatlas.systems.registry import METHODS
+from archatlas.systems.registry import METHODS, WITHOUT_TRAINING
 
 
 def plan(ahead: Ahead) -> Plan:
@@ -13,7 +13,12 @@ def plan(ahead: Ahead) -> Plan:
     if settings.table is not None:
         return Plan("searches of every method on the table's accuracies", 5.0)
     searches = len(METHODS) * settings.methods.seeds * budgets
-    scored = searches * (settings.methods.evaluations or settings.sample.architectures)
+    scored = (
+        (len(METHODS) - len(WITHOUT_TRAINING))
+        * settings.methods.seeds
+        * budgets
+        * (settings.methods.evaluations or settings.sample.architectures)
+    )
     alone = (searches + budgets) * settings.verification.seeds
     what = f"{searches} searches of {scored:,} networks in all, {alone} trainings at most"
     processes = 0 if ahead.looks_up else ahead.workers

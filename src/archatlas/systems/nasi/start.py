@@ -1,0 +1,68 @@
+"""What a search at initialisation begins with: a super-network that nobody trains, and batches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
+from archatlas.scores.batch import draw_batch
+from archatlas.scores.initialisation import draw_weights
+from archatlas.scores.parameters import ScoreParameters
+from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.storage.work_store import WorkStore
+from archatlas.supernet.make import make_supernet
+from archatlas.supernet.protocol import Supernet
+from archatlas.training.seeds import mixed_seed
+
+_BATCHES = 1
+
+
+@dataclass(frozen=True)
+class Start:
+    """A space and images to search it with, at initialisation.
+
+    Attributes:
+        space: what is searched
+        train: the training images; None where there are none: batches are then Gaussian
+        description: of the images
+        work: where draws are kept; None: nowhere
+    """
+
+    space: SearchSpace
+    train: ImageSplit | None
+    description: ImageDescription
+    work: WorkStore | None = None
+
+    def supernet(self, parameters: ScoreParameters, seed: int) -> Supernet:
+        """The super-network in train mode, with weights drawn as ``parameters`` say."""
+        supernet = make_supernet(self.space, torch.Generator().manual_seed(0)).train()
+        draw_weights(supernet, parameters.initialisation, seed)
+        return supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
+
+    def batch(self, parameters: ScoreParameters, seed: int, step: int) -> tuple[Tensor, Tensor]:
+        """Images ``[b, c, h, w]`` and labels ``[b]`` of one step."""
+        return draw_batch(self.train, self.description, parameters, mixed_seed(seed, _BATCHES, step))
+
+    def kept(self, *made_by: object) -> WorkStore | None:
+        """Where draws that were made so are kept."""
+        if self.work is None:
+            return None
+        images = None if self.train is None else self.train.to_tensors()
+        return self.work.task("nasi", repr(self.space), self.description, images, *made_by)
+
+
+def looking(supernet: Supernet, choices: Choices, images: Tensor, count: int) -> NDArray[np.intp]:
+    """Places of the first ``count`` rows that give different images different logits: a cell may lead nowhere."""
+    found: list[int] = []
+    with torch.no_grad():
+        for place, row in enumerate(choices):
+            if len(found) == count:
+                break
+            found += [place] if float(supernet(images, row).std(dim=0).max()) > 1e-6 else []
+    return np.array(found, dtype=np.intp)
