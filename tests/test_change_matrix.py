@@ -169,7 +169,8 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"code": PIPELINES.format("search"), "function": "search"}, ["search"]),
     ({"code": "search/pareto.py"}, ["search"]),
-    ({"output": "pareto_front"}, ["search"]),
+    ({"output": "front_of_atlas"}, ["search"]),
+    ({"output": "pareto_front"}, ["gather_candidates"]),
     # verify_candidates
     (
         {"parameters": {"verification": {"top_k": 3}}},

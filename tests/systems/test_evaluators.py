@@ -29,6 +29,8 @@ from archatlas.systems.searches import Search, Searches
 from archatlas.systems.spending import spent_on_sample, spent_on_trainings
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.verification.alone import training_seeds
+from archatlas.verification.calibration import no_networks
+from archatlas.verification.roles import no_trainings
 from archatlas.verification.trainings import TrainingJob, Trainings
 
 CPU = DeviceParameters(accelerator="cpu", threads=1)
@@ -136,6 +138,7 @@ def test_a_sample_is_charged_as_searches_are() -> None:
     assert spent_on_sample(sampled, 0, DESCRIPTION, JUDGED) == Spending(evaluations=2, trainings=2)
     alone = AloneEvaluator(SPACE, trainings(Path("nowhere")), seeds=2)
     (price,) = alone.price(np.array([100]))
-    trained = pd.DataFrame({"network": ["a", "a"], "macs": [100, 100]})
-    assert replace(price, evaluations=0.0) == spent_on_trainings(trained, 1, DESCRIPTION)
+    trained, networks = pd.DataFrame({"network": ["a", "a"]}), pd.DataFrame({"network": ["a", "b"], "macs": [100, 7]})
+    assert replace(price, evaluations=0.0) == spent_on_trainings(trained, networks, 1, DESCRIPTION)
+    assert spent_on_trainings(no_trainings(), no_networks(), 1, DESCRIPTION) == Spending()
     assert price.backward_macs == 2 * 100 * 32 * 2

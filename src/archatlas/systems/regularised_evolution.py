@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from archatlas.spaces.protocol import Choices
+from archatlas.spaces.protocol import Choices, counts_quickly
 from archatlas.systems.account import Account
 from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import Ledger
@@ -36,30 +36,57 @@ class RegularisedEvolution:
         first = problem.draw(population, generator)
         alive: deque[tuple[Choices, float]] = deque(maxlen=population)
         alive.extend(_known(first, account.scores(first)))
-        idle = 0
+        idle, bounds = 0, _Bounds(problem)
         while alive and not account.closed and idle < _MOST_IDLE:
             drawn = generator.choice(len(alive), size=min(self.tournament, len(alive)), replace=False)
             parent = max((alive[int(place)] for place in drawn), key=lambda one: one[1])[0]
-            child = _child(problem, parent, generator)
+            child = _child(problem, bounds, parent, generator)
             before = len(account)
             alive.extend(_known(child, account.scores(child)))
             idle = idle + 1 if len(account) == before else 0
         return account.visited()
 
 
-_MOST_TRIES, _MOST_IDLE = 50, 1000
-"""Mutations that are tried for a child; children in a row that were known already."""
+_MOST_TRIES, _MOST_IDLE, _AT_ONCE = 50, 1000, 10
+"""Mutations that are tried for a child, and so many at once; children in a row that were known already."""
 
 
 def _known(choices: Choices, scores: np.ndarray[tuple[int], np.dtype[np.float64]]) -> list[tuple[Choices, float]]:
     return [(row, float(score)) for row, score in zip(choices, scores, strict=True) if np.isfinite(score)]
 
 
-def _child(problem: Problem, parent: Choices, generator: np.random.Generator) -> Choices:
-    """One row ``[1, positions]``."""
-    own = problem.space.canonicalise(parent[None])
-    for _ in range(_MOST_TRIES):
-        child = problem.space.canonicalise(problem.space.mutate(own, generator))
-        if (child != own).any() and problem.keeps(child)[0]:
-            return child
+class _Bounds:
+    """Whether single networks keep all bounds; mutants of the same parents come again and again, and are remembered."""
+
+    def __init__(self, problem: Problem) -> None:
+        self._problem = problem
+        self._known: dict[bytes, bool] = {}
+
+    def keep(self, choices: Choices) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """Which canonical rows do, ``[n]``."""
+        keys = [row.tobytes() for row in choices]
+        fresh = {key: place for place, key in enumerate(keys) if key not in self._known}
+        if len(self._known) > _MOST_REMEMBERED:
+            self._known = {}
+            fresh = {key: place for place, key in enumerate(keys)}
+        if fresh:
+            kept = self._problem.keeps(choices[list(fresh.values())])
+            self._known |= dict(zip(fresh, kept.tolist(), strict=True))
+        return np.array([self._known[key] for key in keys], dtype=np.bool_)
+
+
+_MOST_REMEMBERED = 500_000
+
+
+def _child(problem: Problem, bounds: _Bounds, parent: Choices, generator: np.random.Generator) -> Choices:
+    """One row ``[1, positions]``: the first of some mutants that is another network and keeps all bounds."""
+    space = problem.space
+    own = space.canonicalise(parent[None])
+    at_once = _AT_ONCE if counts_quickly(space) else 1
+    for _ in range(_MOST_TRIES // at_once):
+        mutants = space.canonicalise(space.mutate(np.repeat(own, at_once, axis=0), generator))
+        mutants = mutants[(mutants != own).any(axis=1)]
+        kept = mutants[bounds.keep(mutants)]
+        if len(kept):
+            return kept[:1]
     return problem.draw(1, generator)

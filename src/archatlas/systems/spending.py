@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 
 from archatlas.images.description import ImageDescription
@@ -29,14 +31,17 @@ def spent_on_sample(
     return Spending(evaluations=scored, forward_macs=float(sampled["macs"].sum()) * seen * supernets)
 
 
-def spent_on_trainings(trained: pd.DataFrame, epochs: int, description: ImageDescription) -> Spending:
+def spent_on_trainings(
+    trained: pd.DataFrame, networks: pd.DataFrame, epochs: int, description: ImageDescription
+) -> Spending:
     """Networks trained alone to learn from them, charged as ``AloneEvaluator`` charges; they were scored before.
 
     Args:
-        trained: a row for each training, with the network's macs.
+        trained: a row for each training; there may be none.
+        networks: columns network, macs.
         epochs: of each.
         description: of the images.
     """
+    macs = networks.set_index("network")["macs"].reindex(trained["network"]).astype("float64").sum()
     splits = description.splits.get("train", 0), description.splits.get("validation", 0)
-    each = trained_alone(float(trained["macs"].sum()), 1, epochs, *splits)
-    return Spending(forward_macs=each.forward_macs, backward_macs=each.backward_macs, trainings=float(len(trained)))
+    return replace(trained_alone(float(macs), 1, epochs, *splits), evaluations=0.0, trainings=float(len(trained)))

@@ -70,8 +70,9 @@ def train_best(
             continue
         spent = Spending(epochs=epochs) + spent_on_sample(sampled, supernets, description, evaluation)
         if name == "atlas" and calibration_networks is not None and calibration_trainings is not None:
-            macs = calibration_trainings[["network"]].merge(calibration_networks[["network", "macs"]], on="network")
-            spent += spent_on_trainings(macs, verification.training.epochs, description)
+            spent += spent_on_trainings(
+                calibration_trainings, calibration_networks, verification.training.epochs, description
+            )
         found.insert(0, first_of(candidates, name, spent))
     best = pd.concat(found, ignore_index=True)
     networks = best[["network", "macs", "params"]].drop_duplicates("network").assign(role="candidate", budget="")
