@@ -135,5 +135,5 @@ def test_bounds_that_hardly_any_network_keeps_are_told() -> None:
 
 def test_each_name_is_a_method_with_settings() -> None:
     made = {name: METHODS.load(name)() for name in METHODS}
-    assert {type(method) for method in made.values()} == {RandomSearch, RegularisedEvolution}
+    assert {RandomSearch, RegularisedEvolution} <= {type(method) for method in made.values()}
     assert (made["regularised_evolution"].population, made["regularised_evolution"].tournament) == (100, 25)

@@ -88,5 +88,6 @@ def _child(problem: Problem, bounds: _Bounds, parent: Choices, generator: np.ran
         mutants = mutants[(mutants != own).any(axis=1)]
         kept = mutants[bounds.keep(mutants)]
         if len(kept):
-            return kept[:1]
+            child: Choices = kept[:1]
+            return child
     return problem.draw(1, generator)
