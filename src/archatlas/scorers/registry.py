@@ -29,6 +29,7 @@ SCORERS = Registry(
         "table": "archatlas.scorers.known:TABLE",
         "macs": "archatlas.scorers.known:MACS",
         "params": "archatlas.scorers.known:PARAMS",
+        "untrained": "archatlas.scores.control:RANK_MEAN",
     },
 )
 """Each is a ``scorer.Scorer``. Names are those of columns, of keys of summaries (``tau_<name>``) and of metrics."""
@@ -44,6 +45,10 @@ def audited_scorers() -> dict[str, Scorer]:
     return {name: scorer for name, scorer in all_scorers().items() if scorer.audit_column is not None}
 
 
-def scored(batch: ArchitectureBatch, images: ImageSplit | None) -> dict[str, Scores]:
-    """By name, the scores ``[n]`` of those that are made of the networks alone, given the training images if any."""
-    return {name: scorer.score(batch, images) for name, scorer in all_scorers().items() if scorer.score is not None}
+def scored(batch: ArchitectureBatch, images: ImageSplit | None, *, slow: bool = True) -> dict[str, Scores]:
+    """By name, the scores ``[n]`` of those that are made of the networks alone, given the training images if any.
+
+    Without ``slow``, those that take a pass of images through each network are left out.
+    """
+    asked = {name: one for name, one in all_scorers().items() if one.score is not None and (slow or not one.slow)}
+    return {name: scorer.score(batch, images) for name, scorer in asked.items() if scorer.score is not None}

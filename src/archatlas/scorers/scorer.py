@@ -32,6 +32,8 @@ class Scorer:
         drawn: its scores are drawn network by network, too.
         score: scores ``[n]`` of a batch; it is given the training images, None where there are none. None of those that
             the run makes.
+        slow: ``score`` passes images through every network, so that it is asked about the networks of an audit and not
+            about those of a whole public table.
     """
 
     label: str
@@ -42,3 +44,4 @@ class Scorer:
     dash: Literal["solid", "dash", "dot"] = "solid"
     drawn: bool = False
     score: Callable[[ArchitectureBatch, ImageSplit | None], Scores] | None = None
+    slow: bool = False

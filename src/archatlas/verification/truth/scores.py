@@ -116,7 +116,7 @@ def control_columns(space: SearchSpace, cost_table: pd.DataFrame) -> pd.DataFram
     """What scorers say of every network that ask for nothing but the network, a column each; index: network."""
     choices = every_network(space)
     batch = ArchitectureBatch(space, choices, cost_table=cost_table)
-    return pd.DataFrame(scored(batch, None), index=pd.Index(space.names(choices), name="network"))
+    return pd.DataFrame(scored(batch, None, slow=False), index=pd.Index(space.names(choices), name="network"))
 
 
 def residual_columns(scores: pd.DataFrame, learned: str, raw: str, share: float, of: Sequence[str]) -> pd.DataFrame:

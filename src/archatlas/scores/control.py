@@ -1,0 +1,43 @@
+"""What scores without training say, as one control for scores that need some."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from archatlas.scorers.scorer import Scorer, Scores
+
+if TYPE_CHECKING:
+    from archatlas.encodings.batch import ArchitectureBatch
+    from archatlas.images.dataset import ImageSplit
+
+_NAMES = ("nwot", "jacov")
+_BATCH, _SEED = 64, 0
+
+
+def rank_mean(batch: ArchitectureBatch, images: ImageSplit | None) -> Scores:
+    """The mean rank of each network by nwot, jacov and params, ``[n]``: ranks among the networks of the batch.
+
+    Networks are at initialisation, on one batch of Gaussian images, so that no image is needed and the same networks
+    get the same scores whatever is searched for. A score that is not finite has the least rank.
+    """
+    import torch
+
+    from archatlas.scores.parts import Setting, scored
+    from archatlas.training.parameters import DeviceParameters
+
+    space = batch.space
+    generator = torch.Generator().manual_seed(_SEED)
+    noise = torch.randn(_BATCH, *space.input_shape, generator=generator).contiguous(memory_format=torch.channels_last)
+    labels = torch.randint(space.num_classes, (_BATCH,), generator=generator)
+    setting = Setting(space, _NAMES, "pytorch", _SEED, DeviceParameters(accelerator="cpu", workers=1))
+    scores = scored(setting, batch.choices, noise, labels, part_size=len(batch.choices), store=None, progress=None)
+    columns = scores.assign(params=batch.costs["params"].to_numpy())
+    ranks = columns.replace([float("inf"), float("-inf")], float("nan")).rank(na_option="top")
+    found: Scores = ranks.mean(axis=1).to_numpy(dtype="float64")
+    return found
+
+
+RANK_MEAN = Scorer(
+    "nwot, jacov and params, untrained", "measure", control=True, audit_column="untrained_score", colour="green",
+    dash="dot", score=rank_mean, slow=True,
+)  # fmt: skip

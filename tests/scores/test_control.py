@@ -1,0 +1,35 @@
+"""Scores without training as one control of audits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.scorers.registry import all_scorers, scored
+from archatlas.scores.control import RANK_MEAN, rank_mean
+from archatlas.spaces.presets import preset
+
+
+@pytest.fixture(scope="module")
+def batch() -> ArchitectureBatch:
+    space = preset("digits", (1, 8, 8), 10)
+    return ArchitectureBatch(space, space.sample(12, np.random.default_rng(0)))
+
+
+def test_ranks_are_means_of_three_and_belong_to_networks(batch: ArchitectureBatch) -> None:
+    found = rank_mean(batch, None)
+    # Three ranks of 1 to 12 each: their means are thirds (ties give halves), and their mean is that of a rank.
+    assert found.mean() == pytest.approx(6.5)
+    assert found.min() >= 1
+    assert found.max() <= 12
+    other = rank_mean(ArchitectureBatch(batch.space, batch.choices[::-1]), None)
+    np.testing.assert_allclose(other[::-1], found)
+    # Params are a third of it.
+    assert np.corrcoef(found, batch.costs["params"])[0, 1] > 0.3
+
+
+def test_it_is_asked_about_audits_and_not_about_whole_tables(batch: ArchitectureBatch) -> None:
+    assert all_scorers()["untrained"] is RANK_MEAN
+    assert "untrained" in scored(batch, None)
+    assert {"untrained"} == scored(batch, None).keys() - scored(batch, None, slow=False).keys()
