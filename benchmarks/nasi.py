@@ -39,7 +39,7 @@ from archatlas.spaces.tables.registry import load_table
 from archatlas.spaces.tables.table import BenchmarkTable
 from archatlas.systems.ledger import Ledger
 from archatlas.systems.nasi.method import Nasi
-from archatlas.systems.nasi.reward import ADA, FIX, Reward, logits_of
+from archatlas.systems.nasi.reward import Reward, logits_of, sweep_of_rewards
 from archatlas.systems.nasi.selection import ranked
 from archatlas.systems.nasi.start import Start, looking
 from archatlas.systems.nasi.steepness import Draw
@@ -73,27 +73,13 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"\nT with {kind} labels: {scale}")
         columns = [*accuracies.columns, "different networks"]
         print(f"\n| reward | {' | '.join(columns)} |\n|---|{'--:|' * len(columns)}")
-        for name, reward in _rewards().items():
+        for name, reward in sweep_of_rewards().items():
             found = [_chosen(table, images, options, kind, seed, one, reward) for seed, one in enumerate(own)]
             print(f"| {name} | {_cells(accuracies.loc[found])} | {len(set(found))} |")
         if kind == options.kinds[0]:
             for name, networks in _controls(table, accuracies, options.seeds).items():
                 print(f"| {name} | {_cells(accuracies.loc[networks])} | {len(set(networks))} |")
     _agreement(draws, options)
-
-
-def _rewards() -> dict[str, Reward]:
-    quantiles = {
-        f"log T, mu {mu:g}, nu at {level:.0%}": Reward("quantile", mu, level, True)
-        for mu in (0.0, 1.0, 2.0, 4.0)
-        for level in (0.25, 0.5, 0.75, 0.9)
-        if mu or level == 0.5
-    }
-    plain = {
-        f"T, mu {mu:g}, nu at {level:.0%}": Reward("quantile", mu, level) for mu in (1.0, 2.0) for level in (0.5, 0.9)
-    }
-    published = {"NASI-FIX, as published": FIX, "NASI-ADA, as published": ADA}
-    return {**published, "T alone": Reward("fixed", 0, 0), **plain, **quantiles}
 
 
 def _drawn(options: argparse.Namespace, images: PreparedImages, kind: str, seed: int) -> list[Draw]:

@@ -26,18 +26,18 @@ STAGES = (
 )
 """The main job, in order; each is a folder of ``archatlas.pipelines``."""
 
-EXTRAS = ("score_untrained", "segments", "methods", "latency_kit", "compare_experiments", "predictor_benchmark")
+EXTRAS = ("score_untrained", "segments", "nasi", "methods", "latency_kit", "compare_experiments", "predictor_benchmark")
 """Pipelines beside the main job."""
 
 
 def register_pipelines() -> dict[str, Pipeline]:
     """Every stage by its name, and the main job as ``__default__``."""
-    pipelines = {name: _pipeline(name) for name in STAGES + EXTRAS}
+    pipelines = {name: stage(name) for name in STAGES + EXTRAS}
     pipelines["__default__"] = sum((pipelines[name] for name in STAGES), Pipeline([]))
     return pipelines
 
 
-def _pipeline(name: str) -> Pipeline:
+def stage(name: str) -> Pipeline:
     """A stage; one of several nodes is a namespace, so that ``kedro viz`` shows it as one box until it is opened."""
     made: Pipeline = import_module(f"archatlas.pipelines.{name}.pipeline").create_pipeline()
     if name in EXTRAS or len(made.nodes) == 1:

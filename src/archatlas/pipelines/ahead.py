@@ -42,10 +42,14 @@ class Plan:
 
 @dataclass(frozen=True)
 class Ahead:
-    """A run that lies ahead; ``description`` is None where the images are not known yet."""
+    """A run that lies ahead; ``description`` is None where the images are not known yet.
+
+    ``audited``: whether something scores all networks, which can be audited.
+    """
 
     settings: ProjectParameters
     description: ImageDescription | None
+    audited: bool = True
 
     @property
     def train(self) -> int:

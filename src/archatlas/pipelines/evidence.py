@@ -1,7 +1,7 @@
-"""What candidates rest on: of the main job, or where that has not searched, of the segments.
+"""What candidates rest on: of the main job, or where that has not searched, of the segments; or nothing of the kind.
 
 Both leave a sample, its evaluations, a predictor and an atlas, under names of their own. Whoever tells of them takes
-those of the main job where they are all there.
+those of the main job where they are all there. A search at initialisation rests on none of it.
 """
 
 from __future__ import annotations
@@ -24,6 +24,8 @@ OF_SEGMENTS = {
 }
 """Results of the last segment, and what they stand for; their names end in ``_of_segments``."""
 
+_DOCUMENTS = ("evaluation_speed", "calibrated_predictor", "calibrated_predictor_state", "atlas_speed")
+
 _MAIN_ALONE = (
     "tuning_trials", "tuning_summary", "calibration_networks", "calibration_summary", "truth_by_network",
     "truth_correlations", "truth_picks", "truth_summary",
@@ -45,12 +47,24 @@ def evidence(names: tuple[str, ...]) -> dict[str, str]:
     return {name: name for name in (*names, *beside)}
 
 
-def of_whichever_ran(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[str, Any]:
+def nothing_ran(given: Mapping[str, Any], names: tuple[str, ...]) -> bool:
+    """Whether neither the main job nor the segments have left any of these results: there is a search without them."""
+    return all(given.get(name) is None for name in evidence(names))
+
+
+def of_whichever_ran(given: Mapping[str, Any], names: tuple[str, ...], *, or_nothing: bool = False) -> dict[str, Any]:
     """These results, by their names in the main job, of what a node was given of the inputs that ``evidence`` names.
+
+    Args:
+        given: the node's arguments.
+        names: of the results.
+        or_nothing: give empty ones where nothing of either is there.
 
     Raises:
         ArchatlasError: neither the main job nor the segments have left all of them.
     """
+    if or_nothing and nothing_ran(given, names):
+        return {name: _nothing(name, given) for name in names}
     missing = [name for name in names if given.get(name) is None]
     if not missing:
         return {name: given[name] for name in names}
@@ -64,14 +78,19 @@ def of_whichever_ran(given: Mapping[str, Any], names: tuple[str, ...]) -> dict[s
 
 
 def _nothing(name: str, found: Mapping[str, Any]) -> Any:
-    """What a stage leaves where there is nothing to say."""
+    """What a stage leaves where there is nothing to say; of the atlas and what leads to it what is empty."""
     import pandas as pd
 
     from archatlas.verification.calibration import no_networks
     from archatlas.verification.truth.comparison import no_comparison
 
+    if name in _DOCUMENTS:
+        return {}
+    if name in OF_SEGMENTS.values():
+        return pd.DataFrame()
+
     if name == "tuning_summary":
-        return {"family": found.get("calibrated_predictor", {}).get("family")}
+        return {"family": (found.get("calibrated_predictor") or {}).get("family")}
     rows, ranked, chosen, summary = no_comparison()
     nothing = {
         "tuning_trials": pd.DataFrame(),

@@ -63,7 +63,7 @@ def _lines(
         return [f"{time}; what is done with it is said once the pace of this machine is measured."]
     stages = [stage for stage in (*STAGES, *EXTRAS) if stage in asked]
     description = _known_images(settings, catalog)
-    plans = plan_stages(settings, stages, description)
+    plans = plan_stages(settings, stages, description, audited=any(map(_audits, nodes)))
     known = sum(plan.seconds for plan in plans.values() if plan.seconds is not None)
     unknown = any(plan.seconds is None for plan in plans.values())
     memory = _memory_mib(settings, plans.values(), description)
@@ -101,10 +101,13 @@ def _scheduled_lines(schedule: Mapping[str, Any]) -> list[str]:
 
 
 def plan_stages(
-    settings: ProjectParameters, stages: Iterable[str], description: ImageDescription | None
+    settings: ProjectParameters, stages: Iterable[str], description: ImageDescription | None, *, audited: bool = True
 ) -> dict[str, Plan]:
-    """The plan of each of the ``stages``, in their order; ``description`` is None where images are not known yet."""
-    ahead = Ahead(settings, description)
+    """The plan of each of the ``stages``, in their order; ``description`` is None where images are not known yet.
+
+    ``audited`` says whether there is something to audit.
+    """
+    ahead = Ahead(settings, description, audited)
     return {stage: _module(stage).plan(ahead) for stage in stages}
 
 
@@ -143,9 +146,17 @@ def _shipped_images(settings: ProjectParameters) -> ImageDescription | None:
     )
 
 
+def _audits(node: Node) -> bool:
+    """Whether scores of all networks are among what the node reads: without, the audit has nothing to do."""
+    return "audit_summary" in node.outputs and any("calibrated_predictor" in name for name in node.inputs)
+
+
 def _stage_of(node: Node) -> str:
     """The folder of ``archatlas.pipelines`` that wires the node: that of its function, or of its namespace."""
-    if (node.namespace or "").startswith("segments."):
+    namespace = node.namespace or ""
+    if namespace.startswith("segments."):
         return "segments"  # It repeats functions of other stages.
+    if namespace == "methods.nasi":
+        return "nasi"  # It trains nothing, and runs without the other methods too.
     module: str = node.func.__module__
     return module.split(".")[-2]

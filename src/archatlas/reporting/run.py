@@ -12,10 +12,13 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
+from archatlas.reporting import numbers
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.signals.signal import Signal, of_document
 from archatlas.signals.winners import images_of
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.systems.registry import WITHOUT_TRAINING
+from archatlas.verification.united import methods_of
 
 Json = Mapping[str, Any]
 
@@ -40,7 +43,6 @@ class Run:
     latency_table: pd.DataFrame
     latency_check: pd.DataFrame
     feasibility: pd.DataFrame
-    supernet_curves: pd.DataFrame
     evaluations: pd.DataFrame
     evaluation_speed: Json
     predictor_scores: pd.DataFrame
@@ -67,9 +69,16 @@ class Run:
     test_predictions: pd.DataFrame = field(default_factory=pd.DataFrame)
     test_mistakes: Mapping[str, Any] = field(default_factory=dict)
     finishing_trainings: pd.DataFrame = field(default_factory=pd.DataFrame)
+    supernet_curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     method_comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
+    nasi_sweep: pd.DataFrame = field(default_factory=pd.DataFrame)
     schedule: Json = field(default_factory=dict)
     signals: Sequence[Json] = ()
+
+    @property
+    def has_atlas(self) -> bool:
+        """Whether a score ranks all networks; not where a search at initialisation has run alone."""
+        return len(self.atlas.columns) > 0
 
     @property
     def target(self) -> str:
@@ -136,6 +145,11 @@ class Run:
             return False
         rows = self.candidates if budget is None else self.candidates[self.candidates["budget"] == budget]
         return bool(rows["ranked_by"].eq("macs").any())
+
+    def predicted(self, score: Any, method: str | None) -> str:
+        """A candidate's score as people read it; of a search at initialisation it is on a scale of its own."""
+        own = methods_of(method or "")[0] in WITHOUT_TRAINING
+        return numbers.short(score) if own else numbers.score(score, self.target)
 
     @property
     def found(self) -> list[Json]:

@@ -178,7 +178,7 @@ def candidates_table(run: Run) -> Table:
 
 def on_shared_weights(run: Run) -> str:
     """What to add to a predicted score that is not of networks trained alone."""
-    return " (shared weights)" if score_column(run.atlas).startswith("predicted_supernet_") else ""
+    return " (shared weights)" if run.has_atlas and score_column(run.atlas).startswith("predicted_supernet_") else ""
 
 
 _LEFT = ("budget", "network", "verdict")
@@ -198,8 +198,10 @@ def _candidate_columns(run: Run) -> dict[str, Callable[[Mapping[Any, Any]], str 
         "rank": lambda row: numbers.whole(row["rank"]),
         **(ranked if "ranked_by" in run.candidates else {}),
         "network": lambda row: Cell(str(row["network"]), code=True),
-        f"predicted{on_shared_weights(run)}": lambda row: numbers.score(row["predicted_score"], run.target),
-        **(supernet if run.table is None else {}),
+        f"predicted{on_shared_weights(run)}": lambda row: run.predicted(
+            row["predicted_score"], str(row.get("method") or "")
+        ),
+        **(supernet if run.table is None and len(run.supernet_curves) else {}),
         alone: lambda row: numbers.percent_with_std(row["validation_accuracy_mean"], row["validation_accuracy_std"]),
         "MACs": lambda row: numbers.short(row["macs"]),
         "params": lambda row: numbers.short(row["params"]),

@@ -8,6 +8,7 @@ from archatlas.reporting import numbers, sentences
 from archatlas.reporting.figures.ranking import ALONE
 from archatlas.reporting.run import Run
 from archatlas.signals.audit import reference
+from archatlas.verification.united import methods_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,11 @@ class Words:
 
 def words_of(run: Run) -> Words:
     """The words that are true of a run."""
+    words = _words_of(run)
+    return words if run.has_atlas else replace(words, summary=_at_initialisation(run))
+
+
+def _words_of(run: Run) -> Words:
     if run.true_table is not None:
         return _compared(run, run.true_table)
     return _trained(run) if run.table is None else _looked_up(run, run.table)
@@ -58,6 +64,20 @@ def _trained(run: Run) -> Words:
         "validation images than it was fitted to. Same-seed scores reward learning one super-network's bias and are "
         "only a diagnostic.",
     )
+
+
+def _at_initialisation(run: Run) -> str:
+    """Where nothing scores all networks: who found the winners, and what stands in the place of scores."""
+    names = dict.fromkeys(name for found_by in run.candidates["method"] for name in methods_of(found_by))
+    found = f"Found by {' and '.join(name.replace('_', ' ') for name in names)} at initialisation"
+    scored = f"{_supernets(run)} trained, but nothing was fitted to {'its' if _seeds(run) == 1 else 'their'} scores"
+    if not _seeds(run):
+        scored = "no super-network was trained"
+    found = f"{found}; {scored}, so no score ranks all networks, and there is no atlas and no audit of scores."
+    if run.alone_is_looked_up:
+        return f"{found} The first for each budget were looked up in the public table {run.table or run.true_table}."
+    source = run.image_description.get("source", "the images")
+    return f"{found} The first for each budget were trained alone on {source}, and the best was chosen on validation images."
 
 
 def _compared(run: Run, table: str) -> Words:
@@ -126,8 +146,11 @@ def _looked_up(run: Run, table: str) -> Words:
 
 
 def _supernets(run: Run) -> str:
-    seeds = run.supernet_curves["seed"].nunique() if len(run.supernet_curves) else 0
-    return f"{seeds} super-networks were" if seeds != 1 else "One super-network was"
+    return f"{_seeds(run)} super-networks were" if _seeds(run) != 1 else "One super-network was"
+
+
+def _seeds(run: Run) -> int:
+    return int(run.supernet_curves["seed"].nunique()) if len(run.supernet_curves) else 0
 
 
 def _scored(run: Run) -> str:

@@ -40,4 +40,9 @@ def pareto_fronts(table: pd.DataFrame, score: ArrayLike, costs: Iterable[CostNam
     for cost in costs:
         front = table.iloc[pareto_rows(score, table[COST_COLUMNS[cost]].to_numpy())]
         parts.append(front.assign(cost=cost)[FRONT_COLUMNS])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=FRONT_COLUMNS)
+    return pd.concat(parts, ignore_index=True) if parts else no_fronts()
+
+
+def no_fronts() -> pd.DataFrame:
+    """The table where nothing is scored."""
+    return pd.DataFrame(columns=FRONT_COLUMNS)

@@ -48,7 +48,7 @@ def collect_signals(
     signals = [
         *given(
             near_majority(evaluations, class_counts),
-            scores_disagree(evaluations, target),
+            scores_disagree(evaluations, target) if len(evaluations) else None,
             tuned_no_better(tuning_summary) if studied else fitted_no_better(predictor_scores, family),
             constant_predictions(atlas),
             audit_too_small(audit_summary),

@@ -306,3 +306,10 @@ def table_of(
             "noise": np.sqrt(accuracy * (1 - accuracy) / np.maximum(images, 1)),
         }
     )
+
+
+def no_evaluations() -> pd.DataFrame:
+    """The table of ``evaluate_subnets`` where there is no super-network."""
+    types = {"architecture": "str", "network": "str", "seed": "int64", "half": "str", "accuracy": "float64"}
+    types |= {"log_loss": "float64", "images": "int64", "source": "str", "noise": "float64"}
+    return pd.DataFrame({name: pd.Series(dtype=kind) for name, kind in types.items()})

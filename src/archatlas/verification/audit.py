@@ -27,7 +27,7 @@ from archatlas.training.seeds import mixed_seed
 from archatlas.verification.alone import train_roles
 from archatlas.verification.candidates import evaluate_on_supernets, supernet_scores
 from archatlas.verification.parameters import AuditParameters
-from archatlas.verification.roles import DRAW_AUDIT, RESAMPLE, ROLE_COLUMNS
+from archatlas.verification.roles import DRAW_AUDIT, RESAMPLE, ROLE_COLUMNS, no_trainings
 from archatlas.verification.trainings import HALF_TIME_COLUMNS, Trainings
 
 HALF_TIME = {"accuracy": "validation_accuracy_at_half", "log_loss": "validation_log_loss_at_half"}
@@ -197,9 +197,20 @@ def audited(
         table = scores_beside(networks["network"], of_run, batch, trainings.train)
         table = table.merge(truths(done, parameters.truth), left_on="network", right_index=True, validate="one_to_one")
     else:
-        columns = ["supernet_score", "predicted_score", "truth", "validation_accuracy_mean", "truth_at_half"]
-        table = networks[["network", "macs", "params"]].reindex(columns=["network", "macs", "params", *columns])
+        table = _no_audit()
     return table, summarise(table, parameters, mixed_seed(seed, RESAMPLE)), done[ROLE_COLUMNS]
+
+
+def nothing_audited(parameters: AuditParameters) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
+    """The same where nothing is audited: no rows, and a summary that says so (count 0)."""
+    return _no_audit(), summarise(_no_audit(), parameters, 0), no_trainings()
+
+
+def _no_audit() -> pd.DataFrame:
+    columns = ["macs", "params", "supernet_score", "predicted_score", "truth", "validation_accuracy_mean"]
+    types = {"macs": "int64", "params": "int64"}
+    numbers = {name: pd.Series(dtype=types.get(name, "float64")) for name in (*columns, "truth_at_half")}
+    return pd.DataFrame({"network": pd.Series(dtype="str"), **numbers})
 
 
 def _values(audit: pd.DataFrame, column: str) -> NDArray[np.float64]:

@@ -9,6 +9,7 @@ import pandas as pd
 import torch
 from torch import Tensor
 
+from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import in_order, load_supernet
@@ -151,6 +152,10 @@ def _job(
 
 def path_weights(supernets: Supernets, space: SearchSpace, network: str, number: int) -> Mapping[str, Tensor]:
     """What a network weighs on super-network ``number``, counted around: a state dict of the network alone."""
+    if not supernets:
+        raise ArchatlasError(
+            "`finishing.start` is supernet, but no super-network was trained: take trained or scratch, or run `kedro run`"
+        )
     weights = list(in_order(supernets).values())
     supernet = load_supernet(space, weights[number % len(weights)]())
     return supernet.extract(space.parse([network])[0].tolist()).state_dict()

@@ -6,15 +6,16 @@ from typing import Any
 
 from archatlas.costs.parameters import CostsParameters
 from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 
+@depends_on(optional=("supernets",))
 def export(
     finished_winners: list[dict[str, Any]],
     winner_weights: dict[str, Any],
-    supernets: dict[str, Any],
     train_images: dict[str, Any],
     image_description: dict[str, Any],
     search_space: dict[str, Any],
@@ -24,6 +25,7 @@ def export(
     seed: int,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
+    supernets: dict[str, Any] | None = None,
 ) -> tuple[Path, dict[str, Any]]:
     """A folder with each winner in all forms, and how exactly these and the super-networks agree."""
     folder = work_folder / "export"
@@ -39,7 +41,7 @@ def export(
     return folder, export_winners(
         finished_winners,
         winner_weights,
-        supernets,
+        supernets or {},
         space=read_space(search_space),
         images=ImageDescription.model_validate(image_description),
         train_images=train_images["images"],

@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.work import trainings_in
 from archatlas.progress import duration
 from archatlas.schedule.overlay import scheduled
@@ -79,6 +80,7 @@ def plan_finishing(
     }
 
 
+@depends_on(optional=("supernets",))
 def finish(
     chosen_winners: list[dict[str, Any]],
     candidate_trainings: pd.DataFrame,
@@ -91,7 +93,7 @@ def finish(
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
-    supernets: dict[str, Any],
+    supernets: dict[str, Any] | None = None,
     finishing: FinishingParameters | None = None,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,

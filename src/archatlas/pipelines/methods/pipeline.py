@@ -6,7 +6,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.methods.nodes import compare, train_best
-from archatlas.pipelines.methods.search import SAMPLE, searcher, searcher_without_training
+from archatlas.pipelines.methods.search import SAMPLE, searcher, searcher_without_training, sweeper
 from archatlas.systems.registry import METHODS, WITHOUT_TRAINING
 
 _SHARED = (
@@ -27,19 +27,29 @@ def create_pipeline(**_: object) -> Pipeline:
 
 def search_by(name: str) -> Pipeline:
     """The search of one method, in a namespace of its own."""
+    found = {"visited": f"visited_by_{name}", "candidates": f"candidates_of_{name}"}
     if name in WITHOUT_TRAINING:
-        function = searcher_without_training(name)
         data = {one: one for one in _AT_INITIALISATION}
         parameters = {one: f"params:{one}" for one in ("search", "methods", "seed")}
+        found |= {"constraints": f"constraints_of_{name}", "sweep": f"{name}_sweep"}
+        nodes = [
+            node(
+                searcher_without_training(name),
+                inputs=data | parameters,
+                outputs=["visited", "candidates", "constraints"],
+                name="search",
+            ),
+            node(sweeper(name), inputs=data | parameters, outputs="sweep", name="sweep"),
+        ]
     else:
-        function = searcher(name)
         data = {one: one for one in _SHARED} | evidence(SAMPLE)
         parameters = {one: f"params:{one}" for one in _PARAMETERS} | {"target": _TARGET}
+        nodes = [node(searcher(name), inputs=data | parameters, outputs=["visited", "candidates"], name="search")]
     return pipeline(
-        [node(function, inputs=data | parameters, outputs=["visited", "candidates"], name="search")],
+        nodes,
         namespace=f"methods.{name}",
         inputs=set(data.values()),
-        outputs={"visited": f"visited_by_{name}", "candidates": f"candidates_of_{name}"},
+        outputs=found,
         parameters={one: one for one in parameters.values()},
     )
 

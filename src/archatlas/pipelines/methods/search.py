@@ -19,7 +19,9 @@ from archatlas.training.parameters import DeviceParameters
 
 if TYPE_CHECKING:
     from archatlas.costs.constraints import Constraint
-    from archatlas.systems.searches import Search
+    from archatlas.spaces.protocol import SearchSpace
+    from archatlas.systems.nasi.start import Start
+    from archatlas.systems.searches import Search, Searches
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -91,7 +93,7 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
     return search
 
 
-def searcher_without_training(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
+def searcher_without_training(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
     """The node's function for the method ``name``, which trains nothing and asks for no scores."""
 
     def search(
@@ -105,32 +107,75 @@ def searcher_without_training(name: str) -> Callable[..., tuple[pd.DataFrame, pd
         methods: MethodsParameters,
         seed: int,
         work_folder: Path,
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """The networks that the searches for every budget favour, at what cost, and the candidates among them."""
-        from archatlas.images.dataset import ImageSplit
-        from archatlas.images.description import ImageDescription
+    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """The networks that the searches for every budget favour, at what cost; candidates among them; the bounds."""
         from archatlas.supernet.make import has_supernet
         from archatlas.systems.candidates import candidates_of_searches
-        from archatlas.systems.comparison import make_method
-        from archatlas.systems.ledger import Limit
-        from archatlas.systems.nasi.start import Start
-        from archatlas.systems.searches import Searches, nothing_visited
+        from archatlas.systems.searches import nothing_visited
 
-        made, train = searched_space(search_space), ImageSplit.from_tensors(train_images)
-        description = ImageDescription.model_validate(image_description)
-        budgets = _bounds(feasibility, search)
+        made, budgets = searched_space(search_space), _bounds(feasibility, search)
         if not has_supernet(made):
             _LOGGER.warning("%s is left out: there is no super-network for the space %s", name, made.name)
-            nothing = nothing_visited()
-            return nothing, candidates_of_searches(nothing, budgets, search)
-        work = work_store(work_folder, "archatlas.systems.nasi.steepness")
-        start = Start(made, train if len(train) else None, description, work)
-        settings = make_method(name, methods.settings.get(name, {}))
-        searches = Searches(name, settings, made, cost_table, latency_table, "accuracy", Limit())
-        visited = searches.by(start, _asked(budgets, methods.seeds, seed, alike=True))
-        return visited, candidates_of_searches(visited, budgets, search)
+            visited = nothing_visited()
+        else:
+            searches = _untrained(name, made, cost_table, latency_table, methods)
+            start = _start(made, train_images, image_description, work_folder)
+            visited = searches.by(start, _asked(budgets, methods.seeds, seed, alike=True))
+        return visited, candidates_of_searches(visited, budgets, search), feasibility
 
     return search
+
+
+def sweeper(name: str) -> Callable[..., pd.DataFrame]:
+    """The node's function that tells what other rewards would have chosen of the draws of the method ``name``."""
+
+    def sweep(
+        train_images: dict[str, Any],
+        image_description: dict[str, Any],
+        cost_table: pd.DataFrame,
+        latency_table: pd.DataFrame,
+        feasibility: pd.DataFrame,
+        search_space: dict[str, Any],
+        search: SearchParameters,
+        methods: MethodsParameters,
+        seed: int,
+        work_folder: Path,
+    ) -> pd.DataFrame:
+        """The network that each reward would choose for each search; the search's draws, where they are kept."""
+        from archatlas.supernet.make import has_supernet
+        from archatlas.systems.nasi.sweep import nothing_swept, swept
+
+        made = searched_space(search_space)
+        if not has_supernet(made):
+            return nothing_swept()
+        searches = _untrained(name, made, cost_table, latency_table, methods)
+        asked = _asked(_bounds(feasibility, search), methods.seeds, seed, alike=True)
+        return swept(searches, asked, _start(made, train_images, image_description, work_folder))
+
+    return sweep
+
+
+def _untrained(
+    name: str, space: "SearchSpace", cost_table: pd.DataFrame, latency_table: pd.DataFrame, methods: MethodsParameters
+) -> "Searches":
+    from archatlas.systems.comparison import make_method
+    from archatlas.systems.ledger import Limit
+    from archatlas.systems.searches import Searches
+
+    settings = make_method(name, methods.settings.get(name, {}))
+    return Searches(name, settings, space, cost_table, latency_table, "accuracy", Limit())
+
+
+def _start(
+    space: "SearchSpace", train_images: dict[str, Any], image_description: dict[str, Any], work_folder: Path
+) -> "Start":
+    from archatlas.images.dataset import ImageSplit
+    from archatlas.images.description import ImageDescription
+    from archatlas.systems.nasi.start import Start
+
+    train, description = ImageSplit.from_tensors(train_images), ImageDescription.model_validate(image_description)
+    work = work_store(work_folder, "archatlas.systems.nasi.steepness")
+    return Start(space, train if len(train) else None, description, work)
 
 
 def _bounds(feasibility: pd.DataFrame, search: SearchParameters) -> dict[str, tuple["Constraint", ...]]:

@@ -21,7 +21,6 @@ RUN_DATA = (
     "latency_table",
     "latency_check",
     "feasibility",
-    "supernet_curves",
     "candidates",
     "pareto_front",
     "trainings",
@@ -39,8 +38,8 @@ RUN_DATA = (
 )
 """Data sets that the page shows: the fields of ``reporting.run.Run``, by their catalog names."""
 
-METHODS_SAY = ("method_comparison",)
-"""The same of the pipeline ``methods``, if it has run."""
+IF_MADE = ("supernet_curves", "method_comparison", "nasi_sweep")
+"""The same of what not every run makes: super-networks, the pipeline ``methods``, a search at initialisation."""
 
 
 ATLAS_FROM = ("atlas",)
@@ -69,7 +68,7 @@ def draw_atlas(
     """The atlas over MACs as a plotly figure."""
     from archatlas.reporting.figures.atlas import figure_atlas
 
-    atlas = of_whichever_ran(evidence, ATLAS_FROM)["atlas"]
+    atlas = of_whichever_ran(evidence, ATLAS_FROM, or_nothing=True)["atlas"]
     return figure_atlas(atlas, pareto_front, winners, verified_candidates, bins=report.atlas_bins)
 
 
@@ -87,7 +86,7 @@ def collect_signals(
     from archatlas.predictors.make import scores_learned
     from archatlas.signals.collect import collect_signals as collect
 
-    given = of_whichever_ran(evidence, SIGNALS_FROM)
+    given = of_whichever_ran(evidence, SIGNALS_FROM, or_nothing=True)
     target = scores_learned(given.pop("calibrated_predictor"))
     found = collect(
         **given,
@@ -108,11 +107,12 @@ def draw_rank_correlation(audit_summary: dict[str, Any]) -> Any:
     return figure_rank_correlation(audit_summary)
 
 
-def draw_learning_curves(supernet_curves: pd.DataFrame) -> Any:
+@depends_on(optional=("supernet_curves",))
+def draw_learning_curves(supernet_curves: pd.DataFrame | None = None) -> Any:
     """The super-network's learning curves as a plotly figure."""
     from archatlas.reporting.figures.training import figure_learning_curves
 
-    return figure_learning_curves(supernet_curves)
+    return figure_learning_curves(pd.DataFrame() if supernet_curves is None else supernet_curves)
 
 
 @depends_on(optional=EVIDENCE)
@@ -122,7 +122,7 @@ def draw_choice_importance(search_space: dict[str, Any], **evidence: Any) -> Any
     from archatlas.spaces.search_space import read_space
 
     made = read_space(search_space)
-    given = of_whichever_ran(evidence, CHOICES_FROM)
+    given = of_whichever_ran(evidence, CHOICES_FROM, or_nothing=True)
     target = given["calibrated_predictor"].get("target", "accuracy")
     return figure_choice_importance(
         choice_importance(given["atlas"], made), target=target, positions=position_title(made)
@@ -142,7 +142,7 @@ def write_metrics(
     """metrics.json."""
     from archatlas.reporting.metrics import collect_metrics
 
-    given = of_whichever_ran(evidence, METRICS_FROM)
+    given = of_whichever_ran(evidence, METRICS_FROM, or_nothing=True)
     del given["calibrated_predictor"]  # Of segments it says which predictor was configured.
     return collect_metrics(
         **given,
@@ -155,7 +155,7 @@ def write_metrics(
     )
 
 
-@depends_on(optional=(*EVIDENCE, "method_comparison"))
+@depends_on(optional=(*EVIDENCE, *IF_MADE))
 def write_report(
     parameters: dict[str, Any],
     experiment: str,
@@ -169,8 +169,8 @@ def write_report(
     from archatlas.reporting.run import Run
     from archatlas.spaces.search_space import read_space
 
-    given = {name: value for name, value in run_data.items() if name in (*RUN_DATA, *METHODS_SAY)}
-    given |= of_whichever_ran(run_data, PAGE_FROM)
+    given = {name: value for name, value in run_data.items() if name in (*RUN_DATA, *IF_MADE)}
+    given |= of_whichever_ran(run_data, PAGE_FROM, or_nothing=True)
     run = Run(
         parameters=parameters,
         experiment=experiment,

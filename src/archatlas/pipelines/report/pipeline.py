@@ -8,7 +8,7 @@ from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.report.nodes import (
     ATLAS_FROM,
     CHOICES_FROM,
-    METHODS_SAY,
+    IF_MADE,
     METRICS_FROM,
     PAGE_FROM,
     RUN_DATA,
@@ -59,7 +59,7 @@ def create_pipeline(**_: object) -> Pipeline:
             ),
             node(
                 draw_learning_curves,
-                inputs="supernet_curves",
+                inputs={"supernet_curves": "supernet_curves"},
                 outputs="figure_learning_curves",
                 name="draw_learning_curves",
             ),
@@ -83,7 +83,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "seed": "params:seed",
                     "search_space": "search_space",
                     "report": "params:report",
-                    **{name: name for name in (*RUN_DATA, *METHODS_SAY)},
+                    **{name: name for name in (*RUN_DATA, *IF_MADE)},
                     **evidence(PAGE_FROM),
                 },
                 outputs="report_html",

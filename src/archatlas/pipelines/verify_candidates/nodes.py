@@ -15,7 +15,7 @@ from archatlas.costs.parameters import CostsParameters
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on, machine
-from archatlas.pipelines.evidence import EVIDENCE, of_whichever_ran
+from archatlas.pipelines.evidence import EVIDENCE, nothing_ran, of_whichever_ran
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
 from archatlas.pipelines.work import trainings_in, work_store
 from archatlas.schedule.overlay import scheduled
@@ -34,33 +34,36 @@ _LOGGER = logging.getLogger(__name__)
 AUDIT_FROM = ("sampled_architectures", "calibration_networks", "calibrated_predictor", "calibrated_predictor_state")
 """Of the evidence (``pipelines/evidence.py``), what the audit reads."""
 
-_OF_ATLAS, _OF_SEGMENTS, _CANDIDATES = "_of_atlas", "_of_segments", "candidates_of_"
+_CANDIDATES, _CONSTRAINTS, _FRONT = "candidates_of_", "constraints_of_", "front_of_"
 
 
 @depends_on(optional=("candidates_of_*", "front_of_*", "constraints_of_*"))
 def gather(**of_methods: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Candidates of all methods that have run, ranked side by side; the Pareto fronts and the bounds as used.
 
-    The fronts are of the main job's scores, or where that has not searched, of the segments'.
+    The fronts are of the main job's scores, or where that has not searched, of the segments'; where nothing scores all
+    networks there is none.
     """
+    from archatlas.search.pareto import no_fronts
     from archatlas.verification.united import united
 
     candidates = united(
         {name.removeprefix(_CANDIDATES): one for name, one in of_methods.items() if name.startswith(_CANDIDATES)}
     )
-    of = _OF_ATLAS if f"constraints{_OF_ATLAS}" in of_methods else _OF_SEGMENTS
-    if f"constraints{of}" not in of_methods:
+    fronts, bounds = (
+        [one for name, one in of_methods.items() if name.startswith(kind)] for kind in (_FRONT, _CONSTRAINTS)
+    )
+    if not bounds:
         raise ArchatlasError(
-            "verification needs the main job's search, or the segments', whose predictor it audits: run `kedro run`, "
-            "or `kedro run --pipelines segments`"
+            "no search has said what bounds it kept: run the main job (`kedro run`), or the pipeline `segments` or "
+            "`nasi`"
         )
-    return candidates, of_methods[f"front{of}"], of_methods[f"constraints{of}"]
+    return candidates, fronts[0] if fronts else no_fronts(), bounds[0]
 
 
-@depends_on(files=(public_table,))
+@depends_on(files=(public_table,), optional=("supernets",))
 def evaluate_candidates(
     candidates: pd.DataFrame,
-    supernets: Supernets,
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
@@ -70,12 +73,17 @@ def evaluate_candidates(
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
+    supernets: Supernets | None = None,
 ) -> pd.DataFrame:
     """Every candidate again on every super-network; no row where there is none."""
     if table is not None:
         from archatlas.spaces.tables.known import known_networks
 
         return known_networks(table).evaluations([])
+    if not supernets:
+        from archatlas.supernet.evaluate import no_evaluations
+
+        return no_evaluations()
     from archatlas.images.dataset import ImageSplit
     from archatlas.spaces.search_space import read_space
     from archatlas.verification.candidates import evaluate_on_supernets
@@ -270,9 +278,8 @@ def choose_winners(
     )
 
 
-@depends_on(files=(public_table, true_table), optional=EVIDENCE)
+@depends_on(files=(public_table, true_table), optional=(*EVIDENCE, "supernets"))
 def audit(
-    supernets: Supernets,
     cost_table: pd.DataFrame,
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
@@ -286,13 +293,21 @@ def audit(
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
     verification_schedule: dict[str, Any] | None = None,
+    supernets: Supernets | None = None,
     **evidence: Any,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Networks drawn uniformly and trained alone: their scores beside the truth, rank correlations, the trainings.
 
     Super-networks' scores are of the kind that was learned from, also where a calibrated predictor speaks of another.
+    Where nothing scores all networks there is nothing to audit, and nothing is trained for it.
     """
     verification = scheduled(verification, verification_schedule)
+    if nothing_ran(evidence, AUDIT_FROM):
+        from archatlas.verification.audit import nothing_audited
+
+        _LOGGER.info("No audit: nothing that scores all networks has run, so there is nothing to audit.")
+        return nothing_audited(verification.audit)
+    supernets = supernets or {}
     from archatlas.predictors.make import load_predictor, scores_learned
     from archatlas.spaces.search_space import read_space
 

@@ -6,7 +6,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.verify_candidates import nodes
-from archatlas.systems.registry import METHODS
+from archatlas.systems.registry import METHODS, WITHOUT_TRAINING
 
 _IMAGES = {name: name for name in ("train_images", "validation_images", "image_description")}
 _VERIFICATION = {"verification": "params:verification", "verification_schedule": "verification_schedule"}
@@ -23,7 +23,8 @@ _SEED = {"seed": "params:seed"}
 _EVALUATION = {"supernets": "supernets", "evaluation": "params:evaluation"}
 _OF_METHODS = {
     **{f"candidates_of_{name}": f"candidates_of_{name}" for name in ("atlas", "segments", *METHODS)},
-    **{f"{what}_of_{name}": f"{what}_of_{name}" for what in ("front", "constraints") for name in ("atlas", "segments")},
+    **{f"front_of_{name}": f"front_of_{name}" for name in ("atlas", "segments")},
+    **{f"constraints_of_{name}": f"constraints_of_{name}" for name in ("atlas", "segments", *WITHOUT_TRAINING)},
 }
 _BUDGETS = {"constraints": "constraints", "search": "params:search", "costs": "params:costs"}
 

@@ -22,8 +22,8 @@ def plan(ahead: Ahead) -> Plan:
         images = ahead.full_seeds * audit.networks * ahead.judged
         return Plan(what, 15 + images * ahead.pace.image * SHARED_PREFIXES)
     alone = budgets * (beside + int(verification.mobilenet)) * verification.seeds
-    audited = audit.networks * audit.seeds
-    what = f"{alone} trainings for {budgets} budgets, {audited} for the audit"
+    audited = audit.networks * audit.seeds if ahead.audited else 0
+    what = f"{alone} trainings for {budgets} budgets, {f'{audited} for the audit' if ahead.audited else 'no audit'}"
     if ahead.pace is None:
         return Plan(what, None, ahead.workers)
     epochs = alone * verification.training.epochs + audited * audit.training.epochs

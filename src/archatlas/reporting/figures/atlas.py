@@ -80,6 +80,8 @@ def figure_atlas(
     ``cost`` is a cost column of the atlas, called ``cost_title`` where its usual name would be wrong. Only counts enter
     the figure, so its size does not grow with the atlas.
     """
+    if atlas.empty:
+        return empty("There is no atlas.")
     here = atlas[cost].notna()
     costs = atlas.loc[here, cost].to_numpy(np.float64)
     scores = atlas_scores(atlas)[here.to_numpy()]

@@ -20,8 +20,8 @@ def choice_importance(atlas: pd.DataFrame, space: SearchSpace) -> pd.DataFrame:
     Returns a row per (position, choice): position, label, choice, operation, networks, difference (in the score's unit;
     NaN if no network has it). Networks are in canonical form. A space without words has numbers, from 1.
     """
-    scores = atlas_scores(atlas)
-    names = atlas["network"].to_numpy()
+    scores = atlas_scores(atlas) if len(atlas) else np.zeros(0)
+    names = atlas["network"].to_numpy() if len(atlas) else np.zeros(0, dtype=np.str_)
     most = max(space.num_choices)
     counts = np.zeros((len(space.num_choices), most))
     sums = np.zeros_like(counts)

@@ -25,6 +25,8 @@ from archatlas.reporting.numbers import interval, known, tau
 from archatlas.reporting.run import winners_table
 from archatlas.scorers.registry import audited_scorers
 from archatlas.signals.audit import reference
+from archatlas.systems.registry import WITHOUT_TRAINING
+from archatlas.verification.united import methods_of
 
 ALONE = "validation accuracy, trained alone"
 MOST_DRAWN = 1000
@@ -118,6 +120,8 @@ def figure_predicted_against_measured(
     trained = verified_candidates
     if len(trained):
         trained = trained[trained["validation_accuracy_mean"].notna()]
+        if "method" in trained:  # Scores at initialisation are on another scale.
+            trained = trained[[methods_of(str(one))[0] not in WITHOUT_TRAINING for one in trained["method"]]]
     if len(trained):
         panels.append(
             (

@@ -9,7 +9,9 @@ from archatlas.reporting.figures.atlas import figure_atlas
 from archatlas.reporting.run import Run, costs_in
 
 
-def atlas_section(run: Run) -> Section:
+def atlas_section(run: Run) -> Section | None:
+    if not run.has_atlas:
+        return None
     exact = is_of_networks(run.latency_table)
     titles = {**numbers.COST_TITLES, **({"predicted_latency_ms": numbers.COST_TITLES["latency_ms"]} if exact else {})}
     bins = run.report.atlas_bins

@@ -8,7 +8,9 @@ from archatlas.reporting.run import Run
 from archatlas.spaces.protocol import Described
 
 
-def choices_section(run: Run) -> Section:
+def choices_section(run: Run) -> Section | None:
+    if not run.has_atlas:
+        return None
     importance = choice_importance(run.atlas, run.space)
     described = run.space if isinstance(run.space, Described) else None
     canonical = described.canonical_form if described else "Each network counts once, in its canonical form."

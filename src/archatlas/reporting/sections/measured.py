@@ -10,7 +10,9 @@ from archatlas.reporting.run import Run
 from archatlas.reporting.words import words_of
 
 
-def measured_section(run: Run) -> Section:
+def measured_section(run: Run) -> Section | None:
+    if not run.has_atlas:
+        return None
     words = words_of(run)
     titles = (words.truth_title, words.choice_title)
     results = (run.audit, run.verified_candidates, run.winners)

@@ -11,7 +11,9 @@ from archatlas.reporting.run import Run
 from archatlas.reporting.words import words_of
 
 
-def predictor_section(run: Run) -> Section:
+def predictor_section(run: Run) -> Section | None:
+    if not run.has_atlas:
+        return None
     blocks: list[Any] = [
         Text(text)
         for text in (

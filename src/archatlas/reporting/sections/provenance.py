@@ -37,10 +37,11 @@ def use_section(run: Run) -> Section:
     ]
     difference = numbers.known(run.export_summary.get("max_abs_difference"))
     if difference is not None:
+        path = "a winner's path through the super-network and the subnet taken out of it, and the "
         blocks.append(
             Text(
-                "Checked at export: a winner's path through the super-network and the subnet taken out of it, and the "
-                f"ONNX file and the stand-alone network, give the same logits to {difference:.1e}."
+                f"Checked at export: {path if len(run.supernet_curves) else 'the '}ONNX file and the stand-alone network"
+                f"{',' if len(run.supernet_curves) else ''} give the same logits to {difference:.1e}."
             )
         )
     eight_bits = _int8_table(run)

@@ -8,7 +8,7 @@ from archatlas.reporting.run import Run
 
 
 def supernet_section(run: Run) -> Section | None:
-    if run.table is not None:
+    if run.table is not None or not (run.has_atlas or len(run.supernet_curves)):
         return None
     seeds = run.supernet_curves["seed"].nunique() if len(run.supernet_curves) else 0
     text = ["Loss and accuracy on the training images by epoch, averaged over the subnets of each step."]

@@ -12,7 +12,9 @@ from archatlas.reporting.words import words_of
 from archatlas.signals.audit import reference
 
 
-def trust_section(run: Run) -> Section:
+def trust_section(run: Run) -> Section | None:
+    if not run.has_atlas:
+        return None
     words = words_of(run)
     counted, held_against = sentences.against_params(run.audit_summary), reference(run.audit_summary)
     half_time = sentences.half_time(run.audit_summary)

@@ -21,6 +21,7 @@ from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
 from archatlas.errors import ArchatlasError
+from archatlas.predictors.threads import single_thread
 from archatlas.scores.parameters import Initialisation, ScoreParameters
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.protocol import Supernet
@@ -73,7 +74,7 @@ class Nasi:
         self, problem: Problem, evaluator: Start, ledger: Ledger, generator: np.random.Generator
     ) -> pd.DataFrame:
         """The candidates as ``account.VISITED``, the most favoured first; the score is how much logits favour them."""
-        start, reward, seed = evaluator, self.reward, int(generator.integers(2**62))
+        start, reward, seed = evaluator, self.reward, seed_of(generator)
         parameters = self.parameters(start)
         supernet = start.supernet(parameters, seed)
         draws = self.draws(start, supernet, ledger, seed)
@@ -93,9 +94,15 @@ class Nasi:
     def draws(self, start: Start, supernet: Supernet, ledger: Ledger, seed: int) -> list[Draw]:
         """What was drawn until the ledger closed; draws whose trace is no finite number are left out and told of.
 
+        On one thread: draws are small, and are then the same however many threads there are.
+
         Raises:
             ArchatlasError: none is left.
         """
+        with single_thread():
+            return _finite(self._draws(start, supernet, ledger, seed))
+
+    def _draws(self, start: Start, supernet: Supernet, ledger: Ledger, seed: int) -> list[Draw]:
         parameters = self.parameters(start)
         kept = start.kept(parameters, seed, self.through, self.temperature)
         counts = start.space.num_choices
@@ -113,7 +120,7 @@ class Nasi:
                 break
             _save(kept, step, made)
             found.append(made)
-        return _finite(found)
+        return found
 
     def parameters(self, start: Start) -> ScoreParameters:
         images = "gaussian" if start.train is None else self.images
@@ -121,6 +128,11 @@ class Nasi:
             batch=self.batch, images=images, labels=self.labels, image_size=self.image_size,
             initialisation=self.initialisation,
         )  # fmt: skip
+
+
+def seed_of(generator: np.random.Generator) -> int:
+    """What a search draws its weights, batches and noise by: the first number of its generator."""
+    return int(generator.integers(2**62))
 
 
 def _priced(

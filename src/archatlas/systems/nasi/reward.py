@@ -47,6 +47,25 @@ ADA = Reward("adaptive", mu=2.0, nu=500.0)
 """Those of the paper on the DARTS space (section 5.1); on another scale of T they mean something else."""
 
 
+CONFIGURED = "as configured"
+"""What a method's own reward is called beside these."""
+
+
+def sweep_of_rewards() -> dict[str, Reward]:
+    """Rewards by what they are called, to be tried on the same draws: those of the paper, and what is ours."""
+    quantiles = {
+        f"log T, mu {mu:g}, nu at {level:.0%}": Reward("quantile", mu, level, True)
+        for mu in (0.0, 1.0, 2.0, 4.0)
+        for level in (0.25, 0.5, 0.75, 0.9)
+        if mu or level == 0.5
+    }
+    plain = {
+        f"T, mu {mu:g}, nu at {level:.0%}": Reward("quantile", mu, level) for mu in (1.0, 2.0) for level in (0.5, 0.9)
+    }
+    published = {"NASI-FIX, as published": FIX, "NASI-ADA, as published": ADA}
+    return {**published, "T alone": Reward("fixed", 0, 0), **plain, **quantiles}
+
+
 def thresholds(traces: NDArray[np.float64], reward: Reward) -> NDArray[np.float64]:
     """Nu of each draw, ``[draws]``; for the adaptive one our reading is that a draw's own T comes after it."""
     if reward.threshold == "fixed":

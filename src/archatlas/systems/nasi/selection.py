@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,7 @@ from archatlas.systems.problem import Problem
 _WRITTEN_OUT = 2_000_000
 _TWINS = 16
 _VISITED = 20_000
+_DRAWN = 5_000
 
 
 def sums_of(choices: Choices, logits: NDArray[np.float64], num_choices: tuple[int, ...]) -> NDArray[np.float64]:
@@ -31,22 +33,32 @@ def favoured(
 
     All spellings where they can be written out, else up to 16 drawn ones.
     """
-    every = math.prod(space.num_choices)
+    return favoured_by_each(space, [logits], choices, generator)[0]
+
+
+def favoured_by_each(
+    space: SearchSpace, logits: Sequence[NDArray[np.float64]], choices: Choices, generator: np.random.Generator
+) -> list[NDArray[np.float64]]:
+    """The same by each of several logits, over the same spellings."""
+    every, counts = math.prod(space.num_choices), space.num_choices
     if isinstance(space, HasTwins) and isinstance(space, Counted) and space.size == every <= _WRITTEN_OUT:
         return _over_all_spellings(space, logits, choices)
     if not isinstance(space, HasTwins):
-        return sums_of(choices, logits, space.num_choices)
-    return np.array(
-        [sums_of(space.draw_twins(row, _TWINS, generator), logits, space.num_choices).mean() for row in choices]
-    )
+        return [sums_of(choices, one, counts) for one in logits]
+    twins = [space.draw_twins(row, _TWINS, generator) for row in choices]
+    return [np.array([sums_of(spelled, one, counts).mean() for spelled in twins]) for one in logits]
 
 
-def _over_all_spellings(space: SearchSpace, logits: NDArray[np.float64], choices: Choices) -> NDArray[np.float64]:
+def _over_all_spellings(
+    space: SearchSpace, logits: Sequence[NDArray[np.float64]], choices: Choices
+) -> list[NDArray[np.float64]]:
     spelled = np.indices(space.num_choices, dtype=np.int8).reshape(len(space.num_choices), -1).T
     own, place = np.unique(np.ascontiguousarray(space.canonicalise(spelled)), axis=0, return_inverse=True)
-    sums = np.bincount(place.reshape(-1), weights=sums_of(spelled, logits, space.num_choices))
-    means = dict(zip((row.tobytes() for row in own), sums / np.bincount(place.reshape(-1)), strict=True))
-    return np.array([means[row.tobytes()] for row in np.ascontiguousarray(choices)])
+    place = place.reshape(-1)
+    places = {row.tobytes(): number for number, row in enumerate(own)}
+    asked = np.array([places[row.tobytes()] for row in np.ascontiguousarray(choices)], dtype=np.intp)
+    spellings = np.bincount(place)
+    return [(np.bincount(place, weights=sums_of(spelled, one, space.num_choices)) / spellings)[asked] for one in logits]
 
 
 def ranked(
@@ -56,17 +68,45 @@ def ranked(
 
     All networks are looked at where they can be written out; else an evolution visits some thousands.
     """
-    space = problem.space
-    if isinstance(space, Enumerable) and space.networks <= _WRITTEN_OUT:
-        rows = space.enumerate_networks(0, space.networks)
-        rows = rows[problem.keeps(rows)]
-    else:
+    rows = _written_out(problem)
+    if rows is None:
         rows = _evolved(problem, logits, generator, count)
-    scores = favoured(space, logits, rows, generator)
+    return _best(problem, rows, [logits], generator, count)[0]
+
+
+def ranked_by_each(
+    problem: Problem, logits: Sequence[NDArray[np.float64]], generator: np.random.Generator, count: int
+) -> list[tuple[Choices, NDArray[np.float64]]]:
+    """``ranked`` by each of several logits, on the same networks: all, or of a larger space some thousands drawn."""
+    rows = _written_out(problem)
+    if rows is None:
+        rows = problem.draw(_DRAWN, generator)
+    return _best(problem, rows, logits, generator, count)
+
+
+def _written_out(problem: Problem) -> Choices | None:
+    """All networks within bounds; None where they are too many."""
+    space = problem.space
+    if not (isinstance(space, Enumerable) and space.networks <= _WRITTEN_OUT):
+        return None
+    rows = space.enumerate_networks(0, space.networks)
+    return rows[problem.keeps(rows)]
+
+
+def _best(
+    problem: Problem,
+    rows: Choices,
+    logits: Sequence[NDArray[np.float64]],
+    generator: np.random.Generator,
+    count: int,
+) -> list[tuple[Choices, NDArray[np.float64]]]:
     # Of equals the larger comes first, as everywhere.
     macs = problem.costs(rows)["macs"].to_numpy(dtype=np.float64) if len(rows) else np.zeros(0)
-    order = np.lexsort((-macs, -scores))[:count]
-    return rows[order], scores[order]
+    found = []
+    for scores in favoured_by_each(problem.space, logits, rows, generator):
+        order = np.lexsort((-macs, -scores))[:count]
+        found.append((rows[order], scores[order]))
+    return found
 
 
 def _evolved(problem: Problem, logits: NDArray[np.float64], generator: np.random.Generator, count: int) -> Choices:

@@ -1,0 +1,24 @@
+"""What a search at initialisation will do, and for how long."""
+
+from __future__ import annotations
+
+from archatlas.pipelines.ahead import Ahead, Plan
+
+_STEPS_OF_A_CHOICE = 2.5
+"""Training steps of one network that a draw takes for each choice that it computes: it differentiates twice."""
+
+
+def plan(ahead: Ahead) -> Plan:
+    """Draws of an untrained super-network, the same for every budget."""
+    from archatlas.systems.comparison import make_method
+
+    methods = ahead.settings.methods
+    nasi = make_method("nasi", methods.settings.get("nasi", {}))
+    draws = methods.seeds * nasi.steps  # type: ignore[attr-defined]
+    what = f"{methods.seeds} searches of {nasi.steps} draws; nothing is trained"  # type: ignore[attr-defined]
+    if ahead.pace is None:
+        return Plan(what, None)
+    choices = ahead.space.num_choices
+    computed = sum(choices) / len(choices) if nasi.through == "all" else 1.0  # type: ignore[attr-defined]
+    share = nasi.batch / ahead.settings.supernet.training.batch_size  # type: ignore[attr-defined]
+    return Plan(what, 3 + draws * _STEPS_OF_A_CHOICE * computed * share * ahead.pace.step)
