@@ -226,23 +226,14 @@ def _facts_of_table(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
 
 def _scores(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
     name = f"predicted {'accuracy' if run.target == 'accuracy' else 'score'}{on_shared_weights(run)}"
+    score = "predicted score"
     if not run.has_atlas:
-        name = "score of the search"
+        name = score = "score of the search"
     facts: tuple[Fact, ...] = ((name, run.predicted(winner.get("predicted"), winner.get("method"))),)
     if run.table is None and len(run.supernet_curves):
         facts += (("super-network's accuracy (shared weights)", numbers.percent(winner.get("supernet_accuracy"))),)
     by_macs = run.ranked_by_macs(str(winner["budget"]))
-    return (
-        *facts,
-        (
-            "candidates ranked by",
-            "MACs, for want of a signal"
-            if by_macs
-            else "predicted score"
-            if run.has_atlas
-            else "the score of the search",
-        ),
-    )
+    return (*facts, ("candidates ranked by", "MACs, for want of a signal" if by_macs else score))
 
 
 def _counted(winner: Mapping[str, Any]) -> tuple[Fact, Fact]:

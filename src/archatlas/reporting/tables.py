@@ -198,9 +198,7 @@ def _candidate_columns(run: Run) -> dict[str, Callable[[Mapping[Any, Any]], str 
         "rank": lambda row: numbers.whole(row["rank"]),
         **(ranked if "ranked_by" in run.candidates else {}),
         "network": lambda row: Cell(str(row["network"]), code=True),
-        f"predicted{on_shared_weights(run)}": lambda row: run.predicted(
-            row["predicted_score"], str(row.get("method") or "")
-        ),
+        f"predicted{on_shared_weights(run)}": lambda row: run.predicted(row["predicted_score"], row.get("method")),
         **(supernet if run.table is None and len(run.supernet_curves) else {}),
         alone: lambda row: numbers.percent_with_std(row["validation_accuracy_mean"], row["validation_accuracy_std"]),
         "MACs": lambda row: numbers.short(row["macs"]),

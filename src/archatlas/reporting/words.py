@@ -77,7 +77,7 @@ def _at_initialisation(run: Run) -> str:
     if run.alone_is_looked_up:
         return f"{found} The first for each budget were looked up in the public table {run.table or run.true_table}."
     source = run.image_description.get("source", "the images")
-    return f"{found} The first for each budget were trained alone on {source}, and the best was chosen on validation images."
+    return f"{found} The first for each budget were trained alone on {source}, and the best chosen on validation ones."
 
 
 def _compared(run: Run, table: str) -> Words:

@@ -153,9 +153,7 @@ def _job(
 def path_weights(supernets: Supernets, space: SearchSpace, network: str, number: int) -> Mapping[str, Tensor]:
     """What a network weighs on super-network ``number``, counted around: a state dict of the network alone."""
     if not supernets:
-        raise ArchatlasError(
-            "`finishing.start` is supernet, but no super-network was trained: take trained or scratch, or run `kedro run`"
-        )
+        raise ArchatlasError("`finishing.start` is supernet, but no super-network was trained: take trained or scratch")
     weights = list(in_order(supernets).values())
     supernet = load_supernet(space, weights[number % len(weights)]())
     return supernet.extract(space.parse([network])[0].tolist()).state_dict()

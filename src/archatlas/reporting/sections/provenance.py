@@ -37,13 +37,9 @@ def use_section(run: Run) -> Section:
     ]
     difference = numbers.known(run.export_summary.get("max_abs_difference"))
     if difference is not None:
-        path = "a winner's path through the super-network and the subnet taken out of it, and the "
-        blocks.append(
-            Text(
-                f"Checked at export: {path if len(run.supernet_curves) else 'the '}ONNX file and the stand-alone network"
-                f"{',' if len(run.supernet_curves) else ''} give the same logits to {difference:.1e}."
-            )
-        )
+        path = "a winner's path through the super-network and the subnet taken out of it, and "
+        forms = f"{path if len(run.supernet_curves) else ''}the ONNX file and the stand-alone network,"
+        blocks.append(Text(f"Checked at export: {forms} give the same logits to {difference:.1e}."))
     eight_bits = _int8_table(run)
     if eight_bits is not None:
         blocks.append(TableBlock(eight_bits, "Networks in eight bits (network_int8.onnx) beside network.onnx"))

@@ -34,8 +34,8 @@ def swept(searches: Searches, asked: Sequence[Search], start: Start) -> pd.DataF
         ArchatlasError: the searches are by another method.
 
     Returns:
-        budget, seed (number of the search), reward (``reward.CONFIGURED``, and those of ``reward.sweep_of_rewards``), network,
-        macs, params; no row where none of the first networks looks at its images.
+        budget, seed (number of the search), reward (``reward.CONFIGURED``, and those of ``reward.sweep_of_rewards``),
+        network, macs, params; no row where none of the first networks looks at its images.
     """
     method = searches.method
     if not isinstance(method, Nasi):
