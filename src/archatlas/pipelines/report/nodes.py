@@ -87,7 +87,8 @@ def collect_signals(
     from archatlas.signals.collect import collect_signals as collect
 
     given = of_whichever_ran(evidence, SIGNALS_FROM, or_nothing=True)
-    target = scores_learned(given.pop("calibrated_predictor"))
+    predictor = given.pop("calibrated_predictor")
+    target = scores_learned(predictor) if predictor else "accuracy"
     found = collect(
         **given,
         class_counts=class_counts,
