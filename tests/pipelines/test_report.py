@@ -11,7 +11,8 @@ import pytest
 from kedro.io import DataCatalog, MemoryDataset
 from kedro.runner import SequentialRunner
 
-from archatlas.pipelines.report.nodes import RUN_DATA
+from archatlas.kedro_ext.optional_inputs import reduced
+from archatlas.pipelines.report.nodes import IF_MADE, PAGE_FROM, RUN_DATA
 from archatlas.pipelines.report.pipeline import create_pipeline
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.reporting.run import Run
@@ -38,7 +39,10 @@ def outputs() -> dict[str, Any]:
         "params:report": ReportParameters(atlas_bins=20),
     }
     catalog = DataCatalog({name: MemoryDataset(value) for name, value in inputs.items()})
-    return {name: dataset.load() for name, dataset in SequentialRunner().run(create_pipeline(), catalog).items()}
+    return {
+        name: dataset.load()
+        for name, dataset in SequentialRunner().run(reduced(create_pipeline(), inputs.__contains__), catalog).items()
+    }
 
 
 def test_all_outputs_are_made(outputs: dict[str, Any]) -> None:
@@ -55,7 +59,7 @@ def test_all_outputs_are_made(outputs: dict[str, Any]) -> None:
 
 def test_the_page_is_given_every_field_of_a_run() -> None:
     others = {"parameters", "experiment", "seed", "space", "report"}
-    assert set(RUN_DATA) == {field.name for field in dataclasses.fields(Run)} - others
+    assert {*RUN_DATA, *IF_MADE, *PAGE_FROM} == {field.name for field in dataclasses.fields(Run)} - others
 
 
 def test_nodes_are_named_after_verbs_and_need_no_other_but_signals() -> None:

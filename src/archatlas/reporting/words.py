@@ -67,17 +67,22 @@ def _trained(run: Run) -> Words:
 
 
 def _at_initialisation(run: Run) -> str:
-    """Where nothing scores all networks: who found the winners, and what stands in the place of scores."""
+    """Where nothing scores all networks: who searched, what there is no score for, and whose the winners are."""
     names = dict.fromkeys(name for found_by in run.candidates["method"] for name in methods_of(found_by))
-    found = f"Found by {' and '.join(name.replace('_', ' ') for name in names)} at initialisation"
-    scored = f"{_supernets(run)} trained, but nothing was fitted to {'its' if _seeds(run) == 1 else 'their'} scores"
+    searched = f"Searched by {' and '.join(name.replace('_', ' ') for name in names)} at initialisation"
+    scored = f"{_supernets(run)} trained, but no predictor was fitted"
     if not _seeds(run):
         scored = "no super-network was trained"
-    found = f"{found}; {scored}, so no score ranks all networks, and there is no atlas and no audit of scores."
+    searched = f"{searched}; {scored}, so no score ranks all networks, and there is no atlas and no audit of scores."
     if run.alone_is_looked_up:
-        return f"{found} The first for each budget were looked up in the public table {run.table or run.true_table}."
-    source = run.image_description.get("source", "the images")
-    return f"{found} The first for each budget were trained alone on {source}, and the best chosen on validation ones."
+        table = run.table or run.true_table
+        return f"{searched} The first for each budget were looked up in the public table {table}."
+    source, own = run.image_description.get("source", "the images"), sum(bool(one.get("method")) for one in run.found)
+    its_own = f"{own} of {len(run.found)} chosen networks {'is' if own == 1 else 'are'} its own"
+    return (
+        f"{searched} Its first networks for each budget were trained alone on {source}, beside random ones, and the "
+        f"best was chosen on validation images: {its_own}."
+    )
 
 
 def _compared(run: Run, table: str) -> Words:

@@ -112,13 +112,19 @@ class Nasi:
         for step in range(self.steps):
             noise = gumbel(counts, torch.Generator().manual_seed(mixed_seed(seed, _NOISE, step)))
             given = supernet, [torch.zeros(count) for count in counts], noise, *start.batch(parameters, seed, step)
+            known = _load(kept, step)
+            if price is None and known is not None and kept is not None and (document := kept.load_json("price")):
+                price = Spending(**document)
             if price is None:
                 made, price = _priced(drawn, self.through, *given)
+                if kept is not None:
+                    kept.save_json("price", asdict(price))
             else:
-                made = _load(kept, step) or drawn(*given)
+                made = known or drawn(*given)
             if not ledger.charge(price):
                 break
-            _save(kept, step, made)
+            if known is None:
+                _save(kept, step, made)
             found.append(made)
         return found
 

@@ -104,7 +104,9 @@ def _best(
     macs = problem.costs(rows)["macs"].to_numpy(dtype=np.float64) if len(rows) else np.zeros(0)
     found = []
     for scores in favoured_by_each(problem.space, logits, rows, generator):
-        order = np.lexsort((-macs, -scores))[:count]
+        least = -np.partition(-scores, count - 1)[count - 1] if len(scores) > count else -np.inf
+        near = np.flatnonzero(scores >= least)
+        order = near[np.lexsort((-macs[near], -scores[near]))[:count]]
         found.append((rows[order], scores[order]))
     return found
 
