@@ -350,3 +350,23 @@ def test_a_mobilenet_that_wins_is_named_as_such_and_drawn(run_data: dict[str, An
     assert "a MobileNet scaled by hand" in page
     assert "7 epochs of training images, then 4 taught by all that were; the best of 2 so trained" in page
     assert "mobilenet_x0.50</figcaption>" in page or ": mobilenet_x0.50" in page
+
+
+def test_where_no_score_ranks_all_networks_the_first_screen_says_so(run_data: dict[str, Any], make_run: Any) -> None:
+    nothing = dict.fromkeys(
+        ("supernet_curves", "evaluations", "predictor_scores", "tuning_trials", "atlas"), pd.DataFrame()
+    )
+    nothing |= {"audit": run_data["audit"].iloc[:0], "audit_summary": {"count": 0}}
+    nothing |= {key: {} for key in ("tuning_summary", "calibrated_predictor", "atlas_speed", "evaluation_speed")}
+    candidates = run_data["candidates"].assign(method="nasi", predicted_score=-0.0312)
+    verified = run_data["verified_candidates"].assign(method="nasi", predicted_score=-0.0312)
+    found = {"candidates": candidates, "verified_candidates": verified}
+    found["winners"] = [{**winner, "method": "nasi", "predicted": -0.0312} for winner in run_data["winners"]]
+    page = render_page(make_run({**run_data, **nothing, **found}))
+    text = _text(page)
+    assert "Searched by nasi at initialisation; no super-network was trained, so no score ranks all networks" in text
+    assert "score of the search" in text
+    assert "-0.0312" in text
+    assert "-3.1" not in text
+    sections = re.findall(r'<section id="([\w-]+)"', page)
+    assert not {"atlas", "trust", "measured", "choices", "predictor", "supernet"} & set(sections)

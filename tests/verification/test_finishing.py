@@ -9,6 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
@@ -109,6 +110,8 @@ def test_a_winner_begins_with_the_weights_of_its_path_on_each_supernet_in_turn(s
         with torch.inference_mode():
             seen = at_size(images, member.space.input_shape[-1])
             assert torch.equal(alone(seen), made[number % 2].eval()(images, path))
+    with pytest.raises(ArchatlasError, match=r"`finishing.start` is supernet, but no super-network was trained"):
+        path_weights({}, space, network, 0)
 
 
 @pytest.mark.parametrize("name", [NAME, MOBILENET])

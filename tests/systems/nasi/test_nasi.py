@@ -24,7 +24,7 @@ from archatlas.systems.account import VISITED
 from archatlas.systems.ledger import Ledger, Limit
 from archatlas.systems.nasi.method import Nasi
 from archatlas.systems.nasi.reward import ADA, FIX, Reward, logits_of, thresholds
-from archatlas.systems.nasi.selection import favoured, ranked, sums_of
+from archatlas.systems.nasi.selection import favoured, ranked, ranked_by_each, sums_of
 from archatlas.systems.nasi.start import Start, looking
 from archatlas.systems.nasi.steepness import Draw, draw, gumbel
 from archatlas.systems.problem import Problem
@@ -155,6 +155,11 @@ def test_ranked_are_the_most_favoured_within_bounds() -> None:
     chosen, scores = ranked(bounded, logits, np.random.default_rng(0), 7)
     kept = problem.costs(every)["macs"].to_numpy() <= most
     np.testing.assert_allclose(scores, np.sort(all_scores[kept])[::-1][:7])
+    several = ranked_by_each(bounded, [-logits, logits], np.random.default_rng(0), 7)
+    assert [len(rows) for rows, _ in several] == [7, 7]
+    assert several[1][0].tolist() == chosen.tolist()
+    np.testing.assert_array_equal(several[1][1], scores)
+    np.testing.assert_allclose(several[0][1], np.sort(-all_scores[kept])[::-1][:7])
 
 
 def test_cells_that_lead_nowhere_are_not_looking(start: Start) -> None:
