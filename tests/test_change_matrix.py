@@ -168,7 +168,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         ],
     ),
     ({"code": PIPELINES.format("search"), "function": "search"}, ["search"]),
-    ({"code": "search/pareto.py"}, ["search"]),
+    ({"code": "search/pareto.py"}, ["search", "gather_candidates"]),
     ({"output": "front_of_atlas"}, ["search"]),
     ({"output": "pareto_front"}, ["gather_candidates"]),
     # verify_candidates

@@ -31,7 +31,8 @@ from archatlas.kedro_ext.incremental import IncrementalRunner
 from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.search.parameters import BudgetName
-from archatlas.systems.registry import METHODS, WITHOUT_TRAINING
+from archatlas.systems.at_initialisation import WITHOUT_TRAINING
+from archatlas.systems.registry import METHODS
 
 
 @pytest.fixture(scope="module")

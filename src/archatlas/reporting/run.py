@@ -17,7 +17,7 @@ from archatlas.reporting.parameters import ReportParameters
 from archatlas.signals.signal import Signal, of_document
 from archatlas.signals.winners import images_of
 from archatlas.spaces.protocol import SearchSpace
-from archatlas.systems.registry import WITHOUT_TRAINING
+from archatlas.systems.at_initialisation import WITHOUT_TRAINING
 from archatlas.verification.united import methods_of
 
 Json = Mapping[str, Any]

@@ -13,6 +13,3 @@ METHODS = Registry(
     },
 )
 """Data classes that are a ``problem.Method``; their fields are the method's settings."""
-
-WITHOUT_TRAINING = ("nasi",)
-"""Those that search at initialisation: they are given a ``nasi.start.Start`` in the place of an evaluator."""

@@ -13,7 +13,7 @@ from archatlas.pipelines.work import trainings_in
 from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters
-from archatlas.systems.registry import WITHOUT_TRAINING
+from archatlas.systems.at_initialisation import WITHOUT_TRAINING
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters

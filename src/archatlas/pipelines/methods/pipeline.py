@@ -7,7 +7,8 @@ from kedro.pipeline import Pipeline, node, pipeline
 from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.methods.nodes import compare, train_best
 from archatlas.pipelines.methods.search import SAMPLE, searcher, searcher_without_training, sweeper
-from archatlas.systems.registry import METHODS, WITHOUT_TRAINING
+from archatlas.systems.at_initialisation import WITHOUT_TRAINING
+from archatlas.systems.registry import METHODS
 
 _SHARED = (
     "supernets", "train_images", "validation_images", "image_description", "search_space", "cost_table",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from archatlas.pipelines.ahead import Ahead, Plan
 from archatlas.supernet.kept import KEPT_MIB
-from archatlas.systems.registry import METHODS, WITHOUT_TRAINING
+from archatlas.systems.at_initialisation import WITHOUT_TRAINING
+from archatlas.systems.registry import METHODS
 
 
 def plan(ahead: Ahead) -> Plan:

@@ -6,7 +6,8 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.verify_candidates import nodes
-from archatlas.systems.registry import METHODS, WITHOUT_TRAINING
+from archatlas.systems.at_initialisation import WITHOUT_TRAINING
+from archatlas.systems.registry import METHODS
 
 _IMAGES = {name: name for name in ("train_images", "validation_images", "image_description")}
 _VERIFICATION = {"verification": "params:verification", "verification_schedule": "verification_schedule"}

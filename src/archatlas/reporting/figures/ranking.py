@@ -25,7 +25,7 @@ from archatlas.reporting.numbers import interval, known, tau
 from archatlas.reporting.run import winners_table
 from archatlas.scorers.registry import audited_scorers
 from archatlas.signals.audit import reference
-from archatlas.systems.registry import WITHOUT_TRAINING
+from archatlas.systems.at_initialisation import WITHOUT_TRAINING
 from archatlas.verification.united import methods_of
 
 ALONE = "validation accuracy, trained alone"
