@@ -85,5 +85,5 @@ class Method(Protocol):
         """All networks that were scored until the ledger closed, in that order: ``account.VISITED``.
 
         Depends on ``generator`` alone for whatever it draws. The candidates are the best of these. ``evaluator`` is an
-        ``evaluators.Evaluator``, or what a method without training starts from (``at_initialisation.WITHOUT_TRAINING``).
+        ``evaluators.Evaluator``, or what a method without training starts from (``at_initialisation``).
         """
