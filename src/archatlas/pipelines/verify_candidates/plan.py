@@ -14,7 +14,8 @@ def plan(ahead: Ahead) -> Plan:
     budgets = len(ahead.settings.search.budgets)
     beside = verification.top_k + verification.random_networks
     if ahead.settings.table is not None:
-        return Plan(f"{beside} networks looked up for each of {budgets} budgets; the audit", 15.0)
+        what = f"{beside} networks looked up for each of {budgets} budgets"
+        return Plan(f"{what}{'; the audit' * ahead.audited}", 15.0)
     if ahead.settings.truth is not None:
         what = f"winners of {budgets} budgets and {audit.networks} more looked up in a table"
         if ahead.pace is None:
