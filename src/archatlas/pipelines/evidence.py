@@ -24,7 +24,10 @@ OF_SEGMENTS = {
 }
 """Results of the last segment, and what they stand for; their names end in ``_of_segments``."""
 
-_DOCUMENTS = ("evaluation_speed", "calibrated_predictor", "calibrated_predictor_state", "atlas_speed")
+_DOCUMENTS = (
+    "evaluation_speed", "calibrated_predictor", "calibrated_predictor_state", "calibration_summary", "atlas_speed",
+    "truth_summary",
+)  # fmt: skip
 
 _MAIN_ALONE = (
     "tuning_trials", "tuning_summary", "calibration_networks", "calibration_summary", "truth_by_network",
@@ -78,27 +81,14 @@ def of_whichever_ran(given: Mapping[str, Any], names: tuple[str, ...], *, or_not
 
 
 def _nothing(name: str, found: Mapping[str, Any]) -> Any:
-    """What a stage leaves where there is nothing to say; of the atlas and what leads to it what is empty."""
+    """What stands for a result where there is nothing to say: an empty table, or an empty document.
+
+    Stages that have nothing to say are not asked: who reads this would run again with their code.
+    """
     import pandas as pd
-
-    from archatlas.verification.calibration import no_networks
-    from archatlas.verification.truth.comparison import no_comparison
-
-    if name in _DOCUMENTS:
-        return {}
-    if name in OF_SEGMENTS.values():
-        return pd.DataFrame()
 
     if name == "tuning_summary":
         return {"family": (found.get("calibrated_predictor") or {}).get("family")}
-    rows, ranked, chosen, summary = no_comparison()
-    nothing = {
-        "tuning_trials": pd.DataFrame(),
-        "calibration_networks": no_networks(),
-        "calibration_summary": {},
-        "truth_by_network": rows,
-        "truth_correlations": ranked,
-        "truth_picks": chosen,
-        "truth_summary": summary,
-    }
-    return nothing[name]
+    if name in _DOCUMENTS:
+        return {}
+    return pd.DataFrame({"network": pd.Series(dtype="str")}) if name == "calibration_networks" else pd.DataFrame()
