@@ -118,11 +118,13 @@ def test_scores_of_super_networks_are_an_opinion_beside_true_labels(batch: Archi
 
 
 def test_shares_fade_with_labels_and_with_errors() -> None:
-    level = {"alone": 0.2, "informed": 0.3, "beyond": 0.2}
-    np.testing.assert_allclose(_shares(level, 15, 15.0), [0, 0.25, 0.25, 0.5])
-    np.testing.assert_allclose(_shares(level, 135, 15.0), [0, 0.45, 0.45, 0.1])
-    np.testing.assert_allclose(_shares({**level, "beyond": 0.4}, 15, 15.0), [0, 0.4375, 0.4375, 0.125])
-    np.testing.assert_allclose(_shares({"alone": 0.2}, 15, 15.0), [0, 1, 0, 0])
+    level = {"alone": 0.2, "informed": 0.2, "beyond": 0.2, "line": 0.2}
+    np.testing.assert_allclose(_shares(level, 15, 15.0), [0.25, 0.1875, 0.1875, 0.375])
+    np.testing.assert_allclose(_shares(level, 135, 15.0), [0.01, 0.4455, 0.4455, 0.099])
+    np.testing.assert_allclose(_shares({**level, "line": 0.4}, 15, 15.0), [0.0625, 0.234375, 0.234375, 0.46875])
+    np.testing.assert_allclose(_shares({**level, "beyond": 0.4}, 15, 15.0), [0.25, 0.328125, 0.328125, 0.09375])
+    np.testing.assert_allclose(_shares({**level, "line": 0.1}, 15, 15.0), [0.25, 0.1875, 0.1875, 0.375])
+    np.testing.assert_allclose(_shares({"alone": 0.2, "informed": 0.3}, 15, 15.0), [0, 0.5, 0.5, 0])
     np.testing.assert_allclose(_shares({}, 3, 15.0), [1, 0, 0, 0])
 
 

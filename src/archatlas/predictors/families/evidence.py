@@ -81,13 +81,14 @@ class EvidencePredictor:
     are labels of another source, predicted for all networks by a family of choice. Each is read as normal quantiles
     (``encodings/opinions.py``). The prior mean m is a weighted mean of some of them and rises with each. Predicted is
 
-        ``(1 - d) (f(x) + g(x)) / 2 + d (b m(x) + h(x))``,  ``d = w / (w + n)`` for n labels
+        ``p b m(x) + (1 - p) ((1 - d) (f(x) + g(x)) / 2 + d (b m(x) + h(x)))``
 
     on the scale of the target: f is the Gaussian process of ``gaussian_process.py``, g the same with all opinions as
     columns beside its features, and h as g, but of what b m leaves (a fixed mean function: Rasmussen and Williams 2006,
-    section 2.7). b is a Bayesian slope about .75, and at least 0; w is the setting ``worth``. So the prior alone speaks
-    before any label, h takes back where it errs, and in the end half of the answer has never heard an opinion. Where
-    left-out rows say that f and g err less than b m + h, d is less.
+    section 2.7). b is a Bayesian slope about .75, and at least 0. For n labels ``d = w / (w + n)`` and ``p = d^2``,
+    where w is the setting ``worth``, and less where left-out rows say that the prior errs (``_shares``). So the prior
+    alone speaks before any label, h takes back where it errs, and in the end half of the answer has never heard an
+    opinion.
 
     Ours; what was chosen was chosen on TransNAS-Bench-101 micro, NAS-Bench-101 and NAS-Bench-Macro
     (docs/predictors.md). Rows of ``fit`` whose score is NaN have no label: they tell how opinions are spread over the
@@ -138,6 +139,8 @@ class EvidencePredictor:
             said = process.held_out()
             means[name], stds[name] = before + said.mean, said.std
         errors = {name: float(((means[name] - values) ** 2).mean()) for name in self._processes}
+        if "beyond" in errors:
+            errors["line"] = float(((known - values) ** 2).sum()) / (count - 2)
         self._shares = _shares(errors, count, self._settings.worth)
         mean, spread = self._mixed(means, stds)
         self._width = interval_width(np.abs(values - mean) / spread) if count else 1.0
@@ -235,13 +238,23 @@ def _line(level: Floats, values: Floats) -> Floats:
 
 
 def _shares(errors: Mapping[str, float], count: int, worth: float) -> Floats:
-    """Shares of ``_PARTS``, together 1, from mean squared errors of left-out rows and the number of labels."""
+    """Shares of ``_PARTS``, together 1, from mean squared errors of left-out rows and the number of labels.
+
+    The prior mean has a share ``d = w / (w + n)`` of the processes, and ``d^2`` of the whole for itself. Both are less
+    where what is there without them errs less, by the square of the ratio of errors.
+    """
     without = [name for name in ("alone", "informed") if name in errors]
     if not without:
         return np.array([1.0, 0.0, 0.0, 0.0])
-    shares = dict.fromkeys(_PARTS, 0.0)
+    line = beyond = 0.0
     if "beyond" in errors:
-        believed = min(min(errors[name] for name in without) / max(errors["beyond"], 1e-12), 1.0) ** _GATE
-        shares["beyond"] = worth / (worth + count) * believed
-    shares |= dict.fromkeys(without, (1 - shares["beyond"]) / len(without))
-    return np.array([*shares.values()])
+        share, least = worth / (worth + count), min(errors[name] for name in without)
+        beyond = share * _believed(errors["beyond"], least)
+        line = share**2 * _believed(errors["line"], min(least, errors["beyond"]))
+    of_each = (1 - line) * (1 - beyond) / len(without)
+    shares = {"line": line, "beyond": (1 - line) * beyond, **dict.fromkeys(without, of_each)}
+    return np.array([shares.get(name, 0.0) for name in _PARTS])
+
+
+def _believed(error: float, of_others: float) -> float:
+    return min(of_others / max(error, 1e-12), 1.0) ** _GATE
