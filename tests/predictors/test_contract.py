@@ -18,13 +18,14 @@ from archatlas.spaces.presets import preset
 from archatlas.spaces.restricted import restricted
 
 QUICK = {
+    "evidence": {"gp": {"ensemble": 2}},
     "flow": {"epochs": 60, "ensemble": 3},
     "gcn": {"epochs": 40},
     "lightgbm": {"trees": 60},
     "multi_fidelity": {"cheap": "ridge"},
     "stack": {"gp": {"ensemble": 2}, "flow": {"epochs": 20}},
 }
-LEARN = ["flow", "gcn", "gp", "lightgbm", "random_forest", "ridge", "stack"]
+LEARN = ["evidence", "flow", "gcn", "gp", "lightgbm", "random_forest", "ridge", "stack"]
 
 
 @pytest.fixture(scope="module")

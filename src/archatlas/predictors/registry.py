@@ -18,6 +18,10 @@ PREDICTORS = Registry(
             "archatlas.predictors.families.simple:ConstantPredictor",
             "archatlas.predictors.parameters:ConstantSettings",
         ),
+        "evidence": (
+            "archatlas.predictors.families.evidence:EvidencePredictor",
+            "archatlas.predictors.families.evidence:EvidenceSettings",
+        ),
         "flow": (
             "archatlas.predictors.graph_networks.gcn:GCNPredictor",
             "archatlas.predictors.parameters:FlowSettings",
