@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 
 from archatlas.search.evolution import evolve
 from archatlas.search.parameters import EvolutionParameters
-from archatlas.spaces.protocol import Choices, Counted, Enumerable, HasTwins, SearchSpace
+from archatlas.spaces.protocol import Choices, Counted, Enumerable, HasTwins, SearchSpace, counts_quickly
 from archatlas.systems.problem import Problem
 
 _WRITTEN_OUT = 2_000_000
 _TWINS = 16
-_VISITED = 20_000
-_DRAWN = 5_000
+_VISITED, _DRAWN, _BUILT = 20_000, 5_000, 400
+"""Of a space that cannot be written out, how many networks an evolution visits, how many are drawn, and how many of
+either where each is built to be counted."""
 
 
 def sums_of(choices: Choices, logits: NDArray[np.float64], num_choices: tuple[int, ...]) -> NDArray[np.float64]:
@@ -80,7 +81,7 @@ def ranked_by_each(
     """``ranked`` by each of several logits, on the same networks: all, or of a larger space some thousands drawn."""
     rows = _written_out(problem)
     if rows is None:
-        rows = problem.draw(_DRAWN, generator)
+        rows = problem.draw(_DRAWN if counts_quickly(problem.space) else _BUILT, generator)
     return _best(problem, rows, logits, generator, count)
 
 
@@ -121,7 +122,8 @@ def _evolved(problem: Problem, logits: NDArray[np.float64], generator: np.random
         return costs.assign(network=space.names(choices), predicted_score=score, predicted_std=0.0)
 
     visited = evolve(
-        space, predict, problem.constraints, parameters=EvolutionParameters(), evaluations=_VISITED,
+        space, predict, problem.constraints, parameters=EvolutionParameters(),
+        evaluations=_VISITED if counts_quickly(space) else _BUILT,
         seed=int(generator.integers(2**31)), start=problem.draw(count, generator),
     )  # fmt: skip
     best = visited.sort_values("predicted_score", ascending=False).head(20 * count)
