@@ -87,11 +87,11 @@ def test_a_search_lists_the_best_candidates_of_each_budget(here: Path) -> None:
     lines = said(
         "search",
         here,
-        candidates=pd.DataFrame(rows, columns=columns),
-        constraints=pd.DataFrame(bounds, columns=["budget", "cost", "bound", "limit"]),
+        candidates_of_atlas=pd.DataFrame(rows, columns=columns),
+        constraints_of_atlas=pd.DataFrame(bounds, columns=["budget", "cost", "bound", "limit"]),
     )
     assert lines == [
-        "The first 3 candidates of each budget, with predicted scores (all: current/mine/candidates.parquet):",
+        "The first 3 candidates of each budget, with predicted scores (all: current/mine/candidates_of_atlas.parquet):",
         "  small: at most 1.23 k MACs, at most 0.500 ms; 4 candidates",
         "    1. 89.0 %, 1 k MACs, 10 params, 0.500 ms predicted: n1",
         "    2. 88.0 %, 2 k MACs, 20 params, 0.500 ms predicted: n2",

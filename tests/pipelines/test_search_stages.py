@@ -19,6 +19,7 @@ from archatlas.costs.latency_columns import no_latency
 from archatlas.costs.parameters import CostsParameters
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
+from archatlas.kedro_ext.optional_inputs import reduced
 from archatlas.pipeline_registry import register_pipelines
 from archatlas.pipelines.export.pipeline import create_pipeline as create_export
 from archatlas.pipelines.finish_winners.nodes import PLANNED_BY
@@ -139,7 +140,7 @@ def test_the_node_that_begins_the_time_of_a_budget_is_one() -> None:
 def run(pipeline: Any, data: dict[str, Any]) -> dict[str, Any]:
     """What the pipeline's nodes give, in order; weights are loaded as a catalog does."""
     made = dict(data)
-    for node in pipeline.nodes:
+    for node in reduced(pipeline, made.__contains__).nodes:
         outputs = node.run({name: made[name] for name in node.inputs})
         if node.name == "train_winners":
             outputs["winner_weights"] = {name: partial(dict, one) for name, one in outputs["winner_weights"].items()}
@@ -191,7 +192,7 @@ def test_without_a_signal_the_largest_are_trained(
         sample = flat if method == "enumerate" else flat.sort_values("macs", ignore_index=True).iloc[:400:5]
         search = SEARCH.model_copy(update={"method": method})
         caplog.clear()
-        found = run(create_search(), {**project, "atlas": sample, "params:search": search})["candidates"]
+        found = run(create_search(), {**project, "atlas": sample, "params:search": search})["candidates_of_atlas"]
         assert set(found["ranked_by"]) == {"macs"}
         limits = {"small": finished["constraints"]["limit"][0], "any": np.inf}
         for budget, limit in limits.items():
@@ -259,8 +260,8 @@ def test_audited_networks_are_not_those_of_the_fit(finished: dict[str, Any]) -> 
     assert len(audit) == 4
     assert not set(audit["network"]) & set(finished["sampled_architectures"]["network"])
     assert audit.columns.tolist() == [
-        "network", "supernet_score", "predicted_score", "macs", "params", "truth", "truth_seed_0", "truth_seed_1",
-        "validation_accuracy_mean", "truth_at_half",
+        "network", "supernet_score", "predicted_score", "macs", "params", "untrained_score", "truth", "truth_seed_0",
+        "truth_seed_1", "validation_accuracy_mean", "truth_at_half",
     ]  # fmt: skip
     assert finished["audit_summary"]["epochs"] == 1
     assert audit["truth_at_half"].isna().all()  # of a single epoch
@@ -271,7 +272,8 @@ def test_audited_networks_are_not_those_of_the_fit(finished: dict[str, Any]) -> 
 def test_calibrated_networks_are_not_audited_and_raw_scores_are_of_the_kind_that_was_learned(
     finished: dict[str, Any], project: dict[str, Any]
 ) -> None:
-    (audit,) = (node for node in create_pipeline().nodes if node.name == "audit")
+    whole = reduced(create_pipeline(), {**finished, **project}.__contains__)
+    (audit,) = (node for node in whole.nodes if node.name == "audit")
     assert (finished["audit"]["supernet_score"] > 0).all()
     drawn = finished["audit"][["network"]]
     document = {**project["calibrated_predictor"], "target": "accuracy", "scores": "log_loss"}
@@ -297,8 +299,9 @@ def test_evolution_finds_what_enumeration_finds(finished: dict[str, Any], projec
     evolving = SEARCH.model_copy(update={"method": "evolve"})
     sample = project["atlas"].iloc[::20].reset_index(drop=True)
     evolved = run(create_search(), {**project, "atlas": sample, "params:search": evolving})
-    first = evolved["candidates"].query("rank == 1").reset_index(drop=True)
-    pd.testing.assert_frame_equal(first, finished["candidates"].query("rank == 1").reset_index(drop=True))
+    first = evolved["candidates_of_atlas"].query("rank == 1").reset_index(drop=True)
+    enumerated = finished["candidates_of_atlas"].query("rank == 1").reset_index(drop=True)
+    pd.testing.assert_frame_equal(first, enumerated)
 
 
 def test_an_impossible_budget_stops_the_search(project: dict[str, Any]) -> None:
