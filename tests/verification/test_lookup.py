@@ -157,6 +157,7 @@ def test_finalists_have_the_latency_that_the_search_went_by() -> None:
             "rank": [1, 2, 3, 1],
             "network": ["x", "y", "z", "y"],
             "predicted_latency_ms": [1.0, 2.0, 3.0, 2.0],
+            "method": "atlas",
         }
     )
     found = finalists_by_table(candidates, 2)

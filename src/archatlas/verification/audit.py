@@ -61,10 +61,11 @@ def scores_beside(
         networks: their canonical names.
         of_run: scores that the run makes, by scorer.
         batch: the same networks, which all other scorers are asked about.
-        images: to train on; None where there are none.
+        images: to train on; None where nothing was trained. A table tells of many networks, so scorers that pass images
+            through each are not asked then.
     """
     scorers = audited_scorers()
-    scores = {**of_run, **scored(batch, images)}
+    scores = {**of_run, **scored(batch, images, slow=images is not None)}
     columns = {str(scorers[name].audit_column): column for name, column in scores.items() if name in scorers}
     return pd.DataFrame({"network": networks, **columns})
 
