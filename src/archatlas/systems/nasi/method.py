@@ -2,7 +2,7 @@
 
 Published: the trace T as the measure, the reward, algorithm 1 with its one step from zero logits, on the DARTS space
 100 draws of 64 images. Reconstruction: straight-through gates, weights by Kaiming, what the adaptive threshold
-averages. Ours: log T with a quantile as threshold (the default), bounds, networks in the place of spellings, and that a
+averages. Ours: a quantile of T as threshold (the default), log T, bounds, networks in the place of spellings, and that a
 network must look at its images to be chosen.
 """
 
@@ -53,7 +53,7 @@ class Nasi:
     threshold: Threshold = "quantile"
     mu: float = 2.0
     nu: float = 0.5
-    logarithm: bool = True
+    logarithm: bool = False
     through: Through = "all"
     temperature: float = 1.0
     images: Literal["training", "gaussian"] = "training"
