@@ -84,7 +84,7 @@ def test_the_sweep_has_every_reward_on_the_same_draws(run: tuple[Path, str]) -> 
     first = visited.groupby("seed").first()["network"]
     assert own.to_dict() == first.to_dict()
     # What the default reward is called beside the others.
-    alike = sweep[sweep["reward"] == "log T, mu 2, nu at 50%"].set_index("seed")["network"]
+    alike = sweep[sweep["reward"] == "T, mu 2, nu at 50%"].set_index("seed")["network"]
     assert alike.to_dict() == own.to_dict()
 
 
