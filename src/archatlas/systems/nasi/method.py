@@ -2,8 +2,8 @@
 
 Published: the trace T as the measure, the reward, algorithm 1 with its one step from zero logits, on the DARTS space
 100 draws of 64 images. Reconstruction: straight-through gates, weights by Kaiming, what the adaptive threshold
-averages. Ours: a quantile of T as threshold (the default), log T, bounds, networks in the place of spellings, and that a
-network must look at its images to be chosen.
+averages. Ours: a quantile of T as threshold (the default), log T, bounds, networks in the place of spellings, and that
+a network must look at its images to be chosen.
 """
 
 from __future__ import annotations
