@@ -39,8 +39,8 @@ from archatlas.spaces.tables.registry import load_table
 from archatlas.spaces.tables.table import BenchmarkTable
 from archatlas.systems.ledger import Ledger
 from archatlas.systems.nasi.method import Nasi
-from archatlas.systems.nasi.reward import Reward, logits_of, sweep_of_rewards
-from archatlas.systems.nasi.selection import ranked
+from archatlas.systems.nasi.reward import logits_of, sweep_of_rewards
+from archatlas.systems.nasi.selection import ranked_by_each
 from archatlas.systems.nasi.start import Start, looking
 from archatlas.systems.nasi.steepness import Draw
 from archatlas.systems.problem import Problem
@@ -73,8 +73,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print(f"\nT with {kind} labels: {scale}")
         columns = [*accuracies.columns, "different networks"]
         print(f"\n| reward | {' | '.join(columns)} |\n|---|{'--:|' * len(columns)}")
-        for name, reward in sweep_of_rewards().items():
-            found = [_chosen(table, images, options, kind, seed, one, reward) for seed, one in enumerate(own)]
+        chosen = [_chosen(table, images, options, kind, seed, one) for seed, one in enumerate(own)]
+        for name in sweep_of_rewards():
+            found = [of_seed[name] for of_seed in chosen]
             print(f"| {name} | {_cells(accuracies.loc[found])} | {len(set(found))} |")
         if kind == options.kinds[0]:
             for name, networks in _controls(table, accuracies, options.seeds).items():
@@ -95,21 +96,18 @@ def _method(options: argparse.Namespace, kind: str) -> Nasi:
 
 
 def _chosen(
-    table: BenchmarkTable,
-    images: PreparedImages,
-    options: argparse.Namespace,
-    kind: str,
-    seed: int,
-    draws: list[Draw],
-    reward: Reward,
-) -> str:
-    """The network that the draws' logits favour most, of those that look at their images."""
-    problem = Problem(table.space, (), _costs(table))
-    rows, _ = ranked(problem, logits_of(draws, reward), np.random.default_rng(seed), _LOOKED_AT)
+    table: BenchmarkTable, images: PreparedImages, options: argparse.Namespace, kind: str, seed: int, draws: list[Draw]
+) -> dict[str, str]:
+    """By reward, the network that the draws' logits favour most, of those that look at their images."""
     method, start = _method(options, kind), Start(_space(options), images.train, images.description)
-    parameters = method.parameters(start)
-    seen = looking(start.supernet(parameters, seed), rows, start.batch(parameters, seed, 0)[0], 1)
-    return str(table.space.names(rows[seen])[0])
+    parameters, rewards = method.parameters(start), sweep_of_rewards()
+    supernet, batch = start.supernet(parameters, seed), start.batch(parameters, seed, 0)[0]
+    logits = [logits_of(draws, reward) for reward in rewards.values()]
+    problem, generator = Problem(table.space, (), _costs(table)), np.random.default_rng(seed)
+    found = {}
+    for name, (rows, _) in zip(rewards, ranked_by_each(problem, logits, generator, _LOOKED_AT), strict=True):
+        found[name] = str(table.space.names(rows[looking(supernet, rows, batch, 1)])[0])
+    return found
 
 
 def _accuracies(table: BenchmarkTable) -> pd.DataFrame:
@@ -141,7 +139,7 @@ def _controls(table: BenchmarkTable, accuracies: pd.DataFrame, seeds: int) -> di
 
 def _agreement(draws: dict[tuple[str, int], list[Draw]], options: argparse.Namespace) -> None:
     """How far logits of kinds agree at one seed, against how far seeds agree within a kind."""
-    logits = {key: logits_of(one, Reward("quantile", 2.0, 0.5, True)) for key, one in draws.items()}
+    logits = {(kind, seed): logits_of(one, _method(options, kind).reward) for (kind, seed), one in draws.items()}
     print("\n| logits of | Kendall's tau, mean of pairs |\n|---|--:|")
     first = options.kinds[0]
     for kind in options.kinds:

@@ -81,16 +81,7 @@ def test_searches_side_by_side_find_what_they_find_one_after_the_other() -> None
                      Limit(evaluations=5))  # fmt: skip
     supernets = {0: make_supernet(SPACE, torch.Generator().manual_seed(0)).state_dict()}
     found = [
-        asked.on_supernets(
-            supernets,
-            searches,
-            train=TRAIN,
-            validation=VALIDATION,
-            description=DESCRIPTION,
-            parameters=JUDGED,
-            device=device,
-            images_seed=0,
-        )
+        asked.on_supernets(supernets, searches, EvaluationImages(TRAIN, VALIDATION, DESCRIPTION, JUDGED, device, 0))
         for device in (CPU, DeviceParameters(accelerator="cpu", threads=2, workers=2))
     ]
     pd.testing.assert_frame_equal(*found, check_exact=True)

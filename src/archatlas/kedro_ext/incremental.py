@@ -25,6 +25,7 @@ from kedro.runner.task import Task
 from archatlas.kedro_ext import versions
 from archatlas.kedro_ext.consistency import Inputs, consistent_inputs
 from archatlas.kedro_ext.decisions import NEVER_RAN, Decider, Decision
+from archatlas.kedro_ext.internals import is_in_memory
 from archatlas.kedro_ext.optional_inputs import reduced
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, fingerprint
 from archatlas.kedro_ext.runner_specs import know_runner_hooks
@@ -262,7 +263,7 @@ class _Run:
             if is_parameter(name) or versions.is_volatile(dataset):
                 continue
             maker = self._makers.get(name)
-            if getattr(dataset, "_EPHEMERAL", False):
+            if is_in_memory(dataset):
                 if maker is not None and maker.name not in self._executed:
                     self._make_again(maker, f"{name} is kept in memory only, and {node.name} needs it")
                 continue
@@ -288,15 +289,13 @@ class _Run:
         dataset = self._dataset(name)
         if versions.is_volatile(dataset):
             return None
-        if getattr(dataset, "_EPHEMERAL", False):
+        if is_in_memory(dataset):
             return Artifact("", None, 0, fingerprint([key, name]))
         return versions.artifact_of(dataset, self._save_version(name), self._decider.digests)
 
     def _results_in_memory_wanted(self, node: Node) -> bool:
         """Whether the caller gets an output of the node that nothing keeps."""
-        return any(
-            getattr(self._dataset(name), "_EPHEMERAL", False) and self._readers[name] == 0 for name in node.outputs
-        )
+        return any(is_in_memory(self._dataset(name)) and self._readers[name] == 0 for name in node.outputs)
 
     def _save_version(self, name: str) -> str | None:
         dataset = self._dataset(name)
@@ -304,7 +303,7 @@ class _Run:
         return version
 
     def _kept(self, names: Iterable[str]) -> list[str]:
-        return [name for name in names if not getattr(self._dataset(name), "_EPHEMERAL", False)]
+        return [name for name in names if not is_in_memory(self._dataset(name))]
 
     def _release(self, node: Node) -> None:
         """Free inputs that no later node reads."""

@@ -109,7 +109,7 @@ def path_of(dataset: Any, version: str | None) -> Path | None:
 
 def lies_elsewhere(dataset: Any) -> bool:
     """Whether a data set keeps what it is given where nothing can be compared: on another machine, in a database."""
-    if is_volatile(dataset) or getattr(dataset, "_EPHEMERAL", False) or hasattr(dataset, "artifact_paths"):
+    if is_volatile(dataset) or internals.is_in_memory(dataset) or hasattr(dataset, "artifact_paths"):
         return False
     return path_of(dataset, None) is None
 
@@ -256,7 +256,7 @@ def _link_names(results: Mapping[str, Artifact]) -> dict[str, str]:
 
 def _made(catalog: CatalogProtocol[Any, Any], name: str, digests: FileDigests) -> Artifact | None:
     made = dataset(catalog, name)
-    if is_parameter(name) or is_volatile(made) or getattr(made, "_EPHEMERAL", False):
+    if is_parameter(name) or is_volatile(made) or internals.is_in_memory(made):
         return None
     try:
         return artifact_of(made, load_version(made), digests)

@@ -24,11 +24,9 @@ def draw_batch(
         ArchatlasError: training images are asked for and there are none, or fewer than a batch.
     """
     count = parameters.batch
-    random_labels = torch.randint(description.num_classes, (count,), generator=_generator(seed, _LABELS))
     if parameters.images == "gaussian":
         side = parameters.image_size or description.image_size
-        noise = torch.randn(count, description.channels, side, side, generator=_generator(seed, _NOISE))
-        return noise.contiguous(memory_format=torch.channels_last), random_labels
+        return gaussian_batch((description.channels, side, side), description.num_classes, count, seed)
     if train is None or len(train) < count:
         raise ArchatlasError(
             f"`scores.batch` asks for {count} training images, but there are {0 if train is None else len(train)}: "
@@ -36,8 +34,18 @@ def draw_batch(
         )
     drawn = train.subset(torch.randperm(len(train), generator=_generator(seed, _IMAGES))[:count])
     images = normalise(drawn.at(parameters.image_size or description.image_size).images, description)
-    labels = drawn.labels if parameters.labels == "given" else random_labels
+    labels = drawn.labels if parameters.labels == "given" else _random_labels(description.num_classes, count, seed)
     return images.contiguous(memory_format=torch.channels_last), labels
+
+
+def gaussian_batch(input_shape: tuple[int, int, int], num_classes: int, count: int, seed: int) -> tuple[Tensor, Tensor]:
+    """The same of N(0, 1) values, with random labels: no image is needed."""
+    noise = torch.randn(count, *input_shape, generator=_generator(seed, _NOISE))
+    return noise.contiguous(memory_format=torch.channels_last), _random_labels(num_classes, count, seed)
+
+
+def _random_labels(num_classes: int, count: int, seed: int) -> Tensor:
+    return torch.randint(num_classes, (count,), generator=_generator(seed, _LABELS))
 
 
 def _generator(seed: int, purpose: int) -> torch.Generator:

@@ -20,17 +20,14 @@ def rank_mean(batch: ArchitectureBatch, images: ImageSplit | None) -> Scores:
     Networks are at initialisation, on one batch of Gaussian images, so that no image is needed and the same networks
     get the same scores whatever is searched for. A score that is not finite has the least rank.
     """
-    import torch
-
+    from archatlas.scores.batch import gaussian_batch
     from archatlas.scores.parts import Setting, scored
     from archatlas.training.parameters import DeviceParameters
 
     space = batch.space
-    generator = torch.Generator().manual_seed(_SEED)
-    noise = torch.randn(_BATCH, *space.input_shape, generator=generator).contiguous(memory_format=torch.channels_last)
-    labels = torch.randint(space.num_classes, (_BATCH,), generator=generator)
+    seen = gaussian_batch(space.input_shape, space.num_classes, _BATCH, _SEED)
     setting = Setting(space, _NAMES, "pytorch", _SEED, DeviceParameters(accelerator="cpu", workers=1))
-    scores = scored(setting, batch.choices, noise, labels, part_size=len(batch.choices), store=None, progress=None)
+    scores = scored(setting, batch.choices, *seen, part_size=len(batch.choices), store=None, progress=None)
     columns = scores.assign(params=batch.costs["params"].to_numpy())
     ranks = columns.replace([float("inf"), float("-inf")], float("nan")).rank(na_option="top")
     found: Scores = ranks.mean(axis=1).to_numpy(dtype="float64")

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -62,6 +63,12 @@ def prefix_shared_logits(
         supernet.eval()
     head_layers = norm_layers(supernet.head)
     kept = Kept() if kept is None else kept
+
+    @cache
+    def block(position: int, choice: int) -> tuple[nn.Module, Sequence[_BatchNorm]]:
+        module = supernet.block(position, choice)
+        return module, norm_layers(module)
+
     for row in rows:
         with torch.inference_mode():
             depth, streams = kept.longest_prefix(row)
@@ -69,8 +76,7 @@ def prefix_shared_logits(
                 streams = Streams(calibration, validation).through(supernet.stem, norm_layers(supernet.stem))
                 kept.keep(row[:0], streams, streams.size)
             for position in range(depth, len(row)):
-                block = supernet.block(position, int(row[position]))
-                streams = streams.through(block, norm_layers(block))
+                streams = streams.through(*block(position, int(row[position])))
                 if position + 1 < len(row):  # No other network goes on from the last one.
                     kept.keep(row[: position + 1], streams, streams.size)
             logits = head_logits(supernet.head, head_layers, streams)

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.errors import ArchatlasError, nearest
-from archatlas.systems.ledger import COUNTED, Spending
+from archatlas.systems.ledger import COUNTED, NOT_COUNTED, Spending
 from archatlas.systems.problem import Method
 from archatlas.systems.registry import METHODS
 
@@ -25,10 +25,6 @@ BEST_COLUMNS = ["method", "budget", "seed", "network", "score", "macs", "params"
 COMPARISON_COLUMNS = [
     "method", "budget", "searches", "accuracy", "accuracy_std", "ahead", "ahead_low", "ahead_high", *SPENT,
 ]  # fmt: skip
-
-NOT_COUNTED = (
-    "What it costs to fit, tune and ask a predictor stands in no ledger, nor does counting MACs and parameters."
-)
 
 
 def make_method(name: str, settings: Mapping[str, Any]) -> Method:
@@ -117,7 +113,7 @@ def lines_of(comparison: pd.DataFrame) -> Sequence[str]:
                 )
                 text += f", {100 * row['ahead']:+.1f}{told} points ahead of random search"
             spent = (row["forward_macs"] + row["backward_macs"]) / 1e9
-            told = f", {spent:.1f} G MACs" if spent else ""
+            macs = f", {spent:.1f} G MACs" if spent else ""
             trained = f", {row['trainings']:.0f} trained alone" if row["trainings"] else ""
-            lines.append(f"{text}; {row['evaluations']:.0f} networks scored{told}{trained}")
+            lines.append(f"{text}; {row['evaluations']:.0f} networks scored{macs}{trained}")
     return [*lines, NOT_COUNTED]

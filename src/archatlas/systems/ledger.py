@@ -25,6 +25,10 @@ class Limit(BaseModel):
 COUNTED = ("evaluations", "forward_macs", "backward_macs", "trainings")
 """The kinds that are kept with the results of a search. Epochs are of what all searches use, seconds of a machine."""
 
+NOT_COUNTED = (
+    "What it costs to fit, tune and ask a predictor stands in no ledger, nor does counting MACs and parameters."
+)
+
 
 @dataclass(frozen=True)
 class Spending:

@@ -64,11 +64,10 @@ class _Bounds:
 
     def keep(self, choices: Choices) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
         """Which canonical rows do, ``[n]``."""
-        keys = [row.tobytes() for row in choices]
-        fresh = {key: place for place, key in enumerate(keys) if key not in self._known}
         if len(self._known) > _MOST_REMEMBERED:
             self._known = {}
-            fresh = {key: place for place, key in enumerate(keys)}
+        keys = [row.tobytes() for row in choices]
+        fresh = {key: place for place, key in enumerate(keys) if key not in self._known}
         if fresh:
             kept = self._problem.keeps(choices[list(fresh.values())])
             self._known |= dict(zip(fresh, kept.tolist(), strict=True))

@@ -78,28 +78,20 @@ class Searches:
         return found.assign(budget=search.budget, seed=search.number)
 
     def on_supernets(
-        self,
-        supernets: Mapping[int, Mapping[str, Tensor]],
-        searches: Sequence[Search],
-        *,
-        train: ImageSplit,
-        validation: ImageSplit,
-        description: ImageDescription,
-        parameters: EvaluationParameters,
-        device: DeviceParameters,
-        images_seed: int,
+        self, supernets: Mapping[int, Mapping[str, Tensor]], searches: Sequence[Search], images: EvaluationImages
     ) -> pd.DataFrame:
-        """The same, scored on super-networks (state dicts by number); arguments as of ``evaluate_on_all``.
+        """The same, scored on super-networks (state dicts by number) by these images.
 
         On a CPU ``device.workers`` searches run at a time, with their share of the threads.
         """
+        device = images.device
         workers, threads = cpu_shares(device, len(searches))
         alike = device.model_copy(update={"workers": None, "threads": device.threads if workers == 1 else None})
         weights = {
             number: {name: tensor.numpy() for name, tensor in state.items()} for number, state in supernets.items()
         }
-        setting = _Setting(self, description, parameters, alike, images_seed)
-        given = weights, train.to_arrays(), validation.to_arrays(), setting
+        setting = _Setting(self, images.description, images.parameters, alike, images.seed)
+        given = weights, images.train.to_arrays(), images.validation.to_arrays(), setting
         if workers == 1:
             evaluator = _evaluator(*given)
             return self.by(evaluator, searches)

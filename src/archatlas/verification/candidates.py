@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +13,11 @@ from archatlas.costs.latency import LatencyMeasurement
 from archatlas.costs.latency_columns import MEASURED
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
-from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.evaluate import evaluate_subnets
 from archatlas.supernet.make import in_order, load_supernet
 from archatlas.supernet.parameters import EvaluationParameters
-from archatlas.supernet.protocol import Supernet
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.timing import Measure
 from archatlas.verification.united import by_method
@@ -39,26 +38,24 @@ def evaluate_on_supernets(
     progress: str | None = None,
 ) -> pd.DataFrame:
     """Evaluations of the networks (by canonical name) on every super-network ``seed_<number>``, both halves of each."""
-    return evaluate_on_each(
-        ((number, load_supernet(space, weights())) for number, weights in in_order(supernets).items()),
-        space,
-        space.parse(list(networks)),
-        train=train,
-        validation=validation,
-        description=description,
-        parameters=parameters,
-        device=device,
-        work=work,
-        images_seed=images_seed,
-        progress=progress,
-    )
-
-
-def evaluate_on_each(
-    supernets: Iterable[tuple[int, Supernet]], space: SearchSpace, choices: Choices, **how: Any
-) -> pd.DataFrame:
-    """Evaluations of the rows on every super-network, given with its number; ``how`` as of ``evaluate_subnets``."""
-    tables = [evaluate_subnets(supernet, space, choices, seed=number, **how).table for number, supernet in supernets]
+    choices = space.parse(list(networks))
+    tables = [
+        evaluate_subnets(
+            load_supernet(space, weights()),
+            space,
+            choices,
+            train=train,
+            validation=validation,
+            description=description,
+            parameters=parameters,
+            device=device,
+            seed=number,
+            work=work,
+            images_seed=images_seed,
+            progress=progress,
+        ).table
+        for number, weights in in_order(supernets).items()
+    ]
     return pd.concat(tables, ignore_index=True)
 
 
@@ -161,11 +158,10 @@ def finalists_by_table(candidates: pd.DataFrame, top_k: int) -> pd.DataFrame:
 
     ``candidates`` are those of all budgets. The table knows no quartiles.
     """
-    own = [rows.groupby("budget", sort=False).head(top_k) for rows in by_method(candidates).values()]
-    first = pd.concat(own).drop_duplicates(["budget", "rank"])
-    order = {budget: place for place, budget in enumerate(candidates["budget"].unique())}
-    first = first.sort_values(["budget", "rank"], key=lambda one: one.map(order) if one.name == "budget" else one)
-    first = first.reset_index(drop=True)
+    own = pd.concat([rows.groupby("budget").head(top_k) for rows in by_method(candidates).values()])
+    place = ["budget", "rank"]
+    is_first = pd.MultiIndex.from_frame(candidates[place]).isin(pd.MultiIndex.from_frame(own[place]))
+    first = candidates[is_first].reset_index(drop=True)
     latency = first["predicted_latency_ms"].astype("float64")
     timed = first[["budget", "rank", "network"]].assign(latency_ms=latency)
     return timed.assign(latency_lower_quartile_ms=np.nan, latency_upper_quartile_ms=np.nan, finalist=True)

@@ -62,10 +62,9 @@ def _comparison() -> list[Pipeline]:
         "candidates_of_segments",
     )  # fmt: skip
     parameters = ("evaluation", "verification", "device", "seed", "table", "truth")
-    samples = {**evidence(SAMPLE)}
     inputs = {
         **{name: name for name in data},
-        **samples,
+        **evidence(SAMPLE),
         **{name: f"params:{name}" for name in parameters},
         **{name: f"visited_by_{name}" for name in METHODS},
     }

@@ -76,18 +76,14 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
         else:
             from archatlas.images.dataset import ImageSplit
             from archatlas.images.description import ImageDescription
+            from archatlas.supernet.evaluate import EvaluationImages
             from archatlas.supernet.make import in_order
 
-            visited = searches.on_supernets(
-                {number: weights() for number, weights in in_order(supernets).items()},
-                asked,
-                train=ImageSplit.from_tensors(train_images),
-                validation=ImageSplit.from_tensors(validation_images),
-                description=ImageDescription.model_validate(image_description),
-                parameters=evaluation,
-                device=device,
-                images_seed=seed,
-            )
+            weights = {number: one() for number, one in in_order(supernets).items()}
+            splits = ImageSplit.from_tensors(train_images), ImageSplit.from_tensors(validation_images)
+            description = ImageDescription.model_validate(image_description)
+            images = EvaluationImages(*splits, description, evaluation, device, seed)
+            visited = searches.on_supernets(weights, asked, images)
         return visited, candidates_of_searches(visited, budgets, search)
 
     return search

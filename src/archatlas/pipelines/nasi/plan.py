@@ -11,14 +11,16 @@ _STEPS_OF_A_CHOICE = 2.5
 def plan(ahead: Ahead) -> Plan:
     """Draws of an untrained super-network, the same for every budget."""
     from archatlas.systems.comparison import make_method
+    from archatlas.systems.nasi.method import Nasi
 
     methods = ahead.settings.methods
     nasi = make_method("nasi", methods.settings.get("nasi", {}))
-    draws = methods.seeds * nasi.steps  # type: ignore[attr-defined]
-    what = f"{methods.seeds} searches of {nasi.steps} draws; nothing is trained"  # type: ignore[attr-defined]
+    assert isinstance(nasi, Nasi)
+    draws = methods.seeds * nasi.steps
+    what = f"{methods.seeds} searches of {nasi.steps} draws; nothing is trained"
     if ahead.pace is None:
         return Plan(what, None)
     choices = ahead.space.num_choices
-    computed = sum(choices) / len(choices) if nasi.through == "all" else 1.0  # type: ignore[attr-defined]
-    share = nasi.batch / ahead.settings.supernet.training.batch_size  # type: ignore[attr-defined]
+    computed = sum(choices) / len(choices) if nasi.through == "all" else 1.0
+    share = nasi.batch / ahead.settings.supernet.training.batch_size
     return Plan(what, 3 + draws * _STEPS_OF_A_CHOICE * computed * share * ahead.pace.step)

@@ -14,6 +14,7 @@ from archatlas.reporting.blocks import Chart, Section, TableBlock, Text
 from archatlas.reporting.figures.theme import BLUE, CYCLE, GREY, ORANGE, PURPLE, SHARE, themed
 from archatlas.reporting.run import Run
 from archatlas.reporting.tables import Cell, Table, cells
+from archatlas.systems.ledger import NOT_COUNTED
 
 _CONTROL = "random_search"
 _COLOURS = {"atlas": BLUE, "segments": PURPLE, _CONTROL: GREY, "regularised_evolution": ORANGE}
@@ -39,10 +40,7 @@ def methods_section(run: Run) -> Section | None:
             "beside each random search, so that their interval holds the spread of random search and not their own."
         ),
         TableBlock(methods_table(comparison), "What each method has found, and what it has spent on one search"),
-        Text(
-            "All methods search the same super-networks, and each may score equally many networks. What it costs to "
-            "fit, tune and ask a predictor stands in no ledger, nor does counting MACs and parameters."
-        ),
+        Text(f"All methods search the same super-networks, and each may score equally many networks. {NOT_COUNTED}"),
     ]
     return Section(
         "methods",

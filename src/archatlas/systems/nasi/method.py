@@ -37,6 +37,8 @@ from archatlas.training.seeds import mixed_seed
 _LOGGER = logging.getLogger(__name__)
 _NOISE = 2
 _LOOKED_AT = 5
+_PRICE = "price"
+_Given = tuple[Supernet, list[Tensor], list[Tensor], Tensor, Tensor]
 
 
 @dataclass(frozen=True)
@@ -107,28 +109,28 @@ class Nasi:
         kept = start.kept(parameters, seed, self.through, self.temperature)
         counts = start.space.num_choices
         drawn = partial(draw, temperature=self.temperature, through=self.through)
-        found: list[Draw] = []
-        price: Spending | None = None
-        for step in range(self.steps):
+
+        def given(step: int) -> _Given:
             noise = gumbel(counts, torch.Generator().manual_seed(mixed_seed(seed, _NOISE, step)))
-            given = supernet, [torch.zeros(count) for count in counts], noise, *start.batch(parameters, seed, step)
-            known = _load(kept, step)
-            if price is None and known is not None and kept is not None and (document := kept.load_json("price")):
-                price = Spending(**document)
-            if price is None:
-                made, price = _priced(drawn, self.through, *given)
-                if kept is not None:
-                    kept.save_json("price", asdict(price))
-            else:
-                made = known or drawn(*given)
+            return supernet, [torch.zeros(count) for count in counts], noise, *start.batch(parameters, seed, step)
+
+        first, price = None, _load_price(kept)
+        if price is None:
+            first, price = _priced(drawn, self.through, *given(0))
+            _save(kept, _PRICE, asdict(price))
+        found: list[Draw] = []
+        for step in range(self.steps):
             if not ledger.charge(price):
                 break
-            if known is None:
-                _save(kept, step, made)
+            made = _load(kept, step)
+            if made is None:
+                made = first if first is not None and step == 0 else drawn(*given(step))
+                _save(kept, _key(step), {**asdict(made), "gradient": made.gradient.tolist()})
             found.append(made)
         return found
 
     def parameters(self, start: Start) -> ScoreParameters:
+        """How batches and weights are drawn; without images of its own ``start`` has Gaussian ones."""
         images = "gaussian" if start.train is None else self.images
         return ScoreParameters(
             batch=self.batch, images=images, labels=self.labels, image_size=self.image_size,
@@ -160,17 +162,26 @@ def _priced(
     return made, Spending(forward_macs=once, backward_macs=whole.get_total_flops() / 2 - once)
 
 
+def _load_price(kept: WorkStore | None) -> Spending | None:
+    document = None if kept is None else kept.load_json(_PRICE)
+    return None if document is None else Spending(**document)
+
+
 def _load(kept: WorkStore | None, step: int) -> Draw | None:
-    document = None if kept is None else kept.load_json(f"draw_{step:05}")
+    document = None if kept is None else kept.load_json(_key(step))
     if document is None:
         return None
     gradient = np.array(document["gradient"], dtype=np.float64)
     return Draw(tuple(document["choices"]), document["trace"], document["tensors"], gradient)
 
 
-def _save(kept: WorkStore | None, step: int, made: Draw) -> None:
+def _save(kept: WorkStore | None, key: str, document: object) -> None:
     if kept is not None:
-        kept.save_json(f"draw_{step:05}", {**asdict(made), "gradient": made.gradient.tolist()})
+        kept.save_json(key, document)
+
+
+def _key(step: int) -> str:
+    return f"draw_{step:05}"
 
 
 def _finite(draws: Sequence[Draw]) -> list[Draw]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -14,8 +15,9 @@ from archatlas.images.description import ImageDescription
 from archatlas.scores.batch import draw_batch
 from archatlas.scores.initialisation import draw_weights
 from archatlas.scores.parameters import ScoreParameters
+from archatlas.spaces.identity import identity_of
 from archatlas.spaces.protocol import Choices, SearchSpace
-from archatlas.storage.work_store import WorkStore
+from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.protocol import Supernet
 from archatlas.training.seeds import mixed_seed
@@ -53,8 +55,12 @@ class Start:
         """Where draws that were made so are kept."""
         if self.work is None:
             return None
-        images = None if self.train is None else self.train.to_tensors()
-        return self.work.task("nasi", repr(self.space), self.description, images, *made_by)
+        return self.work.task("nasi", identity_of(self.space), self.space.num_classes, self._images, *made_by)
+
+    @cached_property
+    def _images(self) -> str:
+        """A digest of the images: searches ask for it again and again."""
+        return fingerprint(self.description, None if self.train is None else self.train.to_tensors())
 
 
 def looking(supernet: Supernet, choices: Choices, images: Tensor, count: int) -> NDArray[np.intp]:
