@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parse(arguments)
     table = load_table(TableParameters(name=options.space))
     networks = _networks(table).sample(frac=1, random_state=0).head(options.networks)
-    images = _cifar10(options.image_size)
+    images = cifar10(options.image_size)
     found = [_scored(table, networks, images, seed, options) for seed in range(options.noise)]
     both = networks.merge(found[0], on="network", validate="one_to_one")
     names = [*options.scores, "params", "macs"]
@@ -79,7 +79,7 @@ def _networks(table: BenchmarkTable) -> pd.DataFrame:
     )
 
 
-def _cifar10(image_size: int) -> PreparedImages:
+def cifar10(image_size: int) -> PreparedImages:
     """A sample of CIFAR-10, of whose training images the batch is drawn."""
     folder = str(find_file(None, ["cifar10"], "https://huggingface.co/datasets/uoft-cs/cifar10"))
     names = CIFAR10.class_names
