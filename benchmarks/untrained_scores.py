@@ -79,12 +79,12 @@ def _networks(table: BenchmarkTable) -> pd.DataFrame:
     )
 
 
-def cifar10(image_size: int) -> PreparedImages:
-    """A sample of CIFAR-10, of whose training images the batch is drawn."""
+def cifar10(image_size: int, images: int = _IMAGES) -> PreparedImages:
+    """A sample of CIFAR-10: so many of its images, of all splits."""
     folder = str(find_file(None, ["cifar10"], "https://huggingface.co/datasets/uoft-cs/cifar10"))
     names = CIFAR10.class_names
     given = {"source": "parquet", "path": folder, "image_column": "img", "class_names": names, "image_size": image_size}
-    return prepare(ImagesParameters.model_validate({**given, "max_images": _IMAGES}), seed=0)
+    return prepare(ImagesParameters.model_validate({**given, "max_images": images}), seed=0)
 
 
 def _scored(

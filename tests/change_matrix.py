@@ -11,11 +11,13 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from kedro.framework.session import KedroSession
 from kedro.framework.startup import bootstrap_project
+from kedro.io import CatalogProtocol
 
 from archatlas.kedro_ext.incremental import explain
 from archatlas.kedro_ext.records import CurrentResults
@@ -45,11 +47,20 @@ def with_a_line(file: Path, function: str) -> bytes:
     return "".join(lines).encode()
 
 
-def decisions(project: Path, parameters: dict[str, Any]) -> dict[str, str]:
-    """What each node, named without the stage that it is folded into, would do: run, wait or reuse."""
+@cache
+def configured_catalog(project: Path) -> CatalogProtocol[Any, Any]:
+    """The catalog of the parameters as configured, which touches of code and of outputs leave as it is."""
+    return catalog_of(project, {})
+
+
+def catalog_of(project: Path, parameters: dict[str, Any]) -> CatalogProtocol[Any, Any]:
     with KedroSession.create(project_path=project, env="tiny", runtime_params=parameters) as session:
-        catalog = session.load_context().catalog
-        explained = explain(register_pipelines()["__default__"], catalog)
+        return session.load_context().catalog
+
+
+def decisions(catalog: CatalogProtocol[Any, Any]) -> dict[str, str]:
+    """What each node, named without the stage that it is folded into, would do: run, wait or reuse."""
+    explained = explain(register_pipelines()["__default__"], catalog)
     return {one.node.name.rpartition(".")[2]: one.action for one in explained}
 
 
@@ -70,15 +81,15 @@ def created(file: Path, content: bytes) -> Iterator[None]:
 
 def touched(project: Path, touch: dict[str, Any]) -> dict[str, str]:
     """The decisions after one touch: of a parameter, of code (file, function), of an output, or of a registry."""
+    if "parameters" in touch:
+        return decisions(catalog_of(project, touch["parameters"]))
     if "registry" in touch:
         registry = project / "src/archatlas" / touch["registry"]
         module = registry.with_name("newcomer.py")
         dotted = ".".join(module.relative_to(project / "src").with_suffix("").parts)
         entry = with_an_entry(registry, f'"newcomer": ("{dotted}:Newcomer", "{dotted}:Settings")')
         with created(module, b"class Newcomer:\n    pass\n"), rewritten(registry, entry):
-            return decisions(project, {})
-    if "parameters" in touch:
-        return decisions(project, touch["parameters"])
+            return decisions(configured_catalog(project))
     if "code" in touch:
         file = project / "src/archatlas" / touch["code"]
         content = with_a_line(file, touch.get("function", ""))
@@ -87,7 +98,7 @@ def touched(project: Path, touch: dict[str, Any]) -> dict[str, str]:
         file = next(one for one in sorted(file.rglob("*")) if one.is_file()) if file.is_dir() else file
         content = file.read_bytes()[:-1]
     with rewritten(file, content):
-        return decisions(project, {})
+        return decisions(configured_catalog(project))
 
 
 def main() -> None:

@@ -264,7 +264,7 @@ def test_environments_hold_known_parameters_only(repository: Path, environment: 
         TypeAdapter(model).validate_python(part)
 
 
-@pytest.mark.parametrize("environment", TABLES)
+@pytest.mark.parametrize("environment", [*TABLES[:2], pytest.param(TABLES[2], marks=pytest.mark.nightly)])
 def test_a_public_table_stands_in_the_place_of_training(project: Path, benchmark_data: Path, environment: str) -> None:
     quick: dict[str, Any] = {
         "table": {"path": str(benchmark_data)},

@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from archatlas.encodings.batch import ArchitectureBatch
@@ -66,6 +66,8 @@ def test_a_prediction_needs_the_opinions_of_the_fit() -> None:
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=30), st.lists(st.floats(-1e7, 1e7), min_size=2, max_size=30))
+@example([0.0, 2.225073858507e-311], [0.0, 0.0])
+@example([0.0, 2.225073858507e-311], [-1.0, 1.0])
 def test_no_order_is_ever_turned_round(known: list[float], asked: list[float]) -> None:
     scale = OpinionScale.find(pd.DataFrame({"a": known}))
     said = scale.quantiles(pd.DataFrame({"a": sorted(asked)}))

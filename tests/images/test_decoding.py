@@ -97,6 +97,7 @@ SIDES = st.one_of(st.sampled_from([1, 2, 3, 5, 17, 900, 4000]), st.integers(1, 3
 @example(4000, 400, 8, "pad", True)
 @example(1000, 10, 8, "pad", False)
 @example(1, 900, 8, "pad", False)
+@example(113, 165, 8, "pad", True)
 @settings(deadline=None, max_examples=60)
 def test_nothing_of_an_image_is_lost_whatever_its_shape(width: int, height: int, size: int, aspect: str, as_jpeg: bool):
     image = Image.new("L", (width, height), 200)
@@ -109,7 +110,9 @@ def test_nothing_of_an_image_is_lost_whatever_its_shape(width: int, height: int,
         assert (bright | (result[0] == 0)).all()
         across, along = (bright.any(axis=1), bright.any(axis=0)) if width >= height else (bright.any(0), bright.any(1))
         assert along.all()
-        assert abs(across.sum() - max(1, min(width, height) / max(width, height) * size)) <= 0.5 + 1e-9
+        # A JPEG is decoded at a fraction of its size, whose sides are rounded up before the band's width is.
+        rounding = 1 if as_jpeg else 0.5
+        assert abs(across.sum() - max(1, min(width, height) / max(width, height) * size)) <= rounding + 1e-9
         assert abs(int(across.argmax()) - int(across[::-1].argmax())) <= 1
 
 

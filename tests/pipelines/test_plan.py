@@ -129,7 +129,11 @@ def test_once_the_images_are_read_what_is_left_is_estimated(configured: dict[str
     assert describe_rest(configured, left.nodes, read, ["image_description"]) == []
 
 
-def test_who_would_mirror_digits_or_letters_is_told_once_by_the_parameters_that_do(configured: dict[str, Any]) -> None:
+def test_who_would_mirror_digits_or_letters_is_told_once_by_the_parameters_that_do(
+    configured: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archatlas.pipelines.ahead.measure_pace", lambda *_: Pace(step=0.5, image=0.001))
+
     def told(*class_names: str, channels: int = 1) -> list[str]:
         description = IMAGES.model_copy(update={"class_names": class_names, "channels": channels})
         catalog = DataCatalog({"image_description": MemoryDataset(description.model_dump())})

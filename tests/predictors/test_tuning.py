@@ -20,7 +20,7 @@ from archatlas.predictors.tuning.trials import describe_trial, read_trial
 from archatlas.storage.work_store import WorkStore
 
 FAMILIES = get_args(get_args(TuningParameters.model_fields["families"].annotation)[0])
-TUNING = TuningParameters(trials=12, families=("ridge", "lightgbm"), inner_folds=2)
+TUNING = TuningParameters(trials=9, families=("ridge", "lightgbm"), inner_folds=2)
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,7 @@ def test_a_resumed_study_equals_an_uninterrupted_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     whole = tune(batch, scores, quick, TUNING, seed=0, work=WorkStore(tmp_path / "whole"))
-    assert whole.summary["trials"] == len(whole.trials) == 12
+    assert whole.summary["trials"] == len(whole.trials) == 9
     assert whole.trials["default"].tolist()[:3] == ["ridge", "ridge_kinds", "lightgbm"]
     assert whole.summary["family"] in TUNING.families
     assert set(whole.summary["outer_baselines"]) >= {"ridge", "lightgbm", "macs", "params", "gcn", "constant"}
@@ -50,10 +50,10 @@ def test_a_resumed_study_equals_an_uninterrupted_one(
 
     objective = tuning_module._objective
 
-    calls = iter(range(12))
+    calls = iter(range(9))
 
     def killed(trial: optuna.Trial, *rest: object) -> list[float]:
-        if next(calls) == 8:
+        if next(calls) == 6:
             raise KeyboardInterrupt
         return objective(trial, *rest)  # type: ignore[arg-type]
 
@@ -78,7 +78,7 @@ def test_a_damaged_trial_is_made_anew_and_the_others_are_not(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    tuning = TUNING.model_copy(update={"trials": 7})
+    tuning = TUNING.model_copy(update={"trials": 6})
     first = tune(batch, scores, quick, tuning, seed=0, work=WorkStore(tmp_path))
     (part,) = tmp_path.glob("*/trial_000004.json")
     whole = part.read_bytes()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -15,6 +15,7 @@ from archatlas.costs.latency_columns import LATENCY
 from archatlas.costs.network_latency import is_of_networks, latency_of
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import ChainFamily, Choices, CountedInBulk, SearchSpace, chains_of
+from archatlas.spaces.restricted import Restricted
 
 
 def costs_of(
@@ -78,12 +79,29 @@ def _counted(space: SearchSpace, choices: Choices, cost_table: pd.DataFrame | No
 
 
 def _count_one_by_one(space: SearchSpace, choices: Choices) -> pd.DataFrame:
+    whole: Any = space.whole if isinstance(space, Restricted) else space
+    counted = _counted_before if _is_hashable(whole) else _counted_network
+    return pd.DataFrame([counted(whole, row.tobytes()) for row in choices], columns=["macs", "params"], dtype="int64")
+
+
+def _counted_network(space: SearchSpace, row: bytes) -> tuple[int, int]:
+    """MACs and params of the network of a row of choices."""
     from archatlas.networks.counting import count_module
 
-    costs = [count_module(partial(space.build, row), space.input_shape) for row in choices]
-    return pd.DataFrame(
-        {"macs": [cost.macs for cost in costs], "params": [cost.params for cost in costs]}, dtype="int64"
-    )
+    costs = count_module(partial(space.build, np.frombuffer(row, dtype=np.int8)), space.input_shape)
+    return costs.macs, costs.params
+
+
+_counted_before = lru_cache(maxsize=100_000)(_counted_network)
+"""Stages and searches ask for the same networks again and again, and building one takes longer than training a step."""
+
+
+def _is_hashable(space: SearchSpace) -> bool:
+    try:
+        hash(space)
+    except TypeError:  # A field is a list, say.
+        return False
+    return True
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,8 @@ def _knots(values: Floats) -> Floats:
 
 def _on(knots: Floats, values: Floats) -> Floats:
     known, quantiles = knots
-    slope = (quantiles[-1] - quantiles[0]) / (known[-1] - known[0])
     beyond = np.minimum(values - known[0], 0) + np.maximum(values - known[-1], 0)
-    said = np.clip(np.interp(values, known, quantiles) + slope * beyond, -_FURTHEST, _FURTHEST)
+    with np.errstate(over="ignore"):  # As many times the range of what is known; that may be as good as none.
+        ranges = beyond / (known[-1] - known[0])
+    said = np.clip(np.interp(values, known, quantiles) + (quantiles[-1] - quantiles[0]) * ranges, -_FURTHEST, _FURTHEST)
     return np.where(np.isnan(values), 0.0, said)

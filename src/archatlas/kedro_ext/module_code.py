@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 from pathlib import Path
 
-from archatlas.kedro_ext.load_time import LoadTime, looks_beside
+from archatlas.kedro_ext.load_time import LoadTime, imported_by_name, looks_beside
 
 _FILE = re.compile(r"""["']([\w-]+(?:/[\w-]+)*(?:\.[\w-]+)+)["']""")
 
@@ -133,6 +133,12 @@ class ModuleCode:
             return set()
         strings = self.strings(self.statements if part is None else part)
         return {text.split(":")[0] for text in strings if text.startswith(f"{package}.")}
+
+    def imported_by_name(self, part: list[ast.stmt]) -> tuple[set[str], bool]:
+        """Modules that calls in the statements import by name; and whether one puts its name together."""
+        if "import_module" not in self._text and "__import__" not in self._text:
+            return set(), False
+        return imported_by_name(part, self.name if self.path.name == "__init__.py" else self.name.rpartition(".")[0])
 
     @staticmethod
     def strings(part: Iterable[ast.stmt]) -> Iterator[str]:

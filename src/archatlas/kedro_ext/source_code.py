@@ -31,7 +31,7 @@ from importlib import metadata, util
 from pathlib import Path
 from typing import Any
 
-from archatlas.kedro_ext.load_time import imported_by_name, is_dynamic, looks_beside
+from archatlas.kedro_ext.load_time import is_dynamic, looks_beside
 from archatlas.kedro_ext.module_code import ModuleCode, Registries, read_module
 
 process_started = time.time()
@@ -186,7 +186,7 @@ class SourceCode:
         """Modules of the package, and libraries, that strings name; where one is put together, all that it may be."""
         named = module.named_modules(self._package, part)
         home = module.name if module.path.name == "__init__.py" else module.name.rpartition(".")[0]
-        called, composed = imported_by_name(part, home)
+        called, composed = module.imported_by_name(part)
         inside = (named | called) & self._graph.modules
         if composed and not inside:
             beginnings = {name for name in named if name.endswith(".")} or {f"{home}."}

@@ -40,7 +40,7 @@ def methods_section(run: Run) -> Section | None:
             "beside each random search, so that their interval holds the spread of random search and not their own."
         ),
         TableBlock(methods_table(comparison), "What each method has found, and what it has spent on one search"),
-        Text(f"Methods that score networks do so by the same super-networks, and may score equally many. {NOT_COUNTED}"),
+        Text(f"Methods that score networks use the same super-networks, and may score equally many. {NOT_COUNTED}"),
     ]
     return Section(
         "methods",

@@ -1,0 +1,106 @@
+"""What do scores without training add to a super-network's scores, for the predictor of a run?
+
+Reads the current results of `kedro run` and `kedro run --pipelines score_untrained`. Predictors learn one
+super-network's scores of a part of the sample and are judged by another's scores of the rest, on other images (protocol
+`cross_seed`): once without the untrained scores and once with them. Kendall's tau, and within the better half in
+brackets; differences of the same folds and super-networks, with the 95% interval of their mean.
+
+    kedro run && kedro run --pipelines score_untrained && python -m benchmarks.untrained_evidence
+    python -m benchmarks.untrained_evidence --networks 100                # fewer labels
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import torch
+import yaml
+from safetensors.numpy import load_file
+
+from archatlas.predictors.fitting import Contender, cross_seed_scores
+from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
+from archatlas.predictors.sample import evaluated_sample
+from archatlas.scores.table import proxies_of
+from archatlas.spaces.search_space import read_space
+
+_ROOT = Path(__file__).parent.parent
+_SCORES = ("nwot", "jacov", "synflow", "grad_norm")
+
+
+def contenders() -> dict[str, tuple[Contender, Contender]]:
+    """Predictors by name: without untrained scores, and with them."""
+    configured = yaml.safe_load((_ROOT / "conf/base/parameters_fit_predictor.yml").read_text())["predictor"]
+    gcn, costs = ("gcn", configured["gcn"]), {"macs": 1.0}
+    return {
+        "gcn, and gp with proxies": (gcn, ("gp", {"proxies": True})),
+        "gp": (("gp", {}), ("gp", {"proxies": True})),
+        "evidence": (("evidence", {"prior": costs}), ("evidence", {})),
+        "gcn, and evidence": (gcn, ("evidence", {})),
+    }
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    options = _parse(arguments)
+    torch.set_num_threads(1)
+    folder = _ROOT / "data" / "current" / options.experiment
+    space = read_space(json.loads((folder / "search_space.json").read_text()))
+    graphs, evaluations = (
+        load_file(folder / "architecture_graphs.safetensors"),
+        pd.read_parquet(folder / "evaluations.parquet"),
+    )
+    costs = pd.read_parquet(folder / "cost_table.parquet")
+    batch, scores = evaluated_sample(space, graphs, evaluations, costs, options.target, fewest=20)
+    rows = np.arange(min(options.networks, len(batch)))
+    batch, scores = batch[rows], scores[rows]
+    untrained = pd.read_parquet(folder / "untrained_scores.parquet")
+    known = [str(name) for name in space.names(batch.choices)]
+    told = batch.with_proxies(proxies_of(untrained, known, _SCORES))
+    level = scores.evaluations().score
+    print(
+        f"{len(batch)} networks of {options.experiment}, {len(scores.seeds)} super-networks, target {options.target}\n"
+    )
+    print("| score alone | tau (top half) with the super-networks' mean |\n|---|--:|")
+    columns = untrained.set_index("network").loc[known]
+    alone = {name: columns[name] for name in _SCORES} | {name: batch.costs[name] for name in ("params", "macs")}
+    alone["mean rank of nwot, jacov and params"] = (
+        pd.DataFrame({name: np.asarray(alone[name]) for name in ("nwot", "jacov", "params")}).rank().mean(axis=1)
+    )
+    for name, column in alone.items():
+        values = np.asarray(column, dtype=np.float64)
+        print(f"| {name} | {kendall_tau(level, values):.3f} ({kendall_tau_top_half(level, values):.3f}) |")
+    print("\n| predictor | without | with | difference | of the top half |\n|---|--:|--:|--:|--:|")
+    for name, (without, informed) in contenders().items():
+        pair = [
+            cross_seed_scores(one, scores, {name: contender}, folds=options.folds, seed=0).query(
+                "protocol == 'cross_seed'"
+            )
+            for one, contender in ((batch, without), (told, informed))
+        ]
+        gains = [
+            pair[1][metric].to_numpy() - pair[0][metric].to_numpy()
+            for metric in ("kendall_tau", "kendall_tau_top_half")
+        ]
+        cells = [f"{one['kendall_tau'].mean():.3f} ({one['kendall_tau_top_half'].mean():.3f})" for one in pair]
+        print(f"| {name} | {' | '.join(cells)} | {' | '.join(map(_with_interval, gains))} |", flush=True)
+
+
+def _with_interval(gains: np.ndarray) -> str:
+    return f"{gains.mean():+.3f} ± {1.96 * gains.std(ddof=1) / np.sqrt(len(gains)):.3f}"
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--experiment", default="digits")
+    parser.add_argument("--networks", type=int, default=10**6, help="of the sample; default: all")
+    parser.add_argument("--target", choices=["accuracy", "log_loss"], default="accuracy")
+    parser.add_argument("--folds", type=int, default=5)
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    main()
