@@ -174,7 +174,7 @@ def _space(recipe: Recipe) -> SearchSpace:
 
 
 @cache
-def _scored(space: str) -> NDArray[np.uint8]:
+def _scored(space: str) -> NDArray[np.int8]:
     """Networks drawn of a table's, the same for all super-networks: canonical and connected ones."""
     table = _table(space)
     names = table.rows["network"].sample(SCORED[space], random_state=0).to_numpy(dtype=np.str_)
