@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test lint nightly benchmarks viz clean
+.PHONY: run test chains lint nightly benchmarks viz clean
 
 run: .venv/installed
 	$(BIN)/kedro run
@@ -10,6 +10,10 @@ run: .venv/installed
 # A process per core with one thread each; the tests of a file share what they set up.
 test: lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+
+# What runs again after a change, and what newcomers to the registries make of whole runs.
+chains: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m chains
 
 lint: .venv/installed
 	$(BIN)/ruff check src tests benchmarks

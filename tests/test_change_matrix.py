@@ -1,6 +1,6 @@
 """For each stage, touch a parameter, its own code, a helper that it imports, unrelated code and an output: what runs?
 
-``pytest tests/test_change_matrix.py -s`` prints how many decisions were right.
+``pytest tests/test_change_matrix.py -m chains -s`` prints how many decisions were right.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from typing import Any
 import pytest
 
 from archatlas.pipeline_registry import register_pipelines
+
+pytestmark = pytest.mark.chains
 
 BUILT = [
     *("audit", "choose_winners", "evaluate_candidates", "measure_finalists"),

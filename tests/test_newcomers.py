@@ -14,6 +14,8 @@ import pytest
 
 from archatlas.systems.registry import METHODS
 
+pytestmark = pytest.mark.chains
+
 PLACES = {
     "newcomer_space.py": "spaces",
     "newcomer_network.py": "spaces",
