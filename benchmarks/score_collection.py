@@ -183,6 +183,8 @@ def _scored(space: str) -> NDArray[np.int8]:
 
 # Choosing
 
+_CONTROLS = ("accuracy", "log loss", "params", "macs", "ridge on counts, raw")
+
 
 @dataclass(frozen=True)
 class Way:
@@ -232,7 +234,9 @@ def figure(way: str, supernet: str, seeds: int) -> dict[str, float]:
     batch = ArchitectureBatch(space, _scored(recipe.space))
     names = [str(name) for name in space.names(batch.choices)]
     truth = _table(recipe.space).rows_of(names)["test_accuracy"].to_numpy(np.float64)
-    said = _said(ways()[way], batch, pd.read_csv(_file(supernet)), names, seeds)
+    said = _said(
+        ways()[way], batch, pd.read_csv(_file(supernet), dtype={"network": str, "architecture": str}), names, seeds
+    )
     taus = [(kendall_tau(truth, one), kendall_tau_top_half(truth, one)) for one in said]
     tau, top = np.mean(taus, axis=0)
     return {"tau": float(tau), "top_half": float(top)}
@@ -255,30 +259,30 @@ def _fitted(way: Way, batch: ArchitectureBatch, evaluations: Evaluations, seed: 
 
 def _print(table: pd.DataFrame) -> None:
     both = table.mean(axis=1).unstack("supernet")  # The mean of tau and tau within the better half.
-    learned = both[[isinstance(ways()[way], Way) and ways()[way].family == "gcn" for way in both.index]]  # type: ignore[union-attr]
-    names = list(both.columns)
-    spaces = {name: RECIPES[name].space for name in names}
-    print(f"\n| super-network | {' | '.join(both.index[:4])} | ridge | all known | one left out | its space left out |")
-    print(f"|---|{'--:|' * (both.index[:4].size + 4)}")
+    known = ways()
+    learned = both.loc[[name for name, way in known.items() if isinstance(way, Way) and way.family == "gcn"]]
+    spaces = {name: RECIPES[name].space for name in both}
+    print(f"\n| super-network | {' | '.join(_CONTROLS)} | all known | it left out | its space left out |")
+    print(f"|---|{'--:|' * (len(_CONTROLS) + 3)}")
     everything = learned.mean(axis=1).idxmax()
-    for name in names:
-        other = learned.drop(columns=name).mean(axis=1).idxmax()
-        strangers = [one for one in names if spaces[one] != spaces[name]]
-        far = learned[strangers].mean(axis=1).idxmax() if strangers else None
-        shown = [*both.index[:4], "ridge on counts, raw", everything, other, *([far] if far else [])]
-        print(f"| {name} | {' | '.join(_cell(table.loc[way, name]) for way in shown)} |")
+    for name, space in spaces.items():
+        strangers = [other for other, its in spaces.items() if its != space]
+        chosen = [learned.drop(columns=name), learned[strangers]]
+        ways_shown = [*_CONTROLS, everything, *(best.mean(axis=1).idxmax() for best in chosen if len(best.columns))]
+        print(f"| {name} | {' | '.join(_cell(table.loc[way, name]) for way in ways_shown)} |")
     print(f"\nall known: {everything}")
     for left in sorted(set(spaces.values())):
-        rest = [name for name in names if spaces[name] != left]
-        print(f"without {left}: {learned[rest].mean(axis=1).idxmax() if rest else '-'}")
-    means = table.groupby("way").mean().assign(worst=lambda rows: _worst(both).loc[rows.index])
-    print("\n| way | mean tau (top half) | least lead over the best of scores, ridge and params |\n|---|--:|--:|")
-    for way, row in means.sort_values("tau", ascending=False).iterrows():
-        print(f"| {way} | {row['tau']:.3f} ({row['top_half']:.3f}) | {row['worst']:+.3f} |")
+        rest = learned[[name for name, space in spaces.items() if space != left]]
+        print(f"without {left}: {rest.mean(axis=1).idxmax() if len(rest.columns) else '-'}")
+    print("\n| way | mean tau (top half) | least lead over the best control |\n|---|--:|--:|")
+    means = table.groupby("way").mean().assign(worst=_worst(both)).sort_values("tau", ascending=False)
+    for way, row in means.iterrows():
+        print(f"| {way} | {_cell(row)} | {row['worst']:+.3f} |")
 
 
 def _worst(both: pd.DataFrame) -> pd.Series:
-    controls = both.loc[["accuracy", "log loss", "params", "ridge on counts, raw"]].max()
+    """Of each way, how far it is ahead of the best control on the super-network where that is least."""
+    controls = both.loc[list(_CONTROLS)].max()
     return (both - controls).min(axis=1)
 
 
