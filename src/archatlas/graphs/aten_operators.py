@@ -9,9 +9,7 @@ from math import prod
 from archatlas.graphs.computation import GraphBuilder, Shape
 
 VIEWS = frozenset(
-    "view _unsafe_view _reshape_alias reshape permute transpose t expand clone contiguous unsqueeze squeeze alias detach "
-    "_to_copy to lift_fresh repeat view_as_real view_as_complex _conj flatten native_dropout dropout requires_grad "
-    "resolve_conj resolve_neg movedim unflatten positive real".split()
+    ["view", "_unsafe_view", "_reshape_alias", "reshape", "permute", "transpose", "t", "expand", "clone", "contiguous", "unsqueeze", "squeeze", "alias", "detach", "_to_copy", "to", "lift_fresh", "repeat", "view_as_real", "view_as_complex", "_conj", "flatten", "native_dropout", "dropout", "requires_grad", "resolve_conj", "resolve_neg", "movedim", "unflatten", "positive", "real"]
 )
 """What moves, repeats or renames numbers, and computes nothing."""
 

@@ -182,7 +182,10 @@ class GraphBuilder:
             return inputs[0]
         before = self._rows[inputs[0]][2]
         inward, outward = channels or (_channels(input_shape, before), _channels(output_shape, before))
-        (inward, places_in), (outward, places_out) = self._layout(input_shape, inward), self._layout(output_shape, outward)
+        (inward, places_in), (outward, places_out) = (
+            self._layout(input_shape, inward),
+            self._layout(output_shape, outward),
+        )
         if operator == "slice" and places_in * inward == places_out * outward:
             return inputs[0]
         if operator in ("mean", "average_pool") and inward == outward and places_out == 1 < places_in:
@@ -224,7 +227,12 @@ class GraphBuilder:
             elif _is_bias(rows, inputs, readers, node):
                 # The sum takes the place of the product, and reads what that read.
                 (product,) = read
-                rows[node] = (*rows[product][:_BIAS], True, rows[product][_BIAS + 1] + rows[node][_BIAS + 1], rows[product][-1])
+                rows[node] = (
+                    *rows[product][:_BIAS],
+                    True,
+                    rows[product][_BIAS + 1] + rows[node][_BIAS + 1],
+                    rows[product][-1],
+                )
                 inputs[node] = inputs[product]
         alive = _reached(inputs, outputs)
         position = {old: new for new, old in enumerate(alive)}

@@ -107,7 +107,9 @@ def _kinds(graph: ComputationGraph) -> Masks:
 def _counts(graph: ComputationGraph) -> dict[str, float]:
     counts = np.bincount(graph.nodes["operator"], minlength=len(OPERATORS))
     by_operator = {f"log_number_{name}": _log(counts[INDEX[name]]) for name in _COUNTED}
-    by_kind = {f"log_number_{name}": _log(mask.sum()) for name, mask in _kinds(graph).items() if name not in by_operator}
+    by_kind = {
+        f"log_number_{name}": _log(mask.sum()) for name, mask in _kinds(graph).items() if name not in by_operator
+    }
     source, target = graph.edges
     reads = np.bincount(target, minlength=len(graph))
     operator, places = graph.nodes["operator"], graph.nodes["places_out"]
@@ -140,7 +142,9 @@ def _shares(graph: ComputationGraph) -> dict[str, float]:
 
 def _widths(graph: ComputationGraph) -> dict[str, float]:
     weighted = _weighted(graph)
-    inward, outward = (np.log1p(graph.nodes[name][weighted].astype(np.float64)) for name in ("channels_in", "channels_out"))
+    inward, outward = (
+        np.log1p(graph.nodes[name][weighted].astype(np.float64)) for name in ("channels_in", "channels_out")
+    )
     macs = graph.nodes["macs"][weighted].astype(np.float64)
     some = len(outward) > 0
     return {

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 VIEWS = frozenset(
-    "Identity Reshape Transpose Flatten Squeeze Unsqueeze Cast CastLike Expand Tile Dropout QuantizeLinear "
-    "DequantizeLinear DynamicQuantizeLinear".split()
+    ["Identity", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Cast", "CastLike", "Expand", "Tile", "Dropout", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"]
 )
 """What moves, repeats or renames numbers, and computes nothing."""
 
-CONSTANTS = frozenset("Constant ConstantOfShape Shape Size Range RandomNormal RandomUniform EyeLike".split())
+CONSTANTS = frozenset(["Constant", "ConstantOfShape", "Shape", "Size", "Range", "RandomNormal", "RandomUniform", "EyeLike"])
 """What depends on shapes at most, which are fixed."""
 
 CONVOLUTIONS = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 3}
@@ -20,7 +19,7 @@ PRODUCTS = {"Gemm": 1, "MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3}
 BRANCHES = frozenset(("If", "Loop", "Scan"))
 """What runs a part of the graph as often as the data say."""
 
-NO_WEIGHTS = frozenset("Resize Upsample Pad Clip Slice Split TopK Tile Expand Reshape GridSample".split())
+NO_WEIGHTS = frozenset(["Resize", "Upsample", "Pad", "Clip", "Slice", "Split", "TopK", "Tile", "Expand", "Reshape", "GridSample"])
 """What reads settings as tensors, none of which is a parameter."""
 
 _NAMES = {

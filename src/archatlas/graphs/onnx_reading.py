@@ -256,7 +256,9 @@ class _Reader:
             macs=macs,
         )
 
-    def _add_convolution(self, node: Any, attributes: dict[str, Any], inputs: list[int], made: Shape, params: int) -> int:
+    def _add_convolution(
+        self, node: Any, attributes: dict[str, Any], inputs: list[int], made: Shape, params: int
+    ) -> int:
         given, weight = self.shapes[node.input[0]], self.shapes[node.input[CONVOLUTIONS[node.op_type]]]
         transposed = node.op_type == "ConvTranspose"
         last = {"QLinearConv": 8, "ConvInteger": 99}.get(node.op_type, 2)
@@ -307,7 +309,11 @@ def _known_channels(operator: str, given: Shape, made: Shape) -> tuple[int, int]
 def _einsum_macs(attributes: dict[str, Any], shapes: list[tuple[int, ...]]) -> int:
     """The product of the lengths of all axes, as a loop over them all would do; none without a sum."""
     read = attributes["equation"].s.decode().replace(" ", "").partition("->")[0].split(",")
-    lengths = {letter: size for letters, shape in zip(read, shapes, strict=True) for letter, size in zip(letters, shape, strict=True)}
+    lengths = {
+        letter: size
+        for letters, shape in zip(read, shapes, strict=True)
+        for letter, size in zip(letters, shape, strict=True)
+    }
     return prod(lengths.values()) if len(read) > 1 else 0
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
-from math import prod
 from typing import Any
 
 import torch
@@ -18,7 +17,12 @@ from archatlas.graphs.computation import ComputationGraph, GraphBuilder
 _MOST_REAL = 1 << 16
 """Numbers up to which a buffer keeps its values: some modules read them (positions, indices)."""
 
-_NEEDS_NUMBERS = ("cannot be called on meta tensors", "nonzero", "out of meta tensor", "meta device type tensor to numpy")
+_NEEDS_NUMBERS = (
+    "cannot be called on meta tensors",
+    "nonzero",
+    "out of meta tensor",
+    "meta device type tensor to numpy",
+)
 """What PyTorch says where a module wants to know numbers that the meta device has none of."""
 
 _NO_META = ("'Meta' backend", "'meta' backend", "no fake impl", "Meta Tensors", "abstract impl")
@@ -232,5 +236,3 @@ def _place(error: Exception) -> str:
             place = f"line {trace.tb_lineno} of {code.co_filename.rpartition('/')[2]}"
         trace = trace.tb_next
     return place or _said(error)
-
-
