@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from archatlas.errors import ArchatlasError
-from archatlas.graphs.computation import OPERATORS, ComputationGraph, GraphBuilder, chained, deployed
+from archatlas.graphs.computation import OPERATORS, ComputationGraph, chained, deployed
 from archatlas.graphs.graph_batches import NODE_FEATURES, graph_batch, node_features
+from archatlas.graphs.graph_builder import GraphBuilder
 from archatlas.graphs.graph_files import read_graphs, write_graphs
 
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from torch import nn
 
-from archatlas.graphs.computation import GraphBuilder, deployed
+from archatlas.graphs.computation import deployed
 from archatlas.graphs.computation_statistics import statistic_names, statistics, statistics_of
+from archatlas.graphs.graph_builder import GraphBuilder
 from archatlas.graphs.recording import record
 from archatlas.networks.blocks import ConvNorm, SqueezeExcitation
 

@@ -60,12 +60,12 @@ def test_names_lead_to_networks(code: Path, source: str) -> None:
 
 
 def test_modules_makers_and_files(tmp_path: Path) -> None:
-    module = nn.Conv2d(3, 4, 3)
+    module = nn.Sequential(nn.Conv2d(3, 4, 3))
     file = tmp_path / "a.onnx"
     file.write_bytes(onnx_graph(module, (3, 8, 8)))
     made = [graph_of(source, (3, 8, 8)) for source in (module, lambda: module, file, str(file))]
     assert made == [read_onnx(file)] * 4
-    assert [name_of(file), name_of(module)] == ["a.onnx", "Conv2d"]
+    assert [name_of(file), name_of(module)] == ["a.onnx", "Sequential"]
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_modules_makers_and_files(tmp_path: Path) -> None:
         ("my_models:number", "must be a torch.nn.Module or make one, but is of type int"),
         ("my_models:no_module", "must make a torch.nn.Module, but made an object of type int"),
         ("my_models:needs", r"(?s)missing 1 required positional argument.*needs could not be made"),
-        ("my_models:fails", r"(?s)Traceback.*line 17, in fails.*no such luck\nmy_models:fails could not be made"),
+        ("my_models:fails", r"(?s)Traceback.*line 18, in fails.*no such luck\nmy_models:fails could not be made"),
         ("your_models:make", "there is no module 'your_models'"),
         ("your_models.py:make", "there is no file 'your_models.py'"),
         ("broken:make", r"(?s)^Traceback.*broken.py\", line 2.*ZeroDivisionError.*\nimporting broken fails"),

@@ -1,7 +1,7 @@
 """Computation graphs of a space's architectures: each network once, and its repeated parts once.
 
 A network that runs its parts one after the other has the graph of these in a row (``chained``). So parts are recorded:
-those of a chain once for the whole space, those of a cell network once for each cell. Other networks are recorded whole.
+those of a chain once for the whole space, those of a network of cells once for each cell. Others are recorded whole.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class SpaceRecorder:
         yield self._kept((label, "head"), chain.make_head, chain.block_input_shape(len(row)))
 
     def _cells(self, space: NasBench101 | NasBench201, row: Choices) -> Iterator[ComputationGraph]:
-        """Of a network of stages of cells: all cells of a stage but its first, which may read other channels, are alike."""
+        """Of stages of cells: all cells of a stage are alike but its first, which may read other channels."""
         two_each = replace(space, stages=tuple(replace(stage, depth=min(stage.depth, 2)) for stage in space.stages))
         with torch.device("meta"):
             network = two_each.build(row).eval()

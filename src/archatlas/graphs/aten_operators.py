@@ -6,11 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 
-from archatlas.graphs.computation import GraphBuilder, Shape
+from archatlas.graphs.graph_builder import GraphBuilder, Shape, convolution_macs, known_channels, two
 
-VIEWS = frozenset(
-    ["view", "_unsafe_view", "_reshape_alias", "reshape", "permute", "transpose", "t", "expand", "clone", "contiguous", "unsqueeze", "squeeze", "alias", "detach", "_to_copy", "to", "lift_fresh", "repeat", "view_as_real", "view_as_complex", "_conj", "flatten", "native_dropout", "dropout", "requires_grad", "resolve_conj", "resolve_neg", "movedim", "unflatten", "positive", "real"]
+_VIEWS = (
+    "view _unsafe_view _reshape_alias reshape permute transpose t expand clone contiguous unsqueeze squeeze alias "
+    "detach _to_copy to lift_fresh repeat view_as_real view_as_complex _conj flatten native_dropout dropout "
+    "resolve_conj resolve_neg movedim unflatten positive real"
 )
+VIEWS = frozenset(_VIEWS.split())
 """What moves, repeats or renames numbers, and computes nothing."""
 
 _NAMES = {
@@ -36,12 +39,12 @@ _NAMES = {
     "mean": "mean",
     "reduce": "sum var var_mean std std_mean amax amin max min linalg_vector_norm norm prod logsumexp",
     "concat": "cat stack copy",
-    "slice": "slice select split split_with_sizes unsafe_split unsafe_split_with_sizes unsafe_chunk chunk unbind narrow "
-    "as_strided diagonal",
+    "slice": "slice select split split_with_sizes unsafe_split unsafe_split_with_sizes unsafe_chunk chunk unbind "
+    "narrow as_strided diagonal",
     "pad": "constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d pad",
-    "upsample": "upsample_nearest1d upsample_nearest2d _upsample_nearest_exact2d upsample_bilinear2d upsample_bicubic2d "
-    "upsample_linear1d _upsample_bilinear2d_aa _upsample_bicubic2d_aa upsample_trilinear3d upsample_nearest3d "
-    "pixel_shuffle pixel_unshuffle grid_sampler_2d",
+    "upsample": "upsample_nearest1d upsample_nearest2d _upsample_nearest_exact2d upsample_bilinear2d "
+    "upsample_bicubic2d upsample_linear1d _upsample_bilinear2d_aa _upsample_bicubic2d_aa upsample_trilinear3d "
+    "upsample_nearest3d pixel_shuffle pixel_unshuffle grid_sampler_2d",
     "unfold": "im2col col2im unfold",
     "gather": "index gather index_select embedding roll flip channel_shuffle native_channel_shuffle sort topk scatter",
     "fill": "zeros_like ones_like full_like",
@@ -99,7 +102,7 @@ def add_call(builder: GraphBuilder, call: AtenCall) -> int:
         call.inputs,
         call.input_shape,
         call.output_shape,
-        channels=_known_channels(operator, call),
+        channels=known_channels(operator, call.input_shape, call.output_shape),
         kernel=two(call.kernel) if pooled else (1, 1),
         stride=two(call.stride or call.kernel) if pooled else (1, 1),
         params=call.params,
@@ -110,15 +113,6 @@ def _operator(call: AtenCall) -> str:
     if call.name in ("max", "min") and prod(call.output_shape) == prod(call.input_shape):
         return "clip"
     return _OPERATOR_OF.get(call.name, "other")
-
-
-def _known_channels(operator: str, call: AtenCall) -> tuple[int, int] | None:
-    """Channels read and written, where the operator works along an axis that says so."""
-    given, made = call.input_shape, call.output_shape
-    if operator == "layer_norm":
-        return given[-1], made[-1]
-    maps = operator in ("group_norm", "max_pool", "average_pool", "upsample") and min(len(given), len(made)) >= 4
-    return (given[1], made[1]) if maps or operator == "batch_norm" else None
 
 
 def _add_convolution(builder: GraphBuilder, call: AtenCall) -> int:
@@ -138,11 +132,6 @@ def _add_convolution(builder: GraphBuilder, call: AtenCall) -> int:
     )
 
 
-def convolution_macs(input_shape: Shape, weight: Shape, output_shape: Shape, transposed: bool) -> int:
-    """Each number of the output meets one filter's weights; each of the input, if the convolution is transposed."""
-    return prod(input_shape if transposed else output_shape) * prod(weight[1:])
-
-
 def _add_product(builder: GraphBuilder, call: AtenCall) -> int:
     """A matrix product, called linear if one factor does not depend on the input."""
     (left, of_left), (right, of_right) = call.operands[-2:]
@@ -158,10 +147,3 @@ def _add_product(builder: GraphBuilder, call: AtenCall) -> int:
         params=call.params,
         macs=prod(call.output_shape) * inner,
     )
-
-
-def two(sizes: Sequence[int]) -> tuple[int, int]:
-    """Height and width of a kernel or stride for 1, 2 or 3 axes; 1 x 1 for none."""
-    if len(sizes) == 1:
-        return int(sizes[0]), int(sizes[0])
-    return (int(sizes[-2]), int(sizes[-1])) if sizes else (1, 1)

@@ -13,7 +13,8 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from archatlas.graphs.computation import INDEX, OPERATORS, ComputationGraph, GraphBuilder, deployed
+from archatlas.graphs.computation import INDEX, OPERATORS, WEIGHTED, ComputationGraph, deployed
+from archatlas.graphs.graph_builder import GraphBuilder
 
 Floats = NDArray[np.float64]
 Masks = dict[str, NDArray[np.bool_]]
@@ -53,8 +54,7 @@ def _named(graph: ComputationGraph) -> dict[str, float]:
 
 def _weighted(graph: ComputationGraph) -> NDArray[np.bool_]:
     """Nodes with weights that cost MACs: convolutions and linear maps."""
-    kinds = [INDEX[name] for name in ("convolution", "transposed_convolution", "linear")]
-    return np.isin(graph.nodes["operator"], kinds)
+    return np.isin(graph.nodes["operator"], [INDEX[name] for name in WEIGHTED])
 
 
 def _log(value: float | NDArray[np.number]) -> float:
@@ -118,7 +118,7 @@ def _counts(graph: ComputationGraph) -> dict[str, float]:
     strided = np.maximum(graph.nodes["stride_height"], graph.nodes["stride_width"]) > 1
     return {
         **by_operator,
-        **{name: value for name, value in by_kind.items() if name not in ("log_number_linear", "log_number_matmul")},
+        **by_kind,
         **joins,
         "log_number_squeeze_gates": _log(gates.sum()),
         "log_number_strided": _log(strided.sum()),

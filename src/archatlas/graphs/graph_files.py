@@ -14,7 +14,8 @@ import numpy as np
 
 from archatlas.errors import ArchatlasError, brief
 from archatlas.graphs.aten_operators import AtenCall, add_call
-from archatlas.graphs.computation import INDEX, NODE, OPERATORS, ComputationGraph, GraphBuilder
+from archatlas.graphs.computation import INDEX, NODE, OPERATORS, ComputationGraph
+from archatlas.graphs.graph_builder import GraphBuilder
 from archatlas.storage.atomic import atomic_path
 
 VERSION = 1
@@ -79,8 +80,7 @@ def _parsed(document: dict[str, Any]) -> tuple[str, ComputationGraph]:
 
 @contextmanager
 def _opened(path: Path, mode: str, zipped: bool) -> Iterator[IO[str]]:
-    opened = gzip.open(path, mode, encoding="utf-8") if zipped else path.open(mode.rstrip("t"), encoding="utf-8")
-    with opened as file:
+    with gzip.open(path, mode, encoding="utf-8") if zipped else path.open(mode, encoding="utf-8") as file:
         yield cast("IO[str]", file)
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-VIEWS = frozenset(
-    ["Identity", "Reshape", "Transpose", "Flatten", "Squeeze", "Unsqueeze", "Cast", "CastLike", "Expand", "Tile", "Dropout", "QuantizeLinear", "DequantizeLinear", "DynamicQuantizeLinear"]
+_VIEWS = (
+    "Identity Reshape Transpose Flatten Squeeze Unsqueeze Cast CastLike Expand Tile Dropout QuantizeLinear "
+    "DequantizeLinear DynamicQuantizeLinear"
 )
+VIEWS = frozenset(_VIEWS.split())
 """What moves, repeats or renames numbers, and computes nothing."""
 
-CONSTANTS = frozenset(["Constant", "ConstantOfShape", "Shape", "Size", "Range", "RandomNormal", "RandomUniform", "EyeLike"])
+_CONSTANTS = "Constant ConstantOfShape Shape Size Range RandomNormal RandomUniform EyeLike"
+CONSTANTS = frozenset(_CONSTANTS.split())
 """What depends on shapes at most, which are fixed."""
 
 CONVOLUTIONS = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 3}
@@ -19,7 +22,8 @@ PRODUCTS = {"Gemm": 1, "MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3}
 BRANCHES = frozenset(("If", "Loop", "Scan"))
 """What runs a part of the graph as often as the data say."""
 
-NO_WEIGHTS = frozenset(["Resize", "Upsample", "Pad", "Clip", "Slice", "Split", "TopK", "Tile", "Expand", "Reshape", "GridSample"])
+_NO_WEIGHTS = "Resize Upsample Pad Clip Slice Split TopK Tile Expand Reshape GridSample"
+NO_WEIGHTS = frozenset(_NO_WEIGHTS.split())
 """What reads settings as tensors, none of which is a parameter."""
 
 _NAMES = {

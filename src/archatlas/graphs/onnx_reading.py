@@ -1,4 +1,4 @@
-"""The computation graph of an ONNX file, by ONNX's shape inference: nothing of it runs, and no large weights are read."""
+"""The computation graph of an ONNX file, by ONNX's shape inference: nothing of it runs."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from archatlas.errors import ArchatlasError, brief
-from archatlas.graphs.aten_operators import convolution_macs, two
-from archatlas.graphs.computation import ComputationGraph, GraphBuilder, Shape
+from archatlas.graphs.computation import ComputationGraph
+from archatlas.graphs.graph_builder import GraphBuilder, Shape, convolution_macs, known_channels, two
 from archatlas.graphs.onnx_operators import (
     BRANCHES,
     CONSTANTS,
@@ -99,7 +99,7 @@ def _counted(names: dict[str, int]) -> str:
 
 
 def _prepare(model: Any, name: str, input_shape: Sequence[int] | None) -> tuple[int, ...]:
-    """Fix the input's shape (an open batch is 1), forget shapes that were written for others, and large constants' values."""
+    """Fix the input's shape (an open batch is 1); forget shapes written for others, and large constants' values."""
     from onnx import helper
 
     graph = model.graph
@@ -249,7 +249,7 @@ class _Reader:
             inputs,
             given,
             made,
-            channels=_known_channels(operator, given, made),
+            channels=known_channels(operator, given, made),
             kernel=two(attributes["kernel_shape"].ints) if pooled else (1, 1),
             stride=two(attributes["strides"].ints) if pooled and "strides" in attributes else (1, 1),
             params=params,
@@ -296,14 +296,6 @@ class _Reader:
 
 def _may_be_weight(kind: int) -> bool:
     return kind in _FLOATS or kind in _EIGHT_BITS
-
-
-def _known_channels(operator: str, given: Shape, made: Shape) -> tuple[int, int] | None:
-    """Channels read and written, where the operator works along an axis that says so."""
-    if operator == "layer_norm":
-        return given[-1], made[-1]
-    maps = operator in ("group_norm", "max_pool", "average_pool", "upsample") and min(len(given), len(made)) >= 4
-    return (given[1], made[1]) if maps or operator == "batch_norm" else None
 
 
 def _einsum_macs(attributes: dict[str, Any], shapes: list[tuple[int, ...]]) -> int:

@@ -12,7 +12,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from archatlas.errors import ArchatlasError, brief
 from archatlas.graphs.aten_operators import AtenCall, add_call
-from archatlas.graphs.computation import ComputationGraph, GraphBuilder
+from archatlas.graphs.computation import ComputationGraph
+from archatlas.graphs.graph_builder import GraphBuilder
 
 _MOST_REAL = 1 << 16
 """Numbers up to which a buffer keeps its values: some modules read them (positions, indices)."""

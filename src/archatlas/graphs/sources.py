@@ -119,7 +119,8 @@ def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ArchatlasError(f"there is no file {str(path)!r}")
     spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     sys.modules[path.stem] = module
     try:
