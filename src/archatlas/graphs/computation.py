@@ -129,7 +129,7 @@ class ComputationGraph:
         """``[n]``: convolutions with a group for each channel."""
         groups = self.nodes["groups"]
         convolution: NDArray[np.bool_] = self.nodes["operator"] == INDEX["convolution"]
-        return convolution & (groups > 1) & (groups == self.nodes["channels_in"])
+        return np.asarray(convolution & (groups > 1) & (groups == self.nodes["channels_in"]))
 
     def count(self, operator: str) -> int:
         """How many nodes have this operator."""

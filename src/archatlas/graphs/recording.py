@@ -93,11 +93,11 @@ def _stand_in(held: Tensor) -> Tensor:
     return held.detach().cpu().clone() if small else torch.empty_like(held, device="meta")
 
 
-class _Recorder(TorchDispatchMode):
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Hears of every primitive operator that runs, and which tensors it reads and gives."""
 
     def __init__(self, image: Tensor, params: Mapping[int, int]) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.builder = GraphBuilder(tuple(image.shape))
         self._node = {id(image): 0}
         self._writer: dict[int, int] = {}
