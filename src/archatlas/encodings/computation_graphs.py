@@ -76,9 +76,11 @@ class SpaceRecorder:
 
     def _cells(self, space: NasBench101 | NasBench201, row: Choices) -> Iterator[ComputationGraph]:
         """Of stages of cells: all cells of a stage are alike but its first, which may read other channels."""
-        two_each = replace(space, stages=tuple(replace(stage, depth=min(stage.depth, 2)) for stage in space.stages))
+        # Cells of NAS-Bench-201 read the channels that they write, the first of a stage too.
+        needed = 1 if isinstance(space, NasBench201) else 2
+        shallow = replace(space, stages=tuple(replace(stage, depth=min(stage.depth, needed)) for stage in space.stages))
         with torch.device("meta"):
-            network = two_each.build(row).eval()
+            network = shallow.build(row).eval()
         assert isinstance(network, Chain)
         blocks = list(network.blocks)
         _, height, breadth = space.input_shape
@@ -90,7 +92,7 @@ class SpaceRecorder:
                 yield self._kept(("before", index), lambda: before, (channels, height, breadth))  # noqa: B023
                 height, breadth = -(-height // stage.stride), -(-breadth // stage.stride)
                 channels = stage.width if isinstance(before, ResidualReduction) else channels
-            first, *others = (blocks.pop(0) for _ in range(min(stage.depth, 2)))
+            first, *others = (blocks.pop(0) for _ in range(min(stage.depth, needed)))
             graph = record_here(first, (channels, height, breadth))
             yield graph
             if others and channels != stage.width:

@@ -26,6 +26,7 @@ _NEEDS_NUMBERS = (
 )
 """What PyTorch says where a module wants to know numbers that the meta device has none of."""
 
+_BATCH_NORM = torch.ops.aten.native_batch_norm.default
 _NO_META = ("'Meta' backend", "'meta' backend", "no fake impl", "Meta Tensors", "abstract impl")
 
 
@@ -127,7 +128,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         elif "device" in kwargs and kwargs["device"] is not None and torch.device(kwargs["device"]).type != "cpu":
             kwargs = {**kwargs, "device": torch.device("meta")}
         operands = [(tuple(tensor.shape), self.node_of(tensor)) for tensor in given]
-        made = func(*args, **kwargs)
+        made = _normalised(args[0]) if func is _BATCH_NORM and given[0].is_meta else func(*args, **kwargs)
         results = list(_tensors([made]))
         self._alive.append((given, results))
         if results:
@@ -182,6 +183,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._alive.append(value)
             self._on_meta[id(value)] = torch.empty_like(value, device="meta")
         return self._on_meta[id(value)]
+
+
+def _normalised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What a batch norm in evaluation mode gives: PyTorch finds these shapes by some hundred operators of its own."""
+    return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
 
 
 def _storage(tensor: Tensor) -> int:
