@@ -1,0 +1,139 @@
+"""ONNX files from elsewhere, with the shapes of all that they compute: nothing runs, and large weights are not read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from archatlas.errors import ArchatlasError, brief
+from archatlas.graphs.onnx_operators import BRANCHES
+
+MOST_BYTES = 2**31 - 1
+"""Of a file: what its format can hold; weights beyond lie beside it and are not needed."""
+MOST_NODES = 100_000
+
+_MOST_READ = 1024
+"""Numbers up to which a constant's values are kept for shape inference, which reads sizes and axes of them."""
+
+
+def load_with_shapes(path: Path, input_shape: Sequence[int] | None = None) -> tuple[Any, tuple[int, ...]]:
+    """The model with the shapes that ONNX infers, and that of its input, with the batch axis (an open one is 1).
+
+    The image is the first of its inputs; constants that are large follow it as inputs, without values.
+
+    Raises:
+        ArchatlasError: the file is damaged, takes other inputs, or holds operators that ONNX does not define.
+    """
+    model = _loaded(path)
+    _refuse_unknown(model, path.name)
+    shape = _prepare(model, path.name, input_shape)
+    return _inferred(model, path.name), shape
+
+
+def _loaded(path: Path) -> Any:
+    import onnx
+    from onnx.inliner import inline_local_functions
+
+    if not path.is_file():
+        raise ArchatlasError(f"there is no file {str(path)!r}")
+    if path.stat().st_size > MOST_BYTES:
+        raise ArchatlasError(f"{path.name} has {path.stat().st_size:,} bytes; an ONNX file has at most {MOST_BYTES:,}")
+    try:
+        model = onnx.load(str(path), load_external_data=False)
+        if not model.graph.node or not model.opset_import:
+            raise ArchatlasError(f"{path.name} is no ONNX file of a network: it holds no operators")
+        return inline_local_functions(model) if model.functions else model
+    except ArchatlasError:
+        raise
+    except Exception as error:
+        raise ArchatlasError(f"{path.name} is damaged or no ONNX file: {first_line(error)}") from error
+
+
+def _refuse_unknown(model: Any, name: str) -> None:
+    """Named and counted: operators that ONNX does not define, and those that run by what the data say."""
+    from onnx import defs
+
+    if len(model.graph.node) > MOST_NODES:
+        raise ArchatlasError(f"{name} has {len(model.graph.node):,} operators; at most {MOST_NODES:,} are read")
+    called = Counter((node.domain, node.op_type) for node in model.graph.node)
+    unknown = {".".join(filter(None, key)): count for key, count in called.items() if not defs.has(key[1], key[0])}
+    if unknown:
+        raise ArchatlasError(
+            f"{name} holds operators that ONNX does not define, so that the shapes of their results are not known: "
+            f"{_counted(unknown)}. Export it without them"
+        )
+    branches = {kind: count for (_, kind), count in called.items() if kind in BRANCHES}
+    if branches:
+        raise ArchatlasError(
+            f"{name} decides by its data what runs ({_counted(branches)}): its graph would be that of one image. "
+            "Export a part that does the same for every image"
+        )
+
+
+def _counted(names: dict[str, int]) -> str:
+    return ", ".join(f"{brief(name, 60)} ({count})" for name, count in sorted(names.items()))
+
+
+def _prepare(model: Any, name: str, input_shape: Sequence[int] | None) -> tuple[int, ...]:
+    """Fix the input's shape (an open batch is 1); forget shapes written for others, and large constants' values."""
+    from onnx import helper
+
+    graph = model.graph
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
+    if len(inputs) != 1:
+        given = ", ".join(brief(value.name, 40) for value in inputs) or "none"
+        raise ArchatlasError(f"{name} must have one input, but has {len(inputs)} ({given})")
+    dims = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim]
+    shape = (max(dims[0], 1) if dims else 1, *_image_shape(name, dims, input_shape))
+    inputs[0].CopyFrom(helper.make_tensor_value_info(inputs[0].name, inputs[0].type.tensor_type.elem_type, shape))
+    del graph.value_info[:]
+    for output in graph.output:
+        output.type.tensor_type.ClearField("shape")
+    large = [tensor for tensor in graph.initializer if prod(tensor.dims) > _MOST_READ or tensor.external_data]
+    listed = {value.name for value in graph.input}
+    graph.input.extend(
+        helper.make_tensor_value_info(tensor.name, tensor.data_type, tensor.dims)
+        for tensor in large
+        if tensor.name not in listed
+    )
+    names = {tensor.name for tensor in large}
+    kept = [tensor for tensor in graph.initializer if tensor.name not in names]
+    del graph.initializer[:]
+    graph.initializer.extend(kept)
+    # Names of what was large are told by the order of inputs: the image is first.
+    image = next(value for value in graph.input if value.name == inputs[0].name)
+    others = [value for value in graph.input if value.name != image.name]
+    ordered = [type(image).FromString(value.SerializeToString()) for value in (image, *others)]
+    del graph.input[:]
+    graph.input.extend(ordered)
+    return shape
+
+
+def _image_shape(name: str, dims: list[int], asked: Sequence[int] | None) -> tuple[int, ...]:
+    wanted = tuple(asked) if asked is not None else tuple(dims[1:])
+    if not wanted or any(size < 1 for size in wanted):
+        raise ArchatlasError(f"{name} leaves the shape of images open: say which (`--input CxHxW`)")
+    fits = len(dims) == len(wanted) + 1 and all(dim in (0, size) for dim, size in zip(dims[1:], wanted, strict=True))
+    if dims and not fits:
+        takes = "x".join(str(dim) if dim else "?" for dim in dims[1:])
+        raise ArchatlasError(f"{name} takes images of shape {takes}, but got {'x'.join(map(str, wanted))}")
+    return wanted
+
+
+def _inferred(model: Any, name: str) -> Any:
+    import onnx
+
+    try:
+        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+    except Exception as error:
+        raise ArchatlasError(f"{name} is damaged, or its shapes do not fit: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """What an error says, for a message."""
+    lines = str(error).strip().splitlines()
+    return brief(lines[0]) if lines else type(error).__name__

@@ -1,0 +1,195 @@
+"""The computation graph of an ONNX file, by ONNX's shape inference: nothing of it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from pathlib import Path
+from typing import Any
+
+from archatlas.errors import ArchatlasError
+from archatlas.graphs.computation import ComputationGraph
+from archatlas.graphs.graph_builder import GraphBuilder, Shape, convolution_macs, known_channels, two
+from archatlas.graphs.onnx_loading import first_line, load_with_shapes
+from archatlas.graphs.onnx_operators import CONSTANTS, CONVOLUTIONS, NO_WEIGHTS, OPERATOR_OF, PRODUCTS, VIEWS
+
+_FLOATS = frozenset((1, 10, 11, 16))
+_EIGHT_BITS = frozenset((2, 3, 17, 18, 19, 20))
+"""Types of numbers (``TensorProto.DataType``): float32, float16, float64, bfloat16; 8 bits."""
+
+
+def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> ComputationGraph:
+    """What the file computes for one image.
+
+    Parameters are the constants of floating point (or of eight bits) with more than one number that operators read,
+    apart from running statistics: a module's buffers are among them. Batch norms that the exporter has folded into
+    convolutions are not there, so compare ``deployed`` graphs.
+
+    Args:
+        path: the file.
+        input_shape: without the batch axis; needed where the file leaves it open.
+
+    Raises:
+        ArchatlasError: the file is damaged, takes other inputs, or holds operators whose results' shapes nobody knows.
+    """
+    model, shape = load_with_shapes(path, input_shape)
+    return _Reader(model, path.name, shape).read()
+
+
+class _Reader:
+    """Goes through the operators in order and adds each to the graph."""
+
+    def __init__(self, model: Any, name: str, shape: Shape) -> None:
+        graph = model.graph
+        image, *large = graph.input
+        self.nodes, self.name = graph.node, name
+        self.builder = GraphBuilder(shape)
+        self.outputs = [value.name for value in graph.output]
+        self.node_of: dict[str, int] = {image.name: 0}
+        self.shapes: dict[str, tuple[int, ...]] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
+        for value in (*graph.input, *graph.value_info, *graph.output):
+            known = _shape(value)
+            if known is not None:
+                self.shapes[value.name] = known
+        types = {tensor.name: tensor.data_type for tensor in graph.initializer}
+        types.update((value.name, value.type.tensor_type.elem_type) for value in large)
+        self.numel = {name: prod(self.shapes[name]) for name, kind in types.items() if _may_be_weight(kind)}
+        self.waiting = {name: frozenset([name]) for name, numel in self.numel.items() if numel > 1}
+        self.counted: set[str] = set()
+
+    def read(self) -> ComputationGraph:
+        for node in self.nodes:
+            try:
+                self._read_node(node)
+            except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
+                raise ArchatlasError(
+                    f"{self.name} is damaged, or the shapes at its operator {node.op_type} are not known without "
+                    f"running it: {first_line(error)}"
+                ) from error
+        outputs = [self.node_of[output] for output in self.outputs if output in self.node_of]
+        if not outputs:
+            raise ArchatlasError(f"what {self.name} computes does not depend on its input: there is no graph of it")
+        return self.builder.graph(outputs)
+
+    def _read_node(self, node: Any) -> None:
+        reads = [value for value in node.input if value]
+        if node.op_type in CONSTANTS or not any(value in self.node_of for value in reads):
+            self._constant(node, reads)
+            return
+        made = self._add(node, reads)
+        self.node_of.update((output, made) for output in node.output if output)
+
+    def _constant(self, node: Any, reads: list[str]) -> None:
+        """A constant holds the parameters that it was made of."""
+        if node.op_type == "Constant":
+            for attribute in node.attribute:
+                if attribute.HasField("t"):
+                    output, tensor = node.output[0], attribute.t
+                    self.shapes[output] = tuple(tensor.dims)
+                    if tensor.data_type in _FLOATS and prod(tensor.dims) > 1:
+                        self.numel[output], self.waiting[output] = prod(tensor.dims), frozenset([output])
+            return
+        held = frozenset().union(*(self.waiting.get(value, frozenset()) for value in reads))
+        if held and node.op_type not in ("Shape", "Size"):
+            self.waiting.update((output, held) for output in node.output)
+
+    def _params(self, node: Any, reads: list[str]) -> int:
+        if node.op_type in NO_WEIGHTS:
+            return 0
+        if node.op_type == "BatchNormalization":
+            reads = reads[:3]
+        new = frozenset().union(*(self.waiting.get(value, frozenset()) for value in reads)) - self.counted
+        self.counted |= new
+        return sum(self.numel[value] for value in new)
+
+    def _add(self, node: Any, reads: list[str]) -> int:
+        inputs = [self.node_of[value] for value in reads if value in self.node_of]
+        if node.op_type in VIEWS:
+            return inputs[0]
+        given = self.shapes[next(value for value in reads if value in self.node_of)]
+        made = self.shapes[next(value for value in node.output if value)]
+        params = self._params(node, reads)
+        attributes = {attribute.name: attribute for attribute in node.attribute}
+        if node.op_type in CONVOLUTIONS:
+            return self._add_convolution(node, attributes, inputs, made, params)
+        if node.op_type in PRODUCTS:
+            return self._add_product(node, attributes, inputs, made, params)
+        operator = OPERATOR_OF.get(node.op_type, "other")
+        if node.op_type == "Gather" and prod(self.shapes.get(node.input[1], (0,))) == 1:
+            operator = "slice"
+        macs = _einsum_macs(attributes, [self.shapes[value] for value in reads]) if node.op_type == "Einsum" else 0
+        if macs:
+            operator = "matmul" if len(inputs) > 1 else "linear"
+        pooled = node.op_type in ("MaxPool", "AveragePool")
+        return self.builder.add(
+            operator,
+            inputs,
+            given,
+            made,
+            channels=known_channels(operator, given, made),
+            kernel=two(attributes["kernel_shape"].ints) if pooled else (1, 1),
+            stride=two(attributes["strides"].ints) if pooled and "strides" in attributes else (1, 1),
+            params=params,
+            macs=macs,
+        )
+
+    def _add_convolution(
+        self, node: Any, attributes: dict[str, Any], inputs: list[int], made: Shape, params: int
+    ) -> int:
+        given, weight = self.shapes[node.input[0]], self.shapes[node.input[CONVOLUTIONS[node.op_type]]]
+        transposed = node.op_type == "ConvTranspose"
+        last = {"QLinearConv": 8, "ConvInteger": 99}.get(node.op_type, 2)
+        return self.builder.add(
+            "transposed_convolution" if transposed else "convolution",
+            inputs,
+            given,
+            made,
+            channels=(given[1], made[1]),
+            kernel=two(weight[2:]),
+            stride=two(attributes["strides"].ints) if "strides" in attributes else (1, 1),
+            groups=attributes["group"].i if "group" in attributes else 1,
+            bias=len(node.input) > last and bool(node.input[last]),
+            params=params,
+            macs=convolution_macs(given, weight, made, transposed),
+        )
+
+    def _add_product(self, node: Any, attributes: dict[str, Any], inputs: list[int], made: Shape, params: int) -> int:
+        left, right = node.input[0], node.input[PRODUCTS[node.op_type]]
+        linear = left not in self.node_of or right not in self.node_of
+        turned = "transA" in attributes and attributes["transA"].i
+        inner = self.shapes[left][0 if turned else -1]
+        from_right = left not in self.node_of
+        return self.builder.add(
+            "linear" if linear else "matmul",
+            inputs,
+            self.shapes[right if from_right else left],
+            made,
+            channels=(inner, made[-2] if from_right else made[-1]),
+            bias=linear and node.op_type == "Gemm" and len(node.input) > 2 and bool(node.input[2]),
+            params=params,
+            macs=prod(made) * inner,
+        )
+
+
+def _may_be_weight(kind: int) -> bool:
+    return kind in _FLOATS or kind in _EIGHT_BITS
+
+
+def _einsum_macs(attributes: dict[str, Any], shapes: list[tuple[int, ...]]) -> int:
+    """The product of the lengths of all axes, as a loop over them all would do; none without a sum."""
+    read = attributes["equation"].s.decode().replace(" ", "").partition("->")[0].split(",")
+    lengths = {
+        letter: size
+        for letters, shape in zip(read, shapes, strict=True)
+        for letter, size in zip(letters, shape, strict=True)
+    }
+    return prod(lengths.values()) if len(read) > 1 else 0
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """The shape that is known of a value; None if a length is not."""
+    kind = value.type.tensor_type
+    if not kind.HasField("shape"):
+        return None
+    lengths = tuple(dim.dim_value if dim.HasField("dim_value") else -1 for dim in kind.shape.dim)
+    return lengths if all(length >= 0 for length in lengths) else None

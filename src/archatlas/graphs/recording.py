@@ -1,0 +1,245 @@
+"""The computation graph of any module, recorded while it runs on PyTorch's meta device: no memory, no arithmetic."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from archatlas.errors import ArchatlasError, brief
+from archatlas.graphs.aten_operators import AtenCall, add_call
+from archatlas.graphs.computation import ComputationGraph
+from archatlas.graphs.graph_builder import GraphBuilder
+
+_MOST_REAL = 1 << 16
+"""Numbers up to which a buffer keeps its values: some modules read them (positions, indices)."""
+
+_NEEDS_NUMBERS = (
+    "cannot be called on meta tensors",
+    "nonzero",
+    "out of meta tensor",
+    "meta device type tensor to numpy",
+)
+"""What PyTorch says where a module wants to know numbers that the meta device has none of."""
+
+_BATCH_NORM = torch.ops.aten.native_batch_norm.default
+_NO_META = ("'Meta' backend", "'meta' backend", "no fake impl", "Meta Tensors", "abstract impl")
+
+
+def record(module: nn.Module, input_shape: Sequence[int], name: str = "the network") -> ComputationGraph:
+    """What the module computes for one image in evaluation mode.
+
+    A copy without weights runs, so the module stays as it is and where it is: its training flag, its device, its hooks
+    and what its forward pass remembers. Hooks run with the copy. Tensors are followed by identity, also through
+    in-place operators; attention and modules unknown here become what they are made of.
+
+    Args:
+        module: takes one tensor ``[1, *input_shape]``, and gives tensors in whatever containers.
+        input_shape: without the batch axis.
+        name: of the module, for messages.
+
+    Raises:
+        ArchatlasError: it cannot be copied, does not take such an input, or needs to see numbers to know what to do.
+    """
+    module = getattr(module, "_orig_mod", module)  # What torch.compile wraps.
+    return record_here(without_weights(module, name).eval(), input_shape, name)
+
+
+def record_here(module: nn.Module, input_shape: Sequence[int], name: str = "the network") -> ComputationGraph:
+    """As :func:`record`, of a module that is on the meta device and in evaluation mode already, which runs itself."""
+    floats = (parameter.dtype for parameter in module.parameters() if parameter.is_floating_point())
+    image = torch.empty(1, *input_shape, dtype=next(floats, torch.float32), device="meta")
+    recorder = _Recorder(image, {id(parameter): parameter.numel() for parameter in module.parameters()})
+    try:
+        with torch.no_grad(), recorder:
+            made = module(image)
+    except ArchatlasError:
+        raise
+    except Exception as error:
+        raise _refusal(error, name, input_shape) from error
+    nodes = [recorder.node_of(tensor) for tensor in _tensors([made])]
+    outputs = [node for node in nodes if node is not None]
+    if not outputs:
+        raise ArchatlasError(f"what {name} computes does not depend on its input: there is no graph of it")
+    return recorder.builder.graph(outputs)
+
+
+def without_weights(module: nn.Module, name: str = "the network") -> nn.Module:
+    """A copy on the meta device, for which no weights are allocated; small buffers keep their values.
+
+    Raises:
+        ArchatlasError: something in the module cannot be copied.
+    """
+    stand_ins: dict[int, Any] = {}
+    for part in module.modules():
+        # Also tensors that are plain attributes, which `named_parameters` and `named_buffers` do not give.
+        attributes = [value for value in vars(part).values() if isinstance(value, Tensor)]
+        for held in [*part._parameters.values(), *part._buffers.values(), *attributes]:
+            if held is not None and not nn.parameter.is_lazy(held) and id(held) not in stand_ins:
+                stand_ins[id(held)] = _stand_in(held)
+    try:
+        return copy.deepcopy(module, stand_ins)
+    except Exception as error:
+        raise ArchatlasError(f"{name} cannot be copied without its weights: {_said(error)}") from error
+
+
+def _stand_in(held: Tensor) -> Tensor:
+    if isinstance(held, nn.Parameter):
+        return nn.Parameter(torch.empty_like(held, device="meta"), requires_grad=held.requires_grad)
+    small = held.numel() <= _MOST_REAL and held.device.type != "meta"
+    return held.detach().cpu().clone() if small else torch.empty_like(held, device="meta")
+
+
+class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Hears of every primitive operator that runs, and which tensors it reads and gives."""
+
+    def __init__(self, image: Tensor, params: Mapping[int, int]) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.builder = GraphBuilder(tuple(image.shape))
+        self._node = {id(image): 0}
+        self._writer: dict[int, int] = {}
+        """The last node that wrote into a storage: views of it see what was written."""
+        self._numel = dict(params)
+        self._waiting = {tensor: frozenset([tensor]) for tensor in params}
+        """Of constants: the parameters that they were made of."""
+        self._counted: set[int] = set()
+        self._on_meta: dict[int, Tensor] = {}
+        self._alive: list[Any] = [image]
+        """An address names a tensor only as long as it lives; on the meta device this costs nothing."""
+
+    def node_of(self, tensor: Tensor) -> int | None:
+        """The node that made what the tensor holds now; None if it does not depend on the input."""
+        node = self._node.get(id(tensor))
+        if not self._writer:
+            return node
+        written = self._writer.get(_storage(tensor))
+        return node if written is None else max(written, -1 if node is None else node)
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        given = list(_tensors(args))
+        given.extend(_tensors(kwargs.values()))
+        if any(tensor.is_meta for tensor in given):
+            args, kwargs, given = self._all_on_meta(args, kwargs, given)
+        elif "device" in kwargs and kwargs["device"] is not None and torch.device(kwargs["device"]).type != "cpu":
+            kwargs = {**kwargs, "device": torch.device("meta")}
+        operands = [(tuple(tensor.shape), self.node_of(tensor)) for tensor in given]
+        made = _normalised(args[0]) if func is _BATCH_NORM and given[0].is_meta else func(*args, **kwargs)
+        results = list(_tensors([made]))
+        self._alive.append((given, results))
+        if results:
+            self._note(func, args, given, operands, results)
+        return made
+
+    def _note(
+        self,
+        func: Any,
+        args: Sequence[Any],
+        given: Sequence[Tensor],
+        operands: Sequence[tuple[tuple[int, ...], int | None]],
+        results: Sequence[Tensor],
+    ) -> None:
+        waiting = frozenset().union(*(self._waiting.get(id(tensor), frozenset()) for tensor in given))
+        if all(node is None for _, node in operands):
+            if waiting:
+                self._waiting.update((id(tensor), waiting) for tensor in results)
+            return
+        name = func._schema.name.rpartition("::")[2]
+        in_place = name.endswith("_") and not name.endswith("__")
+        new = waiting - self._counted
+        self._counted |= new
+        call = AtenCall(
+            name=name.rstrip("_"),
+            operands=operands,
+            output_shape=tuple(results[0].shape),
+            params=sum(self._numel[parameter] for parameter in new),
+            **_settings(name.rstrip("_"), args),
+        )
+        node = add_call(self.builder, call)
+        self._node.update((id(tensor), node) for tensor in results)
+        if in_place:
+            self._writer.update((_storage(tensor), node) for tensor in results)
+
+    def _all_on_meta(self, args: Any, kwargs: Any, given: list[Tensor]) -> tuple[Any, Any, list[Tensor]]:
+        """Constants with values, and wishes for another device, go to the meta device where they meet its tensors."""
+        if "device" in kwargs:
+            kwargs = {**kwargs, "device": torch.device("meta")}
+        if all(tensor.is_meta for tensor in given):
+            return args, kwargs, given
+        args = tuple(self._moved(value) for value in args)
+        kwargs = {name: self._moved(value) for name, value in kwargs.items()}
+        return args, kwargs, [*_tensors(args), *_tensors(kwargs.values())]
+
+    def _moved(self, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return type(value)(self._moved(one) for one in value) if type(value) in (list, tuple) else value
+        if not isinstance(value, Tensor) or value.is_meta:
+            return value
+        if id(value) not in self._on_meta:
+            self._alive.append(value)
+            self._on_meta[id(value)] = torch.empty_like(value, device="meta")
+        return self._on_meta[id(value)]
+
+
+def _normalised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """What a batch norm in evaluation mode gives: PyTorch finds these shapes by some hundred operators of its own."""
+    return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
+
+
+def _storage(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+def _tensors(values: Any) -> Iterator[Tensor]:
+    """Tensors in containers of containers, in order."""
+    for value in values:
+        if isinstance(value, Tensor):
+            yield value
+        elif isinstance(value, list | tuple):
+            yield from _tensors(value)
+        elif isinstance(value, Mapping):
+            yield from _tensors(value.values())
+
+
+def _settings(name: str, args: Sequence[Any]) -> dict[str, Any]:
+    """What an operator was asked to do, of what a node holds."""
+    if name == "convolution":
+        return {"stride": args[3], "transposed": args[6], "groups": args[8]}
+    if name.startswith(("max_pool", "avg_pool")):
+        return {"kernel": args[1], "stride": args[2] if len(args) > 2 else ()}
+    return {}
+
+
+def _refusal(error: Exception, name: str, input_shape: Sequence[int]) -> ArchatlasError:
+    said, shape = str(error), "x".join(map(str, input_shape))
+    if any(words in said for words in _NEEDS_NUMBERS):
+        return ArchatlasError(
+            f"{name} decides by the numbers of an image what it computes ({_place(error)}): its graph would be that of "
+            "one image. Give a part of it that does the same for every image"
+        )
+    if any(words in said for words in _NO_META):
+        return ArchatlasError(f"{name} uses an operator that does not say the shape of its result: {_said(error)}")
+    return ArchatlasError(
+        f"{name} does not run on an image of shape {shape}: {_said(error)}. If it takes images of another shape, "
+        "say which (`--input CxHxW`)"
+    )
+
+
+def _said(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {brief(lines[0]).rstrip('.')}" if lines else type(error).__name__
+
+
+def _place(error: Exception) -> str:
+    """The last line of code outside PyTorch and this module that led to the error."""
+    place, trace = "", error.__traceback__
+    while trace is not None:
+        code = trace.tb_frame.f_code
+        if "/torch/" not in code.co_filename and code.co_filename != __file__:
+            place = f"line {trace.tb_lineno} of {code.co_filename.rpartition('/')[2]}"
+        trace = trace.tb_next
+    return place or _said(error)

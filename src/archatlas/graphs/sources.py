@@ -1,0 +1,143 @@
+"""Networks as a user names them: modules, ONNX files, and what makes a module in his own code."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import TypeAlias
+
+import torch
+from torch import nn
+
+from archatlas.errors import ArchatlasError, brief, nearest
+from archatlas.graphs.computation import ComputationGraph
+from archatlas.graphs.onnx_reading import read_onnx
+from archatlas.graphs.recording import record
+
+NetworkSource: TypeAlias = "nn.Module | Callable[[], nn.Module] | Path | str"
+"""A module; what makes one; an ONNX file; or ``my_models:make_small``, a name in a Python module or file (``.py``)."""
+
+_HERE = Path(__file__).parent.parent
+
+
+def graph_of(source: NetworkSource, input_shape: Sequence[int] | None = None) -> ComputationGraph:
+    """The computation graph of one network, as it is named.
+
+    Args:
+        source: the network.
+        input_shape: of one image, channels first; only ONNX files that say it themselves need none.
+
+    Raises:
+        ArchatlasError: it cannot be found, imported, made or recorded, or has no weights.
+    """
+    name = name_of(source)
+    if _is_file(source):
+        graph = read_onnx(Path(str(source)), input_shape)
+    else:
+        if input_shape is None:
+            raise ArchatlasError(f"{name} does not say which images it takes: give their shape (`--input CxHxW`)")
+        graph = record(_module(source, name), input_shape, name)
+    if not graph.params:
+        raise ArchatlasError(f"{name} has no weights that its output depends on: there is nothing to train")
+    return graph
+
+
+def name_of(source: NetworkSource) -> str:
+    """What a network is called in messages and tables: its file, its name, or its class."""
+    if isinstance(source, Path | str):
+        return Path(source).name if _is_file(source) else str(source)
+    return type(source).__name__ if isinstance(source, nn.Module) else getattr(source, "__name__", repr(source))
+
+
+def _is_file(source: NetworkSource) -> bool:
+    return isinstance(source, Path) or (isinstance(source, str) and source.endswith(".onnx"))
+
+
+def _module(source: NetworkSource, name: str) -> nn.Module:
+    found = _named(source) if isinstance(source, str) else source
+    if isinstance(found, nn.Module):
+        return found
+    if not callable(found):
+        raise ArchatlasError(f"{name} must be a torch.nn.Module or make one, but is of type {type(found).__name__}")
+    try:
+        with torch.device("meta"):
+            made = found()
+    except Exception:
+        # What reads numbers while it is made (schedules of rates, weights from files) needs a real device.
+        try:
+            made = found()
+        except Exception as error:
+            raise ArchatlasError(
+                f"{_users_trace(error)}{name} could not be made: called without arguments, it fails"
+            ) from error
+    if not isinstance(made, nn.Module):
+        raise ArchatlasError(f"{name} must make a torch.nn.Module, but made an object of type {type(made).__name__}")
+    return made
+
+
+def _named(source: str) -> object:
+    """What ``module:attribute`` stands for; the module is looked for from the working folder, too."""
+    place, colon, attribute = source.rpartition(":")
+    if not colon or not place or not attribute:
+        raise ArchatlasError(
+            f"{brief(source)!r} is no network: name an ONNX file (`a.onnx`), or a module and what in it is or makes a "
+            "network (`my_models:make_small`)"
+        )
+    found: object = _imported(place)
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            known = [name for name in vars(found) if not name.startswith("_")] if hasattr(found, "__dict__") else []
+            raise ArchatlasError(f"{place} has no attribute {part!r}{nearest(part, known)}")
+        found = getattr(found, part)
+    return found
+
+
+def _imported(place: str) -> ModuleType:
+    working = str(Path.cwd())
+    if working not in sys.path:
+        sys.path.insert(0, working)
+    try:
+        if not place.endswith(".py"):
+            return importlib.import_module(place)
+        return _from_file(Path(place))
+    except ArchatlasError:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and (place == error.name or place.startswith(f"{error.name}.")):
+            raise ArchatlasError(f"there is no module {error.name!r}, neither installed nor in {working}") from error
+        raise ArchatlasError(f"{_users_trace(error)}importing {place} fails, for the reason above") from error
+    except Exception as error:
+        raise ArchatlasError(f"{_users_trace(error)}importing {place} fails, for the reason above") from error
+
+
+def _from_file(path: Path) -> ModuleType:
+    if not path.is_file():
+        raise ArchatlasError(f"there is no file {str(path)!r}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[path.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[path.stem]
+        raise
+    return module
+
+
+def _users_trace(error: Exception) -> str:
+    """The traceback from the user's own code on, with a line's end."""
+    trace = error.__traceback__
+    while trace is not None and _is_machinery(trace.tb_frame.f_code.co_filename):
+        trace = trace.tb_next
+    return "".join(traceback.format_exception(type(error), error, trace, chain=False))
+
+
+def _is_machinery(file: str) -> bool:
+    return "importlib" in file or (file.startswith(str(_HERE)))

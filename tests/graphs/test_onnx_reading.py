@@ -1,0 +1,171 @@
+"""ONNX files as computation graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from onnx import TensorProto, helper, numpy_helper
+from torch import Tensor, nn
+
+from archatlas.errors import ArchatlasError
+from archatlas.graphs.computation import OPERATORS, ComputationGraph, deployed
+from archatlas.graphs.onnx_reading import read_onnx
+from archatlas.graphs.recording import record
+from archatlas.networks.blocks import ConvNorm, MBConv
+from archatlas.networks.onnx_file import write_onnx
+from archatlas.networks.onnx_graph import onnx_graph
+
+SHAPE = (3, 8, 8)
+
+
+def operators(graph: ComputationGraph) -> list[str]:
+    return [OPERATORS[index] for index in graph.nodes["operator"]]
+
+
+def write(
+    path: Path, nodes: Sequence[Any], dims: Sequence[Any] = ("batch", *SHAPE), inputs: int = 1, **constants: Any
+) -> Path:
+    """A file of one input x and one output y."""
+    values = [
+        helper.make_tensor_value_info("x" * number, TensorProto.FLOAT, list(dims)) for number in range(1, inputs + 1)
+    ]
+    result = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
+    held = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    graph = helper.make_graph(list(nodes), "graph", values, result, held)
+    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("mine", 1)]
+    path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString())
+    return path
+
+
+def unlike(module: nn.Module) -> nn.Module:
+    """Weights of which no two are equal: the exporter keeps equal tensors once."""
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for tensor in (*module.parameters(), *module.buffers()):
+            if tensor.is_floating_point():
+                tensor.uniform_(0.5, 1.5, generator=generator)
+    return module
+
+
+def test_what_is_written_operator_by_operator_is_read_alike(tmp_path: Path) -> None:
+    module = nn.Sequential(
+        ConvNorm(3, 8, 3), MBConv(8, 8, kernel=5, expansion=2, squeeze_excitation=True), nn.MaxPool2d(2),
+        nn.AdaptiveAvgPool2d(1),
+    )  # fmt: skip
+    file = tmp_path / "a.onnx"
+    file.write_bytes(onnx_graph(module, SHAPE))
+    assert read_onnx(file) == record(module, SHAPE)
+
+
+def test_an_export_is_the_deployed_graph_of_its_module(tmp_path: Path) -> None:
+    """PyTorch's exporter folds batch norms, and writes activations and linear maps of tokens by simpler operators."""
+
+    class Network(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.Sequential(ConvNorm(3, 8, 3), nn.SiLU(), nn.Conv2d(8, 8, 3, groups=2), nn.GELU())
+            self.mix, self.norm, self.head = nn.Linear(8, 8), nn.LayerNorm(8), nn.Linear(8, 5)
+
+        def forward(self, x: Tensor) -> Tensor:
+            tokens = self.layers(x).flatten(2).transpose(1, 2)
+            return self.head((tokens + self.norm(self.mix(tokens))).mean(dim=1))
+
+    module = unlike(Network())
+    write_onnx(module, SHAPE, tmp_path / "a.onnx")
+    assert read_onnx(tmp_path / "a.onnx", SHAPE) == deployed(record(module, SHAPE))
+
+
+def test_a_fixed_batch_counts_one_image(tmp_path: Path) -> None:
+    node = helper.make_node("Conv", ["x", "w"], ["y"], strides=[2, 2])
+    weight = np.zeros((4, 3, 2, 2), np.float32)
+    many = read_onnx(write(tmp_path / "a.onnx", [node], (6, *SHAPE), w=weight))
+    assert many == record(nn.Conv2d(3, 4, 2, 2, bias=False), SHAPE)
+
+
+def test_large_weights_are_not_needed(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.onnx", [helper.make_node("Conv", ["x", "w"], ["y"])], w=np.zeros((4, 3, 2, 2), np.float32)
+    )
+    import onnx
+
+    model = onnx.load(str(path))
+    (tensor,) = model.graph.initializer
+    tensor.ClearField("raw_data")
+    tensor.dims[:] = [1 << 30, 3, 2, 2]
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="nowhere.bin")
+    path.write_bytes(model.SerializeToString())
+    assert read_onnx(path).params == (1 << 30) * 12
+
+
+def relu(target: str = "y", source: str = "x") -> Any:
+    return helper.make_node("Relu", [source], [target])
+
+
+def test_branches_by_data_are_refused(tmp_path: Path) -> None:
+    then, other = (
+        helper.make_graph([relu("z")], name, [], [helper.make_tensor_value_info("z", 1, None)]) for name in "ab"
+    )
+    nodes = [
+        helper.make_node("ReduceSum", ["x"], ["s"], keepdims=0),
+        helper.make_node("Cast", ["s"], ["c"], to=TensorProto.BOOL),
+        helper.make_node("If", ["c"], ["y"], then_branch=then, else_branch=other),
+    ]
+    with pytest.raises(ArchatlasError, match=r"decides by its data what runs \(If \(1\)\)"):
+        read_onnx(write(tmp_path / "a.onnx", nodes))
+
+
+def test_unknown_operators_are_named_and_counted(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Strange", ["x"], ["a"], domain="mine"),
+        helper.make_node("Strange", ["a"], ["b"], domain="mine"),
+        helper.make_node("Relux", ["b"], ["y"]),
+    ]
+    with pytest.raises(ArchatlasError, match=r"not known: Relux \(1\), mine\.Strange \(2\)"):
+        read_onnx(write(tmp_path / "a.onnx", nodes))
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda content: content[: len(content) // 2], "damaged"),
+        (lambda content: b"\0" * 100, "damaged|holds no operators"),
+        (lambda content: b"", "holds no operators"),
+    ],
+)
+def test_damaged_files_are_refused(tmp_path: Path, change: Callable[[bytes], bytes], said: str) -> None:
+    path = write(tmp_path / "a.onnx", [relu()])
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(ArchatlasError, match=said):
+        read_onnx(path)
+
+
+@pytest.mark.parametrize(
+    ("given", "asked", "said"),
+    [
+        ({"dims": ("batch", 3, "height", "width")}, None, "--input"),
+        ({"dims": (1, 3, 8, 8)}, (3, 9, 9), "takes images of shape 3x8x8, but got 3x9x9"),
+        ({"inputs": 2}, None, "must have one input, but has 2"),
+    ],
+)
+def test_other_inputs_are_refused(
+    tmp_path: Path, given: dict[str, Any], asked: tuple[int, ...] | None, said: str
+) -> None:
+    with pytest.raises(ArchatlasError, match=said):
+        read_onnx(write(tmp_path / "a.onnx", [relu()], **given), asked)
+
+
+def test_shapes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    node = helper.make_node("Conv", ["x", "w"], ["y"])
+    with pytest.raises(ArchatlasError, match="damaged"):
+        read_onnx(write(tmp_path / "a.onnx", [node], w=np.zeros((4, 3, 2, 2, 2), np.float32)))
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ArchatlasError, match="there is no file"):
+        read_onnx(tmp_path / "a.onnx")

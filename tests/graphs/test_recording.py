@@ -1,0 +1,153 @@
+"""Modules as computation graphs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from archatlas.errors import ArchatlasError
+from archatlas.graphs.computation import OPERATORS, ComputationGraph
+from archatlas.graphs.recording import record
+from archatlas.networks.blocks import ConvNorm, MBConv
+from archatlas.networks.counting import count_module
+
+
+def operators(graph: ComputationGraph) -> list[str]:
+    return [OPERATORS[index] for index in graph.nodes["operator"]]
+
+
+class Forward(nn.Module):
+    """Does what it is given, with a convolution at hand."""
+
+    def __init__(self, forward: Callable[[nn.Module, Tensor], object]) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, padding=1)
+        self.compute = forward
+
+    def forward(self, x: Tensor) -> object:
+        return self.compute(self, x)
+
+
+def test_a_convolution_by_hand() -> None:
+    graph = record(nn.Conv2d(4, 8, (3, 5), stride=2, padding=(1, 2), groups=2), (4, 8, 8))
+    assert operators(graph) == ["input", "convolution"]
+    names = graph.nodes.dtype.names
+    assert names is not None
+    assert dict(zip(names[1:], graph.nodes[1].tolist()[1:], strict=True)) == {
+        "channels_in": 4, "channels_out": 8, "places_in": 64, "places_out": 16, "kernel_height": 3, "kernel_width": 5,
+        "stride_height": 2, "stride_width": 2, "groups": 2, "bias": True, "params": 8 * 2 * 15 + 8,
+        "macs": 16 * 8 * 2 * 15,
+    }  # fmt: skip
+
+
+def test_depthwise_convolutions_of_ours_and_pytorchs_are_alike() -> None:
+    ours = record(ConvNorm(8, 8, 3, groups=8), (8, 4, 4))
+    theirs = nn.Sequential(nn.Conv2d(8, 8, 3, padding=1, groups=8, bias=False), nn.BatchNorm2d(8), nn.ReLU())
+    assert ours == record(theirs, (8, 4, 4))
+    assert ours.depthwise.tolist() == [False, True, False, False]
+
+
+@pytest.mark.parametrize(
+    ("module", "shape"),
+    [
+        (MBConv(8, 16, kernel=5, expansion=3, stride=2, squeeze_excitation=True), (8, 9, 9)),
+        (nn.Sequential(nn.ConvTranspose2d(3, 6, 2, stride=2, groups=3), nn.Flatten(), nn.Linear(384, 5)), (3, 4, 4)),
+        (nn.TransformerEncoderLayer(16, 2, dim_feedforward=32, batch_first=True), (5, 16)),
+    ],
+)
+def test_costs_are_those_that_pytorch_counts(module: nn.Module, shape: tuple[int, ...]) -> None:
+    graph, counted = record(module, shape), count_module(lambda: module.to("meta"), shape)
+    assert (graph.macs, graph.params) == (counted.macs, counted.params)
+
+
+def test_in_place_operators_change_what_others_see() -> None:
+    def forward(module: nn.Module, x: Tensor) -> Tensor:
+        y = module.conv(x)
+        view = y.view(1, -1)
+        view.relu_()
+        return y.sigmoid()
+
+    assert operators(record(Forward(forward), (3, 4, 4))) == ["input", "convolution", "relu", "sigmoid"]
+
+
+def test_what_does_not_depend_on_the_input_is_no_node() -> None:
+    class Positions(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.table = nn.Parameter(torch.zeros(4, 3))
+            self.scale = nn.Parameter(torch.ones(3))
+
+        def forward(self, x: Tensor) -> Tensor:
+            grid = torch.arange(4).float()[:, None].sin()
+            return (x + grid + self.table.exp()) * self.scale + self.scale
+
+    graph = record(Positions(), (4, 3))
+    assert operators(graph) == ["input", "add", "multiply"]
+    assert graph.nodes["params"].tolist() == [0, 12, 3]
+
+
+def test_networks_that_write_one_function_differently_are_alike() -> None:
+    written = Forward(lambda module, x: module.conv(x) * 1.0 if False else (lambda y: y * y.sigmoid())(module.conv(x)))
+    named = nn.Sequential(nn.Conv2d(3, 4, 3, padding=1), nn.SiLU(inplace=True), nn.Dropout())
+    assert record(written, (3, 4, 4)) == record(named, (3, 4, 4))
+
+
+def test_the_module_stays_as_it_is() -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4).eval(), nn.ReLU(inplace=True))
+    seen: list[int] = []
+    module[2].register_forward_hook(lambda *_: seen.append(1))
+    module.register_buffer("remembered", torch.ones(2))
+    before = {name: (value.device, value.clone()) for name, value in module.state_dict().items()}
+    record(module, (3, 8, 8))
+    assert [part.training for part in module] == [True, False, True]
+    assert all(value.device == before[name][0] for name, value in module.state_dict().items())
+    assert all(torch.equal(value, before[name][1]) for name, value in module.state_dict().items())
+    assert len(module[2]._forward_hooks) == 1
+    assert module(torch.zeros(2, 3, 8, 8)).device.type == "cpu"
+
+
+def test_what_a_forward_pass_remembers_stays_with_the_copy() -> None:
+    def forward(module: nn.Module, x: Tensor) -> Tensor:
+        module.kept = x
+        return module.conv(x)
+
+    module = Forward(forward)
+    record(module, (3, 4, 4))
+    assert not hasattr(module, "kept")
+
+
+def test_several_outputs_of_any_containers() -> None:
+    graph = record(Forward(lambda module, x: {"a": [module.conv(x).relu()], "b": (x.tanh(),)}), (3, 4, 4))
+    assert sorted(operators(graph)) == ["convolution", "input", "relu", "tanh"]
+
+
+def test_large_modules_take_no_memory() -> None:
+    with torch.device("meta"):
+        huge = nn.Linear(1 << 20, 1 << 20)
+    assert record(huge, (1 << 20,)).params == (1 << 40) + (1 << 20)
+
+
+@pytest.mark.parametrize(
+    ("forward", "said"),
+    [
+        (lambda module, x: module.conv(x) if x.sum() > 0 else x, "decides by the numbers"),
+        (lambda module, x: x[: int(x.mean())], "decides by the numbers"),
+        (lambda module, x: x[x > 0], "decides by the numbers"),
+        (lambda module, x: x.numpy(), "decides by the numbers"),
+        (lambda module, x: module.conv(x).view(7, -1), r"does not run on an image of shape 3x4x4.*--input"),
+        (lambda module, x: torch.ones(3), "does not depend on its input"),
+    ],
+)
+def test_each_refusal_is_one_message(forward: Callable[[nn.Module, Tensor], object], said: str) -> None:
+    with pytest.raises(ArchatlasError, match=said):
+        record(Forward(forward), (3, 4, 4), "mine")
+
+
+def test_a_module_that_cannot_be_copied_is_refused() -> None:
+    module = nn.Conv2d(3, 4, 3)
+    module.generator = (one for one in (1, 2))
+    with pytest.raises(ArchatlasError, match="mine cannot be copied"):
+        record(module, (3, 8, 8), "mine")
