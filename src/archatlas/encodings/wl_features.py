@@ -45,6 +45,12 @@ class WLFeatures:
         found = wl_labels(graphs, len(self.labels) - 1)
         return [_block(labels, graphs.mask, known) for labels, known in zip(found, self.labels, strict=True)]
 
+    def joined(self, graphs: ArchitectureGraphs) -> csr_array:
+        """All blocks side by side, scaled so that products of rows are the kernel, ``[n, all labels]``."""
+        from scipy.sparse import csr_array, hstack
+
+        return csr_array(hstack(self.blocks(graphs)) / len(self.labels) ** 0.5)
+
     def state(self) -> State:
         """The labels as arrays."""
         return {f"wl.{number}": labels for number, labels in enumerate(self.labels)}
