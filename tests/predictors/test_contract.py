@@ -23,9 +23,10 @@ QUICK = {
     "gcn": {"epochs": 40},
     "lightgbm": {"trees": 60},
     "multi_fidelity": {"cheap": "ridge"},
+    "nasgem": {"graphs": 150, "steps": 60, "width": 32, "dimensions": 16, "refused": False},
     "stack": {"gp": {"ensemble": 2}, "flow": {"epochs": 20}},
 }
-LEARN = ["evidence", "flow", "gcn", "gp", "lightgbm", "random_forest", "ridge", "stack"]
+LEARN = ["evidence", "flow", "gcn", "gp", "lightgbm", "nasgem", "random_forest", "ridge", "stack", "wl"]
 
 
 @pytest.fixture(scope="module")

@@ -17,6 +17,7 @@ from archatlas.spaces.presets import preset
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.systems.account import VISITED, Account
 from archatlas.systems.ledger import Ledger, Limit, Spending
+from archatlas.systems.nasgem.method import Nasgem
 from archatlas.systems.problem import Problem
 from archatlas.systems.random_search import RandomSearch
 from archatlas.systems.registry import METHODS
@@ -45,7 +46,11 @@ class Landscape:
         return pd.DataFrame({"network": self.space.names(choices), "accuracy": score, "log_loss": 1 - score})
 
 
-METHODS_TRIED: dict[str, Any] = {"random": RandomSearch(), "evolution": RegularisedEvolution(20, 5)}
+METHODS_TRIED: dict[str, Any] = {
+    "random": RandomSearch(),
+    "evolution": RegularisedEvolution(20, 5),
+    "nasgem": Nasgem(rounds=1, pool=20, settings={"graphs": 100, "steps": 20, "width": 16, "dimensions": 8}),
+}
 
 
 def searched(method: Any, problem: Problem, seed: int = 0, **limit: Any) -> tuple[pd.DataFrame, Ledger, Landscape]:

@@ -46,6 +46,10 @@ PREDICTORS = Registry(
             "archatlas.predictors.families.multi_fidelity:MultiFidelityPredictor",
             "archatlas.predictors.parameters:MultiFidelitySettings",
         ),
+        "nasgem": (
+            "archatlas.predictors.families.nasgem:NasgemPredictor",
+            "archatlas.predictors.families.nasgem:NasgemSettings",
+        ),
         "params": (
             "archatlas.predictors.families.simple:ParamsPredictor",
             "archatlas.predictors.parameters:CostSettings",
@@ -61,6 +65,10 @@ PREDICTORS = Registry(
         "stack": (
             "archatlas.predictors.families.stack:StackPredictor",
             "archatlas.predictors.parameters:StackSettings",
+        ),
+        "wl": (
+            "archatlas.predictors.families.weisfeiler_lehman:WLPredictor",
+            "archatlas.predictors.families.weisfeiler_lehman:WLSettings",
         ),
     },
 )

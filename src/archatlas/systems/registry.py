@@ -9,6 +9,7 @@ METHODS = Registry(
     {
         "random_search": "archatlas.systems.random_search:RandomSearch",
         "regularised_evolution": "archatlas.systems.regularised_evolution:RegularisedEvolution",
+        "nasgem": "archatlas.systems.nasgem.method:Nasgem",
         "nasi": "archatlas.systems.nasi.method:Nasi",
     },
 )

@@ -25,6 +25,8 @@ from archatlas.predictors.targets import TargetTransform
 Floats = NDArray[np.float64]
 Rows = NDArray[np.int64]
 
+Rule = Literal["greedy", "upper_confidence", "expected_improvement", "thompson"]
+
 Observe = Callable[[Rows], Evaluations]
 """Evaluates architectures: their numbers in the batch to scores, higher is better."""
 
@@ -44,7 +46,7 @@ class Policy:
             ranks a standard deviation means the same at the top, where accuracies lie densely, as in the lower tail
     """
 
-    rule: Literal["greedy", "upper_confidence", "expected_improvement", "thompson"] = "upper_confidence"
+    rule: Rule = "upper_confidence"
     weight: float = 1.0
     first: int = 20
     batch: int = 5

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_groups import FeatureColumns, distinct_rows
 from archatlas.predictors.families.column_kernel import ColumnKernel, column_scales, search_kernel
+from archatlas.predictors.families.most_rows import learned_from_most
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import Floats, TargetTransform, interval_width, leave_out, noise_weights
 from archatlas.predictors.threads import single_thread
@@ -83,15 +84,8 @@ class GaussianProcessPredictor:
 
     @single_thread()
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
-        if len(batch) <= self._settings.rows:
-            self._held_out = self._learn(batch, evaluations)
-            return
-        order = np.random.default_rng([self._seed, 7]).permutation(len(batch))
-        learned, rest = order[: self._settings.rows], order[self._settings.rows :]
-        parts = [self._learn(batch[learned], evaluations[learned]), self.predict(batch[rest])]
-        place = np.argsort(order)
-        mean, std = (np.concatenate([getattr(part, name) for part in parts])[place] for name in ("mean", "std"))
-        self._held_out = Prediction(mean, std)
+        rows, seed = self._settings.rows, self._seed
+        self._held_out = learned_from_most(self._learn, self.predict, batch, evaluations, rows, seed)
 
     def _learn(self, batch: ArchitectureBatch, evaluations: Evaluations) -> Prediction:
         """Fit to all rows; what is predicted for each by the members whose kernels were found without it."""

@@ -1,0 +1,113 @@
+"""NASGEM: where its networks come from, and what it finds."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from archatlas.costs.constraints import Constraint
+from archatlas.errors import ArchatlasError
+from archatlas.spaces.chain_parts import Stage
+from archatlas.spaces.nas_bench_101 import NasBench101
+from archatlas.spaces.protocol import Choices, SearchSpace
+from archatlas.systems.ledger import Ledger, Limit, Spending
+from archatlas.systems.nasgem.method import Nasgem
+from archatlas.systems.nasgem.pools import apart_from, neighbours, stratified
+from archatlas.systems.problem import Problem
+from archatlas.systems.random_search import RandomSearch
+
+SPACE = NasBench101("small_101", (1, 8, 8), 3, 4, (Stage(8, 1, 1),), vertices=6)
+QUICK: dict[str, Any] = {"settings": {"graphs": 300, "steps": 150, "width": 48, "dimensions": 24}, "pool": 600}
+
+
+@dataclass
+class Deep:
+    """Scores that rise with the longest way through a cell and fall with its edges: bare paths, which are rare."""
+
+    space: SearchSpace
+
+    def price(self, macs: np.ndarray) -> list[Spending]:
+        return [Spending(evaluations=1) for _ in macs]
+
+    def evaluate(self, choices: Choices) -> pd.DataFrame:
+        from archatlas.encodings.paths import path_numbers
+
+        graphs = self.space.graphs(choices)
+        longest = path_numbers(graphs)[2][:, -1]
+        score = 0.1 * longest - 0.05 * graphs.adjacency.sum(axis=(1, 2)) + 0.02 * graphs.features[:, :, 2].sum(axis=1)
+        return pd.DataFrame({"network": self.space.names(choices), "accuracy": score, "log_loss": -score})
+
+
+def searched(method: Any, problem: Problem, seed: int = 0, **limit: Any) -> pd.DataFrame:
+    ledger = Ledger(Limit.model_validate(limit or {"evaluations": 40}))
+    found: pd.DataFrame = method.search(problem, Deep(problem.space), ledger, np.random.default_rng(seed))
+    return found
+
+
+def test_strata_are_even_in_nodes() -> None:
+    problem = Problem(SPACE)
+    rows = stratified(problem, 30, np.random.default_rng(0))
+    counts = np.bincount(SPACE.graphs(rows).mask.sum(axis=1), minlength=7)[2:]
+    assert counts[2:].min() >= 7
+    drawn = problem.draw(30, np.random.default_rng(0))
+    assert np.bincount(SPACE.graphs(drawn).mask.sum(axis=1), minlength=7)[-1] > 20
+
+
+def test_neighbours_are_new_within_bounds_and_near() -> None:
+    bound = Constraint("params", "max", 3_000)
+    problem = Problem(SPACE, [bound])
+    parents = problem.draw(5, np.random.default_rng(1))
+    near = neighbours(problem, parents, 60, np.random.default_rng(2))
+    assert len(near) == 60
+    assert len(np.unique(np.concatenate([near, parents]), axis=0)) == 65
+    np.testing.assert_array_equal(SPACE.canonicalise(near), near)
+    assert problem.keeps(near).all()
+    assert len(neighbours(problem, parents[:1], 100_000, np.random.default_rng(2))) < SPACE.networks
+
+
+def test_rows_apart_from_others_by_hand() -> None:
+    rows = np.array([[1, 2], [0, 0], [1, 2], [3, 1]], dtype=np.int8)
+    assert apart_from(rows, np.array([[0, 0]], dtype=np.int8)).tolist() == [[1, 2], [3, 1]]
+
+
+@pytest.mark.parametrize("predictor", ["nasgem", "ridge"])
+def test_rounds_are_ahead_of_random_search_at_equal_cost(predictor: str) -> None:
+    method = Nasgem(**QUICK) if predictor == "nasgem" else Nasgem(predictor="ridge", pool=600, rule="upper_confidence")
+    problem = Problem(SPACE)
+    best = {
+        kind: np.mean([searched(one, problem, seed)["score"].max() for seed in range(3)])
+        for kind, one in (("method", method), ("random", RandomSearch()))
+    }
+    assert best["method"] > best["random"] + 0.01
+    visited = searched(method, problem)
+    assert len(visited) == 40
+    assert visited["network"].is_unique
+    assert visited["score"][20:].mean() > visited["score"][:20].mean() + 0.1, "half was scored up front"
+
+
+def test_bounds_hold_and_efficiency_makes_networks_small() -> None:
+    bound = Constraint(
+        "macs", "max", float(Problem(SPACE).costs(SPACE.sample(200, np.random.default_rng(0)))["macs"].median())
+    )
+    bounded = searched(Nasgem(predictor="ridge", pool=300), Problem(SPACE, [bound]))
+    assert (bounded["macs"] <= bound.limit).all()
+    macs = {
+        weight: searched(Nasgem(predictor="ridge", pool=600, efficiency=weight), Problem(SPACE))["macs"][20:].mean()
+        for weight in (0.0, 5.0)
+    }
+    assert macs[5.0] < 0.8 * macs[0.0]
+
+
+def test_settings_that_cannot_be_are_named() -> None:
+    with pytest.raises(
+        ArchatlasError, match=r"`up_front` of NASGEM must be above 0 and at most 1.*but they are 0 and 0.5"
+    ):
+        Nasgem(up_front=0)
+    with pytest.raises(ArchatlasError, match="`rounds`, `pool` and `parents` of NASGEM must be at least 1"):
+        Nasgem(rounds=0)
+    with pytest.raises(ArchatlasError, match="no predictor 'nasgm'; did you mean `nasgem`"):
+        searched(Nasgem(predictor="nasgm", pool=50), Problem(SPACE))
