@@ -21,6 +21,7 @@ from archatlas.spaces.scaled_chains import ScaledChains
 from archatlas.spaces.tables.accel_nasbench import AccelNasBench
 from archatlas.spaces.tables.once_for_all import OnceForAllMobileNetV3
 from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Micro
+from archatlas.spaces.wired_cells import CellShape, WiredCells
 
 from ..newcomers.newcomer_space import FreeDag
 
@@ -61,6 +62,10 @@ BUILT_SPACES: dict[str, Any] = {name: preset(name, SHAPES.get(name, (3, 32, 32))
     # The core alone, uncounted.
     "free_dag": FreeDag("free_dag", (1, 9, 7), 3),
     "small_101": NasBench101("small_101", (1, 9, 7), 3, 4, (Stage(5, 2, 1), Stage(11, 1, 2)), vertices=5),
+    # A stem of two convolutions, odd sizes, a single vertex that must be used.
+    "small_wired": WiredCells(
+        "small_wired", (1, 9, 7), 3, (CellShape("0110", 4, 6), CellShape("1010", 5, 3, False)), 1, 4, 5, 2, 6
+    ),
 }
 ALL_SPACES: dict[str, Any] = BUILT_SPACES | {
     "transnas_bench_101_micro": TransNasBench101Micro("transnas_bench_101_micro", (3, 256, 256), 47),
@@ -75,6 +80,9 @@ def random_rows(space: Any, count: int, seed: int) -> np.ndarray:
     generator = np.random.default_rng(seed)
     if isinstance(space, NasBench101):
         return space.sample_spellings(count, generator)
+    if isinstance(space, WiredCells):
+        bits = generator.random((9 * count, len(space.num_choices))) < 0.5
+        return bits[space.valid(bits)][:count].astype(np.int8)
     return generator.integers(0, space.num_choices, size=(count, len(space.num_choices))).astype(np.int8)
 
 

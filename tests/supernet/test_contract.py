@@ -16,6 +16,7 @@ from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.scaled_chains import ScaledChains
+from archatlas.spaces.wired_cells import CellShape, WiredCells
 from archatlas.supernet.make import load_supernet, make_supernet
 from archatlas.supernet.protocol import Supernet
 from archatlas.verification.members import member_of
@@ -28,6 +29,7 @@ SPACES: dict[str, Any] = {
     "chain": CHAIN,
     "scaled_chains": ScaledChains(CHAIN, (4, 8), (0.5, 1.0)),
     "nas_bench_201": NasBench201("cells", (1, 8, 8), 3, 4, (Stage(4, 1, 1), Stage(8, 1, 2))),
+    "wired_cells": WiredCells("wired", (1, 8, 8), 3, (CellShape("0110", 4, 6), CellShape("1010", 5, 3, False))),
 }
 
 

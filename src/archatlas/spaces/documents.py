@@ -56,7 +56,13 @@ def _adapter(kind: str) -> TypeAdapter[Any]:
 
 
 _BOUNDS = {"width": 16_384, "depth": 64, "stride": 2, "kernel": 15, "expansion": 16}
-_BOUNDS |= {"stem_width": 16_384, "stem_block_width": 16_384, "head_width": 32_768, "num_classes": 1_000_000}
+_BOUNDS |= {
+    "out_width": 16_384,
+    "stem_width": 16_384,
+    "stem_block_width": 16_384,
+    "head_width": 32_768,
+    "num_classes": 1_000_000,
+}
 _MOST_ITEMS, _MOST_SIDE = 200, 1_024
 
 

@@ -28,12 +28,11 @@ from functools import cache, cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from archatlas.graphs.hashing import Hashes, mix
 from archatlas.spaces.protocol import Choices
 
 NONE, SKIP = 0, 1
 """Indices of the two operations that compute nothing."""
-
-_Keys = NDArray[np.uint64]
 
 
 @dataclass(frozen=True)
@@ -119,21 +118,21 @@ class EdgeCells:
         flows[:, :, edges] = values[:, -1]
         return flows
 
-    def formula_keys(self, choices: Choices) -> _Keys:
+    def formula_keys(self, choices: Choices) -> Hashes:
         """One number ``[n]`` for each formula of the output, with how often each term occurs."""
         return self._read_keys(self.prune(choices), self.flows(choices).astype(np.uint64))[:, -1]
 
-    def _read_keys(self, pruned: Choices, flows: _Keys) -> _Keys:
+    def _read_keys(self, pruned: Choices, flows: Hashes) -> Hashes:
         """What each operation computes from the input on and what the output sums, as keys ``[n, edges + 1]``."""
-        labels = np.full(flows.shape[:2], _mix(np.uint64(0)), dtype=np.uint64)
+        labels = np.full(flows.shape[:2], mix(np.uint64(0)), dtype=np.uint64)
         sums = np.zeros((len(flows), flows.shape[2]), dtype=np.uint64)
         for reader in range(flows.shape[2]):  # Edges come after those that they read from.
             sums[:, reader] = (flows[:, :, reader] * labels).sum(axis=1)
             if reader < len(self.edges):
-                labels[:, 1 + reader] = _mix(pruned[:, reader].astype(np.uint64) + np.uint64(3) * _mix(sums[:, reader]))
+                labels[:, 1 + reader] = mix(pruned[:, reader].astype(np.uint64) + np.uint64(3) * mix(sums[:, reader]))
         return sums
 
-    def network_keys(self, choices: Choices) -> _Keys:
+    def network_keys(self, choices: Choices) -> Hashes:
         """One number ``[n]`` for each network: formulas, with every operation told from others that are like it.
 
         Weisfeiler-Lehman labels of the operations by what they read and by who reads them. On so small graphs that is
@@ -142,15 +141,15 @@ class EdgeCells:
         pruned, flows = self.prune(choices), self.flows(choices).astype(np.uint64)
         read = self._read_keys(pruned, flows)
         computes = self._computes(pruned)
-        labels = np.where(computes, _mix(pruned.astype(np.uint64) + np.uint64(3) * _mix(read[:, :-1])), 0)
-        output = np.full((len(pruned), 1), _mix(np.uint64(1)), dtype=np.uint64)
+        labels = np.where(computes, mix(pruned.astype(np.uint64) + np.uint64(3) * mix(read[:, :-1])), 0)
+        output = np.full((len(pruned), 1), mix(np.uint64(1)), dtype=np.uint64)
         for _ in self.edges:
-            readers = np.concatenate([_mix(labels), output], axis=1)
-            sources = np.concatenate([output, _mix(labels)], axis=1)
+            readers = np.concatenate([mix(labels), output], axis=1)
+            sources = np.concatenate([output, mix(labels)], axis=1)
             above = np.einsum("nsr,nr->ns", flows, readers)[:, 1:]
             below = np.einsum("nsr,ns->nr", flows, sources)[:, :-1]
-            labels = np.where(computes, _mix(labels + np.uint64(3) * _mix(above) + np.uint64(5) * _mix(below)), 0)
-        keys: _Keys = read[:, -1] + np.where(computes, _mix(labels), 0).sum(axis=1, dtype=np.uint64)
+            labels = np.where(computes, mix(labels + np.uint64(3) * mix(above) + np.uint64(5) * mix(below)), 0)
+        keys: Hashes = read[:, -1] + np.where(computes, mix(labels), 0).sum(axis=1, dtype=np.uint64)
         return keys
 
     # -- All of them -----------------------------------------------------------------------------------------------
@@ -183,12 +182,3 @@ class EdgeCells:
 def edge_cells(nodes: int, operations: int, input_skip_computes: bool = False) -> EdgeCells:
     """The cells of this kind; made once per process."""
     return EdgeCells(nodes, operations, input_skip_computes)
-
-
-def _mix(values: _Keys | np.uint64) -> _Keys:
-    """The finaliser of SplitMix64 (Steele et al., OOPSLA 2014): a bijection that spreads every bit."""
-    with np.errstate(over="ignore"):
-        mixed = np.asarray(values, dtype=np.uint64) + np.uint64(0x9E3779B97F4A7C15)
-        mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-        mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-        return mixed ^ (mixed >> np.uint64(31))

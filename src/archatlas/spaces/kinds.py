@@ -10,6 +10,7 @@ KINDS = Registry(
         "chain": "archatlas.spaces.chain:ChainSpace",
         "nas_bench_201": "archatlas.spaces.nas_bench_201:NasBench201",
         "nas_bench_101": "archatlas.spaces.nas_bench_101:NasBench101",
+        "wired_cells": "archatlas.spaces.wired_cells:WiredCells",
     },
 )
 """Data classes whose fields, as JSON, make the space again; a line here lets networks of a new space be exported."""

@@ -25,6 +25,10 @@ SPACES = Registry(
             "archatlas.spaces.nas_bench_101:NasBench101.of",
             "archatlas.spaces.cell_parameters:VertexCellParameters",
         ),
+        "wired_cells": (
+            "archatlas.spaces.wired_cells:WiredCells.of",
+            "archatlas.spaces.wired_parameters:WiredCellParameters",
+        ),
     },
 )
 """What makes a space of its settings, the shape of images (channels, height, width) and the number of classes; and the

@@ -10,6 +10,7 @@ SUPERNETS = Registry(
         "chain": "archatlas.supernet.chain:ChainSupernet.of",
         "scaled_chains": "archatlas.supernet.scaled:ScaledSupernet",
         "nas_bench_201": "archatlas.supernet.cells:CellSupernet",
+        "wired_cells": "archatlas.supernet.wired:WiredSupernet",
     },
 )
 """Each makes a ``Supernet`` of a space and a generator, from which its weights are drawn."""

@@ -10,6 +10,7 @@ STRATEGIES = Registry(
         "uniform": "archatlas.supernet.strategies.uniform:UniformPaths.of",
         "fair": "archatlas.supernet.strategies.fair:FairPaths.of",
         "sandwich": "archatlas.supernet.strategies.sandwich:SandwichPaths.of",
+        "sampled": "archatlas.supernet.strategies.sampled:SampledPaths.of",
     },
 )
 """Each makes a ``PathSampler`` of a space and the weights of its choices (``ChoiceWeights``)."""
