@@ -73,6 +73,7 @@ def test_a_table_goes_with_its_own_space(configured: dict[str, Any]) -> None:
             "`largest_first_epochs` trains the largest path of a chain of blocks, and `space.preset` is nas_bench_201",
         ),
         ({"space": {"preset": "nas_bench_201"}, "supernet": {"strategy": "sandwich"}}, "take uniform or fair"),
+        ({"space": {"preset": "wired_cells"}, "supernet": {"strategy": "uniform"}}, "take sampled"),
         ({"space": {"preset": "nas_bench_201"}, "supernet": {"skip_weight": 0.5}}, "`skip_weight` is 0.5, and tells"),
         ({"evaluation": {"calibration_images": 500}}, "which whole batches of `calibration_batch` = 256 do not make"),
         ({"truth": TRUTH}, "set `space.preset` to nas_bench_macro and all other fields of `space` to null"),

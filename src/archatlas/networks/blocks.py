@@ -120,6 +120,16 @@ class Chain(nn.Module):
         logits: Tensor = self.head(x)
         return logits
 
+    def features(self, images: Tensor) -> list[Tensor]:
+        """Maps ``[b, c, h, w]`` of each size, largest first: the last ones before each block that shrinks them."""
+        maps = [self.stem(images)]
+        for block in self.blocks:
+            x = block(maps[-1])
+            if x.shape[2:] == maps[-1].shape[2:]:
+                maps.pop()
+            maps.append(x)
+        return maps
+
 
 def is_identity(module: nn.Module) -> bool:
     """Whether the block computes nothing at all (a skip that keeps the shape)."""

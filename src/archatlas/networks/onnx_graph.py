@@ -202,6 +202,12 @@ def _relu(writer: _Writer, node: fx.Node, names: dict[fx.Node, str]) -> str:
     return writer.add("Relu", [names[_node(node.args[0])]], node.name)
 
 
+def _concatenation(writer: _Writer, node: fx.Node, names: dict[fx.Node, str]) -> str:
+    if node.kwargs != {"dim": 1} or not isinstance(node.args[0], list | tuple):
+        raise UnknownOperationError(f"cat of {node.args}, {node.kwargs}")
+    return writer.add("Concat", [names[_node(one)] for one in node.args[0]], node.name, axis=1)
+
+
 _CALLS: dict[Any, Callable[[_Writer, fx.Node, dict[fx.Node, str]], str]] = {
     operator.add: _binary("Add"),
     operator.mul: _binary("Mul"),
@@ -209,4 +215,5 @@ _CALLS: dict[Any, Callable[[_Writer, fx.Node, dict[fx.Node, str]], str]] = {
     operator.truediv: _binary("Div"),
     "mean": _mean,
     "relu": _relu,
+    torch.cat: _concatenation,
 }

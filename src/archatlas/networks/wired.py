@@ -58,8 +58,8 @@ class WiredCell(nn.Module):
             values.append(operation(_joined([values[source] for source in sources])))
             for value in released:
                 values[value] = None
-        y: Tensor = self.join(_joined([values[sink] for sink in self.sinks]))
-        return (y + self.shortcut(x)).relu()
+        joined: Tensor = self.join(_joined([values[sink] for sink in self.sinks])) + self.shortcut(x)
+        return joined.relu()
 
 
 def _joined(values: Sequence[Tensor | None]) -> Tensor:

@@ -229,6 +229,11 @@ def _misfits_of_supernet(supernet: SupernetParameters, space: SpaceParameters | 
             f"`image_sizes` is {list(supernet.image_sizes)}, but every super-network already sees images at the sizes "
             f"{list(space.searched_sizes)} of `space.image_sizes`: set it to null"
         )
+    if space and not space.has_free_paths and supernet.strategy in ("uniform", "fair"):
+        yield (
+            f"`strategy` {supernet.strategy} draws each choice by itself, and such networks are unlike those that are "
+            f"searched where `space.preset` is {space.preset}: take sampled"
+        )
     if space and not space.has_largest_path:
         of = f"of a chain of blocks, and `space.preset` is {space.preset}"
         if supernet.largest_first_epochs:

@@ -34,6 +34,8 @@ class SpaceParameters(BaseModel):
 
     has_largest_path: ClassVar[bool] = False
     """Whether the choices of each position can be ordered by size."""
+    has_free_paths: ClassVar[bool] = True
+    """Whether choices that are drawn one by one, at even odds, give networks like those that are searched."""
     has_supernet: ClassVar[bool] = False
     """Whether there is a super-network for it."""
     has_sizes: ClassVar[bool] = False

@@ -21,37 +21,18 @@ from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.graphs.hashing import mix
 from archatlas.spaces import wired_names, wiring, wiring_variation
 from archatlas.spaces.protocol import Choices, Names, choice_matrix
-from archatlas.spaces.wired_parameters import MOST_VERTICES, WiredCellParameters
+from archatlas.spaces.wired_frame import OPERATIONS, CellShape, Steps, WiredFrame
+from archatlas.spaces.wired_parameters import MIN_USED_VERTICES, VERTICES, WiredCellParameters
 from archatlas.spaces.wiring_twins import canonical
 
 if TYPE_CHECKING:
     from torch import nn
 
-    from archatlas.networks.wired import Vertex
-
-OPERATIONS = ("conv1x1-bn-relu", "sepconv3x3-bn-relu")
-"""What vertices compute. Cells spell them as the digits 0 and 1."""
-
 _DRAWS = 50
 
 
 @dataclass(frozen=True)
-class CellShape:
-    """One cell: a digit for the operation of each vertex, channels of a vertex and of the output, pooling before it."""
-
-    operations: str
-    width: int
-    out_width: int
-    pool: bool = True
-
-    @property
-    def kinds(self) -> NDArray[np.int64]:
-        """Indices of the vertices' operations, ``[vertices]``."""
-        return np.array([int(digit) for digit in self.operations])
-
-
-@dataclass(frozen=True)
-class WiredCells:
+class WiredCells(WiredFrame):
     """Cells of any wiring: one position for each edge (cell, source, target) of their complete DAGs.
 
     Implements SearchSpace, Described and CountedInBulk. A row is valid if the input of each cell reaches at least
@@ -61,49 +42,15 @@ class WiredCells:
     kind: ClassVar[str] = "wired_cells"
     sampler: ClassVar[str] = "stratified by the number of used vertices"
 
-    name: str
-    input_shape: tuple[int, int, int]
-    num_classes: int
-    cells: tuple[CellShape, ...]
-    min_used_vertices: int = 3
-    stem_width: int = 16
-    stem_kernel: int = 3
-    stem_stride: int = 1
-    stem_block_width: int = 0
-
     @classmethod
     def of(cls, parameters: WiredCellParameters, input_shape: tuple[int, int, int], num_classes: int) -> Self:
         """The cells that ``parameters`` ask for."""
         given = parameters.model_dump(exclude={"preset"}, exclude_none=True)
-        vertices, seed = given.pop("vertices", 12), given.pop("operations_seed", 0)
+        vertices, seed = given.pop("vertices", VERTICES), given.pop("operations_seed", 0)
         shapes = given.pop("cells", _CELLS)
         cells = tuple(CellShape(_shuffled(vertices, seed, cell), **shape) for cell, shape in enumerate(shapes))
-        return cls(parameters.preset, input_shape, num_classes, cells, **given)
-
-    def __post_init__(self) -> None:
-        vertices = self.vertices
-        if not 1 <= vertices <= MOST_VERTICES or any(len(cell.operations) != vertices for cell in self.cells):
-            raise ArchatlasError(
-                f"all cells of {self.name} have the same number of vertices, 1 to {MOST_VERTICES}, but got "
-                f"{[len(cell.operations) for cell in self.cells]}: set `space.vertices`"
-            )
-        if not 1 <= self.min_used_vertices <= vertices:
-            raise ArchatlasError(
-                f"a cell has {vertices} vertices, so at least {self.min_used_vertices} of them cannot be used: set "
-                f"`space.min_used_vertices` to 1 to {vertices}, or raise `space.vertices`"
-            )
-        for cell, side in enumerate(self._sides(), start=1):
-            if side < 1:
-                raise ArchatlasError(
-                    f"images of {self.input_shape[1]} x {self.input_shape[2]} are too small for the pooling before "
-                    f"cell {cell} of {self.name}, which needs 2 pixels a side: take larger images "
-                    "(`images.image_size`), a lower `space.stem_stride` or `pool: false` in `space.cells`"
-                )
-
-    @property
-    def vertices(self) -> int:
-        """Vertices of each cell."""
-        return len(self.cells[0].operations)
+        fewest = given.pop("min_used_vertices", min(MIN_USED_VERTICES, vertices))
+        return cls(parameters.preset, input_shape, num_classes, cells, fewest, **given)
 
     # -- Positions -------------------------------------------------------------------------------------------------
 
@@ -149,7 +96,7 @@ class WiredCells:
 
     def valid(self, choices: Choices) -> NDArray[np.bool_]:
         """Whether every cell uses enough vertices, bool ``[n]``."""
-        enough: NDArray[np.bool_] = (self.used(choices) >= self.min_used_vertices).all(axis=1)
+        enough: NDArray[np.bool_] = np.all(self.used(choices) >= self.min_used_vertices, axis=1)
         return enough
 
     def validate(self, choices: ArrayLike) -> Choices:
@@ -171,7 +118,7 @@ class WiredCells:
 
     def sample(self, count: int, generator: np.random.Generator) -> Choices:
         """``count`` distinct networks, the cells of each drawn by ``wiring.draw``."""
-        found = np.zeros((0, len(self.num_choices)), dtype=np.int8)
+        found: Choices = np.zeros((0, len(self.num_choices)), dtype=np.int8)
         for _ in range(_DRAWS):
             drawn = [wiring.draw(count, self.vertices, self.min_used_vertices, generator) for _ in self.cells]
             found = np.concatenate([found, self.canonicalise(self.rows(drawn))])
@@ -256,7 +203,7 @@ class WiredCells:
         macs = np.full(len(choices), stem * area, dtype=np.int64)
         params = np.full(len(choices), stem + 2 * norms, dtype=np.int64)
         before = self.stem_out_width
-        for reads, cell, area in zip(self.reads(choices), self.cells, self._areas(), strict=True):
+        for reads, cell, area in zip(self.reads(choices), self.cells, self.areas(), strict=True):
             channels = wiring.count(reads & ~wiring.bit(0)) * cell.width
             channels += np.where((reads & wiring.bit(0)) != 0, before, 0)
             separable = channels[:, 1:] * (cell.kinds == 1)
@@ -268,67 +215,10 @@ class WiredCells:
             before = cell.out_width
         return {"macs": macs + before * self.num_classes, "params": params + (before + 1) * self.num_classes}
 
-    @property
-    def stem_out_width(self) -> int:
-        """Channels of the first cell's input."""
-        return self.stem_block_width or self.stem_width
-
-    def _sizes(self) -> list[tuple[int, int]]:
-        """Height and width of each cell's maps; 0 where there was nothing to pool."""
-        size = tuple(-(-side // self.stem_stride) for side in self.input_shape[1:])
-        sizes = []
-        for cell in self.cells:
-            if cell.pool:
-                size = tuple(0 if side < 2 else -(-side // 2) for side in size)
-            sizes.append((size[0], size[1]))
-        return sizes
-
-    def _sides(self) -> list[int]:
-        return [min(size) for size in self._sizes()]
-
-    def _areas(self) -> list[int]:
-        return [height * width for height, width in self._sizes()]
-
     # -- Modules ---------------------------------------------------------------------------------------------------
 
-    def make_stem(self) -> nn.Module:
-        """A convolution and, if asked for, a separable one; the pooling before the first cell."""
-        from torch import nn
-
-        from archatlas.networks.blocks import ConvNorm
-        from archatlas.networks.wired import SeparableConv
-
-        convolution = ConvNorm(self.input_shape[0], self.stem_width, self.stem_kernel, self.stem_stride)
-        if not self.stem_block_width:
-            return convolution
-        return nn.Sequential(convolution, SeparableConv(self.stem_width, self.stem_block_width))
-
-    def make_pool(self, cell: int) -> nn.Module | None:
-        """The pooling before a cell; None where there is none."""
-        from torch import nn
-
-        return nn.MaxPool2d(2, ceil_mode=True) if self.cells[cell].pool else None
-
-    def make_operation(self, cell: int, vertex: int, in_width: int) -> nn.Module:
-        """What a vertex (from 1) computes of ``in_width`` concatenated channels."""
-        from archatlas.networks.blocks import ConvNorm
-        from archatlas.networks.wired import SeparableConv
-
-        kind = (ConvNorm, SeparableConv)[self.cells[cell].kinds[vertex - 1]]
-        return kind(in_width, self.cells[cell].width)
-
-    def make_head(self) -> nn.Module:
-        """Global average, classifier."""
-        from archatlas.networks.blocks import Head
-
-        return Head(self.cells[-1].out_width, 0, self.num_classes)
-
-    def in_width(self, cell: int) -> int:
-        """Channels of a cell's input."""
-        return self.cells[cell - 1].out_width if cell else self.stem_out_width
-
-    def schedule(self, choices: ArrayLike) -> list[list[tuple[int, list[int]]]]:
-        """Of each cell of one row the used vertices in order, each with what it reads, by their numbers."""
+    def schedule(self, choices: ArrayLike) -> list[Steps]:
+        """What each cell of one row computes."""
         rows = self.validate(np.atleast_2d(np.asarray(choices)))
         return [
             [
@@ -341,27 +231,13 @@ class WiredCells:
 
     def build(self, choices: ArrayLike) -> nn.Module:
         from archatlas.networks.blocks import Chain
-        from archatlas.networks.wired import WiredCell
 
         blocks: list[nn.Module] = []
         for cell, steps in enumerate(self.schedule(choices)):
-            pool, shape = self.make_pool(cell), self.cells[cell]
+            pool = self.make_pool(cell)
             blocks += [] if pool is None else [pool]
-            blocks.append(WiredCell(self.in_width(cell), shape.width, shape.out_width, self._vertices(cell, steps)))
+            blocks.append(self.make_cell(cell, steps))
         return Chain(self.make_stem(), blocks, self.make_head())
-
-    def _vertices(self, cell: int, steps: list[tuple[int, list[int]]]) -> list[Vertex]:
-        from archatlas.networks.wired import Vertex
-
-        places = {0: 0} | {vertex: place for place, (vertex, _) in enumerate(steps, start=1)}
-        widths = {source: self.cells[cell].width if source else self.in_width(cell) for source in places}
-        return [
-            Vertex(
-                self.make_operation(cell, vertex, sum(widths[source] for source in sources)),
-                [places[source] for source in sources],
-            )
-            for vertex, sources in steps
-        ]
 
 
 _CELLS = ({"width": 12, "out_width": 24, "pool": False}, {"width": 16, "out_width": 48, "pool": True})
@@ -370,6 +246,6 @@ _CELLS = ({"width": 12, "out_width": 24, "pool": False}, {"width": 16, "out_widt
 
 def _shuffled(vertices: int, seed: int, cell: int) -> str:
     """A digit for each vertex of a cell: half of them 0, half 1 (one more 0 where the number is odd), in any order."""
-    keys = mix(mix(mix(np.uint64(seed)) + np.uint64(cell)) + np.arange(vertices, dtype=np.uint64))
+    keys = mix(mix(mix(np.uint64(seed)) + np.uint64(cell)) + np.arange(vertices).astype(np.uint64))
     operations = np.arange(vertices) % 2
     return "".join(map(str, operations[np.argsort(keys)]))

@@ -11,10 +11,14 @@ from archatlas.spaces.parameters import SpaceParameters
 MOST_VERTICES = 60
 """Sets of vertices, the cell's input among them, are bits of one 64-bit number (``spaces/wiring.py``)."""
 
+VERTICES, MIN_USED_VERTICES = 12, 3
+"""Of cells that nothing else is said of."""
+
 
 class WiredCellParameters(SpaceParameters):
     """Cells of any wiring and the network around them (None: two cells of 12 vertices, for images of 8 x 8)."""
 
+    has_free_paths: ClassVar[bool] = False
     has_supernet: ClassVar[bool] = True
 
     preset: str = Field("wired_cells", description="the cells")
@@ -39,6 +43,12 @@ class WiredCellParameters(SpaceParameters):
     def _possible(self) -> Self:
         if self.stem_kernel is not None and self.stem_kernel % 2 == 0:
             raise ValueError(f"`stem_kernel` must be odd, but is {self.stem_kernel}")
+        vertices = VERTICES if self.vertices is None else self.vertices
+        if (self.min_used_vertices or min(MIN_USED_VERTICES, vertices)) > vertices:
+            raise ValueError(
+                f"`min_used_vertices` is {self.min_used_vertices}, but a cell has {vertices} vertices: set it to 1 to "
+                f"{vertices}, or raise `vertices`"
+            )
         return self
 
 

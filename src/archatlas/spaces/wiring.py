@@ -40,12 +40,14 @@ def bit(vertices: NDArray[np.integer] | int) -> Sets:
 
 def members(sets: Sets, vertices: int) -> NDArray[np.bool_]:
     """Whether the source and each vertex is in a set: ``[...]`` to bool ``[..., 1 + vertices]``."""
-    return (sets[..., None] & bit(np.arange(vertices + 1))) != 0
+    held: NDArray[np.bool_] = (sets[..., None] & bit(np.arange(vertices + 1))) != 0
+    return held
 
 
 def sets_of(held: NDArray[np.bool_]) -> Sets:
     """Inverse of ``members``."""
-    return np.where(held, bit(np.arange(held.shape[-1])), np.uint64(0)).sum(axis=-1, dtype=np.uint64)
+    sets: Sets = np.where(held, bit(np.arange(held.shape[-1])), np.uint64(0)).sum(axis=-1, dtype=np.uint64)
+    return sets
 
 
 def reads_of(rows: Choices, vertices: int) -> Sets:
@@ -60,7 +62,8 @@ def reads_of(rows: Choices, vertices: int) -> Sets:
 def rows_of(reads: Sets) -> Choices:
     """Inverse of ``reads_of``."""
     sources, targets = np.array(pairs(reads.shape[1] - 1)).T
-    return ((reads[:, targets] & bit(sources)) != 0).astype(np.int8)
+    rows: Choices = ((reads[:, targets] & bit(sources)) != 0).astype(np.int8)
+    return rows
 
 
 def used(reads: Sets) -> Sets:
@@ -79,7 +82,8 @@ def prune(reads: Sets) -> Sets:
 
 def sinks(reads: Sets) -> Sets:
     """Used vertices that no other reads, ``[n]``, of pruned graphs; never the source."""
-    return used(reads) & ~(np.bitwise_or.reduce(reads, axis=1) | _ONE)
+    unread: Sets = used(reads) & ~(np.bitwise_or.reduce(reads, axis=1) | _ONE)
+    return unread
 
 
 def count(sets: Sets) -> NDArray[np.int64]:

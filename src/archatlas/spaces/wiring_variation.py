@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from archatlas.spaces import wiring
 from archatlas.spaces.protocol import Choices
-from archatlas.spaces.wiring_twins import moved
+from archatlas.spaces.wiring_places import moved
 
 if TYPE_CHECKING:
     from archatlas.spaces.wired_cells import WiredCells
@@ -100,5 +100,6 @@ def neighbours(space: WiredCells, choices: ArrayLike) -> Choices:
     changed = np.flatnonzero((row > 0) | _from_used(space, row))
     rows = np.tile(row, (len(changed), 1))
     rows[np.arange(len(changed)), changed] ^= 1
-    found = np.unique(space.canonicalise(rows[space.valid(rows)]), axis=0)
-    return found[(found != row).any(axis=1)]
+    found: Choices = np.unique(space.canonicalise(rows[space.valid(rows)]), axis=0)
+    others: Choices = found[(found != row).any(axis=1)]
+    return others

@@ -24,8 +24,9 @@ class SupernetParameters(BaseModel):
     )
     strategy: str = Field(
         default="uniform",
-        description="which paths a step trains, by a name in strategies/registry.py. uniform: one at random; fair: so "
-        "many that every choice has its share; sandwich: the largest, the smallest and one at random",
+        description="which paths a step trains, by a name in strategies/registry.py. uniform: one at random; "
+        "sampled: one as the space draws networks; fair: so many that every choice has its share; sandwich: the "
+        "largest, the smallest and one at random",
     )
     skip_weight: float = Field(default=1.0, gt=0, le=1, description="how often a skip is drawn, against each block")
     training: TrainingParameters = Field(

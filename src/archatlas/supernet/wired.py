@@ -16,10 +16,8 @@ from torch.nn import functional
 
 from archatlas.networks.blocks import Chain, ConvNorm, initialise
 from archatlas.spaces.wired_cells import WiredCells
+from archatlas.spaces.wired_frame import Steps
 from archatlas.supernet.protocol import Supernet
-
-Steps = Sequence[tuple[int, Sequence[int]]]
-"""The used vertices of a cell in order, each with what it reads."""
 
 
 class WiredEdge(nn.Module):
@@ -193,7 +191,7 @@ class WiredSupernet(Supernet):
                 own.load_state_dict(shared.state_of(next(schedule)))
         return alone.to(next(self.parameters()).device)
 
-    def _schedule(self, choices: Sequence[int]) -> list[list[tuple[int, list[int]]]]:
+    def _schedule(self, choices: Sequence[int]) -> list[Steps]:
         return self.space.schedule(np.array(choices, dtype=np.int8))
 
 
