@@ -11,13 +11,14 @@ BENCHMARKS = {
     "depthwise": "gradients of depthwise convolutions, PyTorch's and ours",
     "train_supernet": "what switching paths costs, and super-networks side by side",
     "map_space": "architectures mapped a second",
+    "wired_cells": "freely wired networks beside chains of equal MACs; draws and labels of their graphs",
     "evolution": "evolution against enumeration",
     "segments": "segment by segment against the whole space at once, at equal evaluations (ARCHATLAS_BENCHMARK_DATA)",
     "stages": "seconds and memory of every stage of the default run (make run comes first)",
 }
 """What each measures; those of other processes are run alone, so that none shares the machine with another."""
 
-LONG = ("prefix_evaluation", "depthwise", "train_supernet", "evolution", "segments")
+LONG = ("prefix_evaluation", "depthwise", "train_supernet", "wired_cells", "evolution", "segments")
 """Those that know a quick way."""
 
 
