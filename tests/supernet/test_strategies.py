@@ -118,5 +118,5 @@ def test_fewer_skips_need_a_space_that_has_them() -> None:
 
 
 def test_each_name_has_a_strategy(space: ChainSpace) -> None:
-    assert set(STRATEGIES) == {"uniform", "fair", "sandwich"}
+    assert set(STRATEGIES) == {"uniform", "fair", "sandwich", "sampled"}
     assert make_strategy(space, SupernetParameters(strategy="fair")) == FairPaths(equal((3, 3, 2, 3)))
