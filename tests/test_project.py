@@ -252,14 +252,15 @@ TABLES = ("nas_bench_201", "nas_bench_101", "nas_bench_macro_table")
 
 
 TRUTHS = ("nas_bench_macro", "nas_bench_macro_gpu")
+WIRED = ("wired_digits", "wired_cifar10", "wired_gpu")
 
 
-@pytest.mark.parametrize("environment", ["image_folder", "cifar10", "mobile", *TABLES, *TRUTHS])
+@pytest.mark.parametrize("environment", ["image_folder", "cifar10", "mobile", *TABLES, *TRUTHS, *WIRED])
 def test_environments_hold_known_parameters_only(repository: Path, environment: str) -> None:
     values = yaml.safe_load((repository / "conf" / environment / "parameters.yml").read_text())
     for key, part in values.items():
         model = typing.get_type_hints(ProjectParameters)[key]
-        if environment == "image_folder" and key == "images":
+        if environment in ("image_folder", "wired_gpu") and key == "images":
             part["path"] = "somewhere"
         TypeAdapter(model).validate_python(part)
 
