@@ -11,6 +11,7 @@ METHODS = Registry(
         "regularised_evolution": "archatlas.systems.regularised_evolution:RegularisedEvolution",
         "nasgem": "archatlas.systems.nasgem.method:Nasgem",
         "nasi": "archatlas.systems.nasi.method:Nasi",
+        "gram": "archatlas.systems.gram.method:Gram",
     },
 )
 """Data classes that are a ``problem.Method``; their fields are the method's settings."""
