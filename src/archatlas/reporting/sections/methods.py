@@ -40,7 +40,7 @@ def methods_section(run: Run) -> Section | None:
             "beside each random search, so that their interval holds the spread of random search and not their own."
         ),
         TableBlock(methods_table(comparison), "What each method has found, and what it has spent on one search"),
-        Text(f"{scored_by(run)}, and each method may score equally many networks. {NOT_COUNTED}"),
+        Text(f"{scored_by(run)}, and each of them may score equally many. {NOT_COUNTED}"),
     ]
     return Section(
         "methods",
@@ -55,7 +55,7 @@ def scored_by(run: Run) -> str:
     """Where the scores come from, as the beginning of a sentence."""
     if run.methods_train and not run.alone_is_looked_up:
         return "Each network that a method asks for is trained alone on a short schedule, apart from NASI's"
-    return "All methods search the same super-networks"
+    return "Methods that score networks use the same super-networks"
 
 
 def figure_methods(comparison: pd.DataFrame) -> go.Figure:
