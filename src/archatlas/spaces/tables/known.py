@@ -52,9 +52,10 @@ class KnownNetworks:
     @cached_property
     def rows(self) -> pd.DataFrame:
         """A row of the table per network, indexed by its canonical name."""
-        rows = self.table.rows_of(self.table.rows["network"].drop_duplicates().tolist())
-        columns = dict.fromkeys((self.label.column, self.truth.column))
-        return rows.set_index("network", drop=False).dropna(subset=list(columns))
+        columns = list(dict.fromkeys((self.label.column, self.truth.column)))
+        known = self.table.rows.dropna(subset=columns)["network"].drop_duplicates()
+        rows = self.table.rows_of(known.tolist())
+        return rows.set_index("network", drop=False).dropna(subset=columns)
 
     @cached_property
     def choices(self) -> Choices:
