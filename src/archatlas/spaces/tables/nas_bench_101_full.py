@@ -41,8 +41,10 @@ def beside(file: Path) -> list[Path]:
 
 
 def read_all(file: Path, space: NasBench101) -> pd.DataFrame:
-    """A row per cell: architecture and network (both canonical), ``test_accuracy``, ``table_params``, and where known
-    ``validation_accuracy`` of one training, the same after 4, 12 and 36 epochs, and ``training_seconds``.
+    """A row per cell: architecture and network (both canonical), ``test_accuracy``, ``table_params``.
+
+    Where they are known also ``validation_accuracy`` of one training, the same after 4, 12 and 36 epochs, and
+    ``training_seconds``.
 
     Raises:
         ArchatlasError: a file is damaged or another one.
@@ -82,7 +84,7 @@ def _numbers(raw: pd.DataFrame, space: NasBench101, file: Path) -> pd.Index:
     operations, pairs = _operations(raw, space), len(space.cells.pairs)
     edges = raw["edges"].to_numpy(dtype=np.int64)
     kinds = len(space.operations)
-    numbers = pd.Index(edges * kinds**space.cells.inner + operations @ kinds ** np.arange(space.cells.inner))
+    numbers: pd.Index = pd.Index(edges * kinds**space.cells.inner + operations @ kinds ** np.arange(space.cells.inner))
     if (operations >= kinds).any() or (edges >= 2**pairs).any() or (edges < 1).any() or not numbers.is_unique:
         raise ArchatlasError(f"{file} has a row that is no cell, or one cell twice: get it again from {PAGE}")
     return numbers
