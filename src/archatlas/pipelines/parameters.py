@@ -30,7 +30,7 @@ from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.parameters import CalibrationParameters, FinishingParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
-_Section = SupernetParameters | VerificationParameters | FinishingParameters
+_Section = SupernetParameters | VerificationParameters | FinishingParameters | MethodsParameters
 """Parameters of a stage that sees images."""
 
 
@@ -165,7 +165,7 @@ class ProjectParameters(BaseModel):
         _require_predictors([one.family for one in benchmark.predictors.values() if one is not None])
         return benchmark
 
-    @field_validator("supernet", "verification", "finishing")
+    @field_validator("supernet", "verification", "finishing", "methods")
     @classmethod
     def _fits_the_size_of_images(cls, section: _Section | None, info: ValidationInfo) -> _Section | None:
         """Where ``images.image_size`` is null, `check_sizes` asks the same once the images are read."""
@@ -177,7 +177,7 @@ class ProjectParameters(BaseModel):
                 raise ValueError(problem)
         return section
 
-    @field_validator("supernet", "verification", "finishing")
+    @field_validator("supernet", "verification", "finishing", "methods")
     @classmethod
     def _devices_share_its_batches(cls, section: _Section | None, info: ValidationInfo) -> _Section | None:
         """On a CPU only super-networks are trained by several processes; others have one each."""

@@ -14,6 +14,7 @@ SECTIONS = Registry(
         "trust": "archatlas.reporting.sections.trust:trust_section",
         "truth": "archatlas.reporting.sections.truth:truth_section",
         "methods": "archatlas.reporting.sections.methods:methods_section",
+        "meta_graph": "archatlas.reporting.sections.meta_graph:meta_graph_section",
         "initialisation": "archatlas.reporting.sections.initialisation:initialisation_section",
         "measured": "archatlas.reporting.sections.measured:measured_section",
         "choices": "archatlas.reporting.sections.choices:choices_section",

@@ -72,6 +72,7 @@ class Run:
     supernet_curves: pd.DataFrame = field(default_factory=pd.DataFrame)
     method_comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
     nasi_sweep: pd.DataFrame = field(default_factory=pd.DataFrame)
+    meta_graph_of_gram: pd.DataFrame = field(default_factory=pd.DataFrame)
     schedule: Json = field(default_factory=dict)
     signals: Sequence[Json] = ()
 
@@ -128,6 +129,11 @@ class Run:
     def mobilenet_asked(self) -> bool:
         """Whether a scaled MobileNet was to stand beside each winner."""
         return _value(self.parameters.get("verification"), "mobilenet") is not False
+
+    @property
+    def methods_train(self) -> bool:
+        """Whether search methods were given scores of networks trained alone."""
+        return _field(self.parameters.get("methods"), "score_by") == "training"
 
     @property
     def doubts(self) -> list[Signal]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from archatlas.images.parameters import AugmentationParameters
+from archatlas.training.parameters import TrainingParameters
 
 
 class MethodsParameters(BaseModel):
@@ -16,7 +19,17 @@ class MethodsParameters(BaseModel):
         None,
         ge=2,
         le=1_000_000,
-        description="networks that each search may score on the super-networks; null: as many as the main job has",
+        description="networks that each search may score; null: as many as the main job has",
+    )
+    score_by: Literal["supernet", "training"] = Field(
+        "supernet",
+        description="where scores come from: subnets of the super-networks, or networks trained alone by `training`",
+    )
+    training: TrainingParameters = Field(
+        default_factory=TrainingParameters, description="schedule of networks that are trained alone to be scored"
+    )
+    augmentation: AugmentationParameters = Field(
+        default_factory=AugmentationParameters, description="changes of training images in these trainings"
     )
     seeds: int = Field(3, ge=1, le=100, description="searches of each method for each budget")
     settings: dict[str, dict[str, Any]] = Field(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, runtime_checkable
 
 import numpy as np
 import pandas as pd
@@ -87,3 +87,11 @@ class Method(Protocol):
         Depends on ``generator`` alone for whatever it draws. The candidates are the best of these. ``evaluator`` is an
         ``evaluators.Evaluator``, or what a method without training starts from (``at_initialisation``).
         """
+
+
+@runtime_checkable
+class Selective(Protocol):
+    """A method that can search some spaces only."""
+
+    def unfit(self, space: SearchSpace) -> str | None:
+        """Why it cannot search a space, as the end of a sentence; None where it can."""

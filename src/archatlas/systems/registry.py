@@ -10,6 +10,7 @@ METHODS = Registry(
         "random_search": "archatlas.systems.random_search:RandomSearch",
         "regularised_evolution": "archatlas.systems.regularised_evolution:RegularisedEvolution",
         "nasi": "archatlas.systems.nasi.method:Nasi",
+        "gram": "archatlas.systems.gram.method:Gram",
     },
 )
 """Data classes that are a ``problem.Method``; their fields are the method's settings."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -21,13 +21,14 @@ from archatlas.supernet.evaluate import EvaluationImages
 from archatlas.supernet.make import load_supernet
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.systems.account import VISITED
-from archatlas.systems.evaluators import Evaluator, SupernetEvaluator
+from archatlas.systems.evaluators import AloneEvaluator, Evaluator, SupernetEvaluator
 from archatlas.systems.ledger import Ledger, Limit
 from archatlas.systems.nasi.start import Start
 from archatlas.systems.problem import Method, Problem, Target
 from archatlas.training.fabric import cpu_shares
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.workers import side_by_side
+from archatlas.verification.trainings import Trainings
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -97,6 +98,40 @@ class Searches:
             return self.by(evaluator, searches)
         with side_by_side(_search, list(enumerate(searches)), *given, workers=workers, threads=threads) as results:
             return _joined([found for _, found in sorted(results, key=lambda numbered: numbered[0])])
+
+    def by_training(self, trainings: Trainings, searches: Sequence[Search], seed: int) -> pd.DataFrame:
+        """The same, scored by one training alone of each network; all searches share what was trained.
+
+        On a CPU ``device.workers`` searches run at a time; where one runs alone it may train as many networks at a time
+        as it asks for at once.
+        """
+        alike = replace(trainings, keep_weights=False, may_all_diverge=True)
+        workers, _ = cpu_shares(trainings.device, len(searches))
+        if workers == 1:
+            return self.by(AloneEvaluator(self.space, alike, seed=seed), searches)
+        device = trainings.device.model_copy(update={"workers": 1})
+        # Images travel as arrays, which processes share.
+        rest = replace(alike, train=_NO_IMAGES, validation=_NO_IMAGES, device=device)
+        given = trainings.train.to_arrays(), trainings.validation.to_arrays(), rest, self, seed
+        with side_by_side(_search_by_training, list(enumerate(searches)), *given, workers=workers) as results:
+            return _joined([found for _, found in sorted(results, key=lambda numbered: numbered[0])])
+
+
+_NO_IMAGES = ImageSplit(torch.zeros((0, 1, 1, 1), dtype=torch.uint8), torch.zeros(0, dtype=torch.int64))
+
+
+def _search_by_training(
+    job: tuple[int, Search],
+    train: SplitArrays,
+    validation: SplitArrays,
+    trainings: Trainings,
+    searches: Searches,
+    seed: int,
+) -> tuple[int, pd.DataFrame]:
+    """A search by its place among others; runs in a worker."""
+    place, search = job
+    images = {"train": ImageSplit.from_arrays(train), "validation": ImageSplit.from_arrays(validation)}
+    return place, searches.one(search, AloneEvaluator(searches.space, replace(trainings, **images), seed=seed))
 
 
 @dataclass(frozen=True)

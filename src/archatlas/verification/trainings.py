@@ -128,7 +128,8 @@ class Trainings:
 
     On a CPU each training has one of ``device.workers`` processes and one thread, so that results do not depend on how
     many there are. On a GPU they follow one another. ``keep_weights`` keeps the weights as well. A training that lasts
-    longer than ``checkpoint_seconds`` saves its state that often, to go on from if it is killed.
+    longer than ``checkpoint_seconds`` saves its state that often, to go on from if it is killed. Where all networks of
+    a call diverge that is an error, unless ``may_all_diverge``, as where a search asks for one at a time.
     """
 
     train: ImageSplit
@@ -140,6 +141,7 @@ class Trainings:
     work: WorkStore
     keep_weights: bool = True
     checkpoint_seconds: float = 10.0
+    may_all_diverge: bool = False
 
     def run(self, jobs: Sequence[TrainingJob], progress: str = "train alone") -> pd.DataFrame:
         """Train what is not done yet; a row per job in their order: ``TRAINING_COLUMNS``.
@@ -177,7 +179,7 @@ class Trainings:
             )  # fmt: skip
         never = {key: name for key, name in names.items() if figures[key]["learning_rate"] == _NEVER}
         from_scratch = not any(isinstance(job, FurtherTraining) for job in jobs.values())
-        if fresh and from_scratch and len(never) == len(names):
+        if fresh and from_scratch and len(never) == len(names) and not self.may_all_diverge:
             raise ArchatlasError(
                 f"{what}: all {len(never)} trainings diverged, at `learning_rate` {rate:g} and at {rate * SLOWER:g} "
                 f"({next(iter(never.values()))}): lower `learning_rate`, lengthen `warmup_epochs` or set "

@@ -14,6 +14,7 @@ from archatlas.schedule.overlay import scheduled
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.systems.at_initialisation import WITHOUT_TRAINING
+from archatlas.systems.parameters import MethodsParameters
 from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
@@ -31,6 +32,7 @@ def train_best(
     supernet_curves: pd.DataFrame,
     evaluation: EvaluationParameters,
     verification: VerificationParameters,
+    methods: MethodsParameters,
     device: DeviceParameters,
     seed: int,
     work_folder: Path,
@@ -61,7 +63,8 @@ def train_best(
 
     description = ImageDescription.model_validate(image_description)
     supernets, epochs = int(supernet_curves["seed"].nunique()), float(len(supernet_curves))
-    found = [best_of(one, name, 0.0 if name in WITHOUT_TRAINING else epochs) for name, one in visited.items()]
+    shared = 0.0 if methods.score_by == "training" else epochs
+    found = [best_of(one, name, 0.0 if name in WITHOUT_TRAINING else shared) for name, one in visited.items()]
     for name, candidates, sampled in (
         ("segments", candidates_of_segments, sampled_architectures_of_segments),
         ("atlas", candidates_of_atlas, sampled_architectures),

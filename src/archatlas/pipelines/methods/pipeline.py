@@ -6,13 +6,19 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.methods.nodes import compare, train_best
-from archatlas.pipelines.methods.search import SAMPLE, searcher, searcher_without_training, sweeper
+from archatlas.pipelines.methods.search import (
+    SAMPLE,
+    searcher,
+    searcher_without_training,
+    sweeper,
+    tell_meta_graph,
+)
 from archatlas.systems.at_initialisation import WITHOUT_TRAINING
 from archatlas.systems.registry import METHODS
 
 _SHARED = (
     "supernets", "train_images", "validation_images", "image_description", "search_space", "cost_table",
-    "latency_table", "feasibility",
+    "latency_table", "feasibility", "work_folder",
 )  # fmt: skip
 _AT_INITIALISATION = (
     "train_images", "image_description", "search_space", "cost_table", "latency_table", "feasibility", "work_folder",
@@ -46,6 +52,10 @@ def search_by(name: str) -> Pipeline:
         data = {one: one for one in _SHARED} | evidence(SAMPLE)
         parameters = {one: f"params:{one}" for one in _PARAMETERS} | {"target": _TARGET}
         nodes = [node(searcher(name), inputs=data | parameters, outputs=["visited", "candidates"], name="search")]
+    if name == "gram":
+        found["meta_graph"] = "meta_graph_of_gram"
+        read = {"visited": "visited", "search_space": "search_space", "methods": "params:methods"}
+        nodes.append(node(tell_meta_graph, inputs=read, outputs="meta_graph", name="tell_meta_graph"))
     return pipeline(
         nodes,
         namespace=f"methods.{name}",
@@ -61,7 +71,7 @@ def _comparison() -> list[Pipeline]:
         "verification_schedule", "calibration_networks", "calibration_trainings", "candidates_of_atlas",
         "candidates_of_segments",
     )  # fmt: skip
-    parameters = ("evaluation", "verification", "device", "seed", "table", "truth")
+    parameters = ("evaluation", "verification", "methods", "device", "seed", "table", "truth")
     inputs = {
         **{name: name for name in data},
         **evidence(SAMPLE),

@@ -28,5 +28,9 @@ def plan(ahead: Ahead) -> Plan:
         return Plan(what, None, processes, kept)
     schedule = settings.verification.training
     steps = alone * schedule.epochs * ahead.train / schedule.batch_size / ahead.workers
+    if settings.methods.score_by == "training":
+        own = settings.methods.training
+        steps += scored * own.epochs * ahead.train / own.batch_size / ahead.workers
+        return Plan(f"{what}, each network scored by a training", 8 + steps * ahead.pace.step, processes)
     images = ahead.full_seeds * scored * ahead.judged
     return Plan(what, 8 + images * ahead.pace.image + steps * ahead.pace.step, processes, kept)

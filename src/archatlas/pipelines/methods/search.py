@@ -10,7 +10,7 @@ import pandas as pd
 from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.evidence import EVIDENCE, of_whichever_ran
 from archatlas.pipelines.space import public_table, searched_space
-from archatlas.pipelines.work import work_store
+from archatlas.pipelines.work import trainings_in, work_store
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from archatlas.spaces.protocol import SearchSpace
     from archatlas.systems.nasi.start import Start
     from archatlas.systems.searches import Search, Searches
+    from archatlas.verification.trainings import Trainings
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -42,6 +43,7 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
         latency_table: pd.DataFrame,
         feasibility: pd.DataFrame,
         search_space: dict[str, Any],
+        work_folder: Path,
         search: SearchParameters,
         evaluation: EvaluationParameters,
         methods: MethodsParameters,
@@ -53,12 +55,13 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
         """All networks that the searches for every budget have scored, at what cost, and the candidates among them.
 
-        Scores are those of the super-networks, or what a public table says.
+        Scores are those of the super-networks or of networks trained alone, or what a public table says.
         """
         from archatlas.systems.candidates import candidates_of_searches
         from archatlas.systems.comparison import make_method
         from archatlas.systems.ledger import Limit
-        from archatlas.systems.searches import Searches
+        from archatlas.systems.problem import Selective
+        from archatlas.systems.searches import Searches, nothing_visited
 
         made = searched_space(search_space)
         evaluations = methods.evaluations
@@ -68,11 +71,18 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
         searches = Searches(name, settings, made, cost_table, latency_table, target, Limit(evaluations=evaluations))
         budgets = _bounds(feasibility, search)
         asked = _asked(budgets, methods.seeds, seed)
-        if table is not None:
+        unfit = settings.unfit(made) if isinstance(settings, Selective) else None
+        if unfit is not None:
+            _LOGGER.warning("%s is left out: %s", name, unfit)
+            visited = nothing_visited()
+        elif table is not None:
             from archatlas.spaces.tables.known import known_networks
             from archatlas.systems.evaluators import TableEvaluator
 
             visited = searches.by(TableEvaluator(known_networks(table)), asked)
+        elif methods.score_by == "training":
+            given = train_images, validation_images, image_description
+            visited = searches.by_training(scorers(*given, methods, device, work_folder), asked, scoring_seed(seed))
         else:
             from archatlas.images.dataset import ImageSplit
             from archatlas.images.description import ImageDescription
@@ -87,6 +97,33 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
         return visited, candidates_of_searches(visited, budgets, search)
 
     return search
+
+
+def scorers(
+    train_images: Mapping[str, Any],
+    validation_images: Mapping[str, Any],
+    image_description: Mapping[str, Any],
+    methods: MethodsParameters,
+    device: DeviceParameters,
+    work_folder: Path,
+) -> "Trainings":
+    """The trainings that networks are scored by, which all methods share."""
+    from archatlas.verification.alone import alone
+    from archatlas.verification.parameters import VerificationParameters
+
+    schedule = VerificationParameters(training=methods.training, augmentation=methods.augmentation)
+    images = train_images, validation_images, image_description
+    return alone(*images, schedule, device, trainings_in(work_folder), keep_weights=False)
+
+
+def scoring_seed(seed: int) -> int:
+    """What networks are trained from to be scored: not what the best of them are then judged by."""
+    from archatlas.training.seeds import mixed_seed
+
+    return mixed_seed(seed, _SCORING)
+
+
+_SCORING = 20
 
 
 def searcher_without_training(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
@@ -149,6 +186,17 @@ def sweeper(name: str) -> Callable[..., pd.DataFrame]:
         return swept(searches, asked, _start(made, train_images, image_description, work_folder))
 
     return sweep
+
+
+def tell_meta_graph(visited: pd.DataFrame, search_space: dict[str, Any], methods: MethodsParameters) -> pd.DataFrame:
+    """The weights of GRAM's meta-graph over the time of the first search of each budget."""
+    from archatlas.systems.comparison import make_method
+    from archatlas.systems.gram.history import history_of
+    from archatlas.systems.gram.method import Gram
+
+    gram = make_method("gram", methods.settings.get("gram", {}))
+    assert isinstance(gram, Gram)
+    return history_of(visited, gram, searched_space(search_space))
 
 
 def _untrained(

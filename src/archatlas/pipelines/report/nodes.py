@@ -38,7 +38,7 @@ RUN_DATA = (
 )
 """Data sets that the page shows: the fields of ``reporting.run.Run``, by their catalog names."""
 
-IF_MADE = ("supernet_curves", "method_comparison", "nasi_sweep")
+IF_MADE = ("supernet_curves", "method_comparison", "nasi_sweep", "meta_graph_of_gram")
 """The same of what not every run makes: super-networks, the pipeline ``methods``, a search at initialisation."""
 
 

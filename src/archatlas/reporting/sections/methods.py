@@ -40,7 +40,7 @@ def methods_section(run: Run) -> Section | None:
             "beside each random search, so that their interval holds the spread of random search and not their own."
         ),
         TableBlock(methods_table(comparison), "What each method has found, and what it has spent on one search"),
-        Text(f"Methods that score networks use the same super-networks, and may score equally many. {NOT_COUNTED}"),
+        Text(f"Methods that score networks {scored_by(run)}, and may score equally many. {NOT_COUNTED}"),
     ]
     return Section(
         "methods",
@@ -49,6 +49,13 @@ def methods_section(run: Run) -> Section | None:
         f"they would choose is judged {known}.",
         blocks,
     )
+
+
+def scored_by(run: Run) -> str:
+    """What methods score networks by, as the middle of a sentence."""
+    if run.methods_train and run.table is None:
+        return "train each alone on one short schedule"
+    return "use the same super-networks"
 
 
 def figure_methods(comparison: pd.DataFrame) -> go.Figure:
