@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from archatlas.errors import ArchatlasError
-from archatlas.networks.blocks import ConvNorm
 from archatlas.networks.wired import SeparableConv, WiredCell
 from archatlas.spaces.protocol import Choices
 from archatlas.spaces.wired_cells import WiredCells
@@ -123,12 +122,12 @@ def inherited(space: WiredCells, row: Row, weights: dict[str, Tensor], pruned: R
                 kept = _channels(of_old[vertex], sources, width, first)
                 _copy(old.operations[list(of_old).index(vertex)], new.operations[place], kept)
             sinks = [[list(of)[sink - 1] for sink in cell.sinks] for of, cell in ((of_old, old), (of_new, new))]
-            new.join.load_state_dict({**new.join.state_dict(), **_but_weight(old.join)})
-            new.join[0].weight.zero_()
+            joined = torch.zeros_like(new.join.state_dict()["0.weight"])
             for place, sink in enumerate(sinks[1]):
                 if sink in sinks[0]:
                     at, there = sinks[0].index(sink) * width, place * width
-                    new.join[0].weight[:, there : there + width] = old.join[0].weight[:, at : at + width]
+                    joined[:, there : there + width] = old.join.state_dict()["0.weight"][:, at : at + width]
+            new.join.load_state_dict({**_norm(old.join), "0.weight": joined})
             new.shortcut.load_state_dict(old.shortcut.state_dict())
     inside = {f"{name}." for name, module in after.named_modules() if isinstance(module, WiredCell)}
     left = before.state_dict()
@@ -149,14 +148,13 @@ def _channels(before: Iterable[int], after: Iterable[int], width: int, first: in
 
 def _copy(old: nn.Module, new: nn.Module, kept: NDArray[np.intp]) -> None:
     """The slice of an operation for some channels of its input."""
-    if isinstance(old, SeparableConv):
-        (depthwise, old), (of_new, new) = old, new  # type: ignore[misc]
-        of_new.load_state_dict({name: one[kept] if one.ndim else one for name, one in depthwise.state_dict().items()})
-    assert isinstance(old, ConvNorm)
-    state = {**_but_weight(old), "0.weight": old[0].weight[:, kept]}
-    new.load_state_dict(state)
+    if isinstance(old, SeparableConv) and isinstance(new, SeparableConv):
+        depthwise = {name: one[kept] if one.ndim else one for name, one in old[0].state_dict().items()}
+        new[0].load_state_dict(depthwise)
+        old, new = old[1], new[1]
+    new.load_state_dict({**_norm(old), "0.weight": old.state_dict()["0.weight"][:, kept]})
 
 
-def _but_weight(layer: nn.Module) -> dict[str, Tensor]:
+def _norm(layer: nn.Module) -> dict[str, Tensor]:
     """The batch norm of a layer."""
     return {name: one for name, one in layer.state_dict().items() if not name.startswith("0.")}
