@@ -118,6 +118,21 @@ def test_a_network_is_trained_once_under_one_recipe_whoever_asks(tmp_path: Path)
     assert done() == 7, "another seed is another training"
 
 
+def test_searches_by_training_share_what_was_trained_and_find_the_same_side_by_side(tmp_path: Path) -> None:
+    searches = [Search(budget, (), number, number) for budget in ("small", "large") for number in range(2)]
+    asked = Searches("random_search", RandomSearch(), SPACE, count_parts(SPACE), pd.DataFrame(), "accuracy",
+                     Limit(evaluations=3))  # fmt: skip
+    device = DeviceParameters(accelerator="cpu", threads=2, workers=2)
+    one, beside = trainings(tmp_path / "one"), replace(trainings(tmp_path / "beside"), device=device)
+    found = [asked.by_training(given, searches, 7) for given in (one, beside)]
+    pd.testing.assert_frame_equal(*found, check_exact=True)
+    trained = len(list((tmp_path / "one").rglob("*.json")))
+    assert trained == found[0]["network"].nunique() < len(found[0]), "two searches of a seed draw alike"
+    assert found[0].groupby(["budget", "seed"])["trainings"].max().tolist() == [3.0] * 4, "and both pay"
+    alone = AloneEvaluator(SPACE, one, seed=7).evaluate(SPACE.parse(found[0]["network"].to_numpy(dtype=np.str_)))
+    assert alone["accuracy"].tolist() == found[0]["score"].tolist()
+
+
 def test_a_sample_is_charged_as_searches_are() -> None:
     supernets = {number: make_supernet(SPACE, torch.Generator().manual_seed(number)) for number in range(2)}
     evaluator = SupernetEvaluator(supernets, SPACE, EvaluationImages(TRAIN, VALIDATION, DESCRIPTION, JUDGED, CPU, 0))

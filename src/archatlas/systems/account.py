@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -24,7 +26,7 @@ class Account:
         self.ledger = ledger
         self._evaluator = evaluator
         self._known: dict[bytes, float] = {}
-        self._rows: list[pd.DataFrame] = []
+        self._columns: dict[str, list[Any]] = {name: [] for name in VISITED}
 
     def __len__(self) -> int:
         """How many networks were scored."""
@@ -58,20 +60,30 @@ class Account:
             spent.append(self.ledger.spent)
         if not paid:
             return
-        names = self.problem.space.names(choices[paid])
+        names = self.problem.space.names(choices[paid]).tolist()
         evaluations = self._evaluator.evaluate(choices[paid])
-        target = self.problem.target
-        means = evaluations.groupby("network", sort=False)[target].mean()
-        score = means.reindex(names).to_numpy(dtype=np.float64) * (-1 if target == "log_loss" else 1)
+        score = _means(evaluations, self.problem.target, names) * (-1 if self.problem.target == "log_loss" else 1)
         self._known |= {row.tobytes(): float(one) for row, one in zip(choices[paid], score, strict=True)}
-        rows = costs.iloc[paid].reset_index(drop=True).reindex(columns=["macs", "params", "predicted_latency_ms"])
-        rows.insert(0, "network", pd.Series(names, dtype="str"))
-        rows.insert(1, "score", score)
+        # Kept as they are: methods ask for one network at a time, and tables are slow to be made.
+        self._columns["network"] += names
+        self._columns["score"] += score.tolist()
+        for cost in ("macs", "params", "predicted_latency_ms"):
+            self._columns[cost] += costs[cost].to_numpy()[paid].tolist() if cost in costs else [np.nan] * len(paid)
         for kind in COUNTED:
-            rows[kind] = [getattr(one, kind) for one in spent]
-        self._rows.append(rows)
+            self._columns[kind] += [getattr(one, kind) for one in spent]
 
     def visited(self) -> pd.DataFrame:
         """``VISITED`` of all networks that were scored, in that order."""
-        empty = pd.DataFrame({name: pd.Series(dtype="str" if name == "network" else "float64") for name in VISITED})
-        return pd.concat(self._rows, ignore_index=True)[VISITED] if self._rows else empty
+        counts = ("macs", "params") if len(self) else ()
+        types = {"network": "str"} | dict.fromkeys(counts, "int64")
+        return pd.DataFrame(
+            {name: pd.Series(column, dtype=types.get(name, "float64")) for name, column in self._columns.items()}
+        )
+
+
+def _means(evaluations: pd.DataFrame, target: str, names: list[str]) -> NDArray[np.float64]:
+    """The mean over each network's evaluations, NaN where there is none."""
+    if evaluations["network"].tolist() == names:  # One for each, in their order.
+        return evaluations[target].to_numpy(dtype=np.float64)
+    means = evaluations.groupby("network", sort=False)[target].mean()
+    return means.reindex(names).to_numpy(dtype=np.float64)

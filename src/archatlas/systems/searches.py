@@ -130,8 +130,8 @@ def _search_by_training(
 ) -> tuple[int, pd.DataFrame]:
     """A search by its place among others; runs in a worker."""
     place, search = job
-    images = {"train": ImageSplit.from_arrays(train), "validation": ImageSplit.from_arrays(validation)}
-    return place, searches.one(search, AloneEvaluator(searches.space, replace(trainings, **images), seed=seed))
+    whole = replace(trainings, train=ImageSplit.from_arrays(train), validation=ImageSplit.from_arrays(validation))
+    return place, searches.one(search, AloneEvaluator(searches.space, whole, seed=seed))
 
 
 @dataclass(frozen=True)

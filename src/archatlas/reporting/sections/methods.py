@@ -40,7 +40,7 @@ def methods_section(run: Run) -> Section | None:
             "beside each random search, so that their interval holds the spread of random search and not their own."
         ),
         TableBlock(methods_table(comparison), "What each method has found, and what it has spent on one search"),
-        Text(f"{scored_by(run)}, and each of them may score equally many. {NOT_COUNTED}"),
+        Text(f"Methods that score networks {scored_by(run)}, and may score equally many. {NOT_COUNTED}"),
     ]
     return Section(
         "methods",
@@ -52,10 +52,10 @@ def methods_section(run: Run) -> Section | None:
 
 
 def scored_by(run: Run) -> str:
-    """Where the scores come from, as the beginning of a sentence."""
-    if run.methods_train and not run.alone_is_looked_up:
-        return "Each network that a method asks for is trained alone on a short schedule, apart from NASI's"
-    return "Methods that score networks use the same super-networks"
+    """What methods score networks by, as the middle of a sentence."""
+    if run.methods_train and run.table is None:
+        return "train each alone on one short schedule"
+    return "use the same super-networks"
 
 
 def figure_methods(comparison: pd.DataFrame) -> go.Figure:

@@ -34,13 +34,13 @@ def history_of(visited: pd.DataFrame, method: Gram, space: SearchSpace) -> pd.Da
     graph, parts = complete_graph_of(space), []
     if graph is not None and DRAWN in visited:
         edges = pd.DataFrame(graph.edges, columns=["cell", "source", "target"])
-        for (budget, seed), own in visited.groupby(["budget", "seed"], sort=False):
-            if seed != visited["seed"].min():
-                continue
+        first = visited[visited["seed"] == visited["seed"].min()]
+        for budget, own in first.groupby("budget", sort=False):
             weights = weights_over_time(own, method, len(edges))
             times = np.unique(np.linspace(0, len(weights) - 1, min(_TIMES, len(weights))).astype(int))
             parts += [
-                edges.assign(budget=budget, seed=seed, networks=time, weight=weights[time])[HISTORY] for time in times
+                edges.assign(budget=str(budget), seed=own["seed"].iloc[0], networks=time, weight=weights[time])[HISTORY]
+                for time in times
             ]
     types = {"budget": "str", "weight": "float64"}
     empty = pd.DataFrame({name: pd.Series(dtype=types.get(name, "int64")) for name in HISTORY})

@@ -108,8 +108,8 @@ class Gram:
         """Whether none of the last ``patience`` networks came among the best five."""
         if self.patience is None or len(scores) < self.patience + _TOP:
             return False
-        before = np.sort(scores[: -self.patience])[-_TOP]
-        return max(scores[-self.patience :]) <= before
+        fifth = sorted(scores[: -self.patience])[-_TOP]
+        return max(scores[-self.patience :]) <= fifth
 
 
 class _Draws:
