@@ -87,4 +87,5 @@ def test_a_search_method_of_a_file_and_a_line_stands_beside_the_others(project: 
     run = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True)
     assert run.returncode == 0, run.stderr[-3000:]
     comparison = pd.read_parquet(project / "data" / "current" / "newcomer" / "method_comparison.parquet")
-    assert set(comparison["method"]) == {"atlas", *METHODS, "first_come"}
+    able = {*METHODS} - {"gram"}  # It searches edges that it can list.
+    assert set(comparison["method"]) == {"atlas", *able, "first_come"}

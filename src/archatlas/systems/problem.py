@@ -45,7 +45,7 @@ class Problem:
         """Which canonical rows keep all bounds, ``[n]``; where only some networks are known, these alone."""
         kept = np.ones(len(choices), dtype=np.bool_)
         if isinstance(self.space, Restricted):
-            kept &= [row.tobytes() in self._known for row in choices]
+            kept &= np.array([row.tobytes() in self._known for row in choices], dtype=np.bool_)
         if self.constraints and kept.any():
             kept[kept] = satisfied(self.costs(choices[kept]), self.constraints)
         return kept
