@@ -146,7 +146,11 @@ class _Draws:
                 f"none of {tried:,} networks that GRAM drew from its meta-graph of {self._problem.space.name} keeps "
                 f"all bounds ({bounds}): relax one, or lower `methods.settings.gram.min_used` or `edge_scale`"
             )
-        return np.array(rows, dtype=np.int8).reshape(len(rows), -1), np.array(edges, dtype=np.bool_)
+        positions, places = len(self._problem.space.num_choices), len(self._graph.edges)
+        return (
+            np.array(rows, dtype=np.int8).reshape(len(rows), positions),
+            np.array(edges, dtype=np.bool_).reshape(len(rows), places),
+        )
 
 
 def _packed(drawn: Drawn) -> str:
@@ -156,4 +160,4 @@ def _packed(drawn: Drawn) -> str:
 def unpacked(texts: Any, edges: int) -> Drawn:
     """Inverse of what the column ``DRAWN`` holds: bool ``[n, edges]``."""
     packed = np.array([np.frombuffer(bytes.fromhex(text), dtype=np.uint8) for text in texts], dtype=np.uint8)
-    return np.unpackbits(packed.reshape(len(packed), -1), axis=1, count=edges).astype(np.bool_)
+    return np.unpackbits(packed.reshape(len(packed), -(-edges // 8)), axis=1, count=edges).astype(np.bool_)
