@@ -59,13 +59,16 @@ METHODS: dict[str, Method] = {
 VARIANTS: dict[str, Method] = {
     "gram, alpha .25": Gram(alpha=0.25),
     "gram, alpha 1": Gram(alpha=1.0),
-    "gram, highest 5": Gram(highest=5.0),
+    "gram, highest 10": Gram(highest=10.0),
     "gram, highest 3": Gram(highest=3.0),
     "gram, first 2": Gram(first_weight=2.0),
     "gram, scale 2": Gram(edge_scale=2.0),
     "gram, top5 raw, scale 1.5": Gram(baseline="top5", alpha=1.0, per_deviation=False),
+    "gram, 5 vertices": Gram(min_used=5),
+    "gram, 5 vertices, frozen": Gram(min_used=5, frozen=True),
+    "gram, 5 vertices, top5": Gram(min_used=5, baseline="top5"),
 }
-"""What else was tried on landscapes."""
+"""What else was tried on landscapes; cells of at least five vertices on the table, after its first results."""
 
 
 class Placed(WiredCells):
@@ -190,13 +193,13 @@ def compare(
     ]
     found = pd.DataFrame(rows, columns=["method", "seed", "best", "first", "last"])
     print(f"\n{title}, {evaluations} evaluations, {len(scored)} seeds\n")
-    print("| | best | ahead of random search | first third | last third | last ahead of first |")
-    print("|---|--:|--:|--:|--:|--:|")
+    print("| | best | median | ahead of random search | first third | last third | last ahead of first |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
     random = found[found["method"] == "random search"].set_index("seed")["best"]
     for name, own in found.groupby("method", sort=False):
         best = own.set_index("seed")["best"]
         print(
-            f"| {name} | {best.mean():.3f} | {_interval(best - random)} | {own['first'].mean():.3f} | "
+            f"| {name} | {best.mean():.3f} | {best.median():.3f} | {_interval(best - random)} | {own['first'].mean():.3f} | "
             f"{own['last'].mean():.3f} | {_interval(own['last'] - own['first'])} |",
             flush=True,
         )

@@ -370,3 +370,23 @@ def test_where_no_score_ranks_all_networks_the_first_screen_says_so(run_data: di
     assert "-3.1" not in text
     sections = re.findall(r'<section id="([\w-]+)"', page)
     assert not {"atlas", "trust", "measured", "choices", "predictor", "supernet"} & set(sections)
+
+
+def test_a_meta_graph_is_shown_over_time_with_how_dense_winners_are(run_data: dict[str, Any], make_run: Any) -> None:
+    weights = {(0, 1): (1.0, 3.25), (0, 2): (1.0, 0.5), (1, 2): (1.0, 1.0)}
+    history = pd.DataFrame(
+        [
+            (budget, 0, networks, cell, source, target, weight)
+            for budget in ("small", "large")
+            for cell in (0, 1)
+            for (source, target), over_time in weights.items()
+            for networks, weight in zip((0, 20), over_time, strict=True)
+        ],
+        columns=["budget", "seed", "networks", "cell", "source", "target", "weight"],
+    )
+    page = render_page(make_run({**run_data, "meta_graph_of_gram": history}))
+    text = _text(page)
+    assert "Search by a meta-graph" in text
+    assert "cell 1 in-1 (3.25), 1-2 (1.00), in-2 (0.50); cell 2 in-1 (3.25)" in text
+    assert "points per million MACs" in text
+    assert '<section id="meta_graph"' not in render_page(make_run(run_data))

@@ -22,6 +22,10 @@ Baseline = Literal["mean", "top5"]
 _TOP, _ROUNDS, _AT_ONCE = 5, 200, 8
 
 
+class TooFewError(ArchatlasError):
+    """Cells with as many used vertices as asked for hardly ever come."""
+
+
 @dataclass(frozen=True)
 class Drawing:
     """How networks are drawn: the graphs' edges, by how much odds are scaled, and vertices that a cell uses at least.
@@ -45,7 +49,7 @@ class Drawing:
         """``count`` draws, bool ``[count, edges]``; cells follow one another.
 
         Raises:
-            ArchatlasError: cells with so many used vertices hardly ever come.
+            TooFewError: cells with so many used vertices hardly ever come; weights can have gone so far apart.
         """
         cells = self._layout[0]
         odds = self.scale * self.shares(weights)
@@ -72,7 +76,7 @@ class Drawing:
             parts.append(drawn[used >= max(self.fewest, 1)])
             if sum(map(len, parts)) >= count:
                 return np.concatenate(parts)[:count]
-        raise ArchatlasError(
+        raise TooFewError(
             f"GRAM drew {_ROUNDS * _AT_ONCE * count:,} times from its meta-graph and hardly ever got a cell that uses "
             f"{self.fewest} vertices: lower `min_used` or raise `edge_scale` (`methods.settings.gram`)"
         )

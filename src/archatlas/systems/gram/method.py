@@ -20,7 +20,7 @@ from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.systems.account import Account
 from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.gram.complete_graph import CompleteGraph, Drawn, complete_graph_of
-from archatlas.systems.gram.meta_graph import Baseline, Drawing, Floats, Learning
+from archatlas.systems.gram.meta_graph import Baseline, Drawing, Floats, Learning, TooFewError
 from archatlas.systems.ledger import Ledger
 from archatlas.systems.problem import Problem
 
@@ -48,7 +48,7 @@ class Gram:
     min_used: int | None = None
     first_weight: float = 1.0
     lowest: float = 0.0
-    highest: float = 10.0
+    highest: float = 5.0
     at_once: int = 1
     patience: int | None = None
     frozen: bool = False
@@ -131,7 +131,12 @@ class _Draws:
         edges: list[NDArray[np.bool_]] = []
         batch, tried = _BATCH, 0
         while len(rows) < count and tried < _MOST_DRAWS:
-            wired = self._graph.wire(self._drawing.draw(weights, batch, self._generator))
+            try:
+                wired = self._graph.wire(self._drawing.draw(weights, batch, self._generator))
+            except TooFewError:
+                if not self._known:
+                    raise
+                break  # Converged, to cells that are too small.
             canonical = self._problem.space.canonicalise(wired.choices)
             kept = self._problem.keeps(canonical)
             for row, drawn in zip(canonical[kept], wired.drawn[kept], strict=True):
