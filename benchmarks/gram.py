@@ -199,8 +199,8 @@ def compare(
     for name, own in found.groupby("method", sort=False):
         best = own.set_index("seed")["best"]
         print(
-            f"| {name} | {best.mean():.3f} | {best.median():.3f} | {_interval(best - random)} | {own['first'].mean():.3f} | "
-            f"{own['last'].mean():.3f} | {_interval(own['last'] - own['first'])} |",
+            f"| {name} | {best.mean():.3f} | {best.median():.3f} | {_interval(best - random)} | "
+            f"{own['first'].mean():.3f} | {own['last'].mean():.3f} | {_interval(own['last'] - own['first'])} |",
             flush=True,
         )
     return found
