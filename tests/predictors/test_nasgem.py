@@ -33,7 +33,7 @@ def agreement(settings: NasgemSettings) -> float:
 
 
 def test_cosines_follow_the_kernel_on_unseen_graphs_and_only_where_they_are_taught_to() -> None:
-    assert agreement(SMALL) > 0.6
+    assert agreement(SMALL) > 0.85
     assert agreement(SMALL.model_copy(update={"pairs": "shuffled"})) < 0.3
     vectors = trained_encoder(SPACE, SMALL, 0).vectors(SPACE.graphs(UNSEEN[:20]))
     np.testing.assert_allclose(np.linalg.norm(vectors, axis=1), 1, rtol=1e-5)

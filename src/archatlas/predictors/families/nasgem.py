@@ -44,9 +44,9 @@ class NasgemSettings(GraphKernelSettings):
     graphs: int = Field(default=10_000, ge=2, le=1_000_000, description="graphs without labels, at most")
     steps: int = Field(default=1500, ge=1, le=1_000_000, description="steps of training")
     batch_size: int = Field(
-        default=256, ge=4, le=10_000, description="graphs of a step, all pairs of which are compared"
+        default=128, ge=4, le=10_000, description="graphs of a step, all pairs of which are compared"
     )
-    learning_rate: float = Field(default=3e-3, gt=0, le=1, description="peak of the one-cycle schedule")
+    learning_rate: float = Field(default=0.01, gt=0, le=1, description="peak of the one-cycle schedule")
     pairs: Literal["wl", "shuffled", "none"] = Field(
         default="wl",
         description="what the cosine of two vectors is to follow: the Weisfeiler-Lehman kernel of their graphs, that "

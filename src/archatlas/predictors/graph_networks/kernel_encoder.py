@@ -135,9 +135,11 @@ def _batches(count: int, training: EncoderTraining, random: np.random.Generator)
 
 def _pair_loss(vectors: Tensor, features: csr_array, line: Tensor) -> Tensor:
     wanted = torch.from_numpy((features @ features.T).toarray()).float()
-    first, second = torch.triu_indices(len(vectors), len(vectors), 1)
-    said, wanted = (vectors @ vectors.T)[first, second], wanted[first, second]
-    return ((line[0] * said + line[1] - wanted) ** 2).mean() / wanted.var().clamp_min(1e-6)
+    others = 1 - torch.eye(len(vectors))
+    centre = (wanted * others).sum() / others.sum()
+    spread = ((wanted - centre).square() * others).sum()
+    missed = (line[0] * (vectors @ vectors.T) + line[1] - wanted).square() * others
+    return missed.sum() / spread.clamp_min(1e-6)
 
 
 def _reconstruction_loss(said: Tensor, edges: Tensor, kinds: Tensor, number: int) -> Tensor:
