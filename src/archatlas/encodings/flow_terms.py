@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from archatlas.encodings.node_classes import WeightedSums
 from archatlas.encodings.operation_columns import OperationColumns
 from archatlas.encodings.paths import reversed_graphs
-from archatlas.encodings.weisfeiler_lehman import mix, node_labels
+from archatlas.encodings.weisfeiler_lehman import node_labels
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.graphs.hashing import mix
 
 Integers = NDArray[np.int64]
 

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.encodings.paths import Paths, path_numbers, reversed_graphs
-from archatlas.encodings.weisfeiler_lehman import Labels, mix
+from archatlas.encodings.weisfeiler_lehman import Labels
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.graphs.hashing import mix
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

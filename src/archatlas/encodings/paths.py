@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from archatlas.encodings.weisfeiler_lehman import Labels, mix
+from archatlas.encodings.weisfeiler_lehman import Labels
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.graphs.hashing import mix
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]

@@ -13,19 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
+from archatlas.graphs.hashing import mix
 
 Labels = NDArray[np.int64]
 """Hashes, kept as int64 since that is what files of tensors hold."""
-
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-
-
-def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """The finaliser of SplitMix64 (Steele et al., OOPSLA 2014): a bijection that spreads every bit."""
-    mixed = values + _GOLDEN
-    mixed = (mixed ^ (mixed >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    mixed = (mixed ^ (mixed >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return mixed ^ (mixed >> np.uint64(31))
 
 
 def node_labels(graphs: ArchitectureGraphs) -> Labels:
