@@ -86,9 +86,9 @@ def test_an_export_stands_where_its_module_does(tmp_path: Path) -> None:
     found = archatlas.rank([other, file, module], (3, 32, 32), latency=True)
     assert [(one.rank, one.name) for one in found.networks] == [(1, "macro_2.onnx"), (1, "Chain"), (3, "macro_0.onnx")]
     by_name = {one.name: one for one in found.networks}
-    assert by_name["macro_2.onnx"].percentile == by_name["Chain"].percentile
+    assert by_name["macro_2.onnx"].percentile == pytest.approx(by_name["Chain"].percentile)
     assert by_name["macro_2.onnx"].macs == by_name["Chain"].macs
-    assert by_name["Chain"].nearest[0] == "nas_bench_macro 22222222"
+    assert by_name["Chain"].nearest[0].startswith("nas_bench_macro 2")
     assert min(by_name["macro_2.onnx"].latency_ms, by_name["Chain"].latency_ms) > by_name["macro_0.onnx"].latency_ms > 0
 
 
