@@ -7,11 +7,15 @@ and depth (weighted operators on the longest way).
 `encoder`: the contrastive encoder of Han et al. (SDM 2023) beside these models, on real networks, families left out by
 module (`--folds` of them): from scratch, trained by contrast first, and untrained (its encodings, with a ridge).
 
+`few_labels`: each public table with 8, 20 and 50 labels: `gp` alone, and with what was learned of all other sources as
+prior mean (`evidence`), on the networks that have no label, paired over seeds.
+
 `speed`: cells of NAS-Bench-201 as graphs.
 
     ARCHATLAS_BENCHMARK_DATA=DIR kedro run --env transfer_predictor         # reads the networks, once
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer matrix
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer encoder --folds 5 --seeds 0
+    ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer few_labels --seeds 0 1 2 3 4 5 6 7 8 9
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer speed --cells 0
 """
 
@@ -26,11 +30,16 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, spearmanr
 
+from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.computation_graphs import computation_graphs
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.graph_files import read_graphs
+from archatlas.predictors.make import make_predictor
+from archatlas.predictors.protocol import Evaluations
 from archatlas.spaces.tables.files import find_file
 from archatlas.spaces.tables.nas_bench_201 import load as load_201
+from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.spaces.tables.registry import load_table
 from archatlas.transfer.encoder import EncoderSettings, answers, fitted, pretrained
 from archatlas.transfer.known import TIMM, KnownNetworks
 from archatlas.transfer.left_out import CONTROLS, by_family
@@ -102,6 +111,46 @@ def encoder(folds: int, seeds: list[int], settings: EncoderSettings) -> None:
         print(f"| {name} | {tau(known.column(feature), known.quantiles):.3f} |")
 
 
+LABELS = (8, 20, 50)
+
+
+def few_labels(seeds: list[int]) -> None:
+    known = known_networks()
+    print("| target | labels | gp alone | with the prior | gain, two standard errors | prior alone |")
+    print("|---|--:|--:|--:|--:|--:|")
+    gains: dict[int, list[float]] = {count: [] for count in LABELS}
+    for target in dict.fromkeys(known.sources[known.sources != TIMM].tolist()):
+        asked, others = known[known.sources == target], known[known.sources != target]
+        prior = fit(others).predict(asked.features).mean(axis=1)
+        space = load_table(TableParameters(name=target)).space
+        choices = space.parse(np.array(asked.names))
+        batch = ArchitectureBatch(space, choices, proxies=pd.DataFrame({"transfer": prior}))
+        for count in LABELS:
+            alone, helped = [], []
+            for seed in seeds:
+                labelled = np.zeros(len(asked), dtype=bool)
+                labelled[np.random.default_rng(seed).choice(len(asked), count, replace=False)] = True
+                score = np.where(labelled, asked.quantiles, np.nan)
+                truth = asked.quantiles[~labelled]
+                gp = make_predictor("gp", {}, seed)
+                gp.fit(batch[labelled], evaluations_of(score[labelled]))
+                alone.append(tau(gp.predict(batch[~labelled]).mean, truth))
+                evidence = make_predictor("evidence", {"prior": {"transfer": 1.0}}, seed)
+                evidence.fit(batch, evaluations_of(score))
+                helped.append(tau(evidence.predict(batch[~labelled]).mean, truth))
+            gain = np.array(helped) - np.array(alone)
+            gains[count].append(gain.mean())
+            error = 2 * gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else float("nan")
+            means = f"{np.mean(alone):.3f} | {np.mean(helped):.3f} | {gain.mean():+.3f} ± {error:.3f}"
+            print(f"| {target} | {count} | {means} | {tau(prior, asked.quantiles):.3f} |", flush=True)
+    for count, of_targets in gains.items():
+        print(f"mean gain at {count} labels: {np.mean(of_targets):+.3f}")
+
+
+def evaluations_of(score: Floats) -> Evaluations:
+    return Evaluations(score, np.zeros(len(score)), np.full(len(score), "table"))
+
+
 def nothing(settings: EncoderSettings) -> EncoderSettings:
     from dataclasses import replace
 
@@ -136,18 +185,19 @@ def speed(cells: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["matrix", "encoder", "speed"])
+    parser.add_argument("what", choices=["matrix", "encoder", "few_labels", "speed"])
     parser.add_argument("--cells", type=int, default=1000, help="of `speed`, drawn uniformly; 0: all")
     parser.add_argument(
         "--folds", type=int, default=5, help="of `encoder`: groups of families that are left out in turn"
     )
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of `encoder`: their mean is judged")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of `encoder` and `few_labels`")
     parser.add_argument("--learning-rate", type=float, default=1e-4, help="of `encoder`; as released: 1e-4")
     options = parser.parse_args()
     settings = EncoderSettings(learning_rate=options.learning_rate)
     {
         "matrix": matrix,
         "encoder": lambda: encoder(options.folds, options.seeds, settings),
+        "few_labels": lambda: few_labels(options.seeds),
         "speed": lambda: speed(options.cells),
     }[options.what]()
 

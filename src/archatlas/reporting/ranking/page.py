@@ -58,6 +58,6 @@ def _doubts(ranking: Ranking) -> Section | None:
 def _refused(ranking: Ranking) -> Section | None:
     if not ranking.refused:
         return None
-    rows = tuple(row_of(name, Cell(reason, wrap=True)) for name, reason in ranking.refused)
+    rows = tuple(row_of(name, Cell(reason.splitlines()[-1], wrap=True)) for name, reason in ranking.refused)
     table = Table((("network", "left"), ("why", "left")), rows)
     return Section("refused", "Not ranked", "", [TableBlock(table)])
