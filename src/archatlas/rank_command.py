@@ -75,8 +75,8 @@ def rank_command(
         from archatlas.reporting.ranking.text import render_text
 
         print(render_text(ranking))
-    for name, why in ranking.refused:
-        print(f"{name}: {why}", file=sys.stderr)
+    for refusal in ranking.refusals:
+        print(refusal, file=sys.stderr)
     if html is not None and not as_json:
         print(f"The page: {html}")
     sys.exit(1 if ranking.refused else 0)

@@ -26,6 +26,8 @@ FORMAT = 1
 """Of the state."""
 IMAGENET, CIFAR = "imagenet", "cifar"
 TASKS = (IMAGENET, CIFAR)
+_LARGE_SIDE = 96
+"""Images of so many pixels a side and more are taken for a task like ImageNet's, where none is named."""
 
 State = dict[str, NDArray[Any]]
 
@@ -142,6 +144,11 @@ def shipped() -> TransferPredictor:
     file = resources.files("archatlas.transfer").joinpath("shipped/transfer_predictor.safetensors")
     with resources.as_file(file) as path:
         return TransferPredictor.from_file(path)
+
+
+def task_of_side(pixels: float) -> str:
+    """The task that images of this height and width are most like."""
+    return IMAGENET if pixels >= _LARGE_SIDE else CIFAR
 
 
 def rows_of(task: str, known: KnownNetworks) -> NDArray[np.bool_]:

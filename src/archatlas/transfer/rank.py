@@ -15,13 +15,11 @@ from archatlas.graphs.computation_statistics import statistics_of
 from archatlas.graphs.sources import NetworkSource, graph_of, name_of
 from archatlas.transfer.latency import latencies
 from archatlas.transfer.left_out import CONTROLS
-from archatlas.transfer.predictor import CIFAR, IMAGENET, TASKS, TaskPredictor, TransferPredictor, shipped
+from archatlas.transfer.predictor import TASKS, TaskPredictor, TransferPredictor, shipped, task_of_side
 from archatlas.transfer.trust import Verdict
 
 Task = Literal["imagenet", "cifar"]
 
-_LARGE_SIDE = 96
-"""Images of so many pixels a side and more are taken for a task like ImageNet's, where none is named."""
 _SHOWN = 3
 """Nearest known networks that are named."""
 _MANY_UNKNOWN = 0.02
@@ -80,6 +78,11 @@ class Ranking:
     networks: tuple[RankedNetwork, ...]
     refused: tuple[tuple[str, str], ...]
 
+    @property
+    def refusals(self) -> list[str]:
+        """A message for each network that could not be read."""
+        return [_named(name, reason) for name, reason in self.refused]
+
     def document(self) -> dict[str, Any]:
         """The ranking as JSON holds it."""
         return asdict(self)
@@ -116,7 +119,7 @@ def rank(
         raise ArchatlasError(f"there is no task {task!r}{nearest(task, TASKS)}")
     read, refused = _read(sources, input_shape)
     if not read:
-        raise ArchatlasError("\n".join(f"{name}: {reason}" for name, reason in refused))
+        raise ArchatlasError("\n".join(_named(name, reason) for name, reason in refused))
     graphs = [graph for _, graph in read]
     asked = task or _likely_task(graphs)
     known = shipped() if predictor is None else TransferPredictor.from_file(predictor)
@@ -139,9 +142,13 @@ def _read(
     return read, refused
 
 
+def _named(name: str, reason: str) -> str:
+    return reason if name in reason else f"{name}: {reason}"
+
+
 def _likely_task(graphs: Sequence[ComputationGraph]) -> str:
     places = float(np.median([graph.nodes["places_out"][0] for graph in graphs]))
-    return IMAGENET if places >= _LARGE_SIDE**2 else CIFAR
+    return task_of_side(places**0.5)
 
 
 def _ordered(
