@@ -134,9 +134,10 @@ class ProjectParameters(BaseModel):
     @field_validator("methods")
     @classmethod
     def _of_known_methods(cls, methods: MethodsParameters) -> MethodsParameters:
-        for name in methods.settings:
-            if name not in METHODS:
-                raise ValueError(f"`settings`: there is no search method {name!r}{nearest(name, METHODS)}")
+        for field, names in (("names", methods.names or ()), ("settings", methods.settings)):
+            for name in names:
+                if name not in METHODS:
+                    raise ValueError(f"`{field}`: there is no search method {name!r}{nearest(name, METHODS)}")
         return methods
 
     @field_validator("segments")

@@ -1,4 +1,4 @@
-"""Search methods side by side, on the super-networks and budgets of the main job, each at the same ledger."""
+"""Search methods side by side, on the main job's super-networks or by trainings alone, each at the same ledger."""
 
 from __future__ import annotations
 
@@ -25,6 +25,7 @@ _AT_INITIALISATION = (
 )  # fmt: skip
 _PARAMETERS = ("search", "evaluation", "methods", "device", "seed", "table")
 _TARGET = "params:predictor.target"
+_FOUND = ["visited", "candidates", "constraints"]
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -34,24 +35,19 @@ def create_pipeline(**_: object) -> Pipeline:
 
 def search_by(name: str) -> Pipeline:
     """The search of one method, in a namespace of its own."""
-    found = {"visited": f"visited_by_{name}", "candidates": f"candidates_of_{name}"}
+    found = {one: f"{one}_{of}_{name}" for one, of in (("visited", "by"), ("candidates", "of"), ("constraints", "of"))}
     if name in WITHOUT_TRAINING:
         data = {one: one for one in _AT_INITIALISATION}
         parameters = {one: f"params:{one}" for one in ("search", "methods", "seed")}
-        found |= {"constraints": f"constraints_of_{name}", "sweep": f"{name}_sweep"}
+        found |= {"sweep": f"{name}_sweep"}
         nodes = [
-            node(
-                searcher_without_training(name),
-                inputs=data | parameters,
-                outputs=["visited", "candidates", "constraints"],
-                name="search",
-            ),
+            node(searcher_without_training(name), inputs=data | parameters, outputs=_FOUND, name="search"),
             node(sweeper(name), inputs=data | parameters, outputs="sweep", name="sweep"),
         ]
     else:
         data = {one: one for one in _SHARED} | evidence(SAMPLE)
         parameters = {one: f"params:{one}" for one in _PARAMETERS} | {"target": _TARGET}
-        nodes = [node(searcher(name), inputs=data | parameters, outputs=["visited", "candidates"], name="search")]
+        nodes = [node(searcher(name), inputs=data | parameters, outputs=_FOUND, name="search")]
     if name == "gram":
         found["meta_graph"] = "meta_graph_of_gram"
         read = {"visited": "visited", "search_space": "search_space", "methods": "params:methods"}
