@@ -18,7 +18,7 @@ from archatlas.pipeline_registry import register_pipelines
 SETTINGS = (
     "methods.evaluations=3,methods.training.epochs=1,verification.top_k=1,"
     "verification.random_networks=0,verification.training.epochs=1,finishing.training.epochs=1,images.max_images=400,"
-    "methods.settings.gram.patience=4"
+    "methods.settings.gram.patience=4,methods.settings.nasgem.pool=100,device.workers=1"
 )
 
 
