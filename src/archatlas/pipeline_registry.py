@@ -27,8 +27,8 @@ STAGES = (
 """The main job, in order; each is a folder of ``archatlas.pipelines``."""
 
 EXTRAS = (
-    "score_untrained", "segments", "nasi", "methods", "search_by_training", "latency_kit", "compare_experiments",
-    "predictor_benchmark",
+    "score_untrained", "segments", "nasi", "methods", "search_by_training", "detection", "latency_kit",
+    "compare_experiments", "predictor_benchmark",
 )  # fmt: skip
 """Pipelines beside the main job."""
 

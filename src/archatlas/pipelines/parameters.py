@@ -8,6 +8,7 @@ from typing import get_args
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from archatlas.costs.parameters import CostsParameters
+from archatlas.detection.parameters import DetectionParameters
 from archatlas.errors import ArchatlasError, nearest
 from archatlas.images.parameters import ImagesParameters, misfit_of_sizes
 from archatlas.predictors.benchmark.parameters import PredictorBenchmarkParameters
@@ -75,6 +76,7 @@ class ProjectParameters(BaseModel):
         "stand-alone training; null: none"
     )
     export: ExportParameters
+    detection: DetectionParameters
     report: ReportParameters
     compare: CompareParameters
     predictor_benchmark: PredictorBenchmarkParameters
