@@ -11,6 +11,7 @@ from archatlas.pipelines.methods.search import (
     searcher,
     searcher_without_training,
     sweeper,
+    tell_embedding,
     tell_meta_graph,
 )
 from archatlas.systems.at_initialisation import WITHOUT_TRAINING
@@ -26,6 +27,7 @@ _AT_INITIALISATION = (
 _PARAMETERS = ("search", "evaluation", "methods", "device", "seed", "table")
 _TARGET = "params:predictor.target"
 _FOUND = ["visited", "candidates", "constraints"]
+_TOLD = {"visited": "visited", "search_space": "search_space", "methods": "params:methods"}
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -49,9 +51,12 @@ def search_by(name: str) -> Pipeline:
         parameters = {one: f"params:{one}" for one in _PARAMETERS} | {"target": _TARGET}
         nodes = [node(searcher(name), inputs=data | parameters, outputs=_FOUND, name="search")]
     if name == "gram":
-        found["meta_graph"] = "meta_graph_of_gram"
-        read = {"visited": "visited", "search_space": "search_space", "methods": "params:methods"}
-        nodes.append(node(tell_meta_graph, inputs=read, outputs="meta_graph", name="tell_meta_graph"))
+        found |= {one: f"{one}_of_gram" for one in ("meta_graph", "pruned")}
+        nodes.append(node(tell_meta_graph, inputs=_TOLD, outputs=["meta_graph", "pruned"], name="tell_meta_graph"))
+    if name == "nasgem":
+        found |= {one: f"{one}_of_nasgem" for one in ("embedding", "embedding_pairs")}
+        read = _TOLD | {"seed": "params:seed"}
+        nodes.append(node(tell_embedding, inputs=read, outputs=["embedding", "embedding_pairs"], name="tell_embedding"))
     return pipeline(
         nodes,
         namespace=f"methods.{name}",

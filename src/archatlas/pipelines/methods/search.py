@@ -217,15 +217,31 @@ def sweeper(name: str) -> Callable[..., pd.DataFrame]:
     return sweep
 
 
-def tell_meta_graph(visited: pd.DataFrame, search_space: dict[str, Any], methods: MethodsParameters) -> pd.DataFrame:
-    """The weights of GRAM's meta-graph over the time of the first search of each budget."""
+def tell_meta_graph(
+    visited: pd.DataFrame, search_space: dict[str, Any], methods: MethodsParameters
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The weights of GRAM's meta-graph over the time of each budget's first search; its best network, pruned."""
     from archatlas.systems.comparison import make_method
     from archatlas.systems.gram.history import history_of
     from archatlas.systems.gram.method import Gram
+    from archatlas.systems.gram.pruned import pruned_best
 
-    gram = make_method("gram", methods.settings.get("gram", {}))
+    gram, made = make_method("gram", methods.settings.get("gram", {})), searched_space(search_space)
     assert isinstance(gram, Gram)
-    return history_of(visited, gram, searched_space(search_space))
+    return history_of(visited, gram, made), pruned_best(visited, gram, made)
+
+
+def tell_embedding(
+    visited: pd.DataFrame, search_space: dict[str, Any], methods: MethodsParameters, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Where the networks that NASGEM has scored lie in its embedding, and how far that follows the kernel."""
+    from archatlas.systems.comparison import make_method
+    from archatlas.systems.nasgem.embedding import embedding_of
+    from archatlas.systems.nasgem.method import Nasgem
+
+    nasgem = make_method("nasgem", methods.settings.get("nasgem", {}))
+    assert isinstance(nasgem, Nasgem)
+    return embedding_of(visited, nasgem, searched_space(search_space), seed)
 
 
 def _untrained(
