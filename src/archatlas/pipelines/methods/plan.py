@@ -7,6 +7,8 @@ from archatlas.supernet.kept import KEPT_MIB
 from archatlas.systems.at_initialisation import WITHOUT_TRAINING
 from archatlas.systems.registry import METHODS
 
+AUGMENTED_BY = "methods"
+
 
 def plan(ahead: Ahead) -> Plan:
     """Every method searches for each budget from several seeds; what each would choose is trained alone."""
