@@ -47,7 +47,8 @@ def judged(
         detector_params), ``scenes`` (how many of a split are judged), and by split the intervals of
         ``judging.compared``.
     """
-    found, scores, told = [], [], []
+    found: dict[str, dict[str, list[pd.DataFrame]]] = {split: {} for split in scenes}
+    scores, told = [], []
     for backbone in backbones.to_dict("records"):
         role, name = str(backbone["role"]), str(backbone["network"])
         member, channels = member_of(space, name), description.channels
@@ -59,14 +60,21 @@ def judged(
             detector.load_state_dict(dict(weights[f"{role}_{seed}"]))
             for split, judged_on in scenes.items():
                 own = detected(detector, judged_on, description, parameters)
-                found.append(own.assign(split=split, role=role, seed=seed))
+                found[split].setdefault(role, []).append(own)
                 precisions = precision(objects_of(judged_on), own, np.arange(len(judged_on)))
                 scores.append({"split": split, "role": role, "network": name, "seed": seed, **precisions})
-    detections = pd.concat(found, ignore_index=True)[DETECTION_COLUMNS]
+    detections = pd.concat(
+        [
+            own.assign(split=split, role=role, seed=seed)
+            for split, of_roles in found.items()
+            for role, of_seeds in of_roles.items()
+            for seed, own in enumerate(of_seeds)
+        ],
+        ignore_index=True,
+    )[DETECTION_COLUMNS].astype({"split": "str", "role": "str", "seed": "int64"})
     summary: dict[str, Any] = {"backbones": told, "scenes": parameters.scenes.judged}
     for split, judged_on in scenes.items():
-        own = detections[detections["split"] == split]
-        summary[split] = compared(objects_of(judged_on), own, len(judged_on))
+        summary[split] = compared(objects_of(judged_on), found[split], len(judged_on))
     return detections, pd.DataFrame(scores, columns=SCORE_COLUMNS), summary
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -130,32 +131,29 @@ def _quiet(*_: Any) -> None:
     """COCO's evaluation prints what it does."""
 
 
-def compared(objects: pd.DataFrame, found: pd.DataFrame, scenes: int) -> dict[str, Any]:
-    """Mean average precision of each role over its seeds, and how far the winner is ahead, with 95% intervals.
+def compared(objects: pd.DataFrame, found: Mapping[str, Sequence[pd.DataFrame]], scenes: int) -> dict[str, Any]:
+    """Mean average precision of each role over its seeds, and how far the first is ahead, with 95% intervals.
 
     An interval holds the choice of scenes (a jackknife that leaves out a tenth of them at a time) and of seeds, of
-    which three give a rough idea alone. Both roles see the same scenes, so the difference is taken sample by sample.
+    which three give a rough idea alone. All roles see the same scenes, so the difference is taken sample by sample.
 
     Args:
         objects: in all scenes.
-        found: role, seed, ``FOUND_COLUMNS``.
+        found: by role, ``FOUND_COLUMNS`` of each seed; as many for each role.
         scenes: how many there are.
 
     Returns:
-        by role: mean, low, high; and ``ahead`` (mean, low, high) of the winner where there are both.
+        by role: mean, low, high; and ``ahead`` (mean, low, high) of the first role where there are two.
     """
     numbers = np.arange(scenes)
     samples = [numbers, *(numbers[numbers % _GROUPS != group] for group in range(_GROUPS))]
-    roles = list(dict.fromkeys(found["role"]))
-    maps = {
-        role: np.array(
-            [[precision(objects, of_seed, sample)["map"] for _, of_seed in own.groupby("seed")] for sample in samples]
-        )
-        for role, own in found.groupby("role")
-    }
-    told: dict[str, Any] = {role: _interval(maps[role]) for role in roles}
-    if len(roles) == 2 and maps[roles[0]].shape == maps[roles[1]].shape:
-        told["ahead"] = _interval(maps[roles[0]] - maps[roles[1]])
+    maps = [
+        np.array([[precision(objects, one, sample)["map"] for one in of_role] for sample in samples])
+        for of_role in found.values()
+    ]
+    told: dict[str, Any] = {role: _interval(values) for role, values in zip(found, maps, strict=True)}
+    if len(maps) == 2:
+        told["ahead"] = _interval(maps[0] - maps[1])
     return told
 
 
