@@ -21,6 +21,8 @@ from archatlas.spaces.protocol import SearchSpace
 from archatlas.verification.members import member_of
 
 DETECTION_COLUMNS = ["split", "role", "seed", *FOUND_COLUMNS]
+REPORTED = "test"
+"""The split that is compared; what scenes of validation images say may choose settings."""
 SCORE_COLUMNS = ["split", "role", "network", "seed", *PRECISIONS]
 
 
@@ -32,19 +34,19 @@ def judged(
     description: ImageDescription,
     parameters: DetectionParameters,
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
-    """Detections (``DETECTION_COLUMNS``), precisions (``SCORE_COLUMNS``), and the comparison by split.
+    """Detections (``DETECTION_COLUMNS``), precisions (``SCORE_COLUMNS``), and the comparison.
 
     Args:
         weights: of the detectors, by role and number of the seed (``winner_0``).
         backbones: role, network, budget, macs, params.
-        scenes: by split.
+        scenes: by split, ``test`` among them.
         space: of the winner.
         description: of the images.
         parameters: of the detectors.
 
     Returns:
         the third: ``backbones`` (role, network, budget, macs, params of the classifier, detector_macs,
-        detector_params), ``scenes`` (how many of a split are judged), and by split the intervals of
+        detector_params), ``scenes`` (how many of a split are judged), and ``test``, the intervals of
         ``judging.compared``.
     """
     found: dict[str, dict[str, list[pd.DataFrame]]] = {split: {} for split in scenes}
@@ -72,9 +74,8 @@ def judged(
         ],
         ignore_index=True,
     )[DETECTION_COLUMNS].astype({"split": "str", "role": "str", "seed": "int64"})
-    summary: dict[str, Any] = {"backbones": told, "scenes": parameters.scenes.judged}
-    for split, judged_on in scenes.items():
-        summary[split] = compared(objects_of(judged_on), found[split], len(judged_on))
+    reported = compared(objects_of(scenes[REPORTED]), found[REPORTED], len(scenes[REPORTED]))
+    summary = {"backbones": told, "scenes": parameters.scenes.judged, REPORTED: reported}
     return detections, pd.DataFrame(scores, columns=SCORE_COLUMNS), summary
 
 
@@ -87,13 +88,13 @@ def lines_of(summary: Mapping[str, Any]) -> list[str]:
     """The comparison on scenes of test images, in words."""
     lines = []
     for backbone in summary["backbones"]:
-        own = summary["test"][backbone["role"]]
+        own = summary[REPORTED][backbone["role"]]
         lines.append(
             f"{backbone['role']} ({backbone['network']}, {backbone['macs'] / 1e3:.0f} k MACs; detector "
             f"{backbone['detector_macs'] / 1e6:.1f} M): mAP {_spelled(own, '.3f')}"
         )
-    if "ahead" in summary["test"]:
-        lines.append(f"The winner is {_spelled(summary['test']['ahead'], '+.3f')} mAP ahead of the MobileNet.")
+    if "ahead" in summary[REPORTED]:
+        lines.append(f"The winner is {_spelled(summary[REPORTED]['ahead'], '+.3f')} mAP ahead of the MobileNet.")
     return lines
 
 
