@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from archatlas.pipelines.ahead import Ahead, Plan
 
-_HEADS = 3.0
-"""Seconds of a detector's step for each of its backbone's: pyramid, heads and losses come to it."""
+_SHARE = 0.8
+"""Of the time that as many pixels take in a training alone: larger maps take less, heads and losses more."""
 
 
 def plan(ahead: Ahead) -> Plan:
@@ -18,5 +18,5 @@ def plan(ahead: Ahead) -> Plan:
     # A step of the pace is one of these images at their own size.
     pixels = (scenes.side / ahead.side) ** 2
     images = count * training.epochs * scenes.train * pixels
-    steps = _HEADS * images / ahead.settings.supernet.training.batch_size / min(ahead.workers, count)
+    steps = _SHARE * images / ahead.settings.supernet.training.batch_size / min(ahead.workers, count)
     return Plan(what, 10 + steps * ahead.pace.step, ahead.workers)
