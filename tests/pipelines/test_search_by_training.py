@@ -18,7 +18,8 @@ from archatlas.pipeline_registry import register_pipelines
 SETTINGS = (
     "methods.evaluations=3,methods.training.epochs=1,verification.top_k=1,"
     "verification.random_networks=0,verification.training.epochs=1,finishing.training.epochs=1,images.max_images=400,"
-    "methods.settings.gram.patience=4,methods.settings.nasgem.pool=100,device.workers=1"
+    "methods.settings.gram.patience=4,methods.settings.nasgem.pool=100,device.workers=1,"
+    "methods.settings.nasgem.settings.graphs=100,methods.settings.nasgem.settings.steps=20"
 )
 
 
@@ -64,7 +65,7 @@ def test_winners_are_exported_and_the_page_says_how_they_were_found(run: tuple[P
     assert re.search(
         r"Searched by (gram and nasgem|nasgem and gram) by a training of each network alone; no super", page
     )
-    assert {"methods", "meta_graph"} <= set(re.findall(r'<section id="([\w-]+)"', page))
+    assert {"methods", "meta_graph", "embedding"} <= set(re.findall(r'<section id="([\w-]+)"', page))
 
 
 def test_it_is_made_of_the_stages_themselves() -> None:

@@ -46,7 +46,7 @@ class DetectionParameters(BaseModel):
     levels: int = Field(2, ge=1, le=6, description="maps of different strides that objects are looked for on")
     width: int = Field(32, ge=4, le=1024, description="channels of the pyramid and of the heads")
     training: TrainingParameters = Field(
-        default_factory=lambda: TrainingParameters(epochs=12, batch_size=16, optimizer="adamw", learning_rate=0.005),
+        default_factory=lambda: TrainingParameters(epochs=20, batch_size=16, optimizer="adamw", learning_rate=0.005),
         description="schedule of a detector, backbone and all; labels are not smoothed, classes not balanced",
     )
     least_score: float = Field(0.05, ge=0, lt=1, description="probability of a class that a detection has at least")
