@@ -131,7 +131,7 @@ def test_a_detector_learns_what_is_where(bars: ImageSplit, space: ChainSpace, de
     weights = {key: one.numpy() for key, one in fresh.state_dict().items()}
     detector = DetectorJob(backbone, weights, 0).build(PARAMETERS)
     assert detector.strides == (2, 4), "the backbone has one map that is smaller than the image, and one is made of it"
-    assert len(detector.places(1, 24).strides) == 12 * 12 + 6 * 6
+    assert len(detector.places(24).strides) == 12 * 12 + 6 * 6
     losses = train_detector(
         detector, make_scenes(bars, PARAMETERS.scenes.train, PARAMETERS.scenes, 0), description, PARAMETERS, 0
     )

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from archatlas.networks.blocks import ConvNorm
+from archatlas.networks.blocks import ConvNorm, initialise
 from archatlas.networks.feature_maps import GivesFeatures, feature_shapes
 from archatlas.networks.wired import SeparableConv
 
@@ -77,26 +78,30 @@ class Detector(nn.Module):
     def forward(self, images: Tensor) -> Predictions:
         """Normalised images ``[b, c, h, w]`` to what is said at each place."""
         maps = self.pyramid(images)
-        places = self.places_of(maps)
+        places = _places(self.strides, [(one.shape[2], one.shape[3]) for one in maps], images.device)
         said = [head(one) for head, one in zip(self.heads, maps, strict=True)]
         logits, raw = (torch.cat([one[part].flatten(2) for one in said], dim=2).transpose(1, 2) for part in (0, 1))
         distances = functional.softplus(raw) * places.strides[:, None]
         boxes = torch.cat([places.centres - distances[..., :2], places.centres + distances[..., 2:]], dim=2)
         return Predictions(logits, boxes)
 
-    def places_of(self, maps: list[Tensor]) -> Places:
-        """The places of a pyramid."""
-        centres = [_grid(one, stride) for one, stride in zip(maps, self.strides, strict=True)]
-        strides = [grid.new_full((len(grid),), stride) for grid, stride in zip(centres, self.strides, strict=True)]
-        return Places(torch.cat(centres), torch.cat(strides))
+    def places(self, side: int) -> Places:
+        """The places of images of this side, in the order of predictions."""
+        sizes = [-(-side // stride) for stride in self.strides]  # Every halving rounds up.
+        return _places(self.strides, [(size, size) for size in sizes], torch.device("cpu"))
 
-    def places(self, channels: int, side: int) -> Places:
-        """The places of images of this side."""
-        with torch.no_grad():
-            was, device = self.training, next(self.parameters()).device
-            maps = self.eval().pyramid(torch.zeros(1, channels, side, side, device=device))
-            self.train(was)
-        return self.places_of(maps)
+
+def _places(strides: Sequence[int], sizes: Sequence[tuple[int, int]], device: torch.device) -> Places:
+    """The places of maps of these strides, heights and widths, row by row."""
+    grids = [_grid(*size, stride, device) for size, stride in zip(sizes, strides, strict=True)]
+    of_grids = [grid.new_full((len(grid),), stride) for grid, stride in zip(grids, strides, strict=True)]
+    return Places(torch.cat(grids), torch.cat(of_grids))
+
+
+def _grid(height: int, width: int, stride: int, device: torch.device) -> Tensor:
+    """Centres ``[h w, 2]`` of the places of a map, row by row."""
+    rows, columns = ((torch.arange(size, device=device) + 0.5) * stride for size in (height, width))
+    return torch.stack([columns.repeat(height), rows.repeat_interleave(width)], dim=1)
 
 
 class _Head(nn.Module):
@@ -116,17 +121,8 @@ class _Head(nn.Module):
         return self.classes(y), self.sides(y)
 
 
-def _grid(one: Tensor, stride: int) -> Tensor:
-    """Centres ``[h w, 2]`` of the places of a map, row by row."""
-    height, width = one.shape[2:]
-    rows, columns = ((torch.arange(size, device=one.device) + 0.5) * stride for size in (height, width))
-    return torch.stack([columns.repeat(height), rows.repeat_interleave(width)], dim=1)
-
-
 def begin(detector: Detector, generator: torch.Generator) -> None:
     """Draw all weights but the backbone's from ``generator``, in place."""
-    from archatlas.networks.blocks import initialise
-
     for part in (detector.lateral, detector.coarser, detector.heads):
         initialise(part, generator)
     for head in detector.heads:

@@ -132,7 +132,7 @@ def train_detector(
     # Small convolutions take half the time so.
     detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     pixels = normalise(scenes.images.to(place), description).contiguous(memory_format=torch.channels_last)
-    targets = Targets(*(one.to(place) for one in targets_of(scenes, _on_cpu(detector, pixels))))
+    targets = Targets(*(one.to(place) for one in targets_of(scenes, detector.places(pixels.shape[-1]))))
     optimizer, size = make_optimizer(detector, training), min(training.batch_size, len(scenes))
     steps = len(scenes) // size
     schedule = CosineSchedule(training.learning_rate, training.epochs * steps, round(training.warmup_epochs * steps))
@@ -158,8 +158,3 @@ def train_detector(
                 " or set `detection.training.gradient_clip`"
             )
     return losses
-
-
-def _on_cpu(detector: Detector, pixels: Tensor) -> Any:
-    places = detector.places(pixels.shape[1], pixels.shape[-1])
-    return type(places)(*(one.cpu() for one in places))
