@@ -27,9 +27,17 @@ STAGES = (
 """The main job, in order; each is a folder of ``archatlas.pipelines``."""
 
 EXTRAS = (
-    "score_untrained", "segments", "nasi", "methods", "search_by_training", "detection", "latency_kit",
-    "compare_experiments", "predictor_benchmark",
-)  # fmt: skip
+    "score_untrained",
+    "segments",
+    "nasi",
+    "methods",
+    "search_by_training",
+    "detection",
+    "latency_kit",
+    "compare_experiments",
+    "predictor_benchmark",
+    "transfer_predictor",
+)
 """Pipelines beside the main job."""
 
 
