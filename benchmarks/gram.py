@@ -4,8 +4,8 @@ Landscapes: one cell of 30 vertices. `placed` scores add up what each vertex and
 that a weight for each edge has something to learn; `shape` scores know nothing of places, as networks do not: what
 kinds of vertices read each other, depth, sinks, used vertices. Both have normal noise of a third of the spread.
 
-Cells of NAS-Bench-101: methods see the mean test accuracy with normal noise of the size that one training's validation
-accuracy has at that level (`spaces/tables/nas_bench_101_full.py`); what counts is the mean test error of the network
+Cells of NAS-Bench-101: methods see what one training's validation accuracy may be where the mean test accuracy is that
+of the cell (`spaces/tables/nas_bench_101_full.py`); what counts is the mean test error of the network
 that looks best.
 
 Each search is compared with that of the same seed by random search (95% interval, t), and the mean of the last third of

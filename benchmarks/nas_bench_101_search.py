@@ -2,8 +2,8 @@
 
 All 423,624 cells, or the 20,001 of which a validation accuracy is known (`--networks 20001`). A method sees one number
 for each network that it asks for: the validation accuracy of one training, where it is known; of all cells only the
-mean test accuracy of three trainings is, and methods then see it with normal noise of the size that one training's
-validation accuracy has at that level (`spaces/tables/nas_bench_101_full.py`). What counts is the mean test error of the
+mean test accuracy of three trainings is, and methods then see what one training's validation accuracy may be at that
+level (`spaces/tables/nas_bench_101_full.py`). What counts is the mean test error of the
 network that looks best, and after how many evaluations the first network of 94.0% test accuracy was among them.
 
 Noise, and what a method draws, follow from the seed: methods are compared seed by seed, each with random search (95%

@@ -31,6 +31,8 @@ EXTRAS = (
     "segments",
     "nasi",
     "methods",
+    "search_by_training",
+    "detection",
     "latency_kit",
     "compare_experiments",
     "predictor_benchmark",

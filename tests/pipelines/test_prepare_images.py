@@ -14,6 +14,7 @@ from archatlas.images.parameters import ImagesParameters
 from archatlas.pipelines.prepare_images.nodes import check_sizes, prepare_images
 from archatlas.pipelines.prepare_images.pipeline import create_pipeline
 from archatlas.supernet.parameters import SupernetParameters
+from archatlas.systems.parameters import MethodsParameters
 from archatlas.verification.parameters import FinishingParameters, VerificationParameters
 
 
@@ -57,6 +58,10 @@ def test_images_are_prepared_at_the_largest_size_that_is_searched():
         ),
         ({"finishing": {"augmentation": {"shift": 33}}}, "^finishing: `augmentation.shift` is 33 pixels"),
         (
+            {"methods": {"augmentation": {"cutout": 32}}},
+            "methods: `augmentation.cutout` is 32 pixels, of images of 32: it must be smaller",
+        ),
+        (
             {"supernet": {"image_sizes": [4, 33], "seeds": 2}},
             r"`image_sizes` is \[4, 33\], but images are prepared at 32",
         ),
@@ -69,6 +74,7 @@ def test_a_stage_that_images_of_an_open_size_do_not_fit_stops_the_run_before_it_
     sections = {
         "supernet": SupernetParameters,
         "verification": VerificationParameters,
+        "methods": MethodsParameters,
         "finishing": FinishingParameters,
     }
     assert check_sizes(description, (4, 8), **{name: model() for name, model in sections.items()}) == {"fit": True}

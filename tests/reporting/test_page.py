@@ -9,6 +9,7 @@ from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -18,7 +19,10 @@ from archatlas.reporting.cards import budget_cards
 from archatlas.reporting.page import render_page
 from archatlas.reporting.parameters import ReportParameters
 from archatlas.reporting.run import Run
+from archatlas.reporting.sections.embedding import embedding_section
+from archatlas.reporting.sections.meta_graph import pruned_drawings
 from archatlas.signals.signal import Signal
+from archatlas.spaces.presets import preset
 from archatlas.verification.parameters import VerificationParameters
 
 VOID = {"meta", "link", "br", "wbr", "input", "hr", "img"}
@@ -390,3 +394,48 @@ def test_a_meta_graph_is_shown_over_time_with_how_dense_winners_are(run_data: di
     assert "cell 1 in-1 (3.25), 1-2 (1.00), in-2 (0.50); cell 2 in-1 (3.25)" in text
     assert "points per million MACs" in text
     assert '<section id="meta_graph"' not in render_page(make_run(run_data))
+
+
+def test_a_search_on_an_embedding_is_shown_as_a_map_and_by_how_it_follows_the_kernel(
+    run_data: dict[str, Any], make_run: Any
+) -> None:
+    embedded = pd.DataFrame(
+        {
+            "budget": ["small", "small", ""],
+            "network": ["a", "b", "c"],
+            "score": [0.8, 0.9, np.nan],
+            "x": [0.0, 1.0, 2.0],
+            "y": [0.0, 1.0, 0.5],
+        }
+    )
+    pairs = pd.DataFrame({"kernel": [0.1, 0.5, 0.9], "cosine": [0.0, 0.4, 0.8]})
+    with_map = {**run_data, "embedding_of_nasgem": embedded, "embedding_pairs_of_nasgem": pairs}
+    section = embedding_section(make_run(with_map))
+    assert section is not None
+    said = section.blocks[1].text
+    assert "2 networks were scored, and 1 more are drawn in grey" in said
+    assert "Over 3 pairs of these others, kernel and cosine have a correlation of 1.00" in said
+    figure = section.blocks[0].figure
+    assert [len(trace.x) for trace in figure.data] == [1, 2, 3]
+    assert '<section id="embedding"' in render_page(make_run(with_map))
+    assert embedding_section(make_run(run_data)) is None
+
+
+def test_the_best_network_of_a_meta_graph_is_drawn_before_and_after_pruning(
+    run_data: dict[str, Any], make_run: Any
+) -> None:
+    space = preset("wired_cells", (1, 8, 8), 10)
+    names = space.names(space.sample(2, np.random.default_rng(0)))
+    best = {
+        "budget": "small",
+        "network": names[0],
+        "score": 0.912,
+        "macs": 200_000,
+        "params": 9_000,
+        "pruned": names[1],
+    }
+    best |= {"pruned_macs": 150_000, "pruned_params": 7_000}
+    before, after = pruned_drawings(dataclasses.replace(make_run(run_data), space=space), best)
+    assert before.caption == "As drawn: 200\xa0k MACs, 9\xa0k params, score 0.912"
+    assert after.caption.endswith("150\xa0k MACs, 7\xa0k params; not trained")
+    assert before.svg.count("<rect") == space.graphs(space.parse([names[0]])).mask.sum()

@@ -355,3 +355,56 @@ def test_images_of_a_split_are_predicted_as_they_were_trained_on(network):
     for image, probabilities in zip(split.images, wanted, strict=True):
         given = network.predict(image.permute(1, 2, 0).numpy())
         assert list(given.probabilities.values()) == pytest.approx(probabilities.tolist(), abs=1e-5)
+
+
+def test_a_network_gives_the_map_at_the_end_of_each_stride(network):
+    pixels = torch.rand(2, 3, 20, 12, generator=torch.Generator().manual_seed(5))
+    assert network.feature_shapes == ((4, 1), (6, 2))
+    maps = network.features(pixels)
+    assert [(one.channels, one.stride, tuple(one.values.shape)) for one in maps] == [
+        (4, 1, (2, 4, 20, 12)), (6, 2, (2, 6, 10, 6)),
+    ]  # fmt: skip
+    torch.testing.assert_close(network.network.head(maps[-1].values), network(pixels))
+
+
+def in_whole_numbers(state):
+    """Weights whose sums and products are exact in float32, in whatever order: batch norms do nothing."""
+    generator = torch.Generator().manual_seed(6)
+    exact = {}
+    for name, tensor in state.items():
+        if name.endswith("running_var"):
+            exact[name] = torch.full_like(tensor, 1 - 1e-5)
+        elif tensor.ndim > 1:
+            exact[name] = torch.randint(-1, 2, tensor.shape, generator=generator).float()
+        else:
+            exact[name] = torch.ones_like(tensor) if name.endswith("1.weight") else torch.zeros_like(tensor)
+    return exact
+
+
+def test_maps_of_the_onnx_file_are_those_of_the_network_to_the_bit(tmp_path):
+    from archatlas.verification.export import export_network
+
+    space = ChainSpace("plain", (1, 9, 9), 3, 4, (Stage(4, 1, 1), Stage(6, 2, 2)), SPACE.operations)
+    images = IMAGES.model_copy(update={"channels": 1, "mean": (0.5,), "std": (0.5,)})
+    weights = in_whole_numbers(space.build(space.parse(["k3e1_k5e3-k3e1"])[0]).state_dict())
+    made = make_standalone(space, "k3e1_k5e3-k3e1", weights, images, "small")
+    entry = export_network(made, None, [], ExportParameters(features=True), tmp_path / "small", 0)
+    shapes = [{"channels": 4, "stride": 1}, {"channels": 6, "stride": 2}]
+    assert entry["features"] == shapes
+    session = onnxruntime.InferenceSession(tmp_path / "small" / "network.onnx")
+    names = [one.name for one in session.get_outputs()]
+    assert names == ["logits", "features_stride_1", "features_stride_2"]
+    told = json.loads(session.get_modelmeta().custom_metadata_map["features"])
+    assert list(told.values()) == shapes
+    pixels = torch.randint(0, 2, (3, 1, 9, 9), generator=torch.Generator().manual_seed(7)).float()
+    loaded = archatlas.load_network(tmp_path / "small")
+    with torch.no_grad():
+        wanted = [loaded(pixels), *(one.values for one in loaded.features(pixels))]
+    given = session.run(names, {"pixels": pixels.numpy()})
+    assert [float(one.abs().max()) > 0 for one in wanted] == [True] * 3
+    for one, other in zip(given, wanted, strict=True):
+        np.testing.assert_array_equal(one, other.numpy())
+    image = tmp_path / "image.png"
+    Image.new("L", (9, 9)).save(image)
+    script = [sys.executable, str(tmp_path / "small" / "predict.py"), str(image)]
+    assert loaded.predict(image).name in subprocess.run(script, capture_output=True, text=True, check=True).stdout

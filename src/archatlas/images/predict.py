@@ -38,7 +38,7 @@ def main() -> None:
     for file in options.images:
         with Image.open(file) as image:
             pixels = pixels_of(image, form)
-        (logits,) = session.run(None, {"pixels": pixels[None].astype(np.float32) / 255})
+        (logits,) = session.run(["logits"], {"pixels": pixels[None].astype(np.float32) / 255})
         weights = np.exp(logits[0] - logits[0].max())
         best = int(weights.argmax())
         print(f"{file}\t{names[best]}\t{weights[best] / weights.sum():.4f}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,17 +18,17 @@ def write_onnx(
     path: Path,
     *,
     opset: int = 18,
-    names: tuple[str, str] = ("x", "y"),
+    names: Sequence[str] = ("x", "y"),
     metadata: Mapping[str, str] | None = None,
 ) -> None:
     """Write the module (put into evaluation mode) with a dynamic batch axis; weights lie inside the file.
 
     Args:
-        module: takes one float32 tensor ``[b, *input_shape]``.
+        module: takes one float32 tensor ``[b, *input_shape]``, and gives a tensor, or a tuple of them.
         input_shape: without the batch axis.
         path: the file to write.
         opset: version of the ONNX operators.
-        names: of the input and of the output.
+        names: of the input and of each output.
         metadata: what the file says of itself, by key.
     """
     import onnx
@@ -40,7 +40,7 @@ def write_onnx(
             module.eval(),
             (example,),
             input_names=[names[0]],
-            output_names=[names[1]],
+            output_names=list(names[1:]),
             opset_version=opset,
             dynamo=True,
             verbose=False,

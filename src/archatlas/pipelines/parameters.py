@@ -8,6 +8,7 @@ from typing import get_args
 from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationInfo, field_validator
 
 from archatlas.costs.parameters import CostsParameters
+from archatlas.detection.parameters import DetectionParameters
 from archatlas.errors import ArchatlasError, nearest
 from archatlas.images.parameters import ImagesParameters, misfit_of_sizes
 from archatlas.predictors.benchmark.parameters import PredictorBenchmarkParameters
@@ -76,6 +77,7 @@ class ProjectParameters(BaseModel):
         "stand-alone training; null: none"
     )
     export: ExportParameters
+    detection: DetectionParameters
     report: ReportParameters
     compare: CompareParameters
     predictor_benchmark: PredictorBenchmarkParameters
@@ -136,9 +138,10 @@ class ProjectParameters(BaseModel):
     @field_validator("methods")
     @classmethod
     def _of_known_methods(cls, methods: MethodsParameters) -> MethodsParameters:
-        for name in methods.settings:
-            if name not in METHODS:
-                raise ValueError(f"`settings`: there is no search method {name!r}{nearest(name, METHODS)}")
+        for field, names in (("names", methods.names or ()), ("settings", methods.settings)):
+            for name in names:
+                if name not in METHODS:
+                    raise ValueError(f"`{field}`: there is no search method {name!r}{nearest(name, METHODS)}")
         return methods
 
     @field_validator("segments")

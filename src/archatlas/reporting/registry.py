@@ -15,6 +15,8 @@ SECTIONS = Registry(
         "truth": "archatlas.reporting.sections.truth:truth_section",
         "methods": "archatlas.reporting.sections.methods:methods_section",
         "meta_graph": "archatlas.reporting.sections.meta_graph:meta_graph_section",
+        "embedding": "archatlas.reporting.sections.embedding:embedding_section",
+        "detection": "archatlas.reporting.sections.detection:detection_section",
         "initialisation": "archatlas.reporting.sections.initialisation:initialisation_section",
         "measured": "archatlas.reporting.sections.measured:measured_section",
         "choices": "archatlas.reporting.sections.choices:choices_section",

@@ -73,6 +73,13 @@ class Run:
     method_comparison: pd.DataFrame = field(default_factory=pd.DataFrame)
     nasi_sweep: pd.DataFrame = field(default_factory=pd.DataFrame)
     meta_graph_of_gram: pd.DataFrame = field(default_factory=pd.DataFrame)
+    pruned_of_gram: pd.DataFrame = field(default_factory=pd.DataFrame)
+    embedding_of_nasgem: pd.DataFrame = field(default_factory=pd.DataFrame)
+    embedding_pairs_of_nasgem: pd.DataFrame = field(default_factory=pd.DataFrame)
+    detection_summary: Json = field(default_factory=dict)
+    detection_scores: pd.DataFrame = field(default_factory=pd.DataFrame)
+    detections: pd.DataFrame = field(default_factory=pd.DataFrame)
+    test_scenes: Mapping[str, Any] = field(default_factory=dict)
     schedule: Json = field(default_factory=dict)
     signals: Sequence[Json] = ()
 

@@ -8,6 +8,7 @@ from archatlas.reporting import numbers, sentences
 from archatlas.reporting.figures.ranking import ALONE
 from archatlas.reporting.run import Run
 from archatlas.signals.audit import reference
+from archatlas.systems.at_initialisation import WITHOUT_TRAINING
 from archatlas.verification.united import methods_of
 
 
@@ -31,7 +32,7 @@ class Words:
 def words_of(run: Run) -> Words:
     """The words that are true of a run."""
     words = _words_of(run)
-    return words if run.has_atlas else replace(words, summary=_at_initialisation(run))
+    return words if run.has_atlas else replace(words, summary=_without_atlas(run))
 
 
 def _words_of(run: Run) -> Words:
@@ -66,10 +67,15 @@ def _trained(run: Run) -> Words:
     )
 
 
-def _at_initialisation(run: Run) -> str:
+def _without_atlas(run: Run) -> str:
     """Where nothing scores all networks: who searched, what there is no score for, and whose the winners are."""
     names = dict.fromkeys(name for found_by in run.candidates["method"] for name in methods_of(found_by))
-    searched = f"Searched by {' and '.join(name.replace('_', ' ') for name in names)} at initialisation"
+    at_initialisation = [name for name in names if name in WITHOUT_TRAINING]
+    scoring = [name for name in names if name not in WITHOUT_TRAINING]
+    by_scores = "by a training of each network alone" if run.methods_train else "by scores inside super-networks"
+    groups = ((scoring, by_scores), (at_initialisation, "at initialisation"))
+    who = [f"{' and '.join(some).replace('_', ' ')} {how}" for some, how in groups if some]
+    searched = f"Searched by {', and by '.join(who)}"
     scored = f"{_supernets(run)} trained, but no predictor was fitted"
     if not _seeds(run):
         scored = "no super-network was trained"
@@ -78,10 +84,11 @@ def _at_initialisation(run: Run) -> str:
         table = run.table or run.true_table
         return f"{searched} The first for each budget were looked up in the public table {table}."
     source, own = run.image_description.get("source", "the images"), sum(bool(one.get("method")) for one in run.found)
-    its_own = f"{own} of {len(run.found)} chosen networks {'is' if own == 1 else 'are'} its own"
+    whose = "its" if len(names) == 1 else "their"
+    its_own = f"{own} of {len(run.found)} chosen networks {'is' if own == 1 else 'are'} {whose} own"
     return (
-        f"{searched} Its first networks for each budget were trained alone on {source}, beside random ones, and the "
-        f"best was chosen on validation images: {its_own}."
+        f"{searched} {whose.capitalize()} first networks for each budget were trained alone on {source}, beside random "
+        f"ones, and the best was chosen on validation images: {its_own}."
     )
 
 

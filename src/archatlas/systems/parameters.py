@@ -15,6 +15,9 @@ class MethodsParameters(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    names: tuple[str, ...] | None = Field(
+        None, min_length=1, description="methods that search, by their names in the registry; null: all"
+    )
     evaluations: int | None = Field(
         None,
         ge=2,
@@ -35,3 +38,7 @@ class MethodsParameters(BaseModel):
     settings: dict[str, dict[str, Any]] = Field(
         default={}, description="settings of methods that are not their defaults, by the method's name"
     )
+
+    def asks(self, name: str) -> bool:
+        """Whether the method is to search."""
+        return self.names is None or name in self.names

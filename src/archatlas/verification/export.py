@@ -17,6 +17,7 @@ from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.images.predict import DRAFT_FACTOR
 from archatlas.images.shrinking import shrink
+from archatlas.networks.feature_maps import FeatureShape, GivesFeatures
 from archatlas.networks.onnx_file import write_onnx
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import load_supernet
@@ -134,21 +135,47 @@ def export_network(
         what = f"the subnet extracted from the super-network and its path through the super-network, {name}"
         _require(path_difference, parameters, what)
     save_network(network, folder)
+    shapes = network.feature_shapes if parameters.features else ()
+    maps = [feature_name(shape) for shape in shapes]
     write_onnx(
-        network, images.input_shape, folder / ONNX,
-        opset=parameters.opset, names=("pixels", "logits"), metadata=_metadata(network),
+        WithFeatures(network) if shapes else network, images.input_shape, folder / ONNX,
+        opset=parameters.opset, names=("pixels", "logits", *maps), metadata=_metadata(network, shapes),
     )  # fmt: skip
     script = resources.files("archatlas.images").joinpath(SCRIPT).read_text(encoding="utf-8")
     (folder / SCRIPT).write_text(script, encoding="utf-8")
     onnx_difference = onnx_differs(folder / ONNX, load_network(folder), pixels)
     _require(onnx_difference, parameters, f"the ONNX file and the stand-alone network, {name}")
+    if shapes:
+        differ = features_differ(folder / ONNX, load_network(folder), pixels)
+        _require(differ, parameters, f"maps of the ONNX file and of the stand-alone network, {name},", "values")
     return {
         "status": "exported",
         "reason": None,
         "files": [f"{folder.name}/{file}" for file in (WEIGHTS, DOCUMENT, ONNX, SCRIPT)],
         "max_abs_difference_supernet": path_difference,
         "max_abs_difference_onnx": onnx_difference,
+        **({"features": [shape._asdict() for shape in shapes]} if shapes else {}),
     }
+
+
+class WithFeatures(nn.Module):
+    """An exported network that gives its maps beside the logits."""
+
+    def __init__(self, network: StandaloneNetwork) -> None:
+        super().__init__()
+        self.network = network
+
+    def forward(self, pixels: Tensor) -> tuple[Tensor, ...]:
+        """Pixels ``[b, c, h, w]`` to the logits ``[b, classes]`` and the map of each stride, the largest first."""
+        network = self.network.network
+        assert isinstance(network, GivesFeatures)
+        maps = network.features(self.network.normalised(pixels))
+        return network.head(maps[-1]), *maps
+
+
+def feature_name(shape: FeatureShape) -> str:
+    """What an ONNX file calls the map of a stride."""
+    return f"features_stride_{shape.stride}"
 
 
 def path_and_extract_differ(supernet: Supernet, choices: Sequence[int], images: Tensor) -> float:
@@ -171,17 +198,29 @@ def onnx_differs(path: Path, network: nn.Module, pixels: Tensor) -> float:
     return max(differences)
 
 
-def _require(difference: float, parameters: ExportParameters, what: str) -> None:
+def features_differ(path: Path, network: StandaloneNetwork, pixels: Tensor) -> float:
+    """Largest difference of a value of a map between onnxruntime and the module, in largest values of the map."""
+    names = [feature_name(shape) for shape in network.feature_shapes]
+    with torch.no_grad():
+        wanted = [one.values.numpy() for one in network.features(pixels)]
+    given = session_of(path).run(names, {"pixels": pixels.numpy()})
+    return max(
+        float(np.abs(one - other).max() / max(np.abs(other).max(), 1.0))
+        for one, other in zip(given, wanted, strict=True)
+    )
+
+
+def _require(difference: float, parameters: ExportParameters, what: str, of: str = "logits") -> None:
     # Not `difference > tolerance`: NaN must not pass.
     if not difference <= parameters.tolerance:
         raise ArchatlasError(
-            f"export: logits of {what} differ by {difference:.3g}, more than `export.tolerance` "
+            f"export: {of} of {what} differ by {difference:.3g}, more than `export.tolerance` "
             f"{parameters.tolerance:.3g}. Nothing is exported. Non-finite weights, or a super-network trained "
             "under other parameters, are usual causes."
         )
 
 
-def _metadata(network: StandaloneNetwork) -> dict[str, str]:
+def _metadata(network: StandaloneNetwork, shapes: Sequence[FeatureShape] = ()) -> dict[str, str]:
     """What the file says of itself; ``preprocessing`` is all that ``predict.py`` asks for beside ``class_names``."""
     images = network.document.images
     preprocessing = {
@@ -209,4 +248,5 @@ def _metadata(network: StandaloneNetwork) -> dict[str, str]:
             f"not normalised: that is inside; images that are not square: {images.aspect}"
         ),
         "output": "logits: float32 [batch, classes], in the order of class_names; softmax gives probabilities",
+        **({"features": json.dumps({feature_name(shape): shape._asdict() for shape in shapes})} if shapes else {}),
     }

@@ -17,6 +17,9 @@ class ExportParameters(BaseModel):
     tolerance: float = Field(
         1e-4, gt=0, le=1, description="largest difference of a logit; a larger one stops the run and exports nothing"
     )
+    features: bool = Field(
+        False, description="give the ONNX file an output for the map at the end of each stride too, beside the logits"
+    )
     int8: bool = Field(False, description="write each network in eight bits too, calibrated on training images")
     calibration_images: int = Field(
         256, ge=16, le=100_000, description="training images that eight-bit networks are calibrated on"

@@ -12,7 +12,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 from torch import nn
@@ -122,6 +122,25 @@ def scaled_mobilenet(
     if not 0 <= place < len(HUNDREDTHS) or not keeps(HUNDREDTHS[place], "min"):
         return None
     return at(HUNDREDTHS[place])
+
+
+def nearest_mobilenet(space: ChainSpace, macs: int, *, sized: bool = False) -> ScaledMobileNet:
+    """The MobileNet of the space's stages with nearly so many MACs, of two that are as near the larger.
+
+    Args:
+        space: whose stages are taken.
+        macs: multiply-accumulates of one image.
+        sized: whether its label names the size of its images.
+    """
+
+    @cache
+    def at(hundredths: int) -> ScaledMobileNet:
+        return mobilenet(space, hundredths / 100)
+
+    # Costs grow with the multiplier.
+    place = bisect_left(HUNDREDTHS, macs, key=lambda hundredths: at(hundredths).macs)
+    near = [at(hundredths) for hundredths in HUNDREDTHS[max(place - 1, 0) : place + 1]]
+    return replace(min(reversed(near), key=lambda one: abs(one.macs - macs)), sized=sized)
 
 
 def _keeps(network: ScaledMobileNet, constraint: Constraint, upper_quartile_ms: Measure | None) -> bool:

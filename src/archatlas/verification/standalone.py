@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +20,7 @@ from archatlas.errors import ArchatlasError, brief, first_problem
 from archatlas.images.decoding import to_pixels
 from archatlas.images.description import ImageDescription
 from archatlas.images.predict import shrunk
+from archatlas.networks.feature_maps import FeatureMap, FeatureShape, GivesFeatures, feature_shapes
 from archatlas.spaces.documents import describe_space, space_of
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.atomic import atomic_path
@@ -75,8 +77,12 @@ class StandaloneNetwork(nn.Module):
 
     def forward(self, pixels: Tensor) -> Tensor:
         """Pixels ``[b, c, h, w]``, float32 in 0..1 and of the size of training, to logits ``[b, classes]``."""
-        logits: Tensor = self.network((pixels - self.mean) / self.std)
+        logits: Tensor = self.network(self.normalised(pixels))
         return logits
+
+    def normalised(self, pixels: Tensor) -> Tensor:
+        """Pixels in 0..1 as the network itself sees them."""
+        return (pixels - self.mean) / self.std
 
     def pixels_of(self, image: str | Path | Image.Image | NDArray[Any]) -> Tensor:
         """The image in the form that the network takes, float32 ``[1, c, h, w]``: as in training.
@@ -98,6 +104,31 @@ class StandaloneNetwork(nn.Module):
         except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
             raise ArchatlasError(f"the image {_spell(image)} cannot be read: {brief(error)}") from error
         return torch.from_numpy(pixels.astype(np.float32) / 255)[None].to(self.mean.device)
+
+    @cached_property
+    def feature_shapes(self) -> tuple[FeatureShape, ...]:
+        """Channels and stride of each map that ``features`` gives.
+
+        Raises:
+            ArchatlasError: the network has no maps to give.
+        """
+        if not isinstance(self.network, GivesFeatures):
+            raise ArchatlasError(f"{self.document.architecture} is a network without maps of features")
+        return feature_shapes(self.network, self.document.images.channels)
+
+    def features(self, pixels: Tensor) -> tuple[FeatureMap, ...]:
+        """The map at the end of each stride, largest first, as a feature pyramid takes them.
+
+        Args:
+            pixels: ``[b, c, h, w]``, float32 in 0..1, of any size.
+
+        Raises:
+            ArchatlasError: the network has no maps to give.
+        """
+        shapes, network = self.feature_shapes, self.network
+        assert isinstance(network, GivesFeatures)
+        maps = network.features(self.normalised(pixels))
+        return tuple(FeatureMap(values, *shape) for values, shape in zip(maps, shapes, strict=True))
 
     @torch.no_grad()
     def predict(self, image: str | Path | Image.Image | NDArray[Any]) -> Recognition:

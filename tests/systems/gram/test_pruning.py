@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -14,7 +15,11 @@ from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.spaces.protocol import Choices
 from archatlas.spaces.wired_cells import WiredCells
+from archatlas.systems.gram.history import weights_over_time
+from archatlas.systems.gram.method import DRAWN, Gram
+from archatlas.systems.gram.pruned import PRUNED, SHARE, pruned_best
 from archatlas.systems.gram.pruning import inherited, prune_lightest, prune_randomly, shrink
+from archatlas.systems.ledger import Ledger, Limit, Spending
 from archatlas.systems.problem import Problem
 
 SETTINGS = {"preset": "wired_cells", "vertices": 6, "min_used_vertices": 2}
@@ -100,3 +105,37 @@ def test_a_pruned_network_computes_what_is_left_of_the_whole_one() -> None:
         second.join[0].weight[:, :width] = 0
     assert torch.allclose(whole.eval()(images), small.eval()(images), atol=1e-5)
     assert sum(one.numel() for one in small.parameters()) == SPACE.counted_costs(pruned[None])["params"][0]
+
+
+def test_the_best_of_a_search_is_pruned_by_what_the_search_has_learned() -> None:
+    visited = searched_by_gram()
+    table = pruned_best(visited, Gram(), SPACE)
+    assert table.columns.tolist() == PRUNED
+    assert table["budget"].tolist() == ["small"]
+    (best,) = table.to_dict("records")
+    assert best["score"] == visited["score"].max()
+    before, after = (SPACE.parse([best[name]])[0] for name in ("network", "pruned"))
+    assert not np.any(after > before), "edges go, and none comes"
+    assert (macs(before), macs(after)) == (best["macs"], best["pruned_macs"])
+    assert best["pruned_macs"] <= SHARE * best["macs"]
+    weights = weights_over_time(visited, Gram(), len(SPACE.edges))[-1]
+    gone, kept = weights[before > after], weights[after == 1]
+    assert gone.min() <= kept.min(), "the lightest edge of all is among those that went"
+    assert pruned_best(visited.drop(columns=DRAWN), Gram(), SPACE).empty
+
+
+def searched_by_gram() -> pd.DataFrame:
+    """A search for networks with many edges from the input."""
+
+    class Rooted:
+        def price(self, costs: np.ndarray) -> list[Spending]:
+            return [Spending(evaluations=1) for _ in costs]
+
+        def evaluate(self, choices: Choices) -> pd.DataFrame:
+            roots = [place for place, (_, source, _) in enumerate(SPACE.edges) if source == 0]
+            score = choices[:, roots].sum(axis=1).astype(float)
+            return pd.DataFrame({"network": SPACE.names(choices), "accuracy": score, "log_loss": -score})
+
+    ledger = Ledger(Limit(evaluations=15))
+    visited = Gram().search(Problem(SPACE), Rooted(), ledger, np.random.default_rng(0))
+    return visited.assign(budget="small", seed=0)

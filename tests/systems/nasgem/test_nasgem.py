@@ -15,6 +15,7 @@ from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.systems.ledger import Ledger, Limit, Spending
+from archatlas.systems.nasgem.embedding import EMBEDDED, PAIRS, embedding_of
 from archatlas.systems.nasgem.method import Nasgem
 from archatlas.systems.nasgem.pools import apart_from, neighbours, stratified
 from archatlas.systems.problem import Problem
@@ -114,3 +115,25 @@ def test_settings_that_cannot_be_are_named() -> None:
         Nasgem(rounds=0)
     with pytest.raises(ArchatlasError, match="no predictor 'nasgm'; did you mean `nasgem`"):
         searched(Nasgem(predictor="nasgm", pool=50), Problem(SPACE))
+
+
+def test_the_embedding_that_a_search_looked_at_is_told_again() -> None:
+    method = Nasgem(**QUICK)
+    visited = searched(method, Problem(SPACE), evaluations=20).assign(budget="small", seed=0)
+    networks, pairs = embedding_of(visited, method, SPACE, seed=0)
+    scored = networks.dropna(subset="score")
+    assert scored["network"].tolist() == visited["network"].tolist()
+    assert scored["score"].tolist() == visited["score"].tolist()
+    others = networks[networks["score"].isna()]
+    assert others["network"].is_unique
+    assert len(others) > 100
+    assert networks["x"].std() >= networks["y"].std() > 0, "the first component holds most"
+    assert np.corrcoef(pairs["kernel"], pairs["cosine"])[0, 1] > 0.4, "of an encoder that learned for a second"
+    assert pairs["cosine"].abs().max() <= 1 + 1e-6
+    pd.testing.assert_frame_equal(networks, embedding_of(visited, method, SPACE, seed=0).networks)
+    for other in (
+        embedding_of(visited.iloc[:0], method, SPACE, 0),
+        embedding_of(visited, Nasgem(predictor="wl"), SPACE, 0),
+    ):
+        assert [len(table) for table in other] == [0, 0]
+        assert [table.columns.tolist() for table in other] == [EMBEDDED, PAIRS]

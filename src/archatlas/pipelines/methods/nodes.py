@@ -19,17 +19,16 @@ from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
+_IF_MADE = ("candidates_of_atlas", "candidates_of_segments", "calibration_trainings", "supernet_curves")
+"""What the main job and the segments leave, beside the evidence."""
 
-@depends_on(
-    files=(public_table, true_table),
-    optional=(*EVIDENCE, "candidates_of_atlas", "candidates_of_segments", "calibration_trainings"),
-)
+
+@depends_on(files=(public_table, true_table), optional=(*EVIDENCE, *_IF_MADE))
 def train_best(
     train_images: dict[str, Any],
     validation_images: dict[str, Any],
     image_description: dict[str, Any],
     search_space: dict[str, Any],
-    supernet_curves: pd.DataFrame,
     evaluation: EvaluationParameters,
     verification: VerificationParameters,
     methods: MethodsParameters,
@@ -39,6 +38,7 @@ def train_best(
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
     verification_schedule: dict[str, Any] | None = None,
+    supernet_curves: pd.DataFrame | None = None,
     candidates_of_atlas: pd.DataFrame | None = None,
     candidates_of_segments: pd.DataFrame | None = None,
     sampled_architectures: pd.DataFrame | None = None,
@@ -62,7 +62,8 @@ def train_best(
     from archatlas.verification.alone import alone, train_roles
 
     description = ImageDescription.model_validate(image_description)
-    supernets, epochs = int(supernet_curves["seed"].nunique()), float(len(supernet_curves))
+    supernets = 0 if supernet_curves is None else int(supernet_curves["seed"].nunique())
+    epochs = 0.0 if supernet_curves is None else float(len(supernet_curves))
     shared = 0.0 if methods.score_by == "training" else epochs
     found = [best_of(one, name, 0.0 if name in WITHOUT_TRAINING else shared) for name, one in visited.items()]
     for name, candidates, sampled in (

@@ -1,4 +1,4 @@
-"""Search methods side by side, on the super-networks and budgets of the main job, each at the same ledger."""
+"""Search methods side by side, on the main job's super-networks or by trainings alone, each at the same ledger."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from archatlas.pipelines.methods.search import (
     searcher,
     searcher_without_training,
     sweeper,
+    tell_embedding,
     tell_meta_graph,
 )
 from archatlas.systems.at_initialisation import WITHOUT_TRAINING
@@ -25,6 +26,8 @@ _AT_INITIALISATION = (
 )  # fmt: skip
 _PARAMETERS = ("search", "evaluation", "methods", "device", "seed", "table")
 _TARGET = "params:predictor.target"
+_FOUND = ["visited", "candidates", "constraints"]
+_TOLD = {"visited": "visited", "search_space": "search_space", "methods": "params:methods"}
 
 
 def create_pipeline(**_: object) -> Pipeline:
@@ -34,28 +37,26 @@ def create_pipeline(**_: object) -> Pipeline:
 
 def search_by(name: str) -> Pipeline:
     """The search of one method, in a namespace of its own."""
-    found = {"visited": f"visited_by_{name}", "candidates": f"candidates_of_{name}"}
+    found = {one: f"{one}_{of}_{name}" for one, of in (("visited", "by"), ("candidates", "of"), ("constraints", "of"))}
     if name in WITHOUT_TRAINING:
         data = {one: one for one in _AT_INITIALISATION}
         parameters = {one: f"params:{one}" for one in ("search", "methods", "seed")}
-        found |= {"constraints": f"constraints_of_{name}", "sweep": f"{name}_sweep"}
+        found |= {"sweep": f"{name}_sweep"}
         nodes = [
-            node(
-                searcher_without_training(name),
-                inputs=data | parameters,
-                outputs=["visited", "candidates", "constraints"],
-                name="search",
-            ),
+            node(searcher_without_training(name), inputs=data | parameters, outputs=_FOUND, name="search"),
             node(sweeper(name), inputs=data | parameters, outputs="sweep", name="sweep"),
         ]
     else:
         data = {one: one for one in _SHARED} | evidence(SAMPLE)
         parameters = {one: f"params:{one}" for one in _PARAMETERS} | {"target": _TARGET}
-        nodes = [node(searcher(name), inputs=data | parameters, outputs=["visited", "candidates"], name="search")]
+        nodes = [node(searcher(name), inputs=data | parameters, outputs=_FOUND, name="search")]
     if name == "gram":
-        found["meta_graph"] = "meta_graph_of_gram"
-        read = {"visited": "visited", "search_space": "search_space", "methods": "params:methods"}
-        nodes.append(node(tell_meta_graph, inputs=read, outputs="meta_graph", name="tell_meta_graph"))
+        found |= {one: f"{one}_of_gram" for one in ("meta_graph", "pruned")}
+        nodes.append(node(tell_meta_graph, inputs=_TOLD, outputs=["meta_graph", "pruned"], name="tell_meta_graph"))
+    if name == "nasgem":
+        found |= {one: f"{one}_of_nasgem" for one in ("embedding", "embedding_pairs")}
+        read = _TOLD | {"seed": "params:seed"}
+        nodes.append(node(tell_embedding, inputs=read, outputs=["embedding", "embedding_pairs"], name="tell_embedding"))
     return pipeline(
         nodes,
         namespace=f"methods.{name}",

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pandas as pd
 
+from archatlas.errors import ArchatlasError
 from archatlas.kedro_ext.dependencies import depends_on
-from archatlas.pipelines.evidence import EVIDENCE, of_whichever_ran
+from archatlas.pipelines.evidence import EVIDENCE, nothing_ran, of_whichever_ran
 from archatlas.pipelines.space import public_table, searched_space
 from archatlas.pipelines.work import trainings_in, work_store
 from archatlas.search.parameters import SearchParameters
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from archatlas.costs.constraints import Constraint
     from archatlas.spaces.protocol import SearchSpace
     from archatlas.systems.nasi.start import Start
+    from archatlas.systems.problem import Method
     from archatlas.systems.searches import Search, Searches
     from archatlas.verification.trainings import Trainings
 
@@ -30,12 +32,11 @@ SAMPLE = ("sampled_architectures",)
 """Of the evidence (``pipelines/evidence.py``): as many networks as it has may be scored."""
 
 
-def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
+def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]]:
     """The node's function for the method ``name``."""
 
-    @depends_on(files=(public_table,), optional=EVIDENCE)
+    @depends_on(files=(public_table,), optional=(*EVIDENCE, "supernets"))
     def search(
-        supernets: dict[str, Callable[[], dict[str, Any]]],
         train_images: dict[str, Any],
         validation_images: dict[str, Any],
         image_description: dict[str, Any],
@@ -51,31 +52,31 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
         seed: int,
         target: Literal["accuracy", "log_loss"],
         table: TableParameters | None = None,
+        supernets: dict[str, Callable[[], dict[str, Any]]] | None = None,
         **evidence: pd.DataFrame,
-    ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """All networks that the searches for every budget have scored, at what cost, and the candidates among them.
+    ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+        """All networks that the searches for every budget have scored, at what cost; candidates among them; the bounds.
 
         Scores are those of the super-networks or of networks trained alone, or what a public table says.
+
+        Raises:
+            ArchatlasError: scores are to come from super-networks, and there is none; or nothing says how many networks
+                may be scored.
         """
         from archatlas.systems.candidates import candidates_of_searches
         from archatlas.systems.comparison import make_method
         from archatlas.systems.ledger import Limit
-        from archatlas.systems.problem import Selective
         from archatlas.systems.searches import Searches, nothing_visited
 
-        made = searched_space(search_space)
-        evaluations = methods.evaluations
-        if evaluations is None:
-            evaluations = int(of_whichever_ran(evidence, SAMPLE)["sampled_architectures"]["network"].nunique())
+        made, budgets = searched_space(search_space), _bounds(feasibility, search)
         settings = make_method(name, methods.settings.get(name, {}))
-        searches = Searches(name, settings, made, cost_table, latency_table, target, Limit(evaluations=evaluations))
-        budgets = _bounds(feasibility, search)
-        asked = _asked(budgets, methods.seeds, seed)
-        unfit = settings.unfit(made) if isinstance(settings, Selective) else None
-        if unfit is not None:
-            _LOGGER.warning("%s is left out: %s", name, unfit)
+        if _left_out(name, methods, settings, made):
             visited = nothing_visited()
-        elif table is not None:
+            return visited, candidates_of_searches(visited, budgets, search), feasibility
+        limit = Limit(evaluations=methods.evaluations or _as_many_as_sampled(evidence))
+        searches = Searches(name, settings, made, cost_table, latency_table, target, limit)
+        asked = _asked(budgets, methods.seeds, seed)
+        if table is not None:
             from archatlas.spaces.tables.known import known_networks
             from archatlas.systems.evaluators import TableEvaluator
 
@@ -83,6 +84,11 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
         elif methods.score_by == "training":
             given = train_images, validation_images, image_description
             visited = searches.by_training(scorers(*given, methods, device, work_folder), asked, scoring_seed(seed))
+        elif not supernets:
+            raise ArchatlasError(
+                "`methods.score_by` is supernet, and there is no super-network: run the main job (`kedro run`) before, "
+                "or set it to training"
+            )
         else:
             from archatlas.images.dataset import ImageSplit
             from archatlas.images.description import ImageDescription
@@ -94,9 +100,30 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame]]:
             description = ImageDescription.model_validate(image_description)
             images = EvaluationImages(*splits, description, evaluation, device, seed)
             visited = searches.on_supernets(weights, asked, images)
-        return visited, candidates_of_searches(visited, budgets, search)
+        return visited, candidates_of_searches(visited, budgets, search), feasibility
 
     return search
+
+
+def _left_out(name: str, methods: MethodsParameters, settings: "Method", space: "SearchSpace") -> bool:
+    """Whether the method does not search: it was not asked to, or it cannot, which is told."""
+    from archatlas.systems.problem import Selective
+
+    if not methods.asks(name):
+        return True
+    unfit = settings.unfit(space) if isinstance(settings, Selective) else None
+    if unfit is not None:
+        _LOGGER.warning("%s is left out: %s", name, unfit)
+    return unfit is not None
+
+
+def _as_many_as_sampled(evidence: Mapping[str, pd.DataFrame]) -> int:
+    if nothing_ran(evidence, SAMPLE):
+        raise ArchatlasError(
+            "`methods.evaluations` is null, and there is no sample that says how many networks each search may score: "
+            "set it, to 30, say, or run the main job (`kedro run`) before"
+        )
+    return int(of_whichever_ran(evidence, SAMPLE)["sampled_architectures"]["network"].nunique())
 
 
 def scorers(
@@ -147,7 +174,9 @@ def searcher_without_training(name: str) -> Callable[..., tuple[pd.DataFrame, pd
         from archatlas.systems.searches import nothing_visited
 
         made, budgets = searched_space(search_space), _bounds(feasibility, search)
-        if not has_supernet(made):
+        if not methods.asks(name):
+            visited = nothing_visited()
+        elif not has_supernet(made):
             _LOGGER.warning("%s is left out: there is no super-network for the space %s", name, made.name)
             visited = nothing_visited()
         else:
@@ -179,7 +208,7 @@ def sweeper(name: str) -> Callable[..., pd.DataFrame]:
         from archatlas.systems.nasi.sweep import nothing_swept, swept
 
         made = searched_space(search_space)
-        if not has_supernet(made):
+        if not methods.asks(name) or not has_supernet(made):
             return nothing_swept()
         searches = _untrained(name, made, cost_table, latency_table, methods)
         asked = _asked(_bounds(feasibility, search), methods.seeds, seed, alike=True)
@@ -188,15 +217,31 @@ def sweeper(name: str) -> Callable[..., pd.DataFrame]:
     return sweep
 
 
-def tell_meta_graph(visited: pd.DataFrame, search_space: dict[str, Any], methods: MethodsParameters) -> pd.DataFrame:
-    """The weights of GRAM's meta-graph over the time of the first search of each budget."""
+def tell_meta_graph(
+    visited: pd.DataFrame, search_space: dict[str, Any], methods: MethodsParameters
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The weights of GRAM's meta-graph over the time of each budget's first search; its best network, pruned."""
     from archatlas.systems.comparison import make_method
     from archatlas.systems.gram.history import history_of
     from archatlas.systems.gram.method import Gram
+    from archatlas.systems.gram.pruned import pruned_best
 
-    gram = make_method("gram", methods.settings.get("gram", {}))
+    gram, made = make_method("gram", methods.settings.get("gram", {})), searched_space(search_space)
     assert isinstance(gram, Gram)
-    return history_of(visited, gram, searched_space(search_space))
+    return history_of(visited, gram, made), pruned_best(visited, gram, made)
+
+
+def tell_embedding(
+    visited: pd.DataFrame, search_space: dict[str, Any], methods: MethodsParameters, seed: int
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Where the networks that NASGEM has scored lie in its embedding, and how far that follows the kernel."""
+    from archatlas.systems.comparison import make_method
+    from archatlas.systems.nasgem.embedding import embedding_of
+    from archatlas.systems.nasgem.method import Nasgem
+
+    nasgem = make_method("nasgem", methods.settings.get("nasgem", {}))
+    assert isinstance(nasgem, Nasgem)
+    return embedding_of(visited, nasgem, searched_space(search_space), seed)
 
 
 def _untrained(

@@ -14,6 +14,7 @@ from archatlas.schedule.time_budget import seconds_of
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import SupernetParameters
+from archatlas.systems.parameters import MethodsParameters
 from archatlas.verification.parameters import FinishingParameters, VerificationParameters
 
 
@@ -67,6 +68,7 @@ def check_sizes(
     image_sizes: Sequence[int] | None,
     supernet: SupernetParameters,
     verification: VerificationParameters,
+    methods: MethodsParameters,
     finishing: FinishingParameters | None = None,
 ) -> dict[str, Any]:
     """Stop a run whose stages ask of images what images of this size do not give.
@@ -80,6 +82,7 @@ def check_sizes(
     problems = {
         "supernet": misfit_of_sizes(supernet.augmentation, prepared, searched, supernet.image_sizes or ()),
         "verification": misfit_of_sizes(verification.augmentation, prepared, searched),
+        "methods": misfit_of_sizes(methods.augmentation, prepared, searched),
         "finishing": misfit_of_sizes(finishing.augmentation, prepared, searched) if finishing else None,
     }
     for section, problem in problems.items():

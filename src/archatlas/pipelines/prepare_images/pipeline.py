@@ -43,6 +43,7 @@ def create_pipeline() -> Pipeline:
                     "params:space.image_sizes",
                     "params:supernet",
                     "params:verification",
+                    "params:methods",
                     "params:finishing",
                 ],
                 outputs="sizes_checked",

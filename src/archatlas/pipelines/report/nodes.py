@@ -38,8 +38,12 @@ RUN_DATA = (
 )
 """Data sets that the page shows: the fields of ``reporting.run.Run``, by their catalog names."""
 
-IF_MADE = ("supernet_curves", "method_comparison", "nasi_sweep", "meta_graph_of_gram")
-"""The same of what not every run makes: super-networks, the pipeline ``methods``, a search at initialisation."""
+IF_MADE = (
+    "supernet_curves", "method_comparison", "nasi_sweep", "meta_graph_of_gram", "pruned_of_gram",
+    "embedding_of_nasgem", "embedding_pairs_of_nasgem", "detection_summary", "detection_scores", "detections",
+    "test_scenes",
+)  # fmt: skip
+"""The same of what not every run makes: super-networks, searches of methods, detectors."""
 
 
 ATLAS_FROM = ("atlas",)

@@ -55,8 +55,8 @@ def gather(**of_methods: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.D
     )
     if not bounds:
         raise ArchatlasError(
-            "no search has said what bounds it kept: run the main job (`kedro run`), or the pipeline `segments` or "
-            "`nasi`"
+            "no search has said what bounds it kept: run the main job (`kedro run`), or the pipeline `segments`, "
+            "`search_by_training` or `nasi`"
         )
     return candidates, fronts[0] if fronts else no_fronts(), bounds[0]
 

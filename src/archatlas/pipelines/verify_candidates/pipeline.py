@@ -6,7 +6,6 @@ from kedro.pipeline import Pipeline, node, pipeline
 
 from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.verify_candidates import nodes
-from archatlas.systems.at_initialisation import WITHOUT_TRAINING
 from archatlas.systems.registry import METHODS
 
 _IMAGES = {name: name for name in ("train_images", "validation_images", "image_description")}
@@ -25,7 +24,7 @@ _EVALUATION = {"supernets": "supernets", "evaluation": "params:evaluation"}
 _OF_METHODS = {
     **{f"candidates_of_{name}": f"candidates_of_{name}" for name in ("atlas", "segments", *METHODS)},
     **{f"front_of_{name}": f"front_of_{name}" for name in ("atlas", "segments")},
-    **{f"constraints_of_{name}": f"constraints_of_{name}" for name in ("atlas", "segments", *WITHOUT_TRAINING)},
+    **{f"constraints_of_{name}": f"constraints_of_{name}" for name in ("atlas", "segments", *METHODS)},
 }
 _BUDGETS = {"constraints": "constraints", "search": "params:search", "costs": "params:costs"}
 

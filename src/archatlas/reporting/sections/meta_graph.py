@@ -10,7 +10,8 @@ import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
 from archatlas.reporting import numbers
-from archatlas.reporting.blocks import Chart, Section, TableBlock, Text
+from archatlas.reporting.blocks import Chart, Drawing, Grid, Section, TableBlock, Text
+from archatlas.reporting.cell_drawing import draw_cell
 from archatlas.reporting.figures.theme import themed
 from archatlas.reporting.run import Run
 from archatlas.reporting.tables import Table, cells
@@ -35,6 +36,10 @@ def meta_graph_section(run: Run) -> Section | None:
             f"networks. {heaviest_edges(history)}"
         ),
     ]
+    blocks += [
+        Grid(pruned_drawings(run, best), f"{best['budget']}: the best network before and after pruning")
+        for best in run.pruned_of_gram.to_dict("records")
+    ]
     density = density_table(run)
     if density.rows:
         blocks.append(TableBlock(density, "Accuracy per million MACs and per million params, of all winners"))
@@ -45,6 +50,21 @@ def meta_graph_section(run: Run) -> Section | None:
         "better than the others gain weight. Edges that it came to prefer stand out from the rest; where all have one "
         "colour it has learned nothing.",
         blocks,
+    )
+
+
+def pruned_drawings(run: Run, best: dict[Any, Any]) -> tuple[Any, ...]:
+    """The best network of a search as it was drawn, and without its lightest edges."""
+    costs = [
+        f"{numbers.short(best[macs])} MACs, {numbers.short(best[params])} params"
+        for macs, params in (("macs", "params"), ("pruned_macs", "pruned_params"))
+    ]
+    return (
+        Drawing(draw_cell(run.space, best["network"]), f"As drawn: {costs[0]}, score {best['score']:.3f}"),
+        Drawing(
+            draw_cell(run.space, best["pruned"]),
+            f"Without the edges that the meta-graph weighs least: {costs[1]}; not trained",
+        ),
     )
 
 

@@ -29,7 +29,7 @@ PAGE = "https://github.com/nicolocavagnero/FreeREA and https://github.com/tiga12
 
 _IMAGES, _TEST_IMAGES = 10_000, 29_952
 _EPOCHS = {"val_4": "validation_4", "val_12": "validation_12", "val_36": "validation_36", "val_108": "validation"}
-_LEVELS = 20
+_NEAR = 20
 
 LABELS = (Label("test", _IMAGES), *(Label(name, _IMAGES) for name in reversed(_EPOCHS.values())))
 
@@ -92,34 +92,45 @@ def _numbers(raw: pd.DataFrame, space: NasBench101, file: Path) -> pd.Index:
 
 @dataclass(frozen=True)
 class OneTraining:
-    """How far the validation accuracy of one training lies from the test mean of three, by level of the latter.
+    """What the validation accuracy of one training says where the test mean of three is known, by level of the latter.
 
-    Networks with both are cut into 20 levels of test accuracy with equally many in each. The size of a level is the
-    standard deviation of the difference within it; between the levels' means it is interpolated. It holds what is left
-    of noise in the mean of three, too, so it is rather too large than too small.
+    Networks with both give ratios: the validation error of one training to the test error of three. To another network
+    the ratio of one of them applies, drawn from the twenty whose test accuracies are nearest. So noise has the size and
+    the shape that it has at that level, also at the bottom, where one training of three may have failed and the
+    validation accuracy lie tens of points higher, but not above that of networks that never fail: differences in the
+    place of ratios would say that. Among the networks with both, random search by such accuracies finds what it finds
+    by the real ones. Noise of the mean of three is in them, too, so they are rather too noisy than not enough.
 
     Shapes:
-        levels, sizes: float64 ``[20]``
+        levels, ratios: float64 ``[n]``, by rising test accuracy
     """
 
     levels: Floats
-    sizes: Floats
+    ratios: Floats
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> Self:
         """From rows as of ``read_all``, of which some have both accuracies."""
-        both = rows[["test_accuracy", "validation_accuracy"]].dropna().sort_values("test_accuracy")
-        parts = np.array_split(both.to_numpy(dtype=np.float64), _LEVELS)
-        return cls(
-            np.array([part[:, 0].mean() for part in parts]),
-            np.array([(part[:, 1] - part[:, 0]).std(ddof=1) for part in parts]),
-        )
+        both = rows[["test_accuracy", "validation_accuracy"]].dropna().sort_values("test_accuracy", kind="stable")
+        test, validation = both[both["test_accuracy"] < 1].to_numpy(dtype=np.float64).T
+        return cls(test, (1 - validation) / (1 - test))
 
     def size(self, accuracy: Floats) -> Floats:
         """Standard deviations of one training's validation accuracy at these test accuracies, ``[n]``."""
-        return np.interp(accuracy, self.levels, self.sizes)
+        near = np.lib.stride_tricks.sliding_window_view(self.ratios, self._near)
+        return np.asarray((1 - accuracy) * near.std(axis=1, ddof=1)[self._first(accuracy)])
 
     def observed(self, accuracy: Floats, generator: np.random.Generator) -> Floats:
-        """Test accuracies ``[n]`` as if seen through one training each: normal noise of their level's size."""
-        noisy: Floats = accuracy + self.size(accuracy) * generator.standard_normal(len(accuracy))
-        return np.clip(noisy, 0.0, 1.0)
+        """Validation accuracies of one training each, as they may be at these test accuracies ``[n]``."""
+        drawn = self._first(accuracy) + generator.integers(self._near, size=len(accuracy))
+        seen: Floats = np.clip(1 - (1 - accuracy) * self.ratios[drawn], 0.0, 1.0)
+        return seen
+
+    @property
+    def _near(self) -> int:
+        return min(_NEAR, len(self.levels))
+
+    def _first(self, accuracy: Floats) -> NDArray[np.int64]:
+        """Where the nearest levels begin."""
+        places = np.searchsorted(self.levels, accuracy) - self._near // 2
+        return np.clip(places, 0, len(self.levels) - self._near)

@@ -36,6 +36,8 @@ Places = NDArray[np.int64]
 
 _UNLIMITED = 200
 """Networks that are taken to be affordable where the ledger limits something else; rounds then go on."""
+ENCODER_SEED = 0
+"""Of predictors, and of the encoder among them."""
 _FEWEST_LEARNED, _MOST_IDLE = 8, 5
 """Networks with scores, and rounds in a row without a new network."""
 _BUILT = 400
@@ -122,7 +124,7 @@ class Nasgem:
             return order
         learned = by_ranks(Evaluations(scores, np.zeros(len(scores)), np.full(len(scores), "search")))
         # One seed for all searches: what an encoder learns from graphs alone it then learns but once.
-        predictor = make_predictor(self.predictor, self.settings, seed=0)
+        predictor = make_predictor(self.predictor, self.settings, seed=ENCODER_SEED)
         predictor.fit(_batch(problem, choices), learned)
         prediction = predictor.predict(_batch(problem, pool))
         value = acquisition(prediction, float(learned.score.max()), Policy(self.rule, self.weight), generator)

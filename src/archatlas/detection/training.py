@@ -1,0 +1,160 @@
+"""Detectors trained side by side, each kept once it is done."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from archatlas.detection.detector import Detector, begin
+from archatlas.detection.losses import Targets, detection_loss, targets_of
+from archatlas.detection.parameters import DetectionParameters
+from archatlas.detection.scenes import Scenes
+from archatlas.errors import ArchatlasError
+from archatlas.images.description import ImageDescription
+from archatlas.images.normalise import normalise
+from archatlas.progress import progress_bar
+from archatlas.spaces.identity import identity_of
+from archatlas.storage.work_store import WorkStore, fingerprint
+from archatlas.training.fabric import prepare_process, threads_restored, torch_device
+from archatlas.training.loop import make_optimizer
+from archatlas.training.parameters import DeviceParameters
+from archatlas.training.schedule import CosineSchedule
+from archatlas.training.seeds import mixed_seed
+from archatlas.training.workers import side_by_side
+from archatlas.verification.members import Member
+
+_WEIGHTS, _ORDER = range(2)
+
+
+@dataclass(frozen=True)
+class DetectorJob:
+    """A detector on one backbone, from one seed; ``weights`` are the trained ones that the backbone begins with."""
+
+    backbone: Member
+    weights: Mapping[str, NDArray[Any]]
+    seed: int
+
+    @property
+    def key(self) -> str:
+        """What the training is kept under."""
+        weights = {name: torch.from_numpy(array) for name, array in self.weights.items()}
+        return fingerprint(identity_of(self.backbone.space), self.backbone.network, self.seed, weights)
+
+    def build(self, parameters: DetectionParameters) -> Detector:
+        """The detector before it is trained."""
+        backbone, space = self.backbone.build(), self.backbone.space
+        backbone.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()})
+        detector = Detector(backbone, space.input_shape[0], space.num_classes, parameters.levels, parameters.width)
+        begin(detector, torch.Generator().manual_seed(mixed_seed(self.seed, _WEIGHTS)))
+        return detector
+
+
+@dataclass(frozen=True)
+class DetectorTrainings:
+    """The trainings of detectors on some scenes: on a CPU side by side with a thread each, elsewhere one by one."""
+
+    scenes: Scenes
+    description: ImageDescription
+    parameters: DetectionParameters
+    device: DeviceParameters
+    work: WorkStore
+
+    def run(self, jobs: Sequence[DetectorJob], progress: str = "detectors") -> list[dict[str, Tensor]]:
+        """Weights of each job's detector, in their order; those that were trained before are read.
+
+        Raises:
+            ArchatlasError: a loss is no finite number.
+        """
+        store = self._store
+        waiting = {job.key: job for job in jobs if store.load_tensors(job.key) is None}
+        with progress_bar(total=len(waiting), desc=progress, unit="detector", hidden=not waiting) as bar:
+            for _ in self._train(list(waiting.values())):
+                bar.update()
+        return [store.load_tensors(job.key) or {} for job in jobs]
+
+    @property
+    def _store(self) -> WorkStore:
+        made_by = (self.parameters.training, self.parameters.levels, self.parameters.width, self._place.type)
+        return self.work.task("detectors", *made_by, self.scenes.to_tensors(), self.description)
+
+    @property
+    def _place(self) -> torch.device:
+        return torch_device(self.device)
+
+    def _train(self, jobs: Sequence[DetectorJob]) -> Iterator[None]:
+        arrays = {name: tensor.numpy() for name, tensor in self.scenes.to_tensors().items()}
+        given = arrays, self.description, self.parameters, self.device, self._store
+        workers = min(self.device.workers or os.cpu_count() or 1, len(jobs))
+        if workers <= 1 or self._place.type != "cpu":
+            with threads_restored():
+                for job in jobs:
+                    _train_one(job, *given)
+                    yield
+            return
+        with side_by_side(_train_one, jobs, *given, workers=workers) as done:
+            yield from done
+
+
+def _train_one(
+    job: DetectorJob,
+    arrays: Mapping[str, NDArray[Any]],
+    description: ImageDescription,
+    parameters: DetectionParameters,
+    device: DeviceParameters,
+    store: WorkStore,
+) -> None:
+    """Train and save; runs in a worker on a CPU, with one thread."""
+    place = torch_device(device)
+    prepare_process(device.model_copy(update={"threads": 1}) if place.type == "cpu" else device)
+    scenes = Scenes.from_tensors({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
+    detector = job.build(parameters).to(place)
+    train_detector(detector, scenes, description, parameters, job.seed)
+    store.save_tensors(job.key, detector.to("cpu").state_dict())
+
+
+def train_detector(
+    detector: Detector, scenes: Scenes, description: ImageDescription, parameters: DetectionParameters, seed: int
+) -> list[float]:
+    """Train all of the detector in place, where it is; the mean loss of each epoch.
+
+    Raises:
+        ArchatlasError: the loss is no finite number.
+    """
+    training, place = parameters.training, next(detector.parameters()).device
+    # Small convolutions take half the time so.
+    detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    pixels = normalise(scenes.images.to(place), description).contiguous(memory_format=torch.channels_last)
+    targets = Targets(*(one.to(place) for one in targets_of(scenes, detector.places(pixels.shape[-1]))))
+    optimizer, size = make_optimizer(detector, training), min(training.batch_size, len(scenes))
+    steps = len(scenes) // size
+    schedule = CosineSchedule(training.learning_rate, training.epochs * steps, round(training.warmup_epochs * steps))
+    generator, losses = torch.Generator().manual_seed(mixed_seed(seed, _ORDER)), []
+    for epoch in range(training.epochs):
+        detector.train()
+        order, total = torch.randperm(len(scenes), generator=generator).to(place), 0.0
+        for step in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = schedule(epoch * steps + step)
+            index = order[step * size : (step + 1) * size]
+            loss = detection_loss(detector(pixels[index]), Targets(*(one[index] for one in targets)))
+            loss.backward()  # type: ignore[no-untyped-call]
+            if training.gradient_clip is not None:
+                torch.nn.utils.clip_grad_norm_(detector.parameters(), training.gradient_clip)
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+            total += float(loss.detach())
+        losses.append(total / steps)
+        if not math.isfinite(losses[-1]):
+            raise ArchatlasError(
+                f"the loss of a detector is {losses[-1]} in epoch {epoch + 1}: lower `detection.training.learning_rate`"
+                " or set `detection.training.gradient_clip`"
+            )
+    return losses

@@ -1,0 +1,22 @@
+"""What detection will do, and for how long."""
+
+from __future__ import annotations
+
+from archatlas.pipelines.ahead import Ahead, Plan
+
+_SHARE = 0.8
+"""Of the time that as many pixels take in a training alone: larger maps take less, heads and losses more."""
+
+
+def plan(ahead: Ahead) -> Plan:
+    """Detectors on two backbones, trained side by side, and judged."""
+    detection = ahead.settings.detection
+    count, scenes, training = 2 * detection.seeds, detection.scenes, detection.training
+    what = f"{count} detectors on 2 backbones, {scenes.train:,} scenes, {training.epochs} epochs each"
+    if ahead.pace is None:
+        return Plan(what, None, ahead.workers)
+    # A step of the pace is one of these images at their own size.
+    pixels = (scenes.side / ahead.side) ** 2
+    images = count * training.epochs * scenes.train * pixels
+    steps = _SHARE * images / ahead.settings.supernet.training.batch_size / min(ahead.workers, count)
+    return Plan(what, 10 + steps * ahead.pace.step, ahead.workers)
