@@ -239,8 +239,8 @@ def _misfit_of_engine(engine: EngineParameters, device: DeviceParameters) -> str
         return f"each task has a device of its own: set `device.devices` to 1, not {device.devices}"
     if device.accelerator == "cpu" and engine.gpus_per_task:
         return (
-            f"`gpus_per_task` is {engine.gpus_per_task:g}, but `device.accelerator` is cpu, and they would lie idle: set "
-            "one of both otherwise"
+            f"`gpus_per_task` is {engine.gpus_per_task:g}, but `device.accelerator` is cpu, and they would lie idle: "
+            "set one of both otherwise"
         )
     if device.accelerator == "cuda" and not engine.gpus_per_task:
         return "`device.accelerator` is cuda, but `gpus_per_task` is 0, and no task would see a GPU: set it to 1"

@@ -79,8 +79,8 @@ def _trouble(address: str | None, error: Exception) -> str:
     if address == "auto":
         return (
             "`engine.address` is auto, but this machine is in no Ray cluster that answers: `ray start --head` makes "
-            "one, `ray start --address=HOST:6379` joins one; or set `engine.address` to null, and Ray is started here for "
-            f"the run. Ray says: {told[:200]}"
+            "one, `ray start --address=HOST:6379` joins one; or set `engine.address` to null, and Ray is started here "
+            f"for the run. Ray says: {told[:200]}"
         )
     return f"`engine.address` is {address}, but no Ray cluster answers there: {told[:300]}"
 
@@ -168,8 +168,8 @@ def require_alike() -> None:
     if problems:
         raise ArchatlasError(
             f"{len(problems)} of {len(nodes)} machines of the cluster cannot do this work: {'; '.join(problems)}. "
-            f"Results must not depend on where they are made: install the same everywhere ({_INSTALL}), or take them out "
-            "of the cluster (`ray stop` there)"
+            f"Results must not depend on where they are made: install the same everywhere ({_INSTALL}), or take them "
+            "out of the cluster (`ray stop` there)"
         )
 
 

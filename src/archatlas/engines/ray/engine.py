@@ -1,7 +1,7 @@
 """Tasks on all machines of a Ray cluster. This process hands them out, and it alone writes files.
 
-Ray does the scheduling, carries what is large and tells of deaths. Tasks are sent again from here, not by Ray: from here
-it can be counted and told of, and what a task finds in the work store is what it left there.
+Ray does the scheduling, carries what is large and tells of deaths. Tasks are sent again from here, not by Ray: so it
+can be counted and told of, and a task goes on from what it left in the work store.
 """
 
 from __future__ import annotations
@@ -278,7 +278,7 @@ class _Work:
         return ended
 
     def _hear_out(self, number: int, count: int) -> None:
-        """Wait for the last letters of a task that has ended: what it left in the work store comes before the result."""
+        """Wait for the last letters of a task that has ended: what it left in the work store comes first."""
         import ray
 
         while self._letters[number] < count:
@@ -312,8 +312,8 @@ def _manner_of(error: Exception) -> str:
 def _given_up(how: str, times: int, most: int) -> str:
     return (
         f"{how}, the {_nth(times)} time for the same task (`engine.max_retries` is {most}), mostly a sign that memory "
-        "runs out: set `engine.workers` lower or `engine.cpus_per_task` higher, so that fewer tasks share a machine, and "
-        "run the same command again. What was finished is kept."
+        "runs out: set `engine.workers` lower or `engine.cpus_per_task` higher, so that fewer tasks share a machine, "
+        "and run the same command again. What was finished is kept."
     )
 
 
