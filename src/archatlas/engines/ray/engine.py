@@ -127,7 +127,7 @@ class RayEngine:
         gpus = self._parameters.gpus_per_task
         order = Order(self._numbers, work, threads, gpus > 0, level, identity())
         # Not sent again by Ray, nor run by a process that Ray has for tasks with another demand.
-        how: dict[str, Any] = {"num_cpus": max(1, threads), "num_gpus": gpus, "max_retries": 0}
+        how: dict[str, Any] = {"num_cpus": max(1, threads), "num_gpus": gpus, "max_retries": 0, "name": _PACKAGE}
         return self._numbers, ray.remote(run).options(**how).remote(order, [given], self._post)
 
     @property
