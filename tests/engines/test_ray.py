@@ -213,6 +213,27 @@ def test_nothing_runs_on_once_the_block_is_left(engine: None, cluster: Any) -> N
     assert wait_for_rest(cluster) < 10
 
 
+def test_what_a_slow_worker_has_is_sent_to_an_idle_one_too(
+    engine: None, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archatlas.engines.ray.engine._SLOW_SECONDS", 0.3)
+    caplog.set_level(logging.INFO, "archatlas")
+
+    def work(number: int, folder: Path, store: WorkStore) -> int:
+        first = not (folder / str(number)).exists()
+        (folder / str(number)).touch()
+        if number == 1 and first:
+            time.sleep(120)
+            store.save_json("late", 1)
+        return number
+
+    files = Memory()
+    with kept_by(files), side_by_side(work, range(3), tmp_path, WorkStore(Path("/x")), shares=ONE_THREAD) as results:
+        assert sorted(results) == [0, 1, 2]  # Each once.
+    assert files.files == {}
+    assert caplog.text.count("it is sent to another worker too") == 1
+
+
 @pytest.mark.chains
 def test_tasks_have_the_threads_that_they_are_to_have(engine: None) -> None:
     def work(number: int) -> tuple[int, str | None]:

@@ -1,13 +1,16 @@
 """Tasks on all machines of a Ray cluster. This process hands them out, and it alone writes files.
 
 Ray does the scheduling, carries what is large and tells of deaths. Tasks are sent again from here, not by Ray: so it
-can be counted and told of, and a task goes on from what it left in the work store.
+can be counted and told of, and a task goes on from what it left in the work store. Where workers have nothing left to
+do, they are sent what others take far longer for than usual, and who is first counts: a slow machine holds nobody up.
 """
 
 from __future__ import annotations
 
 import logging
 import pickle
+import statistics
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -35,6 +38,8 @@ _WAITING = 2
 _LOOK_SECONDS = 30.0
 """After so long without any news it is looked whether there is a machine left."""
 _END_SECONDS = 5.0
+_SLOW_TIMES, _SLOW_SECONDS = 3.0, 2.0
+"""A task is slow that takes so many times the median of those that have ended, and so much more."""
 _LETTER_SECONDS = 10.0
 """So long the last letters of a task that has ended are waited for."""
 
@@ -52,6 +57,7 @@ class RayEngine:
         self._post: Any = None
         self._leaves = False
         self._numbers = 0
+        self._unheard: set[int] = set()
         self._fetching: Any = None
 
     @property
@@ -118,6 +124,14 @@ class RayEngine:
         finally:
             work.cancel()
 
+    def drop(self, number: int, reference: Any) -> None:
+        """End a task that nobody waits for any more; what it still writes is not read."""
+        import ray
+
+        self._unheard.add(number)
+        with suppress(Exception):  # The cluster may be gone.
+            ray.cancel(reference, force=True)
+
     def send(self, work: bytes, given: Any, threads: int) -> tuple[int, Any]:
         """Send a task: its number, and Ray's reference of what will become of it."""
         import ray
@@ -144,7 +158,8 @@ class RayEngine:
         reference, self._fetching = self.fetching, None
         letters: list[Letter] = ray.get(reference)
         for letter in letters:
-            self._deal_with(letter)
+            if letter[0] not in self._unheard:
+                self._deal_with(letter)
         return [number for number, _, _ in letters]
 
     def _deal_with(self, letter: Letter) -> None:
@@ -181,11 +196,21 @@ def _beside_this() -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class _Sent:
-    """A task that was sent: its number, its function and job, and how often it was sent before."""
+    """A task that was sent.
+
+    Attributes:
+        number: of this sending.
+        job: place of its job among all.
+        work: function and job, pickled.
+        before: how often its worker has died before.
+        when: on this process's clock.
+    """
 
     number: int
+    job: int
     work: bytes
     before: int
+    when: float
 
 
 class _Work:
@@ -198,20 +223,28 @@ class _Work:
         self._given = ray.put(given)
         self._sent: dict[Any, _Sent] = {}
         self._letters: Counter[int] = Counter()
+        self._seconds: list[float] = []
+        self._news = time.monotonic()
 
     def results(self, jobs: Iterator[Any]) -> Iterator[Any]:
         """Results as they come; only so many jobs are taken as can be sent."""
+        numbered, more = enumerate(jobs), True
         while True:
-            while len(self._sent) < self._most and (job := next(jobs, _NONE_LEFT)) is not _NONE_LEFT:
-                self._send(self._pickled(job), 0)
+            while more and len(self._sent) < self._most:
+                number, job = next(numbered, (0, _NONE_LEFT))
+                more = job is not _NONE_LEFT
+                if more:
+                    self._send(number, self._pickled(job), 0)
             if not self._sent:
                 return
-            for reference in self._ready():
-                sent = self._sent.pop(reference)
-                ended = self._ended(reference, sent)
+            for reference in self._ready(idle=not more and len(self._sent) < self._shares.workers):
+                sent = self._sent.pop(reference, None)  # None: another was first, a moment ago.
+                ended = None if sent is None else self._ended(reference, sent)
                 del reference  # The last one: its bytes leave the object store.
-                if ended is not None:
+                if sent is not None and ended is not None:
+                    self._drop_others(sent.job)
                     self._hear_out(sent.number, ended.letters)
+                    self._seconds.append(ended.seconds)
                     yield _result(ended)
 
     @property
@@ -225,18 +258,22 @@ class _Work:
         content: bytes = cloudpickle.dumps((self._function, job), protocol=5)  # type: ignore[no-untyped-call]
         return content
 
-    def _send(self, work: bytes, before: int) -> None:
+    def _send(self, job: int, work: bytes, before: int) -> None:
         number, reference = self._engine.send(work, self._given, self._shares.threads)
-        self._sent[reference] = _Sent(number, work, before)
+        self._sent[reference] = _Sent(number, job, work, before, time.monotonic())
 
-    def _ready(self) -> list[Any]:
-        """Tasks that have ended, one at least; letters are dealt with meanwhile."""
+    def _ready(self, idle: bool) -> list[Any]:
+        """Tasks that have ended, one at least; letters are dealt with meanwhile, and slow tasks if workers are idle."""
         import ray
 
         while True:
-            fetching = self._engine.fetching
-            ready, _ = ray.wait([fetching, *self._sent], num_returns=1, timeout=_LOOK_SECONDS)
-            if not ready:
+            if idle:
+                self._send_slow_ones_twice()
+            fetching, patience = self._engine.fetching, _SLOW_SECONDS if idle and self._seconds else _LOOK_SECONDS
+            ready, _ = ray.wait([fetching, *self._sent], num_returns=1, timeout=patience)
+            if ready:
+                self._news = time.monotonic()
+            elif time.monotonic() - self._news >= _LOOK_SECONDS:
                 self._look()
             ended, _ = ray.wait([fetching, *self._sent], num_returns=1 + len(self._sent), timeout=0)
             if fetching in ended:
@@ -245,7 +282,24 @@ class _Work:
             if ended:
                 return ended
 
+    def _send_slow_ones_twice(self) -> None:
+        """To other workers too: those that take far longer than what has ended, as many as there is room for."""
+        if not self._seconds:
+            return
+        late = time.monotonic() - (statistics.median(self._seconds) * _SLOW_TIMES + _SLOW_SECONDS)
+        times = Counter(sent.job for sent in self._sent.values())
+        slow = [sent for sent in self._sent.values() if sent.when < late and times[sent.job] == 1]
+        for sent in slow[: max(0, self._shares.workers - len(self._sent))]:
+            _log.info("a task takes far longer than others: it is sent to another worker too, and the first one counts")
+            self._send(sent.job, sent.work, sent.before)
+
+    def _drop_others(self, job: int) -> None:
+        """End what was sent twice, once one of both has ended."""
+        for reference in [reference for reference, sent in self._sent.items() if sent.job == job]:
+            self._engine.drop(self._sent.pop(reference).number, reference)
+
     def _look(self) -> None:
+        self._news = time.monotonic()
         if cluster.room(max(1, self._shares.threads), self._engine._parameters.gpus_per_task) == 0:
             _log.warning("no machine of the cluster is left that has room for a task: waiting until one joins")
 
@@ -264,12 +318,14 @@ class _Work:
         try:
             ended: Ended = ray.get(reference)
         except died as error:
+            if any(other.job == sent.job for other in self._sent.values()):
+                return None  # It was sent twice, and the other is under way.
             how = _manner_of(error)
             most = self._engine._parameters.max_retries
             if sent.before >= most:
                 raise ArchatlasError(_given_up(how, sent.before + 1, most)) from error
             _log.warning("%s: its task is sent again (%d of %d)", how, sent.before + 1, most)
-            self._send(sent.work, sent.before + 1)
+            self._send(sent.job, sent.work, sent.before + 1)
             return None
         except exceptions.RayTaskError as error:
             raise ArchatlasError(
@@ -291,12 +347,9 @@ class _Work:
 
     def cancel(self) -> None:
         """End all tasks that have not ended."""
-        import ray
-
-        for reference in self._sent:
-            with suppress(Exception):  # The cluster may be gone.
-                ray.cancel(reference, force=True)
-        self._sent.clear()
+        while self._sent:
+            reference, sent = self._sent.popitem()
+            self._engine.drop(sent.number, reference)
 
 
 def _manner_of(error: Exception) -> str:

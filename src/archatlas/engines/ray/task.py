@@ -6,6 +6,7 @@ import logging
 import os
 import pickle
 import sys
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -43,9 +44,10 @@ class Order:
 
 @dataclass(frozen=True)
 class Ended:
-    """What became of a task: its pickled result or exception, and how many letters it wrote."""
+    """What became of a task: its pickled result or exception, how long it took, and how many letters it wrote."""
 
     result: bytes
+    seconds: float
     letters: int = 0
     failed: str | None = None
     """The traceback of an exception."""
@@ -57,7 +59,7 @@ class OtherMachineError(Exception):
 
 def run(order: Order, given: list[Any], post: Any) -> Ended:
     """Run a task; ``given`` holds the reference of what it is given beside its job."""
-    letters = _Letters(post, order.number)
+    letters, begun = _Letters(post, order.number), time.monotonic()
     try:
         other = difference(order.sender, identity())
         if other is not None:
@@ -67,9 +69,9 @@ def run(order: Order, given: list[Any], post: Any) -> Ended:
             result = pickle.dumps(function(job, *_taken(given[0])), protocol=5)
     except Exception as error:
         letters.end()
-        return Ended(_pickled(error), letters.count, traceback.format_exc())
+        return Ended(_pickled(error), time.monotonic() - begun, letters.count, traceback.format_exc())
     letters.end()
-    return Ended(result, letters.count)
+    return Ended(result, time.monotonic() - begun, letters.count)
 
 
 def _pickled(error: Exception) -> bytes:
