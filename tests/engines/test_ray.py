@@ -156,6 +156,19 @@ def test_a_task_sees_the_work_store_of_its_sender(engine: None, caplog: pytest.L
     assert "task 7 has ([1], None)" in caplog.text
 
 
+def test_no_more_run_at_a_time_than_there_is_room_for(engine: None) -> None:
+    def work(number: int, store: WorkStore) -> tuple[float, float]:
+        begun = time.monotonic()
+        for _ in range(5):  # A task that waits for its sender might make room for another one.
+            store.load_json("missing")
+            time.sleep(0.02)
+        return begun, time.monotonic()
+
+    with kept_by(Memory()), side_by_side(work, range(8), WorkStore(Path("/x")), shares=ONE_THREAD) as results:
+        spans = list(results)
+    assert max(sum(begun <= other[0] < ended for other in spans) for begun, ended in spans) <= 2
+
+
 def test_a_dead_workers_task_is_sent_again_and_no_other(
     engine: None, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -9,6 +9,7 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,18 +86,30 @@ def _pickled(error: Exception) -> bytes:
     return content
 
 
+_beside = ThreadPoolExecutor(1, "archatlas-waiting")
+
+
+def _got(reference: Any) -> Any:
+    """What a reference stands for, waited for in another thread.
+
+    A task that waits in the main thread gives its CPUs back meanwhile, and Ray starts another one on them: there would
+    be more at a time than anybody asked for, in processes and memory of their own.
+    """
+    import ray
+
+    return _beside.submit(ray.get, reference).result()
+
+
 _last_given: tuple[str, Any] = ("", None)
 """What tasks of one kind have in common is made of the object store's bytes once in each process."""
 
 
 def _taken(reference: Any) -> Any:
     global _last_given
-    import ray
-
     name = reference.hex()
     if _last_given[0] != name:
         _last_given = ("", None)  # Its memory is free before the next one's is taken.
-        _last_given = (name, ray.get(reference))
+        _last_given = (name, _got(reference))
     return _last_given[1]
 
 
@@ -145,21 +158,17 @@ class _Letters:
 
     def ask(self, what: str, *about: Any) -> Any:
         """Send a letter and wait for the answer; an error that the sender had is raised here."""
-        import ray
-
         self.end()
         self.count += 1
-        answer = ray.get(self._post.ask.remote(uuid4().hex, (self._number, what, about)))
+        answer = _got(self._post.ask.remote(uuid4().hex, (self._number, what, about)))
         if isinstance(answer, Exception):
             raise answer
         return answer
 
     def end(self) -> None:
         """Wait until the last letter has arrived."""
-        import ray
-
         if self._under_way is not None:
-            ray.get(self._under_way)
+            _got(self._under_way)
             self._under_way = None
 
 
