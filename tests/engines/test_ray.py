@@ -301,3 +301,23 @@ def test_a_machine_that_is_not_alike_is_named(
         assert told in str(refused.value)
     finally:
         cluster.remove_node(node)
+
+
+@pytest.mark.chains
+def test_tasks_that_ask_for_a_gpu_go_where_one_is(cluster: Any, engine: None, repository: Path) -> None:
+    def work(number: int) -> tuple[str, str]:
+        import ray
+
+        return ray.get_runtime_context().get_node_id(), os.environ["CUDA_VISIBLE_DEVICES"]
+
+    path = os.pathsep.join([str(repository / "src"), str(repository)])
+    node = add_node(cluster, gpus=1, PYTHONPATH=path)  # It only tells of having one.
+    try:
+        with on_cluster(gpus_per_task=0.5):
+            assert current_engine().accelerator == "cuda"
+            shares = current_engine().shares(9, one_thread=True)
+            assert shares == Shares(1, 1)  # Its one CPU is the bound.
+            with side_by_side(work, range(3), shares=shares) as results:
+                assert set(results) == {(node.node_id, "0")}
+    finally:
+        cluster.remove_node(node)

@@ -38,7 +38,7 @@ _WAITING = 2
 _LOOK_SECONDS = 30.0
 """After so long without any news it is looked whether there is a machine left."""
 _END_SECONDS = 5.0
-_SLOW_TIMES, _SLOW_SECONDS = 3.0, 2.0
+_SLOW_TIMES, _SLOW_SECONDS = 3.0, 5.0
 """A task is slow that takes so many times the median of those that have ended, and so much more."""
 _LETTER_SECONDS = 10.0
 """So long the last letters of a task that has ended are waited for."""
@@ -124,13 +124,13 @@ class RayEngine:
         finally:
             work.cancel()
 
-    def drop(self, number: int, reference: Any) -> None:
-        """End a task that nobody waits for any more; what it still writes is not read."""
+    def drop(self, number: int, reference: Any, force: bool) -> None:
+        """End a task that nobody waits for any more, by ``force`` with its worker; what it still writes is not read."""
         import ray
 
         self._unheard.add(number)
         with suppress(Exception):  # The cluster may be gone.
-            ray.cancel(reference, force=True)
+            ray.cancel(reference, force=force)
 
     def send(self, work: bytes, given: Any, threads: int) -> tuple[int, Any]:
         """Send a task: its number, and Ray's reference of what will become of it."""
@@ -296,7 +296,7 @@ class _Work:
     def _drop_others(self, job: int) -> None:
         """End what was sent twice, once one of both has ended."""
         for reference in [reference for reference, sent in self._sent.items() if sent.job == job]:
-            self._engine.drop(self._sent.pop(reference).number, reference)
+            self._engine.drop(self._sent.pop(reference).number, reference, force=False)  # Its worker is there already.
 
     def _look(self) -> None:
         self._news = time.monotonic()
@@ -349,7 +349,7 @@ class _Work:
         """End all tasks that have not ended."""
         while self._sent:
             reference, sent = self._sent.popitem()
-            self._engine.drop(sent.number, reference)
+            self._engine.drop(sent.number, reference, force=True)
 
 
 def _manner_of(error: Exception) -> str:
