@@ -7,13 +7,15 @@ BIN := .venv/bin
 run: .venv/installed
 	$(BIN)/kedro run
 
-# A process per core with one thread each; the tests of a file share what they set up.
+# A process per core with one thread each; the tests of a file share what they set up. tests/conftest.py has the order.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile --no-loadscope-reorder
+
 test: lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile
+	$(PYTEST)
 
 # What runs again after a change, and what newcomers to the registries make of whole runs.
 chains: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist loadfile -m chains
+	$(PYTEST) -m chains
 
 lint: .venv/installed
 	$(BIN)/ruff check src tests benchmarks

@@ -41,6 +41,31 @@ sys.addaudithook(refuse)
 """
 
 
+LONGEST_FIRST = (
+    "test_project.py",
+    "pipelines/test_segments.py",
+    "kedro_ext/test_commands.py",
+    "verification/test_trainings.py",
+    "pipelines/test_nasi.py",
+    "pipelines/test_search_stages.py",
+    "systems/test_methods.py",
+    "kedro_ext/test_clean.py",
+    "supernet/test_train.py",
+    "predictors/test_tuning.py",
+    "kedro_ext/test_datasets.py",
+    "systems/test_evaluators.py",
+    "training/test_loop.py",
+    "pipelines/test_predictor_stages.py",
+)
+"""Files whose tests take longest: they begin first, so that no process is left alone with one of them at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Long files first, all else as it was found."""
+    order = {REPOSITORY / "tests" / file: place for place, file in enumerate(LONGEST_FIRST)}
+    items.sort(key=lambda item: order.get(item.path, len(order)))
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The root of the checkout."""

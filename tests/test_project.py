@@ -251,6 +251,7 @@ def test_names_fit_into_any_file_system(kind: Any) -> None:
 
 
 TABLES = ("nas_bench_201", "nas_bench_101", "nas_bench_macro_table")
+QUICK_TABLE, SLOW_TABLES = [TABLES[0]], [pytest.param(name, marks=pytest.mark.nightly) for name in TABLES[1:]]
 
 
 TRUTHS = ("nas_bench_macro", "nas_bench_macro_gpu")
@@ -267,7 +268,7 @@ def test_environments_hold_known_parameters_only(repository: Path, environment: 
         TypeAdapter(model).validate_python(part)
 
 
-@pytest.mark.parametrize("environment", [*TABLES[:2], pytest.param(TABLES[2], marks=pytest.mark.nightly)])
+@pytest.mark.parametrize("environment", QUICK_TABLE + SLOW_TABLES)
 def test_a_public_table_stands_in_the_place_of_training(project: Path, benchmark_data: Path, environment: str) -> None:
     quick: dict[str, Any] = {
         "table": {"path": str(benchmark_data)},

@@ -26,7 +26,16 @@ STAGES = (
 )
 """The main job, in order; each is a folder of ``archatlas.pipelines``."""
 
-EXTRAS = ("score_untrained", "segments", "nasi", "methods", "latency_kit", "compare_experiments", "predictor_benchmark")
+EXTRAS = (
+    "score_untrained",
+    "segments",
+    "nasi",
+    "methods",
+    "latency_kit",
+    "compare_experiments",
+    "predictor_benchmark",
+    "transfer_predictor",
+)
 """Pipelines beside the main job."""
 
 

@@ -27,7 +27,7 @@ STAGES = (Stage(8, 3, 1), Stage(16, 1, 2), Stage(16, 2, 2))
     ids=["nas_bench_201", "nas_bench_101", "digits"],
 )
 def test_quick_graphs_are_those_of_the_built_modules(space: SearchSpace) -> None:
-    rows = space.sample(3, np.random.default_rng(0))
+    rows = space.sample(5, np.random.default_rng(0))
     recorder = SpaceRecorder(space)
     graphs = [recorder.graph(row) for row in rows]
     with torch.device("meta"):

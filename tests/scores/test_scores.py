@@ -8,8 +8,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import norm
 from torch import Tensor, nn
 
+import archatlas
 from archatlas.errors import ArchatlasError
 from archatlas.networks.blocks import Chain, Head, MBConv
 from archatlas.networks.cells import EdgeCell, NormHead, PreActivationConv
@@ -18,6 +20,7 @@ from archatlas.scores.initialisation import draw_weights
 from archatlas.scores.parameters import ALL
 from archatlas.scores.probe import Probe
 from archatlas.scores.registry import SCORES
+from archatlas.spaces.presets import preset
 
 
 def score(name: str, network: nn.Module, images: Tensor, labels: Tensor) -> float:
@@ -171,8 +174,8 @@ def batch() -> tuple[Tensor, Tensor]:
     return torch.randn(8, 1, 8, 8, generator=generator), torch.randint(3, (8,), generator=generator)
 
 
-def test_all_scores_of_the_registry_are_default() -> None:
-    assert sorted(ALL) == sorted(SCORES)
+def test_all_scores_of_the_registry_are_default_but_what_says_nothing_of_small_images() -> None:
+    assert sorted([*ALL, "transfer"]) == sorted(SCORES)
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -221,6 +224,19 @@ def test_jacov_is_higher_where_images_are_told_apart() -> None:
     network = linear([[1.0, 0.0, 0.0], [0.0, 2.0, 0.0], [0.0, 0.0, 4.0]], nn.ReLU())
     apart, alike = pixels([1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]), pixels([1.0, 1.0, 1.0], [2.0, 1.0, 3.0])
     assert score("jacov", network, apart, labels) > score("jacov", network, alike, labels)
+
+
+def test_what_others_have_trained_says_as_rank_does_or_nothing() -> None:
+    space = preset("nas_bench_macro", (3, 32, 32), 10)
+    images, labels = torch.zeros(2, 3, 32, 32), torch.tensor([0, 1])
+    networks = [space.build(np.full(8, choice, dtype=np.int8)) for choice in (0, 2)]
+    scores = [score("transfer", network, images, labels) for network in networks]
+    ranking = archatlas.rank(networks, (3, 32, 32))
+    assert [100 * norm.cdf(one) for one in reversed(scores)] == pytest.approx(
+        [one.percentile for one in ranking.networks]
+    )
+    assert all(not parameter.is_meta for network in networks for parameter in network.parameters())
+    assert math.isnan(score("transfer", mbconv_chain(1), torch.zeros(2, 1, 8, 8), labels))
 
 
 def test_what_dropout_draws_is_the_same_each_time() -> None:

@@ -8,16 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from archatlas.graphs.computation import ComputationGraph, chained
+from archatlas.graphs.computation import INDEX, ComputationGraph, chained
 from archatlas.graphs.recording import record_here
 from archatlas.networks.blocks import Chain
 from archatlas.networks.cells import EdgeCell, ResidualReduction, VertexCell
+from archatlas.spaces.edge_cells import NONE
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.protocol import ChainLike, Choices, SearchSpace, chains_of
@@ -57,8 +60,10 @@ class SpaceRecorder:
         chains = chains_of(space)
         if "" in chains:
             return chained([*self._chain("", chains[""], row)])
-        if isinstance(space, NasBench101 | NasBench201):
-            return chained([*self._cells(space, row)])
+        if isinstance(space, NasBench201):
+            return chained([*self._edge_cells(space, row)])
+        if isinstance(space, NasBench101):
+            return chained([*self._vertex_cells(space, row)])
         with torch.device("meta"):
             return record_here(space.build(row).eval(), space.input_shape)
 
@@ -74,11 +79,28 @@ class SpaceRecorder:
             yield self._kept((label, position, choice), lambda: chain.make_block(position, choice), shape)  # noqa: B023
         yield self._kept((label, "head"), chain.make_head, chain.block_input_shape(len(row)))
 
-    def _cells(self, space: NasBench101 | NasBench201, row: Choices) -> Iterator[ComputationGraph]:
+    def _edge_cells(self, space: NasBench201, row: Choices) -> Iterator[ComputationGraph]:
+        """Cells of edges write the channels that they read: one is recorded, and those of other stages are wider."""
+        pruned = space.prune(row[None])[0].tolist()
+        with torch.device("meta"):
+            live = {edge: space.make_operation(0, choice) for edge, choice in enumerate(pruned) if choice != NONE}
+            cell = EdgeCell(space.cells.edges, live).eval()
+        _, height, breadth = space.input_shape
+        recorded = record_here(cell, (space.stages[0].width, height, breadth))
+        yield self._kept("stem", space.make_stem, space.input_shape)
+        channels = space.stem_width
+        for index, stage in enumerate(space.stages):
+            if stage.stride != 1 or stage.width != channels:
+                reduction = cast("Callable[[], nn.Module]", partial(space.make_reduction, index))
+                yield self._kept(("before", index), reduction, (channels, height, breadth))
+                height, breadth = -(-height // stage.stride), -(-breadth // stage.stride)
+                channels = stage.width
+            yield from [_wider(recorded, channels, height * breadth)] * stage.depth
+        yield self._kept("head", space.make_head, (channels, height, breadth))
+
+    def _vertex_cells(self, space: NasBench101, row: Choices) -> Iterator[ComputationGraph]:
         """Of stages of cells: all cells of a stage are alike but its first, which may read other channels."""
-        # Cells of NAS-Bench-201 read the channels that they write, the first of a stage too.
-        needed = 1 if isinstance(space, NasBench201) else 2
-        shallow = replace(space, stages=tuple(replace(stage, depth=min(stage.depth, needed)) for stage in space.stages))
+        shallow = replace(space, stages=tuple(replace(stage, depth=min(stage.depth, 2)) for stage in space.stages))
         with torch.device("meta"):
             network = shallow.build(row).eval()
         assert isinstance(network, Chain)
@@ -87,12 +109,12 @@ class SpaceRecorder:
         channels = space.stem_width
         yield self._kept("stem", lambda: network.stem, space.input_shape)
         for index, stage in enumerate(space.stages):
-            if not isinstance(blocks[0], EdgeCell | VertexCell):
+            if not isinstance(blocks[0], VertexCell):
                 before = blocks.pop(0)
                 yield self._kept(("before", index), lambda: before, (channels, height, breadth))  # noqa: B023
                 height, breadth = -(-height // stage.stride), -(-breadth // stage.stride)
                 channels = stage.width if isinstance(before, ResidualReduction) else channels
-            first, *others = (blocks.pop(0) for _ in range(min(stage.depth, needed)))
+            first, *others = (blocks.pop(0) for _ in range(min(stage.depth, 2)))
             graph = record_here(first, (channels, height, breadth))
             yield graph
             if others and channels != stage.width:
@@ -105,3 +127,18 @@ class SpaceRecorder:
 def _recorded(make: Callable[[], nn.Module], shape: Shape) -> ComputationGraph:
     with torch.device("meta"):
         return record_here(make().eval(), shape)
+
+
+def _wider(graph: ComputationGraph, channels: int, places: int) -> ComputationGraph:
+    """The same cell on other channels and places: all nodes read and write as many, and convolutions have no bias."""
+    nodes = graph.nodes.copy()
+    before, places_before = int(nodes["channels_out"][0]), int(nodes["places_out"][0])
+    for name in ("channels_in", "channels_out"):
+        nodes[name] = channels
+    for name in ("places_in", "places_out"):
+        nodes[name] = places
+    # A convolution's weights grow with both of its sides, what a batch norm holds with one.
+    both = np.where(nodes["operator"] == INDEX["convolution"], 2, 1)
+    nodes["params"] = nodes["params"] * channels**both // before**both
+    nodes["macs"] = nodes["macs"] * channels**2 // before**2 * places // places_before
+    return ComputationGraph(nodes, graph.edges)

@@ -58,26 +58,46 @@ def _is_file(source: NetworkSource) -> bool:
     return isinstance(source, Path) or (isinstance(source, str) and source.endswith(".onnx"))
 
 
-def _module(source: NetworkSource, name: str) -> nn.Module:
+def real_module(source: NetworkSource) -> nn.Module:
+    """The module itself, with weights, in evaluation mode: for what runs it.
+
+    Raises:
+        ArchatlasError: as ``graph_of``; or it is an ONNX file.
+    """
+    name = name_of(source)
+    if _is_file(source):
+        raise ArchatlasError(f"{name} is an ONNX file and no module")
+    return _module(source, name, real=True).eval()
+
+
+def _module(source: NetworkSource, name: str, real: bool = False) -> nn.Module:
     found = _named(source) if isinstance(source, str) else source
     if isinstance(found, nn.Module):
         return found
     if not callable(found):
         raise ArchatlasError(f"{name} must be a torch.nn.Module or make one, but is of type {type(found).__name__}")
-    try:
-        with torch.device("meta"):
-            made = found()
-    except Exception:
-        # What reads numbers while it is made (schedules of rates, weights from files) needs a real device.
-        try:
-            made = found()
-        except Exception as error:
-            raise ArchatlasError(
-                f"{_users_trace(error)}{name} could not be made: called without arguments, it fails"
-            ) from error
+    made = _made(found, name) if real else _made_on_meta(found, name)
     if not isinstance(made, nn.Module):
         raise ArchatlasError(f"{name} must make a torch.nn.Module, but made an object of type {type(made).__name__}")
     return made
+
+
+def _made_on_meta(make: Callable[[], object], name: str) -> object:
+    try:
+        with torch.device("meta"):
+            return make()
+    except Exception:
+        # What reads numbers while it is made (schedules of rates, weights from files) needs a real device.
+        return _made(make, name)
+
+
+def _made(make: Callable[[], object], name: str) -> object:
+    try:
+        return make()
+    except Exception as error:
+        raise ArchatlasError(
+            f"{_users_trace(error)}{name} could not be made: called without arguments, it fails"
+        ) from error
 
 
 def _named(source: str) -> object:

@@ -27,6 +27,7 @@ from archatlas.supernet.strategies.registry import STRATEGIES
 from archatlas.systems.parameters import MethodsParameters
 from archatlas.systems.registry import METHODS
 from archatlas.training.parameters import DeviceParameters, misfit_of_devices
+from archatlas.transfer.parameters import TransferParameters
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.parameters import CalibrationParameters, FinishingParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
@@ -80,6 +81,7 @@ class ProjectParameters(BaseModel):
     report: ReportParameters
     compare: CompareParameters
     predictor_benchmark: PredictorBenchmarkParameters
+    transfer: TransferParameters
 
     @field_validator("engine")
     @classmethod

@@ -15,6 +15,7 @@ SCORES = Registry(
         "nwot": "archatlas.scores.nwot:nwot",
         "rectifiers": "archatlas.scores.rectifiers:rectifiers",
         "synflow": "archatlas.scores.synflow:synflow",
+        "transfer": "archatlas.scores.transfer:transfer",
     },
 )
 """Each is a function of a ``Probe``, a network at initialisation with a batch, to a number: the higher, the better."""

@@ -1,0 +1,40 @@
+"""How far a network lies from those that are known."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from archatlas.transfer.known import Features, Floats
+
+_LEAST = 0.1
+"""Deviation of a feature that hardly differs among known networks: they are logarithms and shares."""
+
+
+@dataclass(frozen=True)
+class DistanceScale:
+    """Mean and deviation of each feature ``[f]`` over known networks, in which distances are measured."""
+
+    mean: Floats
+    deviation: Floats
+
+    @classmethod
+    def find(cls, known: Features) -> DistanceScale:
+        """The scale of known networks with features ``[n, f]``."""
+        exact = known.astype(np.float64)
+        return cls(exact.mean(axis=0), np.maximum(exact.std(axis=0), _LEAST))
+
+    def nearest(self, asked: Features, known: Features, count: int) -> tuple[Floats, NDArray[np.intp]]:
+        """Distances ``[n, count]`` to the nearest known networks, ascending, and their rows ``[n, count]``.
+
+        A distance is the root of the mean square over features, each in deviations of known networks: 1 is how far a
+        typical known network is from their mean.
+        """
+        from scipy.spatial.distance import cdist
+
+        there = (known - self.mean) / self.deviation
+        distances = cdist((asked - self.mean) / self.deviation, there) / np.sqrt(known.shape[1])
+        rows = np.argsort(distances, axis=1, kind="stable")[:, :count]
+        return np.take_along_axis(distances, rows, axis=1), rows

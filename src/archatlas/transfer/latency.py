@@ -1,0 +1,57 @@
+"""Latency of networks as users name them, in onnxruntime on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from archatlas.costs.measure_latency import call_of, quartiles_in_turn
+from archatlas.costs.runtimes import onnx_of
+from archatlas.errors import ArchatlasError, brief
+from archatlas.graphs.computation import ComputationGraph
+from archatlas.graphs.sources import NetworkSource, name_of, real_module
+
+_WARM_UP, _CALLS, _FEWEST, _MAX_SECONDS = 5, 50, 5, 30.0
+
+
+def latencies(
+    sources: Sequence[NetworkSource], graphs: Sequence[ComputationGraph], input_shape: Sequence[int] | None
+) -> list[float]:
+    """Median milliseconds of a call on one image and one thread, each network in turn with the others.
+
+    Raises:
+        ArchatlasError: one of them cannot be exported or does not run.
+    """
+    runs = [_call(source, graph, input_shape) for source, graph in zip(sources, graphs, strict=True)]
+    quartiles = quartiles_in_turn(runs, warm_up=_WARM_UP, calls=_CALLS, fewest=_FEWEST, max_seconds=_MAX_SECONDS)
+    return [float(median) for median in quartiles[:, 1]]
+
+
+def _call(source: NetworkSource, graph: ComputationGraph, input_shape: Sequence[int] | None) -> Callable[[], object]:
+    name = name_of(source)
+    try:
+        if isinstance(source, str | Path) and name.endswith(".onnx"):
+            return _call_of_file(Path(source), input_shape)
+        assert input_shape is not None  # `graph_of` has refused modules without it.
+        channels, height, width = input_shape
+        model = onnx_of(real_module(source), (channels, height, width))
+        return call_of(model, np.zeros((1, *input_shape), dtype=np.float32), threads=1)
+    except ArchatlasError:
+        raise
+    except Exception as error:
+        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ArchatlasError(f"{name} cannot be timed in onnxruntime: {brief(said)}; leave its latency out") from error
+
+
+def _call_of_file(path: Path, input_shape: Sequence[int] | None) -> Callable[[], object]:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    asked = session.get_inputs()[0]
+    shape = [size if isinstance(size, int) else 1 for size in asked.shape]
+    if input_shape is not None:
+        shape[1:] = list(input_shape)
+    kind = {"tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8}
+    return call_of(str(path), np.zeros(shape, dtype=kind.get(asked.type, np.float32)), threads=1)

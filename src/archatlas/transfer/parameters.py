@@ -1,0 +1,29 @@
+"""Which trained networks the transferable predictor learns from. Torch-free."""
+
+from __future__ import annotations
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from archatlas.spaces.tables.parameters import TableName
+
+
+class TransferParameters(BaseModel):
+    """Public tables and results of timm."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    path: str | None = Field(
+        None,
+        description="folder that holds the tables' files and those of timm (`timm/`); null: the folder that the "
+        "environment variable ARCHATLAS_BENCHMARK_DATA names",
+    )
+    tables: tuple[TableName, ...] = Field(
+        ("nas_bench_201", "nas_bench_101", "nas_bench_macro"),
+        min_length=2,
+        description="public tables of networks that can be built, trained on CIFAR-10: two at least, since what is "
+        "learned is judged on a table that was left out",
+    )
+    networks: int = Field(
+        600, ge=50, le=100_000, description="networks that are drawn of each table, uniformly and with a fixed seed"
+    )
+    timm: bool = Field(True, description="whether real networks are learned from too: results and graphs of timm")

@@ -1,0 +1,187 @@
+"""A predictor that needs no search space: of each task the known networks, models of them, and what they are worth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from archatlas.errors import ArchatlasError, brief
+from archatlas.graphs.computation_statistics import statistic_names
+from archatlas.transfer.distance import DistanceScale
+from archatlas.transfer.known import TIMM, Features, Floats, KnownNetworks
+from archatlas.transfer.left_out import at_random, by_family, leave_out
+from archatlas.transfer.models import FittedModels, fit, refit
+from archatlas.transfer.trust import COLUMNS, Trust
+
+FORMAT = 1
+"""Of the state."""
+IMAGENET, CIFAR = "imagenet", "cifar"
+TASKS = (IMAGENET, CIFAR)
+_LARGE_SIDE = 96
+"""Images of so many pixels a side and more are taken for a task like ImageNet's, where none is named."""
+
+State = dict[str, NDArray[Any]]
+
+
+@dataclass(frozen=True)
+class TaskPredictor:
+    """What is known of one task.
+
+    Attributes:
+        task: one of ``TASKS``.
+        known: the networks that it was fitted to.
+        models: fitted to them.
+        trust: how left-out networks were predicted, by distance.
+        speaking: the sources whose networks an accuracy is compared with.
+    """
+
+    task: str
+    known: KnownNetworks
+    models: FittedModels
+    trust: Trust
+    speaking: tuple[str, ...]
+
+    def predict(self, features: Features) -> Floats:
+        """Normal quantiles ``[n]`` among the networks of a source: the mean of the models."""
+        return np.asarray(self.models.predict(features).mean(axis=1), dtype=np.float64)
+
+    def nearest(self, features: Features, count: int) -> tuple[Floats, list[list[str]]]:
+        """Distances ``[n, count]`` to the nearest known networks, and what these are: ``source name``."""
+        known = self.known
+        distances, rows = DistanceScale.find(known.features).nearest(features, known.features, count)
+        return distances, [[f"{known.sources[one]} {known.names[one]}" for one in row] for row in rows]
+
+
+@dataclass(frozen=True)
+class TransferPredictor:
+    """A predictor for each task; kept as one state of arrays."""
+
+    tasks: Mapping[str, TaskPredictor]
+    known: KnownNetworks
+
+    def state(self) -> State:
+        """Arrays by name: the known networks once, and of each task which it was fitted to, its models and trust."""
+        known = self.known
+        words = {"names": known.names, "sources": known.sources.tolist(), "families": known.families.tolist()}
+        document = {"format": FORMAT, "features": statistic_names(), **words}
+        kept: State = {
+            "document": np.frombuffer(json.dumps(document).encode(), dtype=np.uint8).copy(),
+            "features": known.features,
+            "quantiles": known.quantiles.astype(np.float32),
+        }
+        for name, task in self.tasks.items():
+            kept |= {f"{name}.{key}": value for key, value in task.models.state().items()}
+            kept[f"{name}.trust"] = task.trust.bins
+            kept[f"{name}.rows"] = rows_of(name, known).astype(np.uint8)
+        return kept
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, NDArray[Any]]) -> TransferPredictor:
+        """Inverse of ``state``.
+
+        Raises:
+            ArchatlasError: it is another format, or made with other features than this version computes.
+        """
+        try:
+            document = json.loads(state["document"].tobytes().decode())
+            if document["format"] != FORMAT or tuple(document["features"]) != statistic_names():
+                raise ArchatlasError(
+                    "the predictor was made with other features than this version of archatlas computes: make it anew "
+                    "(`kedro run --env transfer_predictor`)"
+                )
+            quantiles = np.asarray(state["quantiles"], dtype=np.float64)
+            known = KnownNetworks(
+                tuple(document["names"]),
+                np.array(document["sources"]),
+                np.array(document["families"]),
+                np.asarray(state["features"], dtype=np.float32),
+                quantiles,
+                quantiles[:, None],
+            )
+            tasks = {}
+            for name in TASKS:
+                if f"{name}.trust" not in state:
+                    continue
+                part = known[np.asarray(state[f"{name}.rows"]).astype(np.bool_)]
+                models = refit(part, {key: state[f"{name}.{key}"] for key in ("ridge_penalty", "gp_kernel", "trees")})
+                bins = np.asarray(state[f"{name}.trust"], dtype=np.float64).reshape(-1, len(COLUMNS))
+                tasks[name] = TaskPredictor(name, part, models, Trust(bins), _speaking(name, part))
+        except (KeyError, ValueError, TypeError, UnicodeDecodeError) as error:
+            raise ArchatlasError(f"the file holds no transferable predictor: {brief(error)}") from error
+        return cls(tasks, known)
+
+    @classmethod
+    def from_file(cls, path: Path) -> TransferPredictor:
+        """Read what the stage ``transfer_predictor`` has written.
+
+        Raises:
+            ArchatlasError: the file is missing, damaged, or made by another version.
+        """
+        from safetensors import SafetensorError
+        from safetensors.numpy import load_file
+
+        if not path.is_file():
+            raise ArchatlasError(f"there is no file {str(path)!r}")
+        try:
+            state = load_file(path)
+        except (SafetensorError, OSError) as error:
+            raise ArchatlasError(f"{path} is damaged or no safetensors file: {brief(error)}") from error
+        return cls.from_state(state)
+
+
+@cache
+def shipped() -> TransferPredictor:
+    """The predictor that comes with the package; its card lies beside it."""
+    file = resources.files("archatlas.transfer").joinpath("shipped/transfer_predictor.safetensors")
+    with resources.as_file(file) as path:
+        return TransferPredictor.from_file(path)
+
+
+def task_of_side(pixels: float) -> str:
+    """The task that images of this height and width are most like."""
+    return IMAGENET if pixels >= _LARGE_SIDE else CIFAR
+
+
+def rows_of(task: str, known: KnownNetworks) -> NDArray[np.bool_]:
+    """``[n]``: the networks that a task's models are fitted to: of ImageNet its own, of CIFAR-10 all there are."""
+    of_timm: NDArray[np.bool_] = known.sources == TIMM
+    return of_timm if task == IMAGENET else np.ones(len(known), dtype=np.bool_)
+
+
+def _speaking(task: str, known: KnownNetworks) -> tuple[str, ...]:
+    sources = dict.fromkeys(known.sources.tolist())
+    return tuple(name for name in sources if (name == TIMM) == (task == IMAGENET))
+
+
+def judged(task: str, known: KnownNetworks) -> pd.DataFrame:
+    """Every network of the task's own, predicted without its family (``leave_out``); spaces also with a part of it."""
+    own = known.sources == TIMM if task == IMAGENET else known.sources != TIMM
+    rows = leave_out(known, by_family(known, own), "family")
+    if task == IMAGENET:
+        return rows
+    # A network of one's own may well be one of a known space: such networks are near, and ranked better.
+    return pd.concat([rows, leave_out(known, at_random(known, own), "networks")], ignore_index=True)
+
+
+def learn(known: KnownNetworks) -> tuple[TransferPredictor, pd.DataFrame]:
+    """The predictor of all known networks, and what was predicted of each that was left out (column ``task`` first)."""
+    tasks, all_rows = {}, []
+    for task in TASKS:
+        part = known[rows_of(task, known)]
+        if not _speaking(task, part):
+            continue
+        rows = judged(task, part)
+        all_rows.append(rows.assign(task=task))
+        tasks[task] = TaskPredictor(task, part, fit(part), Trust.find(rows), _speaking(task, part))
+    table = pd.concat(all_rows, ignore_index=True)
+    table.insert(0, "task", table.pop("task"))
+    return TransferPredictor(tasks, known), table

@@ -1,0 +1,214 @@
+"""Networks of any kind in the order in which they are worth training, before one of them is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+
+from archatlas.errors import ArchatlasError, nearest
+from archatlas.graphs.computation import ComputationGraph
+from archatlas.graphs.computation_statistics import statistics_of
+from archatlas.graphs.sources import NetworkSource, graph_of, name_of
+from archatlas.transfer.latency import latencies
+from archatlas.transfer.left_out import CONTROLS
+from archatlas.transfer.predictor import TASKS, TaskPredictor, TransferPredictor, shipped, task_of_side
+from archatlas.transfer.trust import Verdict
+
+Task = Literal["imagenet", "cifar"]
+
+_SHOWN = 3
+"""Nearest known networks that are named."""
+_MANY_UNKNOWN = 0.02
+"""Share of operators of no known kind from which a network is flagged."""
+
+
+@dataclass(frozen=True)
+class RankedNetwork:
+    """One network of a ranking.
+
+    Attributes:
+        rank: from 1; networks that compute the same share one.
+        name: as it was given.
+        percentile: share of known networks, in percent, that it is predicted to be ahead of; None where predictions
+            are not to be trusted.
+        interval_80: percentiles between which a single training of it is expected four times of five; None as above.
+        interval_95: the same, nineteen times of twenty.
+        params: parameters that its output depends on.
+        macs: multiply-accumulates for one image.
+        latency_ms: median of a call on one image, where it was asked for.
+        nearest: known networks that are most like it.
+        distance: to the first of these (`DistanceScale.nearest`).
+        flags: what speaks against trusting its place, in words.
+    """
+
+    rank: int
+    name: str
+    percentile: float | None
+    interval_80: tuple[float, float] | None
+    interval_95: tuple[float, float] | None
+    params: int
+    macs: int
+    latency_ms: float | None
+    nearest: tuple[str, ...]
+    distance: float
+    flags: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Networks, the most promising first.
+
+    Attributes:
+        task: what they are to be trained for: like ``imagenet`` or like ``cifar``.
+        order: what they are ordered by: ``predicted``, or ``params``, ``macs`` or ``depth`` where these are as good.
+        why: in words.
+        speaking: the sources of known networks that percentiles refer to.
+        networks: in order.
+        refused: name and reason of each that could not be read.
+    """
+
+    task: str
+    order: str
+    why: str
+    speaking: tuple[str, ...]
+    networks: tuple[RankedNetwork, ...]
+    refused: tuple[tuple[str, str], ...]
+
+    @property
+    def refusals(self) -> list[str]:
+        """A message for each network that could not be read."""
+        return [_named(name, reason) for name, reason in self.refused]
+
+    def document(self) -> dict[str, Any]:
+        """The ranking as JSON holds it."""
+        return asdict(self)
+
+
+def rank(
+    networks: Iterable[NetworkSource],
+    input_shape: Sequence[int] | None = None,
+    *,
+    task: Task | None = None,
+    latency: bool = False,
+    predictor: Path | None = None,
+) -> Ranking:
+    """Order networks by what is known of others like them; nothing is trained, and nothing is downloaded.
+
+        archatlas.rank([resnet, "my_models:make_small", "a.onnx"], (3, 32, 32))
+
+    Args:
+        networks: modules, functions that make one, ONNX files, and names such as ``my_models:make_small``.
+        input_shape: of one image, channels first; ONNX files may say it themselves.
+        task: what they are to be trained for; None: like ImageNet for images of 96 pixels and more, else like CIFAR-10.
+        latency: measure each in onnxruntime on this machine, one image at a time, on one thread.
+        predictor: a file that the stage ``transfer_predictor`` has written; None: the one that comes with the package.
+
+    Raises:
+        ArchatlasError: no network could be read (naming each), or an argument has no meaning.
+    """
+    sources = list(networks)
+    if not sources:
+        raise ArchatlasError(
+            "no network was given: name ONNX files, modules, or what makes one (`my_models:make_small`)"
+        )
+    if task is not None and task not in TASKS:
+        raise ArchatlasError(f"there is no task {task!r}{nearest(task, TASKS)}")
+    read, refused = _read(sources, input_shape)
+    if not read:
+        raise ArchatlasError("\n".join(_named(name, reason) for name, reason in refused))
+    graphs = [graph for _, graph in read]
+    asked = task or _likely_task(graphs)
+    known = shipped() if predictor is None else TransferPredictor.from_file(predictor)
+    if asked not in known.tasks:
+        raise ArchatlasError(f"the predictor knows no networks of the task {asked}; it has {', '.join(known.tasks)}")
+    times = latencies([source for source, _ in read], graphs, input_shape) if latency else [None] * len(read)
+    names = [name_of(source) for source, _ in read]
+    return _ordered(known.tasks[asked], names, graphs, times, refused)
+
+
+def _read(
+    sources: Sequence[NetworkSource], input_shape: Sequence[int] | None
+) -> tuple[list[tuple[NetworkSource, ComputationGraph]], list[tuple[str, str]]]:
+    read, refused = [], []
+    for source in sources:
+        try:
+            read.append((source, graph_of(source, input_shape)))
+        except ArchatlasError as error:
+            refused.append((name_of(source), str(error)))
+    return read, refused
+
+
+def _named(name: str, reason: str) -> str:
+    return reason if name in reason else f"{name}: {reason}"
+
+
+def _likely_task(graphs: Sequence[ComputationGraph]) -> str:
+    places = float(np.median([graph.nodes["places_out"][0] for graph in graphs]))
+    return task_of_side(places**0.5)
+
+
+def _ordered(
+    task: TaskPredictor,
+    names: Sequence[str],
+    graphs: Sequence[ComputationGraph],
+    times: Sequence[float | None],
+    refused: Sequence[tuple[str, str]],
+) -> Ranking:
+    features = statistics_of(graphs).astype(np.float32)
+    predicted = task.predict(features)
+    distances, alike = task.nearest(features, _SHOWN)
+    verdict = task.trust.verdict(float(np.median(distances[:, 0])))
+    worth = predicted if verdict.order == "predicted" else statistics_of(graphs)[:, _position(verdict.order)]
+    digests = [graph.digest for graph in graphs]
+    # Rounded: two graphs of one network differ in the last digits where operators stand in another order.
+    order = np.argsort(-np.round(worth, 9), kind="stable")
+    ranked: list[RankedNetwork] = []
+    for place, row in enumerate(order.tolist(), start=1):
+        twin = next(
+            (one.rank for one, at in zip(ranked, order.tolist(), strict=False) if digests[at] == digests[row]), 0
+        )
+        said = _percentiles(float(predicted[row]), task.trust.verdict(float(distances[row, 0])), verdict)
+        ranked.append(
+            RankedNetwork(
+                twin or place, names[row], *said, graphs[row].params, graphs[row].macs, times[row],
+                tuple(alike[row]), float(distances[row, 0]), _flags(graphs[row], float(distances[row, 0]), task),
+            )
+        )  # fmt: skip
+    return Ranking(task.task, verdict.order, verdict.why, task.speaking, tuple(ranked), tuple(refused))
+
+
+def _position(control: str) -> int:
+    from archatlas.graphs.computation_statistics import statistic_names
+
+    return statistic_names().index(CONTROLS[control])
+
+
+_Interval = tuple[float, float]
+
+
+def _percentiles(
+    predicted: float, own: Verdict, verdict: Verdict
+) -> tuple[float | None, _Interval | None, _Interval | None]:
+    """Percentile and both intervals, if predictions are what the order follows and networks as far were asked for."""
+    from scipy.stats import norm
+
+    if verdict.order != "predicted" or not own.known:
+        return None, None, None
+    narrow, wide = (
+        (float(100 * norm.cdf(predicted - half)), float(100 * norm.cdf(predicted + half))) for half in own.errors
+    )
+    return float(100 * norm.cdf(predicted)), narrow, wide
+
+
+def _flags(graph: ComputationGraph, distance: float, task: TaskPredictor) -> tuple[str, ...]:
+    flags = []
+    share = graph.count("other") / max(len(graph) - 1, 1)
+    if share >= _MANY_UNKNOWN:
+        flags.append(f"{100 * share:.0f}% of its operators are of no known kind")
+    if not task.trust.verdict(distance).known:
+        flags.append("farther from all known networks than any that was ever left out")
+    return tuple(flags)

@@ -1,0 +1,179 @@
+"""What users type: which of my networks first?"""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from safetensors.numpy import load_file, save_file
+from torch import nn
+
+import archatlas
+from archatlas.errors import ArchatlasError
+from archatlas.graphs.computation_statistics import statistic_names
+from archatlas.networks.onnx_graph import onnx_graph
+from archatlas.rank_command import rank_command
+from archatlas.reporting.ranking.page import render_ranking
+from archatlas.reporting.ranking.text import render_text
+from archatlas.spaces.presets import preset
+from archatlas.transfer.predictor import TransferPredictor, shipped
+
+SHIPPED = Path(archatlas.__file__).parent / "transfer/shipped/transfer_predictor.safetensors"
+
+
+def residual(width: int, blocks: int, stem_stride: int = 1) -> nn.Module:
+    """A plain residual network of three stages, as He et al. have it for CIFAR-10."""
+    from archatlas.networks.cells import ResidualReduction
+
+    layers: list[nn.Module] = [nn.Conv2d(3, width, 3, stem_stride, 1, bias=False), nn.BatchNorm2d(width), nn.ReLU()]
+    for stage in range(3):
+        out = width * 2**stage
+        if stage:
+            layers.append(ResidualReduction(out // 2, out, 2))
+        for _ in range(blocks):
+            layers += [nn.Conv2d(out, out, 3, 1, 1, bias=False), nn.BatchNorm2d(out), nn.ReLU()]
+    return nn.Sequential(*layers, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(4 * width, 10))
+
+
+def export(folder: Path, choice: int = 1) -> tuple[Path, nn.Module]:
+    """A network of NAS-Bench-Macro with the same block everywhere, as an ONNX file and as a module."""
+    space = preset("nas_bench_macro", (3, 32, 32), 10)
+    module = space.build(np.full(8, choice, dtype=np.int8)).eval()
+    file = folder / f"macro_{choice}.onnx"
+    file.write_bytes(onnx_graph(module, (3, 32, 32)))
+    return file, module
+
+
+def small() -> nn.Module:
+    return residual(8, 1)
+
+
+def large() -> nn.Module:
+    return residual(32, 3)
+
+
+@pytest.fixture(scope="module")
+def ranking() -> Any:
+    return archatlas.rank([small, large, large], (3, 32, 32))
+
+
+def test_the_larger_of_two_alike_is_ahead_and_twins_share_a_rank(ranking: Any) -> None:
+    assert [(one.rank, one.name) for one in ranking.networks] == [(1, "large"), (1, "large"), (3, "small")]
+    first, last = ranking.networks[0], ranking.networks[-1]
+    assert (ranking.task, ranking.order) == ("cifar", "predicted")
+    assert first.params == sum(parameter.numel() for parameter in large().parameters())
+    assert first.macs > 10 * last.macs
+    assert first.percentile > last.percentile
+    low, high = first.interval_80
+    lowest, highest = first.interval_95
+    assert lowest <= low <= first.percentile <= high <= highest
+
+
+def test_the_task_follows_from_the_images_unless_it_is_named() -> None:
+    large_images = archatlas.rank([lambda: residual(64, 2, 2)], (3, 224, 224))
+    assert (large_images.task, large_images.speaking) == ("imagenet", ("timm",))
+    assert archatlas.rank([small], (3, 32, 32), task="imagenet").task == "imagenet"
+
+
+def test_an_export_stands_where_its_module_does(tmp_path: Path) -> None:
+    file, module = export(tmp_path, 2)
+    other, _ = export(tmp_path, 0)
+    found = archatlas.rank([other, file, module], (3, 32, 32), latency=True)
+    assert [(one.rank, one.name) for one in found.networks] == [(1, "macro_2.onnx"), (1, "Chain"), (3, "macro_0.onnx")]
+    by_name = {one.name: one for one in found.networks}
+    assert by_name["macro_2.onnx"].percentile == pytest.approx(by_name["Chain"].percentile)
+    assert by_name["macro_2.onnx"].macs == by_name["Chain"].macs
+    assert by_name["Chain"].nearest[0].startswith("nas_bench_macro 2")
+    assert min(by_name["macro_2.onnx"].latency_ms, by_name["Chain"].latency_ms) > by_name["macro_0.onnx"].latency_ms > 0
+
+
+def test_what_is_like_nothing_known_is_ordered_by_what_is_counted() -> None:
+    wide = [nn.Sequential(nn.Flatten(), nn.Linear(3 * 32 * 32, width), nn.Linear(width, 10)) for width in (10, 4000)]
+    found = archatlas.rank([lambda: wide[0], lambda: wide[1]], (3, 32, 32))
+    assert found.order in ("params", "macs")
+    assert "nobody knows" in found.why
+    assert [one.percentile for one in found.networks] == [None, None]
+    assert found.networks[0].params > found.networks[1].params
+    assert all("farther from all known networks" in one.flags[0] for one in found.networks)
+    assert "percentile" not in render_text(found)
+
+
+def test_one_that_cannot_be_read_keeps_no_other_from_being_ranked(ranking: Any) -> None:
+    found = archatlas.rank([small, "nowhere:net", "gone.onnx"], (3, 32, 32))
+    assert [one.name for one in found.networks] == ["small"]
+    assert [name for name, _ in found.refused] == ["nowhere:net", "gone.onnx"]
+    assert "no module 'nowhere'" in found.refused[0][1]
+    assert "gone.onnx" in render_ranking(found)
+    with pytest.raises(ArchatlasError, match=r"(?s)nowhere:net: there is no module.*\nthere is no file 'gone.onnx'"):
+        archatlas.rank(["nowhere:net", "gone.onnx"], (3, 32, 32))
+    with pytest.raises(ArchatlasError, match="no network was given"):
+        archatlas.rank([])
+    with pytest.raises(ArchatlasError, match="no task 'image_net'; did you mean `imagenet`"):
+        archatlas.rank([small], (3, 32, 32), task="image_net")  # type: ignore[arg-type]
+
+
+def test_text_and_page_say_the_same(ranking: Any) -> None:
+    text, page = render_text(ranking), render_ranking(ranking)
+    assert re.search(r"^ +1  large +\d+ +\d+ to \d+ ", text, flags=re.MULTILINE)
+    assert "large computes the same as large." in text
+    assert f"{ranking.networks[0].percentile:.0f}" in page
+    assert ranking.why[1:] in page
+    assert ranking.why[1:] in text
+
+
+def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    export(tmp_path)[0].rename("small.onnx")
+    run = CliRunner().invoke
+    done = run(rank_command, ["small.onnx", "--json"])
+    assert done.exit_code == 0
+    assert json.loads(done.stdout)["networks"][0]["name"] == "small.onnx"
+    partly = run(rank_command, ["small.onnx", "gone.onnx", "--html", "ranking.html"])
+    assert partly.exit_code == 1
+    assert "there is no file 'gone.onnx'" in partly.stderr
+    assert "The page: ranking.html" in partly.stdout
+    assert "<script" in (tmp_path / "ranking.html").read_text()
+    refused = run(rank_command, ["small.onnx", "--input", "3x32"])
+    assert refused.exit_code == 2
+    assert "must be three numbers from 1 to 65536, such as 3x32x32, but got '3x32'" in refused.stderr
+    assert run(rank_command, ["small.onnx", "--input", "3x64x64"]).stderr == (
+        "small.onnx takes images of shape 3x32x32, but got 3x64x64\n"
+    )
+    assert (
+        "there is no file 'mine.safetensors'"
+        in run(rank_command, ["small.onnx", "--predictor", "mine.safetensors"]).stderr
+    )
+
+
+def test_the_shipped_predictor_comes_back_from_its_state_and_is_small() -> None:
+    made = shipped()
+    assert SHIPPED.stat().st_size < 2 * 2**20
+    again = TransferPredictor.from_state(made.state())
+    for task, predictor in made.tasks.items():
+        assert again.tasks[task].predict(made.known.features) == pytest.approx(
+            predictor.predict(made.known.features), abs=1e-6
+        )
+        assert again.tasks[task].trust.bins.tolist() == predictor.trust.bins.tolist()
+
+
+def test_another_version_or_another_file_is_refused(tmp_path: Path) -> None:
+    state = load_file(SHIPPED)
+    document = json.loads(state["document"].tobytes())
+    assert tuple(document["features"]) == statistic_names()
+    document["features"][0] = "log_of_something_else"
+    state["document"] = np.frombuffer(json.dumps(document).encode(), dtype=np.uint8).copy()
+    other, damaged, foreign = (tmp_path / f"{name}.safetensors" for name in ("other", "damaged", "foreign"))
+    save_file(state, other)
+    damaged.write_bytes(SHIPPED.read_bytes()[:1000])
+    save_file({"weights": np.zeros(3)}, foreign)
+    with pytest.raises(ArchatlasError, match="with other features than this version"):
+        TransferPredictor.from_file(other)
+    with pytest.raises(ArchatlasError, match="is damaged or no safetensors file"):
+        TransferPredictor.from_file(damaged)
+    with pytest.raises(ArchatlasError, match="holds no transferable predictor"):
+        TransferPredictor.from_file(foreign)
