@@ -23,7 +23,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -140,6 +140,19 @@ def kill_driver(job: Job) -> Outcome:
     return outcome[0] and quiet, *outcome[1:]
 
 
+def kill_head(job: Job) -> Outcome:
+    """SIGKILL of the machine that the cluster began with, and the same command again on another cluster"""
+    process = job.start()
+    job.wait_a_while()
+    begun = time.monotonic()
+    job.cluster.head_node.kill_gcs_server(check_alive=False)
+    job.cluster.head_node.kill_raylet(check_alive=False)
+    code, before = process.wait(timeout=_SECONDS), job.results()
+    seen = f"the run ended {time.monotonic() - begun:.0f} s later with {code} and {len(job.told)} messages: {job.told}"
+    with loopback(nodes=2, **_ALIKE) as other:
+        return _ends_well(replace(job, cluster=other), replace(job, cluster=other).start(), before, seen)
+
+
 def ctrl_c(job: Job) -> Outcome:
     """Ctrl-C, and the same command again"""
     process = job.start()
@@ -250,6 +263,7 @@ ONCE: dict[str, Callable[[Job], Outcome]] = {
     "hungry": out_of_memory,
     "hungry_always": always_out_of_memory,
     "slow": slow_worker,
+    "head": kill_head,
     "unalike": unalike_machine,
     "empty": empty_machine,
     "unreachable": unreachable,

@@ -55,6 +55,7 @@ class RayEngine:
         cluster.require_ray(parameters)
         self._parameters = parameters
         self._post: Any = None
+        self._run: Any = None
         self._leaves = False
         self._numbers = 0
         self._unheard: set[int] = set()
@@ -84,6 +85,7 @@ class RayEngine:
         except BaseException:
             self.close()
             raise
+        self._run = ray.remote(run)  # Once: it is carried to the machines for each time that it is made.
         nodes = cluster.machines()
         _log.info(
             "%d machine%s of a Ray cluster with room for %d tasks",
@@ -134,15 +136,13 @@ class RayEngine:
 
     def send(self, work: bytes, given: Any, threads: int) -> tuple[int, Any]:
         """Send a task: its number, and Ray's reference of what will become of it."""
-        import ray
-
         self._numbers += 1
         level = logging.getLogger(_PACKAGE).getEffectiveLevel()
         gpus = self._parameters.gpus_per_task
         order = Order(self._numbers, work, threads, gpus > 0, level, identity())
-        # Not sent again by Ray, nor run by a process that Ray has for tasks with another demand.
+        # Not sent again by Ray.
         how: dict[str, Any] = {"num_cpus": max(1, threads), "num_gpus": gpus, "max_retries": 0, "name": _PACKAGE}
-        return self._numbers, ray.remote(run).options(**how).remote(order, [given], self._post)
+        return self._numbers, self._run.options(**how).remote(order, [given], self._post)
 
     @property
     def fetching(self) -> Any:
