@@ -65,12 +65,17 @@ class Job:
         """The messages that a run ended with."""
         return [line.removeprefix("told: ") for line in self.log.splitlines() if line.startswith("told: ")]
 
-    def wait_a_while(self) -> None:
-        """Until a task runs, and then some of the time that the run takes."""
+    def wait_a_while(self, process: psutil.Popen) -> None:
+        """Until a task runs, some of the time that the run takes, and until a task runs again.
+
+        Raises TooLateError if the run ends before.
+        """
         wait_for_worker(self.cluster)
-        time.sleep(self.random.uniform(0.0, 15.0))
-        with suppress(TimeoutError):  # Between two stages there is none.
-            wait_for_worker(self.cluster, 10)
+        time.sleep(self.random.uniform(0.0, 8.0))
+        while not workers(self.cluster):  # Between two stages.
+            if process.poll() is not None:
+                raise TooLateError
+            time.sleep(0.01)
 
     def results(self) -> dict[str, int]:
         """When each finished result was written."""
@@ -97,6 +102,10 @@ class Job:
         )
 
 
+class TooLateError(Exception):
+    """The run had ended before anything happened to it: nothing was tried."""
+
+
 Outcome = tuple[bool, int, str]
 """Whether it was survived, results lost, and what was seen."""
 
@@ -112,17 +121,18 @@ def _ends_well(job: Job, process: psutil.Popen, before: dict[str, int], seen: st
 def kill_worker(job: Job) -> Outcome:
     """SIGKILL of a worker"""
     process = job.start()
-    job.wait_a_while()
-    before = job.results()
-    for worker in workers(job.cluster)[:1]:
-        worker.kill()
+    job.wait_a_while(process)
+    before, found = job.results(), workers(job.cluster)
+    if not found:
+        raise TooLateError
+    found[0].kill()
     return _ends_well(job, process, before, f"{len(before)} results were there")
 
 
 def kill_node(job: Job) -> Outcome:
     """SIGKILL of a whole machine: its raylet, whose workers end with it"""
     process = job.start()
-    job.wait_a_while()
+    job.wait_a_while(process)
     before = job.results()
     node = next(iter(job.cluster.worker_nodes))
     job.cluster.remove_node(node, allow_graceful=False)
@@ -132,7 +142,7 @@ def kill_node(job: Job) -> Outcome:
 def kill_driver(job: Job) -> Outcome:
     """SIGKILL of the run itself, and the same command again"""
     process = job.start()
-    job.wait_a_while()
+    job.wait_a_while(process)
     process.kill()
     process.wait()
     quiet, before = job.quiet(), job.results()
@@ -143,7 +153,7 @@ def kill_driver(job: Job) -> Outcome:
 def kill_head(job: Job) -> Outcome:
     """SIGKILL of the machine that the cluster began with, and the same command again on another cluster"""
     process = job.start()
-    job.wait_a_while()
+    job.wait_a_while(process)
     begun = time.monotonic()
     job.cluster.head_node.kill_gcs_server(check_alive=False)
     job.cluster.head_node.kill_raylet(check_alive=False)
@@ -156,7 +166,7 @@ def kill_head(job: Job) -> Outcome:
 def ctrl_c(job: Job) -> Outcome:
     """Ctrl-C, and the same command again"""
     process = job.start()
-    job.wait_a_while()
+    job.wait_a_while(process)
     process.send_signal(signal.SIGINT)
     code = process.wait(timeout=30)
     seconds, before = wait_for_rest(job.cluster), job.results()
@@ -282,7 +292,7 @@ def _environment(name: str) -> dict[str, str]:
 
 def main(times: int, only: list[str], seed: int) -> int:
     """Number of faults that were not survived, and of results that were lost."""
-    tried = survived = lost = 0
+    outcomes: list[Outcome] = []
     generator = random.Random(seed)
     with tempfile.TemporaryDirectory() as temporary:
         local = Path(temporary, "local")
@@ -292,29 +302,32 @@ def main(times: int, only: list[str], seed: int) -> int:
         subprocess.run(command, cwd=_REPOSITORY, env=os.environ | _ALIKE, check=True)
         print(f"by local processes: {time.perf_counter() - begun:.0f} s", flush=True)
         reference = (local / "tables.json").read_text()
-        chosen = [(name, times, call) for name, call in REPEATED.items()] + [
-            (name, 1, call) for name, call in ONCE.items()
-        ]
-        for name, count, call in chosen:
-            if only and name not in only:
-                continue
-            for number in range(count):
-                folder = Path(temporary, f"{name}_{number}")
-                folder.mkdir()
+        for name, call in {**REPEATED, **ONCE}.items():
+            asked = 0 if only and name not in only else times if name in REPEATED else 1
+            while asked:
+                folder = Path(tempfile.mkdtemp(prefix=name, dir=temporary))
                 begun = time.perf_counter()
                 with loopback(nodes=2, **_environment(name)) as cluster:
-                    try:
-                        well, gone, seen = call(Job(folder, cluster, reference, generator))
-                    except (TimeoutError, psutil.TimeoutExpired, subprocess.TimeoutExpired) as error:
-                        well, gone, seen = False, 0, f"{type(error).__name__}: {error}"
-                tried, survived, lost = tried + 1, survived + well, lost + gone
-                took = time.perf_counter() - begun
-                print(
-                    f"{'survived' if well else 'NOT SURVIVED'} {call.__doc__}: {took:.0f} s, {gone} lost; {seen}",
-                    flush=True,
-                )
-    print(f"{survived} of {tried} faults survived, {lost} results lost")
-    return tried - survived + lost
+                    outcome = _tried(call, Job(folder, cluster, reference, generator))
+                if outcome is not None:
+                    asked -= 1
+                    outcomes.append(outcome)
+                    well, lost, seen = outcome
+                    took = f"{'survived' if well else 'NOT SURVIVED'}, {time.perf_counter() - begun:.0f} s, {lost} lost"
+                    print(f"{call.__doc__}: {took}; {seen}", flush=True)
+    survived, lost = sum(well for well, _, _ in outcomes), sum(lost for _, lost, _ in outcomes)
+    print(f"{survived} of {len(outcomes)} faults survived, {lost} results lost")
+    return len(outcomes) - survived + lost
+
+
+def _tried(call: Callable[[Job], Outcome], job: Job) -> Outcome | None:
+    """What became of it; None where the fault came too late."""
+    try:
+        return call(job)
+    except TooLateError:
+        return None
+    except (TimeoutError, psutil.TimeoutExpired, subprocess.TimeoutExpired) as error:
+        return False, 0, f"{type(error).__name__}: {error}"
 
 
 if __name__ == "__main__":
