@@ -83,7 +83,7 @@ def test_on_a_terminal_it_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
 PARENT = """
 import logging
 from archatlas import progress
-from archatlas.training.workers import side_by_side
+from archatlas.engines.engine import Shares, side_by_side
 
 def work(number):
     progress.LINE_SECONDS = 0.0
@@ -94,7 +94,7 @@ def work(number):
 if __name__ == "__main__":
     logging.basicConfig(format="%(levelname)s: %(message)s")
     logging.getLogger("archatlas").setLevel(logging.INFO)
-    with side_by_side(work, [1, 2], workers=2) as results:
+    with side_by_side(work, [1, 2], shares=Shares(2, 1)) as results:
         assert sorted(results) == [1, 2]
 """
 

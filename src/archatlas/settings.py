@@ -7,11 +7,13 @@ from archatlas.kedro_ext.offline import PLUGINS_THAT_SEND, keep_viz_offline
 from archatlas.kedro_ext.parameter_check import ParameterCheckHook
 from archatlas.kedro_ext.run_lock import RunLockHook
 from archatlas.kedro_ext.versions import CurrentResultsHook
+from archatlas.pipelines.engine import EngineHook
 
 HOOKS = (
     ParameterCheckHook("archatlas.pipelines.parameters:ProjectParameters"),
     RunLockHook(folder_dataset="work_folder"),
     CurrentResultsHook(records="run_records", links="current_results"),
+    EngineHook(),
     AnnouncementHook(
         before="archatlas.pipelines.plan:describe_run",
         between="archatlas.pipelines.plan:describe_rest",

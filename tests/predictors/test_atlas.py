@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -11,11 +12,12 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.atlas import atlas_rows, map_space, write_atlas
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.parameters import AtlasParameters
-from archatlas.predictors.protocol import Evaluations, Predictor
+from archatlas.predictors.protocol import Evaluations, Prediction, Predictor
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.protocol import Choices
+from archatlas.storage.work_store import WorkStore
 
 
 @pytest.fixture(scope="module")
@@ -54,6 +56,43 @@ def test_a_larger_space_is_sampled(space: ChainSpace, cost_table: pd.DataFrame, 
     assert runs[0]["network"].nunique() == 70
     pd.testing.assert_frame_equal(runs[0], runs[1])
     assert not runs[0].equals(runs[2])
+
+
+def test_a_large_one_is_kept_span_by_span(
+    space: ChainSpace,
+    cost_table: pd.DataFrame,
+    predictor: Predictor,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("archatlas.predictors.atlas.SPAN", 100)
+    predicted: list[int] = []
+
+    class Counting:
+        def predict(self, batch: ArchitectureBatch) -> Prediction:
+            predicted.append(len(batch.choices))
+            if sum(predicted) > 250 and not went_on:
+                raise KeyboardInterrupt
+            return predictor.predict(batch)
+
+    def mapped(parameters: AtlasParameters, work: WorkStore | None) -> pd.DataFrame:
+        given: Any = {"parameters": parameters, "target": "accuracy", "seed": 0, "work": work}
+        return pd.concat(map_space(Counting(), space, cost_table, None, **given), ignore_index=True)  # type: ignore[arg-type]
+
+    went_on: list[bool] = []
+    for parameters in (AtlasParameters(chunk=50), AtlasParameters(chunk=50, max_networks=100, sample=330)):
+        predicted.clear()
+        went_on.clear()
+        work = WorkStore(tmp_path / "work")
+        with pytest.raises(KeyboardInterrupt):
+            mapped(parameters, work)
+        assert len(work.keys(".parquet")) == 2
+        went_on.append(True)
+        predicted.clear()
+        found = mapped(parameters, work)
+        assert sum(predicted) == atlas_rows(space, parameters) - 200
+        pd.testing.assert_frame_equal(found, mapped(parameters, None))
+        assert not work.folder.exists()
 
 
 def test_the_file_is_whole_and_goes_once_it_is_read(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
+from archatlas.engines.engine import Shares
 from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
@@ -17,7 +18,7 @@ from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.make import load_supernet
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.supernet.train import train_supernets
-from archatlas.training.fabric import cpu_shares
+from archatlas.training.fabric import shares_of
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
 
@@ -118,12 +119,12 @@ def test_side_by_side_or_one_after_the_other_is_the_same(
         ({"threads": 2}, (2, 1)),
         ({"threads": 8}, (3, 2)),
         ({"threads": 8, "workers": 2}, (2, 4)),
-        ({"threads": 1}, (1, 1)),
-        ({"threads": 8, "devices": 2}, (1, 0)),
+        ({"threads": 1}, (1, 1, True)),
+        ({"threads": 8, "devices": 2}, (1, 0, True)),
     ],
 )
-def test_super_networks_share_the_threads(device: dict[str, int], shares: tuple[int, int]) -> None:
-    assert cpu_shares(DeviceParameters(accelerator="cpu", **device), jobs=3) == shares
+def test_super_networks_share_the_threads(device: dict[str, int], shares: tuple[Any, ...]) -> None:
+    assert shares_of(DeviceParameters(accelerator="cpu", **device), jobs=3) == Shares(*shares)
 
 
 def test_a_super_network_that_diverges_is_named(

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from archatlas.engines.engine import current_engine
 from archatlas.images.description import ImageDescription
 from archatlas.images.suitable_size import WITHOUT_BUDGET
 from archatlas.pipelines.pace import Pace, measure_pace
@@ -23,6 +24,8 @@ SHARED_PREFIXES = 0.5
 """Share of blocks that remain when a sample is walked as a prefix tree."""
 FIT_SECONDS = 2.5
 """Scoring all predictors once on 100 networks, and fitting the last one."""
+_MANY = 100_000
+"""Trainings, as many as anybody has workers for."""
 ATLAS_PER_SECOND = 20_000
 """Networks predicted (benchmarks/map_space.py)."""
 
@@ -65,7 +68,8 @@ class Ahead:
     @property
     def workers(self) -> int:
         """Networks that are trained alone at a time."""
-        return self.settings.device.workers or os.cpu_count() or 1
+        elsewhere = current_engine().shares(_MANY, one_thread=not self.settings.engine.gpus_per_task)
+        return elsewhere.workers if elsewhere else self.settings.device.workers or os.cpu_count() or 1
 
     @property
     def looks_up(self) -> bool:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, SerializeAsAny, ValidationInf
 
 from archatlas.costs.parameters import CostsParameters
 from archatlas.detection.parameters import DetectionParameters
+from archatlas.engines.parameters import EngineParameters
 from archatlas.errors import ArchatlasError, nearest
 from archatlas.images.parameters import ImagesParameters, misfit_of_sizes
 from archatlas.predictors.benchmark.parameters import PredictorBenchmarkParameters
@@ -49,6 +50,7 @@ class ProjectParameters(BaseModel):
         description="how long a run may take: a schedule is chosen by this machine's pace; null: as configured"
     )
     device: DeviceParameters
+    engine: EngineParameters
     images: ImagesParameters
     space: SerializeAsAny[SpaceParameters]
     costs: CostsParameters
@@ -82,6 +84,15 @@ class ProjectParameters(BaseModel):
     compare: CompareParameters
     predictor_benchmark: PredictorBenchmarkParameters
     transfer: TransferParameters
+
+    @field_validator("engine")
+    @classmethod
+    def _fits_the_device(cls, engine: EngineParameters, info: ValidationInfo) -> EngineParameters:
+        device = info.data.get("device")
+        problem = None if device is None else _misfit_of_engine(engine, device)
+        if problem is not None:
+            raise ValueError(problem)
+        return engine
 
     @field_validator("space")
     @classmethod
@@ -223,6 +234,24 @@ _BESIDE_TRUTH = ("space", "costs", "verification", "table")
 _SEARCHED = tuple(sorted(name for name in get_args(TableName) if name in SPACES))
 """Tables of spaces that can be searched here."""
 _WITH_SUPERNETS = tuple(name for name in _SEARCHED if SPACES.load(name, 1).has_supernet)
+
+
+def _misfit_of_engine(engine: EngineParameters, device: DeviceParameters) -> str | None:
+    """What tasks on a cluster cannot do."""
+    if engine.name == "local":
+        return None
+    if device.devices > 1:
+        return f"each task has a device of its own: set `device.devices` to 1, not {device.devices}"
+    if device.accelerator == "cpu" and engine.gpus_per_task:
+        return (
+            f"`gpus_per_task` is {engine.gpus_per_task:g}, but `device.accelerator` is cpu, and they would lie idle: "
+            "set one of both otherwise"
+        )
+    if device.accelerator == "cuda" and not engine.gpus_per_task:
+        return "`device.accelerator` is cuda, but `gpus_per_task` is 0, and no task would see a GPU: set it to 1"
+    if device.accelerator == "mps":
+        return "`device.accelerator` is mps, which tasks on a cluster cannot have: set it to auto or cpu"
+    return None
 
 
 def _misfits_of_supernet(supernet: SupernetParameters, space: SpaceParameters | None) -> Iterator[str]:

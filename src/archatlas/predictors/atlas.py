@@ -8,17 +8,22 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from time import perf_counter
-from typing import Any, TypeGuard
+from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import pandas as pd
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.engines.engine import Shares, current_engine, side_by_side
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.predictors.protocol import Predictor
 from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import Choices, Enumerable, ListedSpace, SearchSpace, drawable
 from archatlas.storage.atomic import atomic_path
+from archatlas.storage.work_store import WorkStore
+
+SPAN = 2**18
+"""Networks of an atlas that are one task and one part of the work: some seconds of a core, and 20 MB."""
 
 
 def map_space(
@@ -31,6 +36,7 @@ def map_space(
     target: str,
     seed: int,
     alone: bool = False,
+    work: WorkStore | None = None,
 ) -> Iterator[pd.DataFrame]:
     """Chunks of the atlas: network, predicted_supernet_<target>, predicted_std, macs, params, predicted_latency_ms.
 
@@ -40,18 +46,75 @@ def map_space(
     ``parameters.sample`` networks drawn uniformly from ``seed`` are; the search goes on from there. A predicted log
     loss is the log loss itself: lower is better, unlike the predictor's score. Latency is left out where there is no
     table. Memory is that of a chunk (and of the choices of the sample).
+
+    With ``work``, an atlas of more than ``SPAN`` networks is made span by span: each is a task of the engine, is kept
+    there once it is done, and is one of the chunks given.
     """
+    column = f"predicted_{'' if alone else 'supernet_'}{target}"
+    given = predictor, space, cost_table, latency_table, parameters, column
+    rows, drawn = atlas_rows(space, parameters), None
+    if not _is_enumerated(space, parameters):
+        drawn = space.sample(rows, np.random.default_rng(seed))
+    if work is not None and rows > SPAN:
+        yield from _spans(range(0, rows, SPAN), rows, drawn, given, work)
+    else:
+        yield from _chunks((0, rows, drawn), *given)
+
+
+_Span: TypeAlias = tuple[int, int, Choices | None]
+"""First row, the one after the last, and the choices of what lies between; None: those of the space in its order."""
+
+
+def _spans(
+    starts: range, rows: int, drawn: Choices | None, given: tuple[Any, ...], work: WorkStore
+) -> Iterator[pd.DataFrame]:
+    """The atlas in spans, in their order; those in ``work`` are taken from there, which is empty at the end."""
+    done = set(work.keys(".parquet"))
+    ends = {start: min(start + starts.step, rows) for start in starts}
+    todo = [
+        (start, end, None if drawn is None else drawn[start:end])
+        for start, end in ends.items()
+        if _key(start) not in done
+    ]
+    shares = current_engine().shares(len(todo), one_thread=False) if todo else None
+    with side_by_side(_span, todo, *given, shares=shares or Shares(1, 0, here=True)) as results:
+        for start, table in results:
+            work.save_table(_key(start), table)
+    for start, end in ends.items():
+        found = work.load_table(_key(start))
+        if found is None:  # It was damaged.
+            _, found = _span((start, end, None if drawn is None else drawn[start:end]), *given)
+        yield found
+    work.discard()
+
+
+def _key(start: int) -> str:
+    return f"from_{start:012d}"
+
+
+def _span(span: _Span, *given: Any) -> tuple[int, pd.DataFrame]:
+    """The first row of a span and its part of the atlas; runs in a worker where the engine has machines of its own."""
+    return span[0], pd.concat(list(_chunks(span, *given)), ignore_index=True)
+
+
+def _chunks(
+    span: _Span,
+    predictor: Predictor,
+    space: SearchSpace,
+    cost_table: pd.DataFrame | None,
+    latency_table: pd.DataFrame | None,
+    parameters: AtlasParameters,
+    column: str,
+) -> Iterator[pd.DataFrame]:
     from archatlas.costs.table import with_latency
 
-    for choices in _choices(space, parameters, seed):
+    for choices in _choices(space, span, parameters.chunk):
         batch = ArchitectureBatch(space, choices, cost_table=cost_table, canonical=True)
         counted = batch.costs  # Before the prediction, which may read them too.
         prediction = predictor.predict(batch)
         columns = {
             "network": space.names(choices),
-            f"predicted_{'' if alone else 'supernet_'}{target}": (
-                -prediction.mean if target == "log_loss" else prediction.mean
-            ),
+            column: -prediction.mean if column.endswith("log_loss") else prediction.mean,
             "predicted_std": prediction.std,
         }
         yield pd.concat(
@@ -68,16 +131,14 @@ def _is_enumerated(space: SearchSpace, parameters: AtlasParameters) -> TypeGuard
     return isinstance(space, Enumerable) and space.networks <= parameters.max_networks
 
 
-def _choices(space: SearchSpace, parameters: AtlasParameters, seed: int) -> Iterator[Choices]:
-    rows = atlas_rows(space, parameters)
-    starts = range(0, rows, parameters.chunk)
-    if _is_enumerated(space, parameters):
-        for start in starts:
-            yield space.enumerate_networks(start, min(start + parameters.chunk, rows))
-        return
-    drawn = space.sample(rows, np.random.default_rng(seed))
-    for start in starts:
-        yield drawn[start : start + parameters.chunk]
+def _choices(space: SearchSpace, span: _Span, chunk: int) -> Iterator[Choices]:
+    first, end, drawn = span
+    for start in range(first, end, chunk):
+        if drawn is not None:
+            yield drawn[start - first : start - first + chunk]
+        else:
+            assert isinstance(space, Enumerable)
+            yield space.enumerate_networks(start, min(start + chunk, end))
 
 
 @dataclass(frozen=True)

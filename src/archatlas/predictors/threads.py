@@ -14,7 +14,7 @@ def single_thread() -> Iterator[None]:
     Matrices of some hundred rows are multiplied in less time than it takes to wake a second thread; where another
     process holds that core, waiting for it made a fit thirty times as slow.
     """
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+    from threadpoolctl import threadpool_limits
 
     torch = sys.modules.get("torch")
     before = torch.get_num_threads() if torch is not None else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 _SECONDS = 1.2
 """Of each network's timing. The least of its steps counts, so that what else runs for a while does not."""
 _FEWEST_STEPS = 3
+_MOST_WORKERS = 1024
 
 
 @dataclass(frozen=True)
@@ -78,16 +78,13 @@ def _side_by_side(
     networks: Sequence[tuple[SearchSpace, Choices]], device: DeviceParameters, batch_size: int, dtype: str
 ) -> tuple[int, NDArray[np.float64]]:
     """How many workers there are, and ``seconds_per_image`` where all of them work, on average."""
-    from archatlas.training.fabric import torch_device
-    from archatlas.training.workers import side_by_side
+    from archatlas.engines.engine import side_by_side
+    from archatlas.training.fabric import single_shares
 
-    on_cpu = torch_device(device).type == "cpu"
-    workers = (device.workers or os.cpu_count() or 1) if on_cpu else 1
+    shares = single_shares(device, _MOST_WORKERS)
     given = (networks, device, batch_size, dtype)
-    if workers == 1:
-        return 1, seconds_per_image(0, *given)
-    with side_by_side(seconds_per_image, range(workers), *given, workers=workers) as results:
-        return workers, np.mean(list(results), axis=0)
+    with side_by_side(seconds_per_image, range(shares.workers), *given, shares=shares) as results:
+        return shares.workers, np.mean(list(results), axis=0)
 
 
 def _line(macs: NDArray[np.float64], seconds: NDArray[np.float64]) -> tuple[float, float]:

@@ -1,8 +1,7 @@
-"""Scores part by part: each part is the work of one process, and is kept when it is done."""
+"""Scores part by part: each part is the work of one task, and is kept when it is done."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from archatlas.engines.engine import side_by_side
 from archatlas.progress import progress_bar
 from archatlas.scores.initialisation import draw_weights
 from archatlas.scores.parameters import Initialisation
@@ -19,9 +19,8 @@ from archatlas.scores.probe import Probe
 from archatlas.scores.registry import SCORES
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.storage.work_store import WorkStore, fingerprint
-from archatlas.training.fabric import prepare_process, threads_restored, torch_device
+from archatlas.training.fabric import prepare_process, single_shares, threads_restored, torch_device
 from archatlas.training.parameters import DeviceParameters
-from archatlas.training.workers import side_by_side
 
 
 @dataclass(frozen=True)
@@ -71,18 +70,18 @@ def scored(
     todo = [(number, part) for number, (part, table) in enumerate(zip(parts, tables, strict=True)) if table is None]
     left = sum(len(part) for _, part in todo)
     batch = images.contiguous().cpu().numpy(), labels.cpu().numpy()
-    workers = min(setting.device.workers or os.cpu_count() or 1, len(todo))
+    shares = single_shares(setting.device, len(todo))
     shown: dict[str, Any] = {"total": len(rows), "initial": len(rows) - left, "unit": "network"}
-    with progress_bar(desc=progress, hidden=progress is None or not todo, **shown) as bar:
-        if workers <= 1 or torch_device(setting.device).type != "cpu":
-            with threads_restored():  # This process then scores by one thread, and has its threads back after.
-                for job in todo:
-                    number, tables[job[0]] = _score_part(job, setting, *batch, store)
-                    bar.update(len(parts[number]))
-        else:
-            with side_by_side(_score_part, todo, setting, *batch, store, workers=workers) as results:
-                for number, tables[number] in results:
-                    bar.update(len(parts[number]))
+    with (
+        progress_bar(desc=progress, hidden=progress is None or not todo, **shown) as bar,
+        threads_restored(),  # Where this process scores it does so by one thread, and has its threads back after.
+        side_by_side(_score_part, todo, setting, *batch, shares=shares) as results,
+    ):
+        for number, table in results:
+            if store is not None:
+                store.save_table(_key(setting, parts[number]), table)
+            tables[number] = table
+            bar.update(len(parts[number]))
     return pd.concat([table for table in tables if table is not None], ignore_index=True)
 
 
@@ -91,9 +90,8 @@ def _score_part(
     setting: Setting,
     images: NDArray[np.float32],
     labels: NDArray[np.int64],
-    store: WorkStore | None,
 ) -> tuple[int, pd.DataFrame]:
-    """The number of a part and its scores, which are kept; runs in a worker on a CPU."""
+    """The number of a part and its scores; runs in a worker where several are scored at a time."""
     prepare_process(setting.device.model_copy(update={"threads": 1}))
     number, rows = job
     batch = torch.tensor(images).contiguous(memory_format=torch.channels_last), torch.tensor(labels)
@@ -102,10 +100,7 @@ def _score_part(
     for row in rows:
         probe = probe_network(setting, row, *batch)
         found.append([float(function(probe)) for function in functions.values()])
-    table = pd.DataFrame(found, columns=list(functions), dtype="float64")
-    if store is not None:
-        store.save_table(_key(setting, rows), table)
-    return number, table
+    return number, pd.DataFrame(found, columns=list(functions), dtype="float64")
 
 
 def _key(setting: Setting, rows: Choices) -> str:

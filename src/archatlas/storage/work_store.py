@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from io import BytesIO
@@ -18,7 +17,7 @@ from typing import Any
 
 import pandas as pd
 
-from archatlas.storage.atomic import atomic_path
+from archatlas.storage.keeper import keeper
 
 _log = logging.getLogger(__name__)
 
@@ -69,7 +68,8 @@ class WorkStore:
     A part's file ends in the SHA-256 of its task, its key and what stands before it, so that one file holds both and no
     kill comes between them. A part whose bytes are not those that were written there counts as not done, with a
     warning: it is made anew. So does another task's or key's that was put in its place. A folder in a part's place is
-    refused (OSError) when it is looked for: nothing could be written there after the work of making the part.
+    refused (OSError) when it is looked for: nothing could be written there after the work of making the part. The files
+    lie on the disk, or in a task on another machine with the process that sent it (:mod:`archatlas.storage.keeper`).
     """
 
     folder: Path
@@ -80,11 +80,11 @@ class WorkStore:
 
     def discard(self) -> None:
         """Delete the folder and all that it holds."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        keeper().discard(self.folder)
 
     def keys(self, suffix: str) -> list[str]:
         """Names of the finished parts with this suffix (``".parquet"``, ``".json"``, ``".safetensors"``), sorted."""
-        return sorted(path.name.removesuffix(suffix) for path in self.folder.glob(f"[!.]*{suffix}"))
+        return sorted(name.removesuffix(suffix) for name in keeper().names(self.folder) if name.endswith(suffix))
 
     def save_table(self, key: str, table: pd.DataFrame) -> None:
         content = BytesIO()
@@ -115,9 +115,7 @@ class WorkStore:
         return self._read(f"{key}.safetensors", load)
 
     def _write(self, name: str, content: bytes) -> None:
-        with atomic_path(self.folder / name) as path, path.open("wb") as file:
-            file.write(content)
-            file.write(self._digest(name, content))
+        keeper().write(self.folder / name, content + self._digest(name, content))
 
     def _digest(self, name: str, content: bytes) -> bytes:
         return hashlib.sha256(f"{self.folder.name}/{name}\0".encode() + content).digest()
@@ -125,7 +123,7 @@ class WorkStore:
     def _read(self, name: str, parse: Callable[[bytes], Any]) -> Any | None:
         path = self.folder / name
         try:
-            whole = path.read_bytes()
+            whole = keeper().read(path)
             content, digest = whole[:-_DIGEST_SIZE], whole[-_DIGEST_SIZE:]
             if self._digest(name, content) != digest:
                 raise ValueError("its bytes are not those that were written there")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import copy
+import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -70,25 +72,70 @@ def evaluate_subnets(
     every super-network, and shrunk to the size that it was trained on. ``supernet`` is not changed. Finished parts in
     ``work`` are not evaluated again.
     """
+    rows, _ = distinct_rows(space, choices)
+    seen = EvaluationImages(train, validation, description, parameters, device, images_seed)
+    done = evaluate_parts(
+        supernet, space, rows, range(parts_of(len(rows), parameters)), seen, work, progress, progress_line
+    )
+    return run_of(space, choices, done, seen, seed)
+
+
+def distinct_rows(space: SearchSpace, choices: Choices) -> tuple[Choices, NDArray[np.intp]]:
+    """The different rows of ``choices``, sorted, and for each of ``choices`` its place among them."""
     rows, back = np.unique(space.validate(choices), axis=0, return_inverse=True)
+    return rows, back.reshape(-1)
+
+
+def parts_of(rows: int, parameters: EvaluationParameters) -> int:
+    """How many parts so many different rows are evaluated in."""
+    return math.ceil(rows / parameters.part_size)
+
+
+PartScores: TypeAlias = tuple[NDArray[np.float64], float]
+"""Scores ``[n, halves, 2]`` of the rows of a part, and the seconds that they took."""
+
+
+def evaluate_parts(
+    supernet: Supernet,
+    space: SearchSpace,
+    rows: Choices,
+    parts: Sequence[int],
+    images: EvaluationImages,
+    work: WorkStore | None,
+    progress: str | None = None,
+    progress_line: int = 0,
+) -> dict[int, PartScores]:
+    """Scores of these parts of the ``rows``, which are different and sorted, by number.
+
+    Which parts are asked for, and in what company, changes no digit. Finished ones in ``work`` are taken from there.
+    """
     store = None
     if work is not None:
-        images = (train.to_tensors(), validation.to_tensors(), description)
+        data = (images.train.to_tensors(), images.validation.to_tensors(), images.description)
         made_by = (
             supernet.state_dict(),
             identity_of(space),
             space.names(rows).tolist(),
-            parameters,
-            device,
-            images_seed,
+            images.parameters,
+            images.device,
+            images.seed,
         )
-        store = work.task("evaluation", package_version(), *made_by, *images)
-    seen = EvaluationImages(train, validation, description, parameters, device, images_seed)
-    judging = Judging(supernet, space, seen)
+        store = work.task("evaluation", package_version(), *made_by, *data)
+    judging = Judging(supernet, space, images)
     with threads_restored():
-        prepare_process(device)
-        scores, seconds = _in_parts(rows, parameters.part_size, store, judging.scores, progress, progress_line)
-    return EvaluationRun(table_of(space, choices, scores[back.reshape(-1)], seen.halves, seed), seconds)
+        prepare_process(images.device)
+        return _in_parts(rows, parts, images.parameters.part_size, store, judging.scores, progress, progress_line)
+
+
+def run_of(
+    space: SearchSpace, choices: Choices, done: Mapping[int, PartScores], images: EvaluationImages, seed: int
+) -> EvaluationRun:
+    """The evaluations of ``choices`` from the scores of all parts of their different rows."""
+    _, back = distinct_rows(space, choices)
+    ordered = [done[number] for number in range(len(done))]
+    scores = np.concatenate([scores for scores, _ in ordered])
+    table = table_of(space, choices, scores[back], images.halves, seed)
+    return EvaluationRun(table, sum(seconds for _, seconds in ordered))
 
 
 @dataclass(frozen=True)
@@ -149,11 +196,11 @@ class Judging:
 
     def table(self, choices: Choices, number: int) -> pd.DataFrame:
         """The table of ``evaluate_subnets``, of super-network ``number``."""
-        rows, back = np.unique(self._space.validate(choices), axis=0, return_inverse=True)
+        rows, back = distinct_rows(self._space, choices)
         with threads_restored():
             prepare_process(self._images.device)
             scores = np.stack(list(self.scores(rows)))
-        return table_of(self._space, choices, scores[back.reshape(-1)], self._images.halves, number)
+        return table_of(self._space, choices, scores[back], self._images.halves, number)
 
     def _copy(self, supernet: Supernet) -> Supernet:
         if id(supernet) not in self._copies:
@@ -234,24 +281,26 @@ def half_scores(logits: Tensor, labels: Tensor, halves: Tensor) -> NDArray[np.fl
 
 def _in_parts(
     rows: Choices,
+    numbers: Sequence[int],
     part_size: int,
     store: WorkStore | None,
     score: Callable[[Choices], Iterator[NDArray[np.float64]]],
     progress: str | None,
     line: int,
-) -> tuple[NDArray[np.float64], float]:
-    """Scores ``[n, halves, 2]`` of all rows and the seconds that they took; parts in the store are taken from there."""
-    parts = [slice(start, min(start + part_size, len(rows))) for start in range(0, len(rows), part_size)]
-    finished = {number: _load_part(store, number, part.stop - part.start) for number, part in enumerate(parts)}
+) -> dict[int, PartScores]:
+    """Scores of these parts of the rows; those in the store are taken from there."""
+    parts = {number: rows[number * part_size : (number + 1) * part_size] for number in numbers}
+    finished = {number: _load_part(store, number, len(part)) for number, part in parts.items()}
     todo = [number for number, done in finished.items() if done is None]
     results = {number: done for number, done in finished.items() if done is not None}
-    pending = np.concatenate([rows[parts[number]] for number in todo]) if todo else rows[:0]
+    pending = np.concatenate([parts[number] for number in todo]) if todo else rows[:0]
+    total = sum(map(len, parts.values()))
     # One walk over all that is missing: parts say when results are written, not what is shared.
     walk = score(pending)
     shown = progress_bar(
         desc=progress,
-        total=len(rows),
-        initial=len(rows) - len(pending),
+        total=total,
+        initial=total - len(pending),
         unit="network",
         position=line,
         hidden=progress is None,
@@ -260,13 +309,12 @@ def _in_parts(
         for number in todo:
             started = time.perf_counter()
             scores = []
-            for _ in range(parts[number].stop - parts[number].start):
+            for _ in range(len(parts[number])):
                 scores.append(next(walk))
                 bar.update()
             results[number] = (np.stack(scores), time.perf_counter() - started)
             _save_part(store, number, *results[number])
-    ordered = [results[number] for number in range(len(parts))]
-    return np.concatenate([scores for scores, _ in ordered]), sum(seconds for _, seconds in ordered)
+    return results
 
 
 _SCORE_COLUMNS = tuple(f"{score}_{half}" for half in HALVES for score in ("accuracy", "log_loss"))
@@ -278,7 +326,7 @@ def _save_part(store: WorkStore | None, number: int, scores: NDArray[np.float64]
         store.save_table(f"part_{number:06d}", table.assign(seconds=seconds))
 
 
-def _load_part(store: WorkStore | None, number: int, length: int) -> tuple[NDArray[np.float64], float] | None:
+def _load_part(store: WorkStore | None, number: int, length: int) -> PartScores | None:
     table = None if store is None else store.load_table(f"part_{number:06d}")
     if table is None:
         return None

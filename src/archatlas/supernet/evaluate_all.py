@@ -1,7 +1,12 @@
-"""Scores of the same subnets by several super-networks: side by side on a CPU, one after the other on a GPU."""
+"""Scores of the same subnets by several super-networks: side by side on a CPU, one after the other on a GPU.
+
+An engine with many machines is given them part by part.
+"""
 
 from __future__ import annotations
 
+import math
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,16 +16,28 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from archatlas.engines.engine import Shares, side_by_side
 from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
+from archatlas.progress import progress_bar
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.storage.work_store import WorkStore
-from archatlas.supernet.evaluate import EvaluationRun, evaluate_subnets
+from archatlas.supernet.evaluate import (
+    EvaluationImages,
+    EvaluationRun,
+    PartScores,
+    distinct_rows,
+    evaluate_parts,
+    parts_of,
+    run_of,
+)
 from archatlas.supernet.make import load_supernet
 from archatlas.supernet.parameters import EvaluationParameters
-from archatlas.training.fabric import cpu_shares
+from archatlas.training.fabric import device_of_each, shares_of
 from archatlas.training.parameters import DeviceParameters
-from archatlas.training.workers import side_by_side
+
+_BATCHES_PER_WORKER = 4
+"""Of parts, where there are more workers than super-networks: so that the last one is waited for a quarter as long."""
 
 
 def evaluate_on_all(
@@ -54,19 +71,41 @@ def evaluate_on_all(
         work: where finished parts are kept.
         progress: whether to show how far it is.
     """
-    workers, threads = cpu_shares(device, len(supernets))
-    alike = device.model_copy(update={"workers": None, "threads": device.threads if workers == 1 else None})
+    rows, _ = distinct_rows(space, choices)
+    parts = parts_of(len(rows), parameters)
+    shares = evaluation_shares(device, len(supernets), len(rows), parameters)
+    alike, batches = device_of_each(device, shares), _batches(parts, len(supernets), shares)
+    told = progress and len(batches) == 1
     setting = _Setting(
-        space, choices, description, parameters, alike, images_seed, work, len(supernets), progress, workers > 1
+        space, rows, description, parameters, alike, images_seed, work, len(supernets), told, not shares.here
     )
-    images = train.to_arrays(), validation.to_arrays()
-    jobs = [(number, {name: tensor.numpy() for name, tensor in supernets[number].items()}) for number in supernets]
-    if workers == 1:
-        runs = [_evaluate_one(job, *images, setting) for job in jobs]
-    else:
-        with side_by_side(_evaluate_one, jobs, *images, setting, workers=workers, threads=threads) as results:
-            runs = list(results)
-    return [run for _, run in sorted(runs, key=lambda numbered: numbered[0])]
+    weights = {number: {name: tensor.numpy() for name, tensor in state.items()} for number, state in supernets.items()}
+    given = weights, train.to_arrays(), validation.to_arrays(), setting
+    jobs = [(number, batch) for batch in batches for number in supernets]
+    done: dict[int, dict[int, PartScores]] = defaultdict(dict)
+    shown: dict[str, Any] = {"total": len(rows) * len(supernets), "unit": "network", "hidden": told or not progress}
+    with (
+        progress_bar(desc="evaluations", **shown) as bar,
+        side_by_side(_evaluate, jobs, *given, shares=shares) as results,
+    ):
+        for number, scores in results:
+            done[number] |= scores
+            bar.update(sum(len(one) for one, _ in scores.values()))
+    images = EvaluationImages(train, validation, description, parameters, alike, images_seed)
+    return [run_of(space, choices, done[number], images, number) for number in sorted(supernets)]
+
+
+def evaluation_shares(device: DeviceParameters, supernets: int, rows: int, parameters: EvaluationParameters) -> Shares:
+    """How the evaluation of so many different rows on so many super-networks is shared out."""
+    return shares_of(device, supernets, divisible=parts_of(rows, parameters))
+
+
+def _batches(parts: int, supernets: int, shares: Shares) -> list[range]:
+    """The parts that are one task of a super-network: all of them, unless there are workers for more."""
+    if shares.workers <= supernets:
+        return [range(parts)]
+    size = math.ceil(parts * supernets / (shares.workers * _BATCHES_PER_WORKER))
+    return [range(start, min(start + size, parts)) for start in range(0, parts, size)]
 
 
 @dataclass(frozen=True)
@@ -74,7 +113,7 @@ class _Setting:
     """What the evaluations on all super-networks have in common."""
 
     space: SearchSpace
-    choices: Choices
+    rows: Choices
     description: ImageDescription
     parameters: EvaluationParameters
     device: DeviceParameters
@@ -86,24 +125,19 @@ class _Setting:
     """Whether each has a line of its own for its progress."""
 
 
-def _evaluate_one(
-    job: tuple[int, Mapping[str, NDArray[Any]]], train: SplitArrays, validation: SplitArrays, setting: _Setting
-) -> tuple[int, EvaluationRun]:
-    """Number and evaluations of a super-network; runs in a worker where several are evaluated on at a time."""
-    number, weights = job
-    run = evaluate_subnets(
-        load_supernet(setting.space, {name: torch.from_numpy(np.array(array)) for name, array in weights.items()}),
-        setting.space,
-        setting.choices,
-        train=ImageSplit.from_arrays(train),
-        validation=ImageSplit.from_arrays(validation),
-        description=setting.description,
-        parameters=setting.parameters,
-        device=setting.device,
-        seed=number,
-        work=setting.work,
-        images_seed=setting.images_seed,
-        progress=f"evaluations on super-network {number + 1} of {setting.supernets}" if setting.progress else None,
-        progress_line=number if setting.lines else 0,
-    )
-    return number, run
+def _evaluate(
+    job: tuple[int, range],
+    supernets: Mapping[int, Mapping[str, NDArray[Any]]],
+    train: SplitArrays,
+    validation: SplitArrays,
+    setting: _Setting,
+) -> tuple[int, dict[int, PartScores]]:
+    """Number of a super-network and scores of some parts; runs in a worker where several go on at a time."""
+    number, parts = job
+    weights = {name: torch.from_numpy(np.array(array)) for name, array in supernets[number].items()}
+    split = ImageSplit.from_arrays(train), ImageSplit.from_arrays(validation)
+    images = EvaluationImages(*split, setting.description, setting.parameters, setting.device, setting.images_seed)
+    title = f"evaluations on super-network {number + 1} of {setting.supernets}" if setting.progress else None
+    line = number if setting.lines else 0
+    supernet = load_supernet(setting.space, weights)
+    return number, evaluate_parts(supernet, setting.space, setting.rows, parts, images, setting.work, title, line)

@@ -15,6 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from archatlas.engines.engine import side_by_side
 from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
@@ -27,11 +28,10 @@ from archatlas.supernet.parameters import SupernetParameters
 from archatlas.supernet.protocol import Supernet
 from archatlas.supernet.strategies.make import make_strategy
 from archatlas.supernet.warm_start import WarmStart, begin_with, read_start
-from archatlas.training.fabric import cpu_shares
+from archatlas.training.fabric import device_of_each, shares_of
 from archatlas.training.loop import DivergedError, train
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
-from archatlas.training.workers import side_by_side
 
 _log = logging.getLogger(__name__)
 
@@ -67,21 +67,15 @@ def train_supernets(
             f"`supernet.image_sizes` is {list(parameters.image_sizes)}, but every super-network already sees images at "
             f"the sizes {list(space.image_sizes)} that `space` searches: set it to null"
         )
-    workers, threads = cpu_shares(device, parameters.seeds)
-    numbers = range(parameters.seeds)
-    # How the work is shared out is no part of what is trained: who has more cores now goes on all the same.
-    alike = device.model_copy(update={"workers": None, "threads": device.threads if workers == 1 else None})
+    shares, numbers = shares_of(device, parameters.seeds), range(parameters.seeds)
+    alike = device_of_each(device, shares)
     files = tuple(start[number % len(start)] for number in numbers) if start else ()
     for file in dict.fromkeys(files):  # Here, so that it is said, or refused, once and before any training.
         begun = _begin(make_supernet(space, torch.Generator().manual_seed(0)), space, file)
         _log.info("super-networks begin with the weights of %s: %s", os.path.relpath(file), begun)
-    setting = _Setting(space, description, parameters, alike, seed, work, progress, files, lines=workers > 1)
-    if workers == 1:
-        trained = [_train_one(number, images.to_arrays(), setting) for number in numbers]
-    else:
-        given = (images.to_arrays(), setting)
-        with side_by_side(_train_one, numbers, *given, workers=workers, threads=threads) as results:
-            trained = sorted(results, key=lambda result: result[0])
+    setting = _Setting(space, description, parameters, alike, seed, work, progress, files, lines=not shares.here)
+    with side_by_side(_train_one, numbers, images.to_arrays(), setting, shares=shares) as results:
+        trained = sorted(results, key=lambda result: result[0])
     supernets = {
         f"seed_{number}": {name: torch.from_numpy(array) for name, array in weights.items()}
         for number, weights, _ in trained

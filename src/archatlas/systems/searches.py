@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from archatlas.costs.constraints import Constraint
+from archatlas.engines.engine import side_by_side
 from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
 from archatlas.spaces.protocol import SearchSpace
@@ -25,9 +26,8 @@ from archatlas.systems.evaluators import AloneEvaluator, Evaluator, SupernetEval
 from archatlas.systems.ledger import Ledger, Limit
 from archatlas.systems.nasi.start import Start
 from archatlas.systems.problem import Method, Problem, Target
-from archatlas.training.fabric import cpu_shares
+from archatlas.training.fabric import device_of_each, shares_of
 from archatlas.training.parameters import DeviceParameters
-from archatlas.training.workers import side_by_side
 from archatlas.verification.trainings import Trainings
 
 _LOGGER = logging.getLogger(__name__)
@@ -86,17 +86,16 @@ class Searches:
         On a CPU ``device.workers`` searches run at a time, with their share of the threads.
         """
         device = images.device
-        workers, threads = cpu_shares(device, len(searches))
-        alike = device.model_copy(update={"workers": None, "threads": device.threads if workers == 1 else None})
+        shares = shares_of(device, len(searches))
+        alike = device_of_each(device, shares)
         weights = {
             number: {name: tensor.numpy() for name, tensor in state.items()} for number, state in supernets.items()
         }
         setting = _Setting(self, images.description, images.parameters, alike, images.seed)
         given = weights, images.train.to_arrays(), images.validation.to_arrays(), setting
-        if workers == 1:
-            evaluator = _evaluator(*given)
-            return self.by(evaluator, searches)
-        with side_by_side(_search, list(enumerate(searches)), *given, workers=workers, threads=threads) as results:
+        if shares.here:
+            return self.by(_evaluator(*given), searches)
+        with side_by_side(_search, list(enumerate(searches)), *given, shares=shares) as results:
             return _joined([found for _, found in sorted(results, key=lambda numbered: numbered[0])])
 
     def by_training(self, trainings: Trainings, searches: Sequence[Search], seed: int) -> pd.DataFrame:
@@ -106,14 +105,14 @@ class Searches:
         as it asks for at once.
         """
         alike = replace(trainings, keep_weights=False, may_all_diverge=True)
-        workers, _ = cpu_shares(trainings.device, len(searches))
-        if workers == 1:
+        shares = replace(shares_of(trainings.device, len(searches)), threads=1)
+        if shares.here:
             return self.by(AloneEvaluator(self.space, alike, seed=seed), searches)
         device = trainings.device.model_copy(update={"workers": 1})
         # Images travel as arrays, which processes share.
         rest = replace(alike, train=_NO_IMAGES, validation=_NO_IMAGES, device=device)
         given = trainings.train.to_arrays(), trainings.validation.to_arrays(), rest, self, seed
-        with side_by_side(_search_by_training, list(enumerate(searches)), *given, workers=workers) as results:
+        with side_by_side(_search_by_training, list(enumerate(searches)), *given, shares=shares) as results:
             return _joined([found for _, found in sorted(results, key=lambda numbered: numbered[0])])
 
 

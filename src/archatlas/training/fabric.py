@@ -15,6 +15,7 @@ from lightning_fabric.strategies.ddp import DDPStrategy
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
+from archatlas.engines.engine import Shares, current_engine
 from archatlas.errors import ArchatlasError
 from archatlas.training.memory import keep_freed_memory
 from archatlas.training.parameters import DeviceParameters
@@ -114,17 +115,49 @@ def prepare_process(device: DeviceParameters) -> None:
         torch.set_num_threads(device.threads)
 
 
-def cpu_shares(device: DeviceParameters, jobs: int) -> tuple[int, int]:
-    """How many of some jobs go side by side in processes of their own, and the threads of each.
+def kind_of_device(device: DeviceParameters) -> str:
+    """What tasks run on, such as "cpu": the kind of :func:`torch_device`, unless the engine has machines of its own."""
+    return current_engine().accelerator or torch_device(device).type
+
+
+def shares_of(device: DeviceParameters, jobs: int, divisible: int = 1) -> Shares:
+    """How many of some jobs go side by side, and the threads of each.
 
     On a CPU two small networks train faster on a core each than one after the other on both; elsewhere, and where
-    several devices share a job, it is one at a time (with no number of threads: 0).
+    several devices share a job, it is one at a time in this process. An engine with machines of its own says itself,
+    for so many parts that each job is ``divisible`` into.
     """
+    elsewhere = _engines_shares(jobs * divisible, one_thread=False)
+    if elsewhere is not None:
+        return elsewhere
     if torch_device(device).type != "cpu" or device.devices > 1:
-        return 1, 0
+        return Shares(1, 0, here=True)
     threads = device.threads or torch.get_num_threads()
     workers = max(1, min(device.workers or threads, threads, jobs))
-    return workers, threads // workers
+    return Shares(workers, threads // workers, here=workers == 1)
+
+
+def single_shares(device: DeviceParameters, jobs: int) -> Shares:
+    """The same of jobs that have one thread each on a CPU, whatever else the machine has."""
+    kind = kind_of_device(device)
+    elsewhere = _engines_shares(jobs, one_thread=kind == "cpu")
+    if elsewhere is not None:
+        return elsewhere
+    workers = max(1, min(device.workers or os.cpu_count() or 1, jobs)) if kind == "cpu" else 1
+    return Shares(workers, 1, here=workers == 1)
+
+
+def _engines_shares(jobs: int, one_thread: bool) -> Shares | None:
+    """What the engine says, which is not asked where there is nothing to do: it might have to reach its machines."""
+    return current_engine().shares(jobs, one_thread=one_thread) if jobs else None
+
+
+def device_of_each(device: DeviceParameters, shares: Shares) -> DeviceParameters:
+    """The device of each of the jobs that are shared out so.
+
+    How they are shared out is no part of what they make: who has more cores, or more machines, goes on all the same.
+    """
+    return device.model_copy(update={"workers": None, "threads": device.threads if shares.here else None})
 
 
 @contextmanager

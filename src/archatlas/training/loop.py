@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessException, ProcessRaisedException
 from torch.nn import functional
 
+from archatlas.engines.processes import killed_worker
 from archatlas.errors import ArchatlasError
 from archatlas.images.augmentation import augment
 from archatlas.images.dataset import ImageSplit
@@ -47,7 +48,6 @@ from archatlas.training.parameters import (
 )
 from archatlas.training.schedule import CosineSchedule
 from archatlas.training.seeds import mixed_seed
-from archatlas.training.workers import killed_worker
 
 # Independent random streams of one epoch.
 _ORDER, _PATHS, _AUGMENTATION, _NETWORK = range(4)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -15,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from archatlas.engines.engine import side_by_side
 from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
@@ -27,10 +27,9 @@ from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.training.checkpoint import package_version
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
-from archatlas.training.fabric import threads_restored, torch_device
+from archatlas.training.fabric import kind_of_device, single_shares, threads_restored
 from archatlas.training.loop import DivergedError, Teaching, train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
-from archatlas.training.workers import side_by_side
 
 HALF_TIME_COLUMNS = ["validation_accuracy_at_half", "validation_log_loss_at_half"]
 """What a training had reached after half of its epochs (rounded down; NaN of a single one)."""
@@ -223,7 +222,7 @@ class Trainings:
 
         Channels-last there: forward and backward of small MBConv networks take about half the time so.
         """
-        if torch_device(self.device).type != "cpu":
+        if kind_of_device(self.device) != "cpu":
             return self.device
         alone = {"accelerator": "cpu", "devices": 1, "threads": 1, "workers": None, "channels_last": True}
         return self.device.model_copy(update=alone)
@@ -235,18 +234,20 @@ class Trainings:
         setting = _Setting(
             self.description, self.training, self.augmentation, device, self.keep_weights, self.checkpoint_seconds
         )
-        given = (train, validation, setting, self._store)
-        workers = min(self.device.workers or os.cpu_count() or 1, len(jobs))
-        if workers <= 1 or torch_device(device).type != "cpu":
-            # On a CPU, this process then trains on one thread, and has its threads back after.
-            with threads_restored():
-                for job in jobs:
-                    _train_one(job, *given)
-                    bar.update()
-            return
-        with side_by_side(_train_one, jobs, *given, workers=workers) as trained:
-            for _ in trained:
+        given, shares = (train, validation, setting, self._store), single_shares(self.device, len(jobs))
+        # Where this process trains on a CPU it does so by one thread, and has its threads back after.
+        with threads_restored(), side_by_side(_train_one, jobs, *given, shares=shares) as results:
+            for done in results:
+                self._keep(done)
                 bar.update()
+
+    def _keep(self, done: _Done) -> None:
+        """Save a training; the figures last: where they are, it is done."""
+        if done.weights is not None:
+            tensors = {name: torch.from_numpy(array) for name, array in done.weights.items()}
+            self._store.save_tensors(done.key, tensors)
+        self._store.save_json(done.key, done.figures)
+        _checkpoints(self._store, done.key).discard()
 
 
 @dataclass(frozen=True)
@@ -259,12 +260,25 @@ class _Setting:
     checkpoint_seconds: float
 
 
+@dataclass(frozen=True)
+class _Done:
+    """A training that has ended: what it is kept under, its figures, and its weights where they are to be kept."""
+
+    key: str
+    figures: dict[str, Any]
+    weights: dict[str, NDArray[Any]] | None
+
+
+def _checkpoints(store: WorkStore, key: str) -> WorkStore:
+    return WorkStore(store.folder / f"{key}.checkpoints")
+
+
 def _train_one(
     job: TrainingJob, train_images: SplitArrays, validation_images: SplitArrays, setting: _Setting, store: WorkStore
-) -> None:
-    """Train, judge on the validation images, save; runs in a worker on a CPU."""
-    size, half = job.image_size, setting.training.epochs // 2
-    checkpoints = WorkStore(store.folder / f"{job.key}.checkpoints")
+) -> _Done:
+    """Train, judge on the validation images; runs in a worker where several train at a time."""
+    size, half, key = job.image_size, setting.training.epochs // 2, job.key
+    checkpoints = _checkpoints(store, key)
     images, validation = (ImageSplit.from_arrays(one).at(size) for one in (train_images, validation_images))
 
     def trained(training: TrainingParameters) -> tuple[nn.Module, list[dict[str, float]]]:
@@ -298,14 +312,12 @@ def _train_one(
             network, curve, rate = job.build(), [], _NEVER
     logits = logits_of(network, validation, setting.description, device=setting.device)
     accuracy, log_loss = accuracy_and_log_loss(logits, validation.labels)
-    if setting.keep_weights:
-        store.save_tensors(job.key, network.state_dict())
     at_half = curve[half - 1] if half and curve else {}
     figures = (accuracy, log_loss, at_half.get("validation_accuracy"), at_half.get("validation_log_loss"))
-    # The figures last: where they are, the training is done.
     told = {"network": job.network, "seed": job.seed, "learning_rate": rate}
-    store.save_json(job.key, {**told, **dict(zip(_FIGURES, figures, strict=True))})
-    checkpoints.discard()
+    weights = {name: tensor.contiguous().numpy() for name, tensor in network.state_dict().items()}
+    kept = weights if setting.keep_weights else None
+    return _Done(key, {**told, **dict(zip(_FIGURES, figures, strict=True))}, kept)
 
 
 def _scores(figures: dict[str, Any] | None) -> tuple[float | None, ...]:

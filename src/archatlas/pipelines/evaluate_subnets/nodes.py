@@ -48,10 +48,9 @@ def evaluate(
     from archatlas.signals.signal import given, log_signals
     from archatlas.signals.supernet import near_majority
     from archatlas.spaces.search_space import read_space
-    from archatlas.supernet.evaluate_all import evaluate_on_all
+    from archatlas.supernet.evaluate_all import evaluate_on_all, evaluation_shares
     from archatlas.supernet.make import in_order
     from archatlas.supernet.whole_space import joined_rows, rows_of, whole_space
-    from archatlas.training.fabric import cpu_shares
 
     description = ImageDescription.model_validate(image_description)
     made = read_space(search_space)
@@ -73,7 +72,7 @@ def evaluate(
         images_seed=seed,
         work=work,
     )
-    workers, _ = cpu_shares(device, len(runs))
+    workers = evaluation_shares(device, len(runs), len(choices), evaluation).workers
     seconds = sum(run.seconds for run in runs) / workers  # Each has a clock of its own, and so many run at a time.
     count = len(choices) * len(runs)
     speed = {"architectures": count, "seconds": seconds, "architectures_per_second": count / max(seconds, 1e-9)}

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from archatlas.pipelines.space import searched_space
+from archatlas.pipelines.work import work_store
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.verification.parameters import CalibrationParameters
 
@@ -23,7 +24,8 @@ def map_networks(
 ) -> tuple[Any, dict[str, Any]]:
     """The atlas in chunks, for a data set that streams; and how fast it was made.
 
-    It is written to the work folder first, so that its speed is known when this node ends and memory stays bounded.
+    It is written to the work folder first, so that its speed is known when this node ends and memory stays bounded. A
+    large one is kept there span by span while it is made.
     """
     from archatlas.predictors.atlas import atlas_rows, map_space, write_atlas
     from archatlas.predictors.make import load_predictor
@@ -38,5 +40,14 @@ def map_networks(
         target=calibrated_predictor["target"],
         seed=seed,
         alone=search_space["known"] is not None or calibration is not None,
+        work=work_store(work_folder, "archatlas.predictors.atlas", "archatlas.predictors.make").task(
+            "atlas",
+            calibrated_predictor,
+            calibrated_predictor_state,
+            search_space,
+            *(table.to_csv() for table in (cost_table, latency_table)),
+            atlas,
+            seed,
+        ),
     )
     return write_atlas(chunks, work_folder / "map_space" / "atlas.parquet", atlas_rows(made, atlas))

@@ -6,8 +6,8 @@ import time
 
 import pytest
 
+from archatlas.engines.engine import Shares, side_by_side
 from archatlas.errors import ArchatlasError
-from archatlas.training.workers import side_by_side
 
 
 def work(job: int) -> int:
@@ -20,7 +20,7 @@ def work(job: int) -> int:
 def test_a_killed_worker_is_told_with_what_to_do() -> None:
     with (
         pytest.raises(ArchatlasError) as told,
-        side_by_side(work, range(2), workers=2) as results,
+        side_by_side(work, range(2), shares=Shares(2, 1)) as results,
     ):
         list(results)
     assert str(told.value) == (

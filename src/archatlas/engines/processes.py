@@ -25,14 +25,14 @@ _LOOK_SECONDS = 0.5
 
 
 @contextmanager
-def side_by_side(
+def in_processes(
     function: Callable[..., Result], jobs: Iterable[Any], *given: Any, workers: int, threads: int = 1
 ) -> Iterator[Iterator[Result]]:
     """``function(job, *given)`` of every job, as they end, by processes of so many threads; they end with the block.
 
     Everything given and returned is pickled; large NumPy arrays among what is given are shared. ::
 
-        with side_by_side(train_one, jobs, images, workers=4) as results:
+        with in_processes(train_one, jobs, images, workers=4) as results:
             for result in results: ...
 
     Raises ArchatlasError if a process was ended from outside, as systems do where memory runs out.
