@@ -137,7 +137,7 @@ def measured(table: str, names: Sequence[str], labels: Sequence[int], draws: int
 def lines(found: pd.DataFrame) -> Iterator[str]:
     """A table of means, and of differences to raw features."""
     labels = sorted(found["labels"].unique())
-    taus = found.set_index(["contender", "labels", "draw"])["tau"]
+    taus = found.set_index(["contender", "labels", "draw"])["tau"].sort_index()
     yield f"| labels | {' | '.join(map(str, labels))} |\n|---|{'--:|' * len(labels)}"
     for name in found["contender"].unique():
         yield f"| {name} | {' | '.join(f'{taus[name, count].mean():.3f}' for count in labels)} |"
