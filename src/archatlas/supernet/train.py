@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
@@ -70,11 +71,15 @@ def train_supernets(
     shares, numbers = shares_of(device, parameters.seeds), range(parameters.seeds)
     alike = device_of_each(device, shares)
     files = tuple(start[number % len(start)] for number in numbers) if start else ()
-    for file in dict.fromkeys(files):  # Here, so that it is said, or refused, once and before any training.
-        begun = _begin(make_supernet(space, torch.Generator().manual_seed(0)), space, file)
+    # Here, so that it is said, or refused, once and before any training; and other machines need not have the files.
+    starts = {
+        file: {name: tensor.numpy() for name, tensor in read_start(file).items()} for file in dict.fromkeys(files)
+    }
+    for file, weights in starts.items():
+        begun = _begin(make_supernet(space, torch.Generator().manual_seed(0)), space, file, weights)
         _log.info("super-networks begin with the weights of %s: %s", os.path.relpath(file), begun)
     setting = _Setting(space, description, parameters, alike, seed, work, progress, files, lines=not shares.here)
-    with side_by_side(_train_one, numbers, images.to_arrays(), setting, shares=shares) as results:
+    with side_by_side(_train_one, numbers, images.to_arrays(), starts, setting, shares=shares) as results:
         trained = sorted(results, key=lambda result: result[0])
     supernets = {
         f"seed_{number}": {name: torch.from_numpy(array) for name, array in weights.items()}
@@ -82,6 +87,10 @@ def train_supernets(
     }
     curves = [pd.DataFrame(curve).assign(seed=number) for number, _, curve in trained]
     return supernets, pd.concat(curves, ignore_index=True)[list(CURVE_COLUMNS)]
+
+
+_Starts: TypeAlias = Mapping[Path, Mapping[str, NDArray[Any]]]
+"""Weights to begin with, by the file that they were read from."""
 
 
 @dataclass(frozen=True)
@@ -102,11 +111,11 @@ class _Setting:
 
 
 def _train_one(
-    number: int, images: SplitArrays, setting: _Setting
+    number: int, images: SplitArrays, starts: _Starts, setting: _Setting
 ) -> tuple[int, dict[str, NDArray[Any]], list[dict[str, float]]]:
     """Number, weights and learning curve of a super-network; runs in a worker where several train at a time."""
     try:
-        return number, *_trained(number, images, setting)
+        return number, *_trained(number, images, starts, setting)
     except DivergedError as error:
         raise ArchatlasError(
             f"super-network {number + 1} of {setting.parameters.seeds}: {error} (`supernet.training`)"
@@ -114,12 +123,13 @@ def _train_one(
 
 
 def _trained(
-    number: int, images: SplitArrays, setting: _Setting
+    number: int, images: SplitArrays, starts: _Starts, setting: _Setting
 ) -> tuple[dict[str, NDArray[Any]], list[dict[str, float]]]:
     parameters, own_seed = setting.parameters, mixed_seed(setting.seed, number)
     supernet = make_supernet(setting.space, torch.Generator().manual_seed(own_seed))
     if setting.start:
-        _begin(supernet, setting.space, setting.start[number])
+        file = setting.start[number]
+        _begin(supernet, setting.space, file, starts[file])
     prepared = setting.description.image_size
     size = parameters.image_size(number, prepared)
     supernet.image_size.fill_(size)
@@ -153,5 +163,6 @@ def _trained(
     return {name: value.contiguous().numpy() for name, value in supernet.state_dict().items()}, curve
 
 
-def _begin(supernet: Supernet, space: SearchSpace, file: Path) -> WarmStart:
-    return begin_with(supernet, read_start(file), space=space.name, origin=os.path.relpath(file))
+def _begin(supernet: Supernet, space: SearchSpace, file: Path, arrays: Mapping[str, NDArray[Any]]) -> WarmStart:
+    weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    return begin_with(supernet, weights, space=space.name, origin=os.path.relpath(file))

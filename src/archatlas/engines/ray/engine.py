@@ -126,13 +126,16 @@ class RayEngine:
         finally:
             work.cancel()
 
-    def drop(self, number: int, reference: Any, force: bool) -> None:
-        """End a task that nobody waits for any more, by ``force`` with its worker; what it still writes is not read."""
+    def drop(self, number: int, reference: Any) -> None:
+        """End a task that nobody waits for any more, and its worker; what it still writes is not read.
+
+        An exception in the task alone might come while it imports something, and leave half of that to the next task.
+        """
         import ray
 
         self._unheard.add(number)
         with suppress(Exception):  # The cluster may be gone.
-            ray.cancel(reference, force=force)
+            ray.cancel(reference, force=True)
 
     def send(self, work: bytes, given: Any, threads: int) -> tuple[int, Any]:
         """Send a task: its number, and Ray's reference of what will become of it."""
@@ -296,7 +299,7 @@ class _Work:
     def _drop_others(self, job: int) -> None:
         """End what was sent twice, once one of both has ended."""
         for reference in [reference for reference, sent in self._sent.items() if sent.job == job]:
-            self._engine.drop(self._sent.pop(reference).number, reference, force=False)  # Its worker is there already.
+            self._engine.drop(self._sent.pop(reference).number, reference)
 
     def _look(self) -> None:
         self._news = time.monotonic()
@@ -349,7 +352,7 @@ class _Work:
         """End all tasks that have not ended."""
         while self._sent:
             reference, sent = self._sent.popitem()
-            self._engine.drop(sent.number, reference, force=True)
+            self._engine.drop(sent.number, reference)
 
 
 def _manner_of(error: Exception) -> str:
