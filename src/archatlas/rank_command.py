@@ -23,7 +23,10 @@ class _Shape(click.ParamType):  # type: ignore[type-arg]
         sides = str(value).lower().split("x")
         if len(sides) != 3 or not all(side.isdecimal() and 0 < int(side) <= 65_536 for side in sides):
             self.fail(f"must be three numbers from 1 to 65536, such as 3x32x32, but got {value!r}", param, ctx)
-        return tuple(int(side) for side in sides)
+        first, second, last = (int(side) for side in sides)
+        if last in (1, 3) and first > last:
+            self.fail(f"channels come first: {last}x{first}x{second} instead of {value}", param, ctx)
+        return first, second, last
 
 
 @click.command(name="rank", short_help="Which of these networks first? Nothing is trained.")

@@ -87,6 +87,19 @@ def test_a_fixed_batch_counts_one_image(tmp_path: Path) -> None:
     assert many == record(nn.Conv2d(3, 4, 2, 2, bias=False), SHAPE)
 
 
+@pytest.mark.parametrize(
+    ("dims", "asked"),
+    [((1, 8, 12, 3), None), (("batch", 8, 12, 3), (3, 8, 12)), ((1, "height", "width", 3), (3, 8, 12))],
+)
+def test_channels_may_come_last(tmp_path: Path, dims: Sequence[Any], asked: tuple[int, ...] | None) -> None:
+    nodes = [
+        helper.make_node("Transpose", ["x"], ["first"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["first", "w"], ["y"], strides=[2, 2]),
+    ]
+    path = write(tmp_path / "a.onnx", nodes, dims, w=np.zeros((4, 3, 2, 2), np.float32))
+    assert read_onnx(path, asked) == record(nn.Conv2d(3, 4, 2, 2, bias=False), (3, 8, 12))
+
+
 def test_large_weights_are_not_needed(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.onnx", [helper.make_node("Conv", ["x", "w"], ["y"])], w=np.zeros((4, 3, 2, 2), np.float32)

@@ -141,6 +141,7 @@ def test_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     refused = run(rank_command, ["small.onnx", "--input", "3x32"])
     assert refused.exit_code == 2
     assert "must be three numbers from 1 to 65536, such as 3x32x32, but got '3x32'" in refused.stderr
+    assert "channels come first: 3x32x32" in run(rank_command, ["small.onnx", "--input", "32x32x3"]).stderr
     assert run(rank_command, ["small.onnx", "--input", "3x64x64"]).stderr == (
         "small.onnx takes images of shape 3x32x32, but got 3x64x64\n"
     )

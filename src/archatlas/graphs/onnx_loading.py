@@ -15,6 +15,8 @@ MOST_BYTES = 2**31 - 1
 """Of a file: what its format can hold; weights beyond lie beside it and are not needed."""
 MOST_NODES = 100_000
 
+_CHANNELS = (1, 3, 4)
+"""Of images: where the last axis has so many and the first has more, channels come last."""
 _MOST_READ = 1024
 """Numbers up to which a constant's values are kept for shape inference, which reads sizes and axes of them."""
 
@@ -113,15 +115,42 @@ def _prepare(model: Any, name: str, input_shape: Sequence[int] | None) -> tuple[
     return shape
 
 
+def channels_first(shape: Sequence[int]) -> tuple[int, ...]:
+    """A shape with its batch axis, channels before height and width: exports of TensorFlow have them last."""
+    if len(shape) == 4 and shape[3] in _CHANNELS and shape[1] > max(_CHANNELS):
+        return shape[0], shape[3], shape[1], shape[2]
+    return tuple(shape)
+
+
+def shape_of_image(dims: Sequence[int], asked: Sequence[int] | None) -> tuple[int, ...] | None:
+    """What a file takes whose input has these ``dims`` (0: open) beside the batch axis, in its own order.
+
+    Args:
+        dims: of the file.
+        asked: channels first, or as the file has it; None: as the file says.
+
+    Returns None where what is asked does not fit, or the shape is left open.
+    """
+    orders = [tuple(dims)] if asked is None else [tuple(asked)]
+    if asked is not None and len(asked) == 3:
+        orders.append((asked[1], asked[2], asked[0]))
+    for wanted in orders:
+        known = all(size > 0 for size in wanted)
+        if known and len(dims) == len(wanted) and all(d in (0, size) for d, size in zip(dims, wanted, strict=True)):
+            return wanted
+    return None
+
+
 def _image_shape(name: str, dims: list[int], asked: Sequence[int] | None) -> tuple[int, ...]:
-    wanted = tuple(asked) if asked is not None else tuple(dims[1:])
-    if not wanted or any(size < 1 for size in wanted):
+    if not dims and asked is not None:
+        return tuple(asked)
+    found = shape_of_image(dims[1:], asked)
+    if found is not None:
+        return found
+    if asked is None:
         raise ArchatlasError(f"{name} leaves the shape of images open: say which (`--input CxHxW`)")
-    fits = len(dims) == len(wanted) + 1 and all(dim in (0, size) for dim, size in zip(dims[1:], wanted, strict=True))
-    if dims and not fits:
-        takes = "x".join(str(dim) if dim else "?" for dim in dims[1:])
-        raise ArchatlasError(f"{name} takes images of shape {takes}, but got {'x'.join(map(str, wanted))}")
-    return wanted
+    takes = "x".join(str(dim) if dim else "?" for dim in dims[1:])
+    raise ArchatlasError(f"{name} takes images of shape {takes}, but got {'x'.join(map(str, asked))}")
 
 
 def _inferred(model: Any, name: str) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.graph_builder import GraphBuilder, Shape, convolution_macs, known_channels, two
-from archatlas.graphs.onnx_loading import first_line, load_with_shapes
+from archatlas.graphs.onnx_loading import channels_first, first_line, load_with_shapes
 from archatlas.graphs.onnx_operators import CONSTANTS, CONVOLUTIONS, NO_WEIGHTS, OPERATOR_OF, PRODUCTS, VIEWS
 
 _FLOATS = frozenset((1, 10, 11, 16))
@@ -27,7 +27,7 @@ def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> Computati
 
     Args:
         path: the file.
-        input_shape: without the batch axis; needed where the file leaves it open.
+        input_shape: without the batch axis, channels first whatever the file has; needed where it leaves it open.
 
     Raises:
         ArchatlasError: the file is damaged, takes other inputs, or holds operators whose results' shapes nobody knows.
@@ -43,7 +43,7 @@ class _Reader:
         graph = model.graph
         image, *large = graph.input
         self.nodes, self.name = graph.node, name
-        self.builder = GraphBuilder(shape)
+        self.builder = GraphBuilder(channels_first(shape))
         self.outputs = [value.name for value in graph.output]
         self.node_of: dict[str, int] = {image.name: 0}
         self.shapes: dict[str, tuple[int, ...]] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}

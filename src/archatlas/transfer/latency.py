@@ -11,6 +11,7 @@ from archatlas.costs.measure_latency import call_of, quartiles_in_turn
 from archatlas.costs.runtimes import onnx_of
 from archatlas.errors import ArchatlasError, brief
 from archatlas.graphs.computation import ComputationGraph
+from archatlas.graphs.onnx_loading import shape_of_image
 from archatlas.graphs.sources import NetworkSource, name_of, real_module
 
 _WARM_UP, _CALLS, _FEWEST, _MAX_SECONDS = 5, 50, 5, 30.0
@@ -50,8 +51,7 @@ def _call_of_file(path: Path, input_shape: Sequence[int] | None) -> Callable[[],
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     asked = session.get_inputs()[0]
-    shape = [size if isinstance(size, int) else 1 for size in asked.shape]
-    if input_shape is not None:
-        shape[1:] = list(input_shape)
+    dims = [size if isinstance(size, int) else 0 for size in asked.shape]
+    shape = (max(dims[0], 1), *(shape_of_image(dims[1:], input_shape) or dims[1:]))
     kind = {"tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8}
     return call_of(str(path), np.zeros(shape, dtype=kind.get(asked.type, np.float32)), threads=1)
