@@ -49,6 +49,7 @@ class Work:
         seconds: of one on one core.
         given: bytes that all tasks have in common, which go to each machine once.
         result: bytes of a task's result.
+        written: seconds of the sending process to write it.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Work:
     seconds: float
     given: float
     result: float
+    written: float = 0.0
 
 
 def seconds(work: Work, machines: int, by: Constants) -> tuple[float, str]:
@@ -63,7 +65,7 @@ def seconds(work: Work, machines: int, by: Constants) -> tuple[float, str]:
     workers = min(machines * by.cores, work.tasks)
     bounds = {
         "work": work.tasks / workers * work.seconds,
-        "driver": work.tasks * (by.driver + work.result / 2**20 * by.driver_per_mb),
+        "driver": work.tasks * (by.driver + work.result / 2**20 * by.driver_per_mb + work.written),
         "link": work.tasks * work.result / by.link,
     }
     if workers == work.tasks:
@@ -73,7 +75,7 @@ def seconds(work: Work, machines: int, by: Constants) -> tuple[float, str]:
     return by.start + work.given / by.link * machines + bounds[bound] + tail, bound
 
 
-def works(per_second: float, part: int, training: float, mapped: float, span: int) -> list[Work]:
+def works(per_second: float, part: int, training: float, mapped: float, span: int, written: float) -> list[Work]:
     """10^5 evaluations, 10^3 trainings, and an atlas of 10^9 networks.
 
     Args:
@@ -82,12 +84,13 @@ def works(per_second: float, part: int, training: float, mapped: float, span: in
         training: seconds of one.
         mapped: networks that a core maps in a second.
         span: networks of a task of the atlas.
+        written: seconds to keep a span, and to write it into the atlas.
     """
     cifar = 50_000 * 3 * 32 * 32
     return [
         Work(f"10^5 evaluations, {part} a task", math.ceil(1e5 / part), part / per_second, cifar + 40e6, part * 50.0),
         Work(f"10^3 trainings of {training:g} s", 1000, training, cifar, 4e6),
-        Work(f"atlas of 10^9, {span:,} a task", math.ceil(1e9 / span), span / mapped, 20e6, span * 40.0),
+        Work(f"atlas of 10^9, {span:,} a task", math.ceil(1e9 / span), span / mapped, 20e6, span * 26.0, written),
     ]
 
 
@@ -108,13 +111,21 @@ def main() -> None:
     parser.add_argument("--evaluations-per-second", type=float, default=52.0, help="of a core")
     parser.add_argument("--part", type=int, default=200, help="`evaluation.part_size`")
     parser.add_argument("--training", type=float, default=600.0, help="seconds of one on a core")
-    parser.add_argument("--mapped-per-second", type=float, default=42_000.0, help="networks of the atlas, of a core")
+    parser.add_argument("--mapped-per-second", type=float, default=40_000.0, help="networks of the atlas, of a core")
     parser.add_argument("--span", type=int, default=2**18, help="networks of a task of the atlas")
+    parser.add_argument("--span-written", type=float, default=0.2, help="seconds to keep and write a span")
     asked = parser.parse_args()
     by = Constants(
         asked.start, asked.driver_ms / 1e3, asked.driver_ms_per_mb / 1e3, asked.cores, asked.gigabytes_per_second * 1e9
     )
-    given = asked.evaluations_per_second, asked.part, asked.training, asked.mapped_per_second, asked.span
+    given = (
+        asked.evaluations_per_second,
+        asked.part,
+        asked.training,
+        asked.mapped_per_second,
+        asked.span,
+        asked.span_written,
+    )
     print("| | " + " | ".join(f"{count} machine{'s' * (count > 1)}" for count in MACHINES) + " |")
     print("|---|" + "--:|" * len(MACHINES))
     for work in works(*given):
