@@ -13,7 +13,7 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses auto --dist l
 test: lint
 	$(PYTEST)
 
-# What runs again after a change, and what newcomers to the registries make of whole runs.
+# Whole runs: what runs again after a change, newcomers to the registries, pipelines beside the main job, a cluster.
 chains: .venv/installed
 	$(PYTEST) -m chains
 

@@ -43,7 +43,6 @@ sys.addaudithook(refuse)
 
 LONGEST_FIRST = (
     "test_project.py",
-    "pipelines/test_segments.py",
     "kedro_ext/test_commands.py",
     "verification/test_trainings.py",
     "pipelines/test_nasi.py",

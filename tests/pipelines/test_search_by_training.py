@@ -39,6 +39,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[Pat
     return folder / "data/current/wired_digits", done.stdout + done.stderr
 
 
+@pytest.mark.chains
 def test_every_network_is_scored_by_a_training_and_no_super_network_is_trained(run: tuple[Path, str]) -> None:
     current, said = run
     made = {file.stem for file in current.iterdir()}
@@ -51,12 +52,14 @@ def test_every_network_is_scored_by_a_training_and_no_super_network_is_trained(r
     assert "No audit: nothing that scores all networks has run" in said
 
 
+@pytest.mark.chains
 def test_methods_that_are_not_named_do_not_search(run: tuple[Path, str]) -> None:
     for name in ("random_search", "regularised_evolution", "nasi"):
         assert pd.read_parquet(run[0] / f"visited_by_{name}.parquet").empty
     assert set(pd.read_parquet(run[0] / "method_comparison.parquet")["method"]) == {"gram", "nasgem"}
 
 
+@pytest.mark.chains
 def test_winners_are_exported_and_the_page_says_how_they_were_found(run: tuple[Path, str]) -> None:
     winners = json.loads((run[0] / "metrics.json").read_text())["winners"]
     assert [winner["status"] for winner in winners] == ["found", "found"]

@@ -91,6 +91,7 @@ def table(project: Path, name: str) -> pd.DataFrame:
     return pd.read_parquet(project / "data" / "current" / "tiny" / f"{name}.parquet")
 
 
+@pytest.mark.chains
 def test_each_segment_begins_with_the_survivors_of_the_one_before(project: Path) -> None:
     # Three positions, the first two of one run: 7 choices, then twins across the boundary, then 6 at another shape.
     assert len(table(project, "segment_1_atlas")) == 7
@@ -108,6 +109,7 @@ def test_each_segment_begins_with_the_survivors_of_the_one_before(project: Path)
         assert mapped["predicted_supernet_accuracy"].max() == kept["predicted_score"].max()
 
 
+@pytest.mark.chains
 def test_predictors_learn_from_all_evaluations_so_far(project: Path) -> None:
     counts = [len(table(project, f"segment_{n}_drawn_architectures")) for n in (1, 2, 3)]
     assert counts[:2] == [25, 25]
@@ -120,6 +122,7 @@ def test_predictors_learn_from_all_evaluations_so_far(project: Path) -> None:
     assert set(scores["predictor"]) == {"gcn"}
 
 
+@pytest.mark.chains
 def test_candidates_are_the_best_of_the_last_segment_within_each_budget(project: Path) -> None:
     candidates, atlas = table(project, "candidates_of_segments"), table(project, "atlas_of_segments")
     limit = table(project, "constraints_of_segments").set_index("budget").loc["small", "limit"]
@@ -130,6 +133,7 @@ def test_candidates_are_the_best_of_the_last_segment_within_each_budget(project:
     assert candidates["macs"].max() <= limit
 
 
+@pytest.mark.chains
 def test_nothing_runs_again_and_another_budget_needs_one_node(project: Path) -> None:
     assert "0 of 22 nodes ran" in run(project, "segments")
     narrow = BUDGETS + ",search.budgets.small.max_macs=80%"
@@ -141,6 +145,7 @@ def test_nothing_runs_again_and_another_budget_needs_one_node(project: Path) -> 
     ]
 
 
+@pytest.mark.chains
 def test_verification_and_report_take_the_candidates_over(project: Path) -> None:
     run(project, "verify_candidates,finish_winners,export,test_winners,report")
     winners = json.loads((project / "data/current/tiny/winners.json").read_text())

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,18 +16,24 @@ from archatlas.detection.detector import Detector, begin
 from archatlas.detection.losses import Targets, detection_loss, targets_of
 from archatlas.detection.parameters import DetectionParameters
 from archatlas.detection.scenes import Scenes
+from archatlas.engines.engine import side_by_side
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
 from archatlas.progress import progress_bar
 from archatlas.spaces.identity import identity_of
 from archatlas.storage.work_store import WorkStore, fingerprint
-from archatlas.training.fabric import prepare_process, threads_restored, torch_device
+from archatlas.training.fabric import (
+    kind_of_device,
+    prepare_process,
+    single_shares,
+    threads_restored,
+    torch_device,
+)
 from archatlas.training.loop import make_optimizer
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.schedule import CosineSchedule
 from archatlas.training.seeds import mixed_seed
-from archatlas.training.workers import side_by_side
 from archatlas.verification.members import Member
 
 _WEIGHTS, _ORDER = range(2)
@@ -76,31 +81,23 @@ class DetectorTrainings:
         store = self._store
         waiting = {job.key: job for job in jobs if store.load_tensors(job.key) is None}
         with progress_bar(total=len(waiting), desc=progress, unit="detector", hidden=not waiting) as bar:
-            for _ in self._train(list(waiting.values())):
-                bar.update()
+            self._train(list(waiting.values()), bar)
         return [store.load_tensors(job.key) or {} for job in jobs]
 
     @property
     def _store(self) -> WorkStore:
-        made_by = (self.parameters.training, self.parameters.levels, self.parameters.width, self._place.type)
+        made_by = (self.parameters.training, self.parameters.levels, self.parameters.width, kind_of_device(self.device))
         return self.work.task("detectors", *made_by, self.scenes.to_tensors(), self.description)
 
-    @property
-    def _place(self) -> torch.device:
-        return torch_device(self.device)
-
-    def _train(self, jobs: Sequence[DetectorJob]) -> Iterator[None]:
+    def _train(self, jobs: Sequence[DetectorJob], bar: Any) -> None:
+        """Train all jobs, whose weights are in the store then; ``bar`` is updated with each."""
         arrays = {name: tensor.numpy() for name, tensor in self.scenes.to_tensors().items()}
-        given = arrays, self.description, self.parameters, self.device, self._store
-        workers = min(self.device.workers or os.cpu_count() or 1, len(jobs))
-        if workers <= 1 or self._place.type != "cpu":
-            with threads_restored():
-                for job in jobs:
-                    _train_one(job, *given)
-                    yield
-            return
-        with side_by_side(_train_one, jobs, *given, workers=workers) as done:
-            yield from done
+        shares, device = single_shares(self.device, len(jobs)), self.device.model_copy(update={"workers": None})
+        given = arrays, self.description, self.parameters, device, kind_of_device(self.device)
+        with threads_restored(), side_by_side(_train_one, jobs, *given, shares=shares) as results:
+            for key, weights in results:
+                self._store.save_tensors(key, {name: torch.from_numpy(array) for name, array in weights.items()})
+                bar.update()
 
 
 def _train_one(
@@ -109,15 +106,16 @@ def _train_one(
     description: ImageDescription,
     parameters: DetectionParameters,
     device: DeviceParameters,
-    store: WorkStore,
-) -> None:
-    """Train and save; runs in a worker on a CPU, with one thread."""
-    place = torch_device(device)
+    kind: str,
+) -> tuple[str, dict[str, NDArray[Any]]]:
+    """The job's key and the trained weights; runs in a worker on a CPU, with one thread."""
+    place = torch.device("cpu") if kind == "cpu" else torch_device(device)
     prepare_process(device.model_copy(update={"threads": 1}) if place.type == "cpu" else device)
     scenes = Scenes.from_tensors({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
     detector = job.build(parameters).to(place)
     train_detector(detector, scenes, description, parameters, job.seed)
-    store.save_tensors(job.key, detector.to("cpu").state_dict())
+    weights = detector.to("cpu").state_dict()
+    return job.key, {name: tensor.contiguous().numpy() for name, tensor in weights.items()}
 
 
 def train_detector(
