@@ -217,7 +217,13 @@ def test_a_run_that_does_not_end_well_names_what_was_done(
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGKILL, "running"), (signal.SIGINT, "stopped")])
 def test_a_killed_run_leaves_a_manifest(project: Project, number: int, status: str) -> None:
     environment = os.environ | {"KEDRO_DISABLE_TELEMETRY": "1", "PYTHONPATH": os.pathsep.join(sys.path)}
-    child = subprocess.Popen([sys.executable, "-c", RUN, "slow"], env=environment, stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-c", RUN, "slow"],
+        env=environment,
+        stderr=subprocess.DEVNULL,
+        # Who runs tests in the background has it ignored, and children inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )
     deadline = time.monotonic() + 60
     while not Path("data/adding").exists():
         assert child.poll() is None
