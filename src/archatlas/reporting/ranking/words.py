@@ -48,10 +48,10 @@ def percentiles(ranking: Ranking) -> str:
         return ""
     sources = [_SOURCES.get(name, name) for name in ranking.speaking]
     among = sources[0] if len(sources) == 1 else f"{', '.join(sources[:-1])} and {sources[-1]}"
-    return (
-        f"A percentile of 70: ahead of 70% of the networks of {among}, at their recipes of training. Four of five "
-        "trainings are expected within the interval."
-    )
+    words = f"A percentile of 70: ahead of 70% of the networks of {among}, at their recipes of training."
+    if len(sources) == 1:
+        return f"{words} Four of five trainings are expected within the interval."
+    return f"{words} What level networks of another space reach cannot be told from these: go by the order."
 
 
 def cells(ranked: RankedNetwork) -> tuple[str, ...]:
