@@ -6,8 +6,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from archatlas.encodings.normal_quantiles import normal_quantiles
 from archatlas.transfer.distance import DistanceScale
-from archatlas.transfer.known import KnownNetworks, joined, on_scale, quantiles
+from archatlas.transfer.known import KnownNetworks, joined, on_scale
 from archatlas.transfer.left_out import at_random, by_family
 from archatlas.transfer.trust import COLUMNS, Trust, inside_intervals, mean_tau
 
@@ -57,7 +58,7 @@ def test_a_distance_is_in_deviations_of_known_networks() -> None:
 def test_accuracies_become_quantiles_and_single_trainings_lie_between_them() -> None:
     accuracy = np.array([0.9, 0.7, 0.8])
     middle, outer = 0.0, 0.9674215661017014  # the quantiles of 1/2 and of 5/6
-    assert quantiles(accuracy) == pytest.approx([outer, -outer, middle])
+    assert normal_quantiles(accuracy) == pytest.approx([outer, -outer, middle])
     given = np.array([[0.85, np.nan], [0.5, 0.7], [0.8, 0.8]])
     assert on_scale(given, accuracy) == pytest.approx(
         np.array([[outer / 2, np.nan], [-outer, -outer], [0.0, 0.0]]), nan_ok=True

@@ -14,10 +14,10 @@ from scipy.stats import kendalltau, norm
 
 from archatlas.costs.counting import count_parts
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.encodings.normal_quantiles import normal_quantiles
 from archatlas.errors import ArchatlasError
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.targets import normal_quantiles
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage
 from archatlas.spaces.tables.table import BenchmarkTable, Label

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.feature_groups import log_costs
+from archatlas.encodings.normal_quantiles import normal_quantiles
 from archatlas.errors import ArchatlasError
 
 Floats = NDArray[np.float64]
@@ -104,10 +105,8 @@ class OpinionScale:
 
 
 def _knots(values: Floats) -> Floats:
-    from scipy.stats import norm, rankdata
-
     distinct, first = np.unique(values, return_index=True)
-    quantiles = norm.ppf((rankdata(values) - 0.5) / len(values))[first]
+    quantiles = normal_quantiles(values)[first]
     kept = np.unique(np.linspace(0, len(distinct) - 1, min(len(distinct), _KNOTS)).round().astype(np.int64))
     return np.stack([distinct, quantiles])[:, kept]
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from archatlas.encodings.normal_quantiles import normal_quantiles
 from archatlas.predictors.protocol import Evaluations, State
 
 if TYPE_CHECKING:
@@ -138,10 +139,3 @@ def interval_width(errors: Floats) -> float:
     levels = np.minimum(np.array(list(_COVERED)) * (1 + 1 / len(errors)), 1)
     needed = np.quantile(errors, levels) / np.array(list(_COVERED.values()))
     return float(np.clip(needed.mean(), *_WIDTH_BOUNDS))
-
-
-def normal_quantiles(values: Floats) -> Floats:
-    """Normal quantiles of the ranks of ``[n]`` values; equal ones share the mean of their ranks."""
-    from scipy.stats import norm, rankdata
-
-    return np.asarray(norm.ppf((rankdata(values) - 0.5) / len(values)), dtype=np.float64)

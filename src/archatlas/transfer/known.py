@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from archatlas.encodings.normal_quantiles import normal_quantiles
 from archatlas.graphs.computation_statistics import statistic_names
 
 Floats = NDArray[np.float64]
@@ -88,15 +89,8 @@ def joined(parts: Sequence[KnownNetworks]) -> KnownNetworks:
     )
 
 
-def quantiles(accuracy: Floats) -> Floats:
-    """Accuracies ``[n]`` as normal quantiles of their ranks."""
-    from scipy.stats import norm, rankdata
-
-    return np.asarray(norm.ppf((rankdata(accuracy) - 0.5) / len(accuracy)), dtype=np.float64)
-
-
 def on_scale(values: Floats, accuracy: Floats) -> Floats:
-    """Other accuracies on the scale of ``quantiles(accuracy)``, linear between them; NaN stays NaN."""
+    """Other accuracies on the scale of ``normal_quantiles(accuracy)``, linear between them; NaN stays NaN."""
     order = np.argsort(accuracy, kind="stable")
-    scale = np.interp(values, accuracy[order], quantiles(accuracy)[order])
+    scale = np.interp(values, accuracy[order], normal_quantiles(accuracy)[order])
     return np.where(np.isnan(values), np.nan, scale)

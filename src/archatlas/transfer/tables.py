@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.encodings.computation_graphs import computation_graphs
+from archatlas.encodings.normal_quantiles import normal_quantiles
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.computation_statistics import statistics_of
 from archatlas.graphs.graph_files import read_graphs
@@ -17,7 +18,7 @@ from archatlas.spaces.tables.files import find_file
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table, table_files
 from archatlas.spaces.tables.table import BenchmarkTable
-from archatlas.transfer.known import TIMM, Floats, KnownNetworks, joined, on_scale, quantiles
+from archatlas.transfer.known import TIMM, Floats, KnownNetworks, joined, on_scale
 from archatlas.transfer.parameters import TransferParameters
 
 _TIMM_PAGE = "https://github.com/huggingface/pytorch-image-models (results/), with graphs recorded of its models"
@@ -78,7 +79,7 @@ def from_table(table: TableParameters, networks: int) -> KnownNetworks:
     mean = accuracy.to_numpy()[kept]
     single = _single_trainings(loaded, names[kept])
     named = np.full(len(kept), table.name)
-    return KnownNetworks(tuple(names[kept]), named, named, features, quantiles(mean), on_scale(single, mean))
+    return KnownNetworks(tuple(names[kept]), named, named, features, normal_quantiles(mean), on_scale(single, mean))
 
 
 def _single_trainings(table: BenchmarkTable, names: NDArray[np.str_]) -> Floats:
@@ -129,6 +130,6 @@ def from_timm(folder: Path) -> KnownNetworks:
         np.full(len(names), TIMM),
         modules.loc[names].to_numpy(dtype=np.str_),
         statistics_of(graphs).astype(np.float32),
-        quantiles(mean),
+        normal_quantiles(mean),
         on_scale(recipes, mean),
     )

@@ -15,11 +15,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.encodings.normal_quantiles import normal_quantiles
 from archatlas.errors import ArchatlasError
 from archatlas.predictors.fitting import fit_one
 from archatlas.predictors.protocol import Predictor
 from archatlas.predictors.sample import evaluated_sample
-from archatlas.predictors.targets import normal_quantiles
 from archatlas.scorers.registry import scored
 from archatlas.spaces.protocol import Choices, Enumerable, SearchSpace
 
