@@ -23,6 +23,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -93,7 +94,7 @@ def encoder(folds: int, seeds: list[int], settings: EncoderSettings) -> None:
     predicted = {name: np.zeros(len(known)) for name in ("features", "untrained", "scratch", "contrast")}
     for seed in seeds:
         unlabelled = pretrained(graphs, known.families.tolist(), settings, seed)
-        untrained = fitted(None, graphs[:1], known.quantiles[:1], nothing(settings), seed)
+        untrained = fitted(None, graphs[:1], known.quantiles[:1], replace(settings, fitting_epochs=0), seed)
         print(f"seed {seed}: trained by contrast after {time.process_time() - begun:.0f} s of one core", flush=True)
         for learned, left in by_family(known, np.ones(len(known), dtype=bool), folds):
             part, asked = [graphs[row] for row in learned], [graphs[row] for row in left]
@@ -149,12 +150,6 @@ def few_labels(seeds: list[int]) -> None:
 
 def evaluations_of(score: Floats) -> Evaluations:
     return Evaluations(score, np.zeros(len(score)), np.full(len(score), "table"))
-
-
-def nothing(settings: EncoderSettings) -> EncoderSettings:
-    from dataclasses import replace
-
-    return replace(settings, fitting_epochs=0)
 
 
 def by_ridge(untrained: object, part: list[ComputationGraph], targets: Floats, asked: list[ComputationGraph]) -> Floats:

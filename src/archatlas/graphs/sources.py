@@ -9,7 +9,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import TypeAlias
+from typing import TypeAlias, TypeGuard
 
 import torch
 from torch import nn
@@ -36,7 +36,7 @@ def graph_of(source: NetworkSource, input_shape: Sequence[int] | None = None) ->
         ArchatlasError: it cannot be found, imported, made or recorded, or has no weights.
     """
     name = name_of(source)
-    if _is_file(source):
+    if is_file(source):
         graph = read_onnx(Path(str(source)), input_shape)
     else:
         if input_shape is None:
@@ -50,11 +50,12 @@ def graph_of(source: NetworkSource, input_shape: Sequence[int] | None = None) ->
 def name_of(source: NetworkSource) -> str:
     """What a network is called in messages and tables: its file, its name, or its class."""
     if isinstance(source, Path | str):
-        return Path(source).name if _is_file(source) else str(source)
+        return Path(source).name if is_file(source) else str(source)
     return type(source).__name__ if isinstance(source, nn.Module) else getattr(source, "__name__", repr(source))
 
 
-def _is_file(source: NetworkSource) -> bool:
+def is_file(source: NetworkSource) -> TypeGuard[Path | str]:
+    """Whether an ONNX file is named."""
     return isinstance(source, Path) or (isinstance(source, str) and source.endswith(".onnx"))
 
 
@@ -65,7 +66,7 @@ def real_module(source: NetworkSource) -> nn.Module:
         ArchatlasError: as ``graph_of``; or it is an ONNX file.
     """
     name = name_of(source)
-    if _is_file(source):
+    if is_file(source):
         raise ArchatlasError(f"{name} is an ONNX file and no module")
     return _module(source, name, real=True).eval()
 

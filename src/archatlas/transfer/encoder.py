@@ -8,7 +8,7 @@ project's (``graph_batches.node_features``).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -21,7 +21,7 @@ from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.graph_batches import NODE_FEATURES, graph_data
 
 if TYPE_CHECKING:
-    from torch_geometric.data import Batch
+    from torch_geometric.data import Batch, Data
 
 Floats = NDArray[np.float64]
 
@@ -116,22 +116,17 @@ def pretrained(
     graphs: Sequence[ComputationGraph], families: Sequence[str], settings: EncoderSettings, seed: int
 ) -> GraphEncoder:
     """An encoder trained by contrast on graphs without labels."""
-    from torch_geometric.data import Batch
-
     encoder, generator = _new(settings, seed)
     kept = [index for index, graph in enumerate(graphs) if len(graph) <= settings.most_nodes]
     data = [graph_data(graphs[index]) for index in kept]
     spectra = torch.tensor(np.array([spectrum(graphs[index]) for index in kept]), dtype=torch.float32)
     numbers = {name: number for number, name in enumerate(dict.fromkeys(families))}
     of_family = torch.tensor([numbers[families[index]] for index in kept])
-    optimizer = torch.optim.Adam(encoder.parameters(), lr=settings.learning_rate)
-    for _ in range(settings.epochs):
-        for rows in _batches(len(data), settings.batch_size, generator):
-            encoded = encoder.encode(Batch.from_data_list([data[row] for row in rows]))
-            loss = contrastive_loss(encoded, spectra[rows], of_family[rows], settings.temperature)
-            optimizer.zero_grad()
-            loss.backward()  # type: ignore[no-untyped-call]
-            optimizer.step()
+
+    def loss(batch: Batch, rows: Tensor) -> Tensor:
+        return contrastive_loss(encoder.encode(batch), spectra[rows], of_family[rows], settings.temperature)
+
+    _descend(encoder, data, loss, settings.epochs, settings, generator)
     return encoder
 
 
@@ -143,21 +138,37 @@ def fitted(
     seed: int,
 ) -> GraphEncoder:
     """An encoder with its head fitted to targets ``[n]`` by least squares, from ``encoder`` or (None) from scratch."""
-    from torch_geometric.data import Batch
-
     made, generator = _new(settings, seed)
     if encoder is not None:
         made.load_state_dict(encoder.state_dict())
     data = [graph_data(graph) for graph in graphs]
     wanted = torch.tensor(targets, dtype=torch.float32)
-    optimizer = torch.optim.Adam(made.parameters(), lr=settings.learning_rate)
-    for _ in range(settings.fitting_epochs):
-        for rows in _batches(len(data), settings.batch_size, generator):
-            loss = nn.functional.mse_loss(made(Batch.from_data_list([data[row] for row in rows])), wanted[rows])
+
+    def loss(batch: Batch, rows: Tensor) -> Tensor:
+        return nn.functional.mse_loss(made(batch), wanted[rows])
+
+    _descend(made, data, loss, settings.fitting_epochs, settings, generator)
+    return made
+
+
+def _descend(
+    encoder: GraphEncoder,
+    data: Sequence[Data],
+    loss_of: Callable[[Batch, Tensor], Tensor],
+    epochs: int,
+    settings: EncoderSettings,
+    generator: torch.Generator,
+) -> None:
+    """Train by Adam on batches of graphs; ``loss_of`` is given a batch and which graphs it holds."""
+    from torch_geometric.data import Batch
+
+    optimizer = torch.optim.Adam(encoder.parameters(), lr=settings.learning_rate)
+    for _ in range(epochs):
+        for rows in torch.split(torch.randperm(len(data), generator=generator), settings.batch_size):
+            loss = loss_of(Batch.from_data_list([data[row] for row in rows]), rows)
             optimizer.zero_grad()
             loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
-    return made
 
 
 @torch.no_grad()
@@ -178,7 +189,3 @@ def _new(settings: EncoderSettings, seed: int) -> tuple[GraphEncoder, torch.Gene
         torch.manual_seed(seed)
         encoder = GraphEncoder(settings)
     return encoder, torch.Generator().manual_seed(seed)
-
-
-def _batches(count: int, size: int, generator: torch.Generator) -> Sequence[Tensor]:
-    return torch.split(torch.randperm(count, generator=generator), size)

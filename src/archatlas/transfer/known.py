@@ -52,25 +52,43 @@ class KnownNetworks:
     def table(self) -> pd.DataFrame:
         """A row per network: name, source, family, quantile, ``recipe_<number>`` and a column for each feature."""
         words = {"name": self.names, "source": self.sources, "family": self.families, "quantile": self.quantiles}
-        recipes = {f"recipe_{number}": column for number, column in enumerate(self.recipes.T)}
-        return pd.DataFrame(words | recipes | dict(zip(statistic_names(), self.features.T, strict=True)))
+        return pd.DataFrame(
+            words | recipe_columns(self.recipes) | dict(zip(statistic_names(), self.features.T, strict=True))
+        )
 
     @classmethod
     def from_table(cls, table: pd.DataFrame) -> KnownNetworks:
         """Inverse of ``table``."""
-        recipes = [name for name in table if str(name).startswith("recipe_")]
         return cls(
             tuple(table["name"].astype(str)),
             table["source"].to_numpy(dtype=np.str_),
             table["family"].to_numpy(dtype=np.str_),
             np.ascontiguousarray(table[list(statistic_names())].to_numpy(dtype=np.float32)),
             table["quantile"].to_numpy(dtype=np.float64),
-            table[recipes].to_numpy(dtype=np.float64),
+            recipes_of(table),
         )
 
     def column(self, name: str) -> Floats:
         """One feature by name, ``[n]``."""
-        return self.features[:, statistic_names().index(name)].astype(np.float64)
+        return column_of(self.features, name)
+
+
+def column_of(features: Features | Floats, name: str) -> Floats:
+    """One feature by name, ``[n]`` of ``[n, f]``."""
+    return features[:, statistic_names().index(name)].astype(np.float64)
+
+
+_RECIPE = "recipe_"
+
+
+def recipe_columns(recipes: Floats) -> dict[str, Floats]:
+    """Single trainings ``[n, r]`` as columns of a table."""
+    return {f"{_RECIPE}{number}": column for number, column in enumerate(recipes.T)}
+
+
+def recipes_of(table: pd.DataFrame) -> Floats:
+    """Inverse of ``recipe_columns``."""
+    return table[[name for name in table if str(name).startswith(_RECIPE)]].to_numpy(dtype=np.float64)
 
 
 def joined(parts: Sequence[KnownNetworks]) -> KnownNetworks:

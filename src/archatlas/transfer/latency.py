@@ -9,31 +9,28 @@ import numpy as np
 
 from archatlas.costs.measure_latency import call_of, quartiles_in_turn
 from archatlas.costs.runtimes import onnx_of
-from archatlas.errors import ArchatlasError, brief
-from archatlas.graphs.computation import ComputationGraph
-from archatlas.graphs.onnx_loading import shape_of_image
-from archatlas.graphs.sources import NetworkSource, name_of, real_module
+from archatlas.errors import ArchatlasError
+from archatlas.graphs.onnx_loading import first_line, shape_of_image
+from archatlas.graphs.sources import NetworkSource, is_file, name_of, real_module
 
 _WARM_UP, _CALLS, _FEWEST, _MAX_SECONDS = 5, 50, 5, 30.0
 
 
-def latencies(
-    sources: Sequence[NetworkSource], graphs: Sequence[ComputationGraph], input_shape: Sequence[int] | None
-) -> list[float]:
+def latencies(sources: Sequence[NetworkSource], input_shape: Sequence[int] | None) -> list[float]:
     """Median milliseconds of a call on one image and one thread, each network in turn with the others.
 
     Raises:
         ArchatlasError: one of them cannot be exported or does not run.
     """
-    runs = [_call(source, graph, input_shape) for source, graph in zip(sources, graphs, strict=True)]
+    runs = [_call(source, input_shape) for source in sources]
     quartiles = quartiles_in_turn(runs, warm_up=_WARM_UP, calls=_CALLS, fewest=_FEWEST, max_seconds=_MAX_SECONDS)
     return [float(median) for median in quartiles[:, 1]]
 
 
-def _call(source: NetworkSource, graph: ComputationGraph, input_shape: Sequence[int] | None) -> Callable[[], object]:
+def _call(source: NetworkSource, input_shape: Sequence[int] | None) -> Callable[[], object]:
     name = name_of(source)
     try:
-        if isinstance(source, str | Path) and name.endswith(".onnx"):
+        if is_file(source):
             return _call_of_file(Path(source), input_shape)
         assert input_shape is not None  # `graph_of` has refused modules without it.
         channels, height, width = input_shape
@@ -42,8 +39,8 @@ def _call(source: NetworkSource, graph: ComputationGraph, input_shape: Sequence[
     except ArchatlasError:
         raise
     except Exception as error:
-        said = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise ArchatlasError(f"{name} cannot be timed in onnxruntime: {brief(said)}; leave its latency out") from error
+        said = first_line(error)
+        raise ArchatlasError(f"{name} cannot be timed in onnxruntime: {said}; leave its latency out") from error
 
 
 def _call_of_file(path: Path, input_shape: Sequence[int] | None) -> Callable[[], object]:

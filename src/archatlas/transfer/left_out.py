@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.transfer.distance import DistanceScale
-from archatlas.transfer.known import Floats, KnownNetworks
-from archatlas.transfer.models import NAMES, FittedModels, fit
+from archatlas.transfer.known import Floats, KnownNetworks, recipe_columns, recipes_of
+from archatlas.transfer.models import NAMES, fit
 
 CONTROLS = {"params": "log_params", "macs": "log_macs", "depth": "log_depth"}
 """What a network is worth by a single number that needs no label, and the feature that holds it."""
 FOLDS = 10
 
 Split = tuple[NDArray[np.intp], NDArray[np.intp]]
-Fit = Callable[[KnownNetworks], FittedModels]
 
 
 def by_family(known: KnownNetworks, asked: NDArray[np.bool_], folds: int = FOLDS) -> Iterable[Split]:
@@ -46,7 +45,7 @@ def at_random(known: KnownNetworks, asked: NDArray[np.bool_], folds: int = 5) ->
         yield np.concatenate([rows[fitted], others]), rows[left]
 
 
-def leave_out(known: KnownNetworks, splits: Iterable[Split], left_out: str, fit: Fit = fit) -> pd.DataFrame:
+def leave_out(known: KnownNetworks, splits: Iterable[Split], left_out: str) -> pd.DataFrame:
     """A row for each network that is asked, predicted by models that were fitted without it.
 
     Columns: network, source, family, left_out (as given: what was left out), distance (to the nearest that was fitted
@@ -70,7 +69,7 @@ def leave_out(known: KnownNetworks, splits: Iterable[Split], left_out: str, fit:
                     **dict(zip(NAMES, models.T, strict=True)),
                     **{name: asked.column(feature) for name, feature in CONTROLS.items()},
                     "actual": asked.quantiles,
-                    **{f"recipe_{number}": column for number, column in enumerate(asked.recipes.T)},
+                    **recipe_columns(asked.recipes),
                 }
             )
         )
@@ -79,5 +78,4 @@ def leave_out(known: KnownNetworks, splits: Iterable[Split], left_out: str, fit:
 
 def recipe_errors(rows: pd.DataFrame) -> Floats:
     """What single trainings are away from the prediction ``[n, r]``, in quantiles; NaN where there is none."""
-    recipes = rows[[name for name in rows if str(name).startswith("recipe_")]].to_numpy(np.float64)
-    return np.asarray(recipes - rows["predicted"].to_numpy()[:, None])
+    return np.asarray(recipes_of(rows) - rows["predicted"].to_numpy()[:, None])

@@ -52,7 +52,7 @@ class FittedModels:
         return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
 
     def state(self) -> State:
-        """What ``refit`` needs beside the networks themselves: the settings that were found, and the trees."""
+        """What ``fit`` needs beside the networks to make these again: the settings that were found, and the trees."""
         trees = zlib.compress(self.trees.model_to_string().encode(), 9)
         return {
             "ridge_penalty": np.array([self.ridge[-1].alpha_], dtype=np.float64),
@@ -61,33 +61,27 @@ class FittedModels:
         }
 
 
-def fit(known: KnownNetworks) -> FittedModels:
-    """Fit the three models; takes seconds to a minute."""
+def fit(known: KnownNetworks, state: State | None = None) -> FittedModels:
+    """Fit the three models, in seconds to a minute; with the ``state`` of models of the same networks in a moment.
+
+    What takes time is then taken from there: settings that would be searched for, and the trees.
+    """
     import lightgbm
 
     features, quantiles = known.features.astype(np.float64), known.quantiles
-    data = lightgbm.Dataset(features, quantiles, params={"verbosity": -1})
+    if state is None:
+        penalties, kernel = _PENALTIES, None
+        data = lightgbm.Dataset(features, quantiles, params={"verbosity": -1})
+        trees = lightgbm.train(_BOOSTING, data, _TREES)
+    else:
+        penalties, kernel = (np.asarray(state[name], dtype=np.float64) for name in ("ridge_penalty", "gp_kernel"))
+        trees = lightgbm.Booster(model_str=zlib.decompress(state["trees"].tobytes()).decode())
     return FittedModels(
         known.features.min(axis=0),
         known.features.max(axis=0),
-        _fitted_ridge(features, quantiles, _PENALTIES),
-        lightgbm.train(_BOOSTING, data, _TREES),
-        _fitted_gp(features, quantiles, None),
-    )
-
-
-def refit(known: KnownNetworks, state: State) -> FittedModels:
-    """The models that ``state`` is of, fitted to the same networks: in a moment, since nothing is searched for."""
-    import lightgbm
-
-    features, quantiles = known.features.astype(np.float64), known.quantiles
-    text = zlib.decompress(state["trees"].tobytes()).decode()
-    return FittedModels(
-        known.features.min(axis=0),
-        known.features.max(axis=0),
-        _fitted_ridge(features, quantiles, np.asarray(state["ridge_penalty"], dtype=np.float64)),
-        lightgbm.Booster(model_str=text),
-        _fitted_gp(features, quantiles, np.asarray(state["gp_kernel"], dtype=np.float64)),
+        _fitted_ridge(features, quantiles, penalties),
+        trees,
+        _fitted_gp(features, quantiles, kernel),
     )
 
 

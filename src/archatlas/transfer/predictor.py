@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ from archatlas.graphs.computation_statistics import statistic_names
 from archatlas.transfer.distance import DistanceScale
 from archatlas.transfer.known import TIMM, Features, Floats, KnownNetworks
 from archatlas.transfer.left_out import at_random, by_family, leave_out
-from archatlas.transfer.models import FittedModels, fit, refit
+from archatlas.transfer.models import FittedModels, fit
 from archatlas.transfer.trust import COLUMNS, Trust
 
 FORMAT = 1
@@ -54,10 +54,14 @@ class TaskPredictor:
         """Normal quantiles ``[n]`` among the networks of a source: the mean of the models."""
         return np.asarray(self.models.predict(features).mean(axis=1), dtype=np.float64)
 
+    @cached_property
+    def _scale(self) -> DistanceScale:
+        return DistanceScale.find(self.known.features)
+
     def nearest(self, features: Features, count: int) -> tuple[Floats, list[list[str]]]:
         """Distances ``[n, count]`` to the nearest known networks, and what these are: ``source name``."""
         known = self.known
-        distances, rows = DistanceScale.find(known.features).nearest(features, known.features, count)
+        distances, rows = self._scale.nearest(features, known.features, count)
         return distances, [[f"{known.sources[one]} {known.names[one]}" for one in row] for row in rows]
 
 
@@ -81,7 +85,6 @@ class TransferPredictor:
         for name, task in self.tasks.items():
             kept |= {f"{name}.{key}": value for key, value in task.models.state().items()}
             kept[f"{name}.trust"] = task.trust.bins
-            kept[f"{name}.rows"] = rows_of(name, known).astype(np.uint8)
         return kept
 
     @classmethod
@@ -111,8 +114,8 @@ class TransferPredictor:
             for name in TASKS:
                 if f"{name}.trust" not in state:
                     continue
-                part = known[np.asarray(state[f"{name}.rows"]).astype(np.bool_)]
-                models = refit(part, {key: state[f"{name}.{key}"] for key in ("ridge_penalty", "gp_kernel", "trees")})
+                part = known[rows_of(name, known)]
+                models = fit(part, {key.removeprefix(f"{name}."): value for key, value in state.items()})
                 bins = np.asarray(state[f"{name}.trust"], dtype=np.float64).reshape(-1, len(COLUMNS))
                 tasks[name] = TaskPredictor(name, part, models, Trust(bins), _speaking(name, part))
         except (KeyError, ValueError, TypeError, UnicodeDecodeError) as error:

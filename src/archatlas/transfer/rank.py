@@ -13,6 +13,7 @@ from archatlas.errors import ArchatlasError, nearest
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.computation_statistics import statistics_of
 from archatlas.graphs.sources import NetworkSource, graph_of, name_of
+from archatlas.transfer.known import column_of
 from archatlas.transfer.latency import latencies
 from archatlas.transfer.left_out import CONTROLS
 from archatlas.transfer.predictor import TASKS, TaskPredictor, TransferPredictor, shipped, task_of_side
@@ -125,7 +126,7 @@ def rank(
     known = shipped() if predictor is None else TransferPredictor.from_file(predictor)
     if asked not in known.tasks:
         raise ArchatlasError(f"the predictor knows no networks of the task {asked}; it has {', '.join(known.tasks)}")
-    times = latencies([source for source, _ in read], graphs, input_shape) if latency else [None] * len(read)
+    times = latencies([source for source, _ in read], input_shape) if latency else [None] * len(read)
     names = [name_of(source) for source, _ in read]
     return _ordered(known.tasks[asked], names, graphs, times, refused)
 
@@ -158,33 +159,25 @@ def _ordered(
     times: Sequence[float | None],
     refused: Sequence[tuple[str, str]],
 ) -> Ranking:
-    features = statistics_of(graphs).astype(np.float32)
+    exact = statistics_of(graphs)
+    features = exact.astype(np.float32)
     predicted = task.predict(features)
     distances, alike = task.nearest(features, _SHOWN)
     verdict = task.trust.verdict(float(np.median(distances[:, 0])))
-    worth = predicted if verdict.order == "predicted" else statistics_of(graphs)[:, _position(verdict.order)]
-    digests = [graph.digest for graph in graphs]
+    worth = predicted if verdict.order == "predicted" else column_of(exact, CONTROLS[verdict.order])
+    first: dict[str, int] = {}
+    ranked = []
     # Rounded: two graphs of one network differ in the last digits where operators stand in another order.
-    order = np.argsort(-np.round(worth, 9), kind="stable")
-    ranked: list[RankedNetwork] = []
-    for place, row in enumerate(order.tolist(), start=1):
-        twin = next(
-            (one.rank for one, at in zip(ranked, order.tolist(), strict=False) if digests[at] == digests[row]), 0
-        )
-        said = _percentiles(float(predicted[row]), task.trust.verdict(float(distances[row, 0])), verdict)
+    for place, row in enumerate(np.argsort(-np.round(worth, 9), kind="stable").tolist(), start=1):
+        graph, distance = graphs[row], float(distances[row, 0])
+        own = task.trust.verdict(distance)
         ranked.append(
             RankedNetwork(
-                twin or place, names[row], *said, graphs[row].params, graphs[row].macs, times[row],
-                tuple(alike[row]), float(distances[row, 0]), _flags(graphs[row], float(distances[row, 0]), task),
+                first.setdefault(graph.digest, place), names[row], *_percentiles(float(predicted[row]), own, verdict),
+                graph.params, graph.macs, times[row], tuple(alike[row]), distance, _flags(graph, own),
             )
         )  # fmt: skip
     return Ranking(task.task, verdict.order, verdict.why, task.speaking, tuple(ranked), tuple(refused))
-
-
-def _position(control: str) -> int:
-    from archatlas.graphs.computation_statistics import statistic_names
-
-    return statistic_names().index(CONTROLS[control])
 
 
 _Interval = tuple[float, float]
@@ -204,11 +197,11 @@ def _percentiles(
     return float(100 * norm.cdf(predicted)), narrow, wide
 
 
-def _flags(graph: ComputationGraph, distance: float, task: TaskPredictor) -> tuple[str, ...]:
+def _flags(graph: ComputationGraph, own: Verdict) -> tuple[str, ...]:
     flags = []
     share = graph.count("other") / max(len(graph) - 1, 1)
     if share >= _MANY_UNKNOWN:
         flags.append(f"{100 * share:.0f}% of its operators are of no known kind")
-    if not task.trust.verdict(distance).known:
+    if not own.known:
         flags.append("farther from all known networks than any that was ever left out")
     return tuple(flags)

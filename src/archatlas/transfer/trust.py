@@ -18,9 +18,8 @@ from archatlas.transfer.left_out import CONTROLS, recipe_errors
 
 LEVELS = (0.8, 0.95)
 """Of intervals."""
-_BINS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)
-"""Bounds of bins, as shares of the networks that were left out; the furthest ``_FURTHEST`` of them count as beyond."""
-_FURTHEST = 0.01
+_BINS = (0.0, 0.25, 0.5, 0.75, 0.9, 0.99)
+"""Bounds of bins, as shares of the networks that were left out; the furthest of them count as beyond."""
 _FEWEST = 10
 """Networks of a source in a bin from which a rank correlation is made."""
 
@@ -56,8 +55,7 @@ class Trust:
     def find(cls, rows: pd.DataFrame) -> Trust:
         """The bins of what ``leave_out`` gave."""
         distance = rows["distance"].to_numpy(np.float64)
-        shares = [share if share < 1 else 1 - _FURTHEST for share in _BINS]
-        bounds = np.unique(np.quantile(distance, shares))
+        bounds = np.unique(np.quantile(distance, _BINS))
         bounds[0] = 0.0
         bins = []
         for least, most in pairwise(bounds.tolist()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from archatlas.reporting.blocks import Section, TableBlock, Text
 from archatlas.reporting.html import Tile, render_html
-from archatlas.reporting.ranking.words import COLUMNS, cells, headline, notes, percentiles, reason, shown
+from archatlas.reporting.ranking.words import COLUMNS, LEFT, cells, headline, notes, percentiles, reason, shown
 from archatlas.reporting.tables import Cell, Table
 from archatlas.reporting.tables import cells as row_of
 from archatlas.transfer.rank import RankedNetwork, Ranking
@@ -29,8 +29,7 @@ def render_ranking(ranking: Ranking) -> str:
 
 def _order(ranking: Ranking) -> Section:
     kept = shown(ranking)
-    left = ("network", "nearest known network")
-    columns = tuple((COLUMNS[index], "left" if COLUMNS[index] in left else "right") for index in kept)
+    columns = tuple((COLUMNS[index], "left" if COLUMNS[index] in LEFT else "right") for index in kept)
     rows = tuple(_row(ranked, kept) for ranked in ranking.networks)
     return Section("order", "The order", percentiles(ranking), [TableBlock(Table(columns, rows))])
 

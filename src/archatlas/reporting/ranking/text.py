@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from archatlas.reporting.ranking.words import COLUMNS, cells, headline, notes, percentiles, reason, shown
+from archatlas.reporting.ranking.words import COLUMNS, LEFT, cells, headline, notes, percentiles, reason, shown
 from archatlas.transfer.rank import Ranking
 
-_LEFT = ("network", "nearest known network")
 _MOST = 44
 """Letters of a name that are shown; the end tells networks apart."""
 
@@ -16,7 +15,7 @@ def render_text(ranking: Ranking) -> str:
     rows = [[COLUMNS[index] for index in kept]]
     rows += [[_fitting(cells(ranked)[index]) for index in kept] for ranked in ranking.networks]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    left = [COLUMNS[index] in _LEFT for index in kept]
+    left = [COLUMNS[index] in LEFT for index in kept]
     lines = [
         "  ".join(
             text.ljust(width) if flush else text.rjust(width)

@@ -28,6 +28,9 @@ COLUMNS = (
     "nearest known network",
 )
 
+LEFT = ("network", "nearest known network")
+"""Of these, those that are words: they stand flush left."""
+
 
 def headline(ranking: Ranking) -> str:
     """What the order goes by."""
