@@ -20,10 +20,10 @@ from archatlas.spaces.scaled_chains import ScaledChains
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.make import make_supernet
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
+from archatlas.training.weights import arrays_of
 from archatlas.verification.finishing import finish, joined, path_weights
 from archatlas.verification.members import member_of
 from archatlas.verification.parameters import FinishingParameters
-from archatlas.verification.teaching import arrays_of
 from archatlas.verification.trainings import FurtherTraining, TrainingJob, Trainings
 
 SPACE = make_space(

@@ -26,6 +26,7 @@ from archatlas.storage.work_store import WorkStore
 from archatlas.training import loop
 from archatlas.training.checkpoint import load_checkpoint
 from archatlas.training.evaluate import logits_of
+from archatlas.training.fabric import single_device
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.verification.trainings import TRAINING_COLUMNS, TrainingJob, Trainings
 
@@ -89,7 +90,7 @@ def test_half_time_is_what_the_training_had_reached_then(tmp_path: Path) -> None
         made.description,
         training=made.training,
         augmentation=made.augmentation,
-        device=made._device(),
+        device=single_device(made.device),
         seed=JOBS[0].seed,
         validation=made.validation,
     )

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -26,6 +25,7 @@ from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.training.fabric import (
     kind_of_device,
     prepare_process,
+    single_device,
     single_shares,
     threads_restored,
     torch_device,
@@ -34,6 +34,7 @@ from archatlas.training.loop import make_optimizer
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.schedule import CosineSchedule
 from archatlas.training.seeds import mixed_seed
+from archatlas.training.weights import arrays_of, tensors_of
 from archatlas.verification.members import Member
 
 _WEIGHTS, _ORDER = range(2)
@@ -50,13 +51,13 @@ class DetectorJob:
     @property
     def key(self) -> str:
         """What the training is kept under."""
-        weights = {name: torch.from_numpy(array) for name, array in self.weights.items()}
-        return fingerprint(identity_of(self.backbone.space), self.backbone.network, self.seed, weights)
+        own = tensors_of(self.weights)
+        return fingerprint(identity_of(self.backbone.space), self.backbone.network, self.seed, own)
 
     def build(self, parameters: DetectionParameters) -> Detector:
         """The detector before it is trained."""
         backbone, space = self.backbone.build(), self.backbone.space
-        backbone.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()})
+        backbone.load_state_dict(tensors_of(self.weights))
         detector = Detector(backbone, space.input_shape[0], space.num_classes, parameters.levels, parameters.width)
         begin(detector, torch.Generator().manual_seed(mixed_seed(self.seed, _WEIGHTS)))
         return detector
@@ -91,12 +92,11 @@ class DetectorTrainings:
 
     def _train(self, jobs: Sequence[DetectorJob], bar: Any) -> None:
         """Train all jobs, whose weights are in the store then; ``bar`` is updated with each."""
-        arrays = {name: tensor.numpy() for name, tensor in self.scenes.to_tensors().items()}
-        shares, device = single_shares(self.device, len(jobs)), self.device.model_copy(update={"workers": None})
-        given = arrays, self.description, self.parameters, device, kind_of_device(self.device)
+        given = arrays_of(self.scenes.to_tensors()), self.description, self.parameters, single_device(self.device)
+        shares = single_shares(self.device, len(jobs))
         with threads_restored(), side_by_side(_train_one, jobs, *given, shares=shares) as results:
             for key, weights in results:
-                self._store.save_tensors(key, {name: torch.from_numpy(array) for name, array in weights.items()})
+                self._store.save_tensors(key, tensors_of(weights))
                 bar.update()
 
 
@@ -106,16 +106,13 @@ def _train_one(
     description: ImageDescription,
     parameters: DetectionParameters,
     device: DeviceParameters,
-    kind: str,
 ) -> tuple[str, dict[str, NDArray[Any]]]:
     """The job's key and the trained weights; runs in a worker on a CPU, with one thread."""
-    place = torch.device("cpu") if kind == "cpu" else torch_device(device)
-    prepare_process(device.model_copy(update={"threads": 1}) if place.type == "cpu" else device)
-    scenes = Scenes.from_tensors({name: torch.from_numpy(np.array(array)) for name, array in arrays.items()})
-    detector = job.build(parameters).to(place)
+    prepare_process(device)
+    scenes = Scenes.from_tensors(tensors_of(arrays))
+    detector = job.build(parameters).to(torch_device(device))
     train_detector(detector, scenes, description, parameters, job.seed)
-    weights = detector.to("cpu").state_dict()
-    return job.key, {name: tensor.contiguous().numpy() for name, tensor in weights.items()}
+    return job.key, arrays_of(detector.to("cpu").state_dict())
 
 
 def train_detector(

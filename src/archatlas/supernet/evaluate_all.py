@@ -11,8 +11,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -35,6 +33,7 @@ from archatlas.supernet.make import load_supernet
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.fabric import device_of_each, shares_of
 from archatlas.training.parameters import DeviceParameters
+from archatlas.training.weights import arrays_of, tensors_of
 
 _BATCHES_PER_WORKER = 4
 """Of parts, where there are more workers than super-networks: so that the last one is waited for a quarter as long."""
@@ -79,7 +78,7 @@ def evaluate_on_all(
     setting = _Setting(
         space, rows, description, parameters, alike, images_seed, work, len(supernets), told, not shares.here
     )
-    weights = {number: {name: tensor.numpy() for name, tensor in state.items()} for number, state in supernets.items()}
+    weights = {number: arrays_of(state) for number, state in supernets.items()}
     given = weights, train.to_arrays(), validation.to_arrays(), setting
     jobs = [(number, batch) for batch in batches for number in supernets]
     done: dict[int, dict[int, PartScores]] = defaultdict(dict)
@@ -134,10 +133,9 @@ def _evaluate(
 ) -> tuple[int, dict[int, PartScores]]:
     """Number of a super-network and scores of some parts; runs in a worker where several go on at a time."""
     number, parts = job
-    weights = {name: torch.from_numpy(np.array(array)) for name, array in supernets[number].items()}
     split = ImageSplit.from_arrays(train), ImageSplit.from_arrays(validation)
     images = EvaluationImages(*split, setting.description, setting.parameters, setting.device, setting.images_seed)
     title = f"evaluations on super-network {number + 1} of {setting.supernets}" if setting.progress else None
     line = number if setting.lines else 0
-    supernet = load_supernet(setting.space, weights)
+    supernet = load_supernet(setting.space, tensors_of(supernets[number]))
     return number, evaluate_parts(supernet, setting.space, setting.rows, parts, images, setting.work, title, line)

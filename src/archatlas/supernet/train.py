@@ -10,7 +10,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypeAlias
 
-import numpy as np
 import pandas as pd
 import torch
 from numpy.typing import NDArray
@@ -33,6 +32,7 @@ from archatlas.training.fabric import device_of_each, shares_of
 from archatlas.training.loop import DivergedError, train
 from archatlas.training.parameters import DeviceParameters
 from archatlas.training.seeds import mixed_seed
+from archatlas.training.weights import arrays_of, tensors_of
 
 _log = logging.getLogger(__name__)
 
@@ -72,19 +72,14 @@ def train_supernets(
     alike = device_of_each(device, shares)
     files = tuple(start[number % len(start)] for number in numbers) if start else ()
     # Here, so that it is said, or refused, once and before any training; and other machines need not have the files.
-    starts = {
-        file: {name: tensor.numpy() for name, tensor in read_start(file).items()} for file in dict.fromkeys(files)
-    }
+    starts = {file: arrays_of(read_start(file)) for file in dict.fromkeys(files)}
     for file, weights in starts.items():
         begun = _begin(make_supernet(space, torch.Generator().manual_seed(0)), space, file, weights)
         _log.info("super-networks begin with the weights of %s: %s", os.path.relpath(file), begun)
     setting = _Setting(space, description, parameters, alike, seed, work, progress, files, lines=not shares.here)
     with side_by_side(_train_one, numbers, images.to_arrays(), starts, setting, shares=shares) as results:
         trained = sorted(results, key=lambda result: result[0])
-    supernets = {
-        f"seed_{number}": {name: torch.from_numpy(array) for name, array in weights.items()}
-        for number, weights, _ in trained
-    }
+    supernets = {f"seed_{number}": tensors_of(weights) for number, weights, _ in trained}
     curves = [pd.DataFrame(curve).assign(seed=number) for number, _, curve in trained]
     return supernets, pd.concat(curves, ignore_index=True)[list(CURVE_COLUMNS)]
 
@@ -160,9 +155,8 @@ def _trained(
     paths = make_strategy(setting.space, parameters)
     then = train_it(training=parameters.training, seed=own_seed, paths=paths, progress=title)
     curve += [{**row, "epoch": first + row["epoch"]} for row in then]
-    return {name: value.contiguous().numpy() for name, value in supernet.state_dict().items()}, curve
+    return arrays_of(supernet.state_dict()), curve
 
 
 def _begin(supernet: Supernet, space: SearchSpace, file: Path, arrays: Mapping[str, NDArray[Any]]) -> WarmStart:
-    weights = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
-    return begin_with(supernet, weights, space=space.name, origin=os.path.relpath(file))
+    return begin_with(supernet, tensors_of(arrays), space=space.name, origin=os.path.relpath(file))

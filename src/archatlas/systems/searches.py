@@ -28,6 +28,7 @@ from archatlas.systems.nasi.start import Start
 from archatlas.systems.problem import Method, Problem, Target
 from archatlas.training.fabric import device_of_each, shares_of
 from archatlas.training.parameters import DeviceParameters
+from archatlas.training.weights import arrays_of, tensors_of
 from archatlas.verification.trainings import Trainings
 
 _LOGGER = logging.getLogger(__name__)
@@ -88,9 +89,7 @@ class Searches:
         device = images.device
         shares = shares_of(device, len(searches))
         alike = device_of_each(device, shares)
-        weights = {
-            number: {name: tensor.numpy() for name, tensor in state.items()} for number, state in supernets.items()
-        }
+        weights = {number: arrays_of(state) for number, state in supernets.items()}
         setting = _Setting(self, images.description, images.parameters, alike, images.seed)
         given = weights, images.train.to_arrays(), images.validation.to_arrays(), setting
         if shares.here:
@@ -147,10 +146,7 @@ _Weights = Mapping[int, Mapping[str, NDArray[Any]]]
 
 def _evaluator(weights: _Weights, train: SplitArrays, validation: SplitArrays, setting: _Setting) -> SupernetEvaluator:
     space = setting.searches.space
-    loaded = {
-        number: load_supernet(space, {name: torch.from_numpy(np.array(array)) for name, array in state.items()})
-        for number, state in weights.items()
-    }
+    loaded = {number: load_supernet(space, tensors_of(state)) for number, state in weights.items()}
     images = ImageSplit.from_arrays(train), ImageSplit.from_arrays(validation), setting.description
     return SupernetEvaluator(
         loaded, space, EvaluationImages(*images, setting.parameters, setting.device, setting.images_seed)

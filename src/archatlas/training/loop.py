@@ -48,6 +48,7 @@ from archatlas.training.parameters import (
 )
 from archatlas.training.schedule import CosineSchedule
 from archatlas.training.seeds import mixed_seed
+from archatlas.training.weights import arrays_of, tensors_of
 
 # Independent random streams of one epoch.
 _ORDER, _PATHS, _AUGMENTATION, _NETWORK = range(4)
@@ -176,7 +177,7 @@ def train(
             f"training diverged: the loss is {curve[-1]['loss']} in epoch {curve[-1]['epoch']}. Lower `learning_rate` "
             f"(now {training.learning_rate}), lengthen `warmup_epochs` or set `gradient_clip`."
         )
-    network.to("cpu", torch.float32).load_state_dict({name: torch.from_numpy(array) for name, array in weights.items()})
+    network.to("cpu", torch.float32).load_state_dict(tensors_of(weights))
     return list(curve)
 
 
@@ -224,7 +225,7 @@ def _train_here(fabric: Fabric, job: _Job, resumed: Checkpoint | None) -> _Train
     if resumed is not None:
         trainer.restore(resumed)
     curve = trainer.run([] if resumed is None else list(resumed.curve))
-    weights = {name: tensor.numpy() for name, tensor in trainer.weights().items()}
+    weights = arrays_of(trainer.weights())
     if fabric.world_size > 1:
         # A process that ends while threads of the group still run is aborted at times.
         fabric.barrier()

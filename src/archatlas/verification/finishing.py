@@ -14,11 +14,12 @@ from archatlas.images.dataset import ImageSplit
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import in_order, load_supernet
 from archatlas.training.seeds import mixed_seed
+from archatlas.training.weights import arrays_of
 from archatlas.verification.alone import job_of
 from archatlas.verification.members import is_mobilenet, member_of
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
-from archatlas.verification.teaching import Run, arrays_of, taught
+from archatlas.verification.teaching import Run, taught
 from archatlas.verification.trainings import TRAINING_COLUMNS, FurtherTraining, TrainingJob, Trainings
 from archatlas.verification.winners import best_first, best_first_of, entrants_of, title_of
 

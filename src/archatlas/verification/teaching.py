@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from torch import Tensor
 
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import SearchSpace, chains_of
 from archatlas.supernet.strategies.extremes import extreme_paths
 from archatlas.training.seeds import mixed_seed
+from archatlas.training.weights import arrays_of
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
 from archatlas.verification.trainings import FurtherTraining, TaughtTraining, TrainingJob, Trainings
@@ -133,8 +132,3 @@ def largest_network(space: SearchSpace, image_size: int, seed: int) -> TrainingJ
 
 def _further(job: TrainingJob, weights: Mapping[str, Tensor]) -> FurtherTraining:
     return FurtherTraining(job.space, job.network, job.seed, job.label, arrays_of(weights))
-
-
-def arrays_of(weights: Mapping[str, Tensor]) -> dict[str, NDArray[Any]]:
-    """Weights as worker processes are given them."""
-    return {name: tensor.numpy() for name, tensor in weights.items()}

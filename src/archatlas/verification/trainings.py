@@ -27,9 +27,10 @@ from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.training.checkpoint import package_version
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
-from archatlas.training.fabric import kind_of_device, single_shares, threads_restored
+from archatlas.training.fabric import single_device, single_shares, threads_restored
 from archatlas.training.loop import DivergedError, Teaching, train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
+from archatlas.training.weights import arrays_of, tensors_of
 
 HALF_TIME_COLUMNS = ["validation_accuracy_at_half", "validation_log_loss_at_half"]
 """What a training had reached after half of its epochs (rounded down; NaN of a single one)."""
@@ -91,12 +92,12 @@ class FurtherTraining(TrainingJob):
     @property
     def key(self) -> str:
         """Beside the network and the seed the weights count, whatever made them."""
-        return fingerprint(super().key, {name: torch.from_numpy(array) for name, array in self.weights.items()})
+        return fingerprint(super().key, tensors_of(self.weights))
 
     def build(self) -> nn.Module:
         """The network with its first weights."""
         network = self.space.build(self.space.parse([self.network])[0])
-        network.load_state_dict({name: torch.from_numpy(np.array(array)) for name, array in self.weights.items()})
+        network.load_state_dict(tensors_of(self.weights))
         return network
 
 
@@ -207,7 +208,7 @@ class Trainings:
     @cached_property
     def _store(self) -> WorkStore:
         data = (self.train.to_tensors(), self.validation.to_tensors(), self.description)
-        setting = (self.training, self.augmentation, self._device())
+        setting = (self.training, self.augmentation, single_device(self.device))
         return self.work.task("trainings", package_version(), _FIGURES, *setting, *data)
 
     def _figures(self, key: str) -> dict[str, Any] | None:
@@ -217,19 +218,9 @@ class Trainings:
             return None
         return figures
 
-    def _device(self) -> DeviceParameters:
-        """The device of each training; on a CPU a single thread, whose result no other setting of threads changes.
-
-        Channels-last there: forward and backward of small MBConv networks take about half the time so.
-        """
-        if kind_of_device(self.device) != "cpu":
-            return self.device
-        alone = {"accelerator": "cpu", "devices": 1, "threads": 1, "workers": None, "channels_last": True}
-        return self.device.model_copy(update=alone)
-
     def _train(self, jobs: Sequence[TrainingJob], bar: Any) -> None:
         """Train all jobs, whose results are in the store then; ``bar`` is updated with each."""
-        device = self._device()
+        device = single_device(self.device)
         train, validation = self.train.to_arrays(), self.validation.to_arrays()
         setting = _Setting(
             self.description, self.training, self.augmentation, device, self.keep_weights, self.checkpoint_seconds
@@ -244,8 +235,7 @@ class Trainings:
     def _keep(self, done: _Done) -> None:
         """Save a training; the figures last: where they are, it is done."""
         if done.weights is not None:
-            tensors = {name: torch.from_numpy(array) for name, array in done.weights.items()}
-            self._store.save_tensors(done.key, tensors)
+            self._store.save_tensors(done.key, tensors_of(done.weights))
         self._store.save_json(done.key, done.figures)
         _checkpoints(self._store, done.key).discard()
 
@@ -315,8 +305,7 @@ def _train_one(
     at_half = curve[half - 1] if half and curve else {}
     figures = (accuracy, log_loss, at_half.get("validation_accuracy"), at_half.get("validation_log_loss"))
     told = {"network": job.network, "seed": job.seed, "learning_rate": rate}
-    weights = {name: tensor.contiguous().numpy() for name, tensor in network.state_dict().items()}
-    kept = weights if setting.keep_weights else None
+    kept = arrays_of(network.state_dict()) if setting.keep_weights else None
     return _Done(key, {**told, **dict(zip(_FIGURES, figures, strict=True))}, kept)
 
 

@@ -85,6 +85,7 @@ def train_detectors(
     from archatlas.detection.training import DetectorJob, DetectorTrainings
     from archatlas.images.description import ImageDescription
     from archatlas.spaces.search_space import read_space
+    from archatlas.training.weights import arrays_of
     from archatlas.verification.alone import alone, job_of, training_seeds
     from archatlas.verification.members import member_of
 
@@ -95,7 +96,7 @@ def train_detectors(
     trained = [job_of(space, name, one) for _, name, one in asked]
     classifiers.run(trained, "backbones")
     jobs = [
-        DetectorJob(member_of(space, name), {key: one.numpy() for key, one in classifiers.weights(job).items()}, own)
+        DetectorJob(member_of(space, name), arrays_of(classifiers.weights(job)), own)
         for (_, name, own), job in zip(asked, trained, strict=True)
     ]
     trainings = DetectorTrainings(
