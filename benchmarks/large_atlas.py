@@ -30,6 +30,7 @@ from archatlas.predictors.atlas import SPAN, atlas_rows, map_space, peak_memory_
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.predictors.protocol import Evaluations
+from archatlas.search.pareto import pareto_rows
 from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.presets import preset
 from archatlas.storage.work_store import WorkStore
@@ -54,8 +55,8 @@ def front(file: Path) -> pd.DataFrame:
     """Networks that no other beats in score with as few MACs."""
     kept = pd.DataFrame({"macs": [], _SCORE: []})
     for batch in ds.dataset(file).scanner(columns=["network", _SCORE, "macs"]).to_batches():
-        table = pd.concat([kept, batch.to_pandas()]).sort_values(["macs", _SCORE], ascending=[True, False])
-        kept = table[table[_SCORE] > table[_SCORE].cummax().shift(fill_value=-np.inf)]
+        table = pd.concat([kept, batch.to_pandas()])
+        kept = table.iloc[pareto_rows(table[_SCORE], table["macs"])]
     return kept
 
 

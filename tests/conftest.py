@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import socket
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
@@ -69,6 +71,36 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def repository() -> Path:
     """The root of the checkout."""
     return REPOSITORY
+
+
+@pytest.fixture(scope="session")
+def checkout(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Callable[[], Path]:
+    """Makes a checkout of its own each time: the code and configuration of this one, and no data."""
+
+    def made() -> Path:
+        folder = tmp_path_factory.mktemp("project")
+        shutil.copy(repository / "pyproject.toml", folder)
+        for name in ("conf", "src"):
+            shutil.copytree(
+                repository / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info")
+            )
+        return folder
+
+    return made
+
+
+@pytest.fixture(scope="session")
+def run_in() -> Callable[..., str]:
+    """``kedro run`` with arguments in a checkout, which has to end well: what it says."""
+
+    def run(folder: Path, *arguments: str) -> str:
+        environment = os.environ | {"PYTHONPATH": str(folder / "src")}
+        command = [sys.executable, "-m", "kedro", "run", *arguments]
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout + done.stderr
+
+    return run
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import tomllib
 import typing
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -36,12 +37,9 @@ from archatlas.systems.registry import METHODS
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+def project(checkout: Callable[[], Path]) -> Path:
     """A checkout of its own: the code and configuration of this one, and no data."""
-    folder = tmp_path_factory.mktemp("project")
-    shutil.copy(repository / "pyproject.toml", folder)
-    shutil.copytree(repository / "conf", folder / "conf")
-    shutil.copytree(repository / "src", folder / "src", ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    folder = checkout()
     bootstrap_project(folder)
     return folder
 

@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -26,19 +23,11 @@ SETTINGS = (
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[Path, str]:
+def run(checkout: Callable[[], Path], run_in: Callable[..., str]) -> tuple[Path, str]:
     """The results of a run on few draws, and what it said."""
-    folder = tmp_path_factory.mktemp("project")
-    shutil.copy(repository / "pyproject.toml", folder)
-    for name in ("conf", "src"):
-        shutil.copytree(repository / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    asked = ["--env", "tiny", "--pipelines", "nasi,verify_candidates,export,report", "--params", SETTINGS]
-    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
-    done = subprocess.run(
-        [sys.executable, "-m", "kedro", "run", *asked], cwd=folder, env=environment, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder / "data/current/tiny", done.stdout + done.stderr
+    folder, asked = checkout(), "nasi,verify_candidates,export,report"
+    said = run_in(folder, "--env", "tiny", "--pipelines", asked, "--params", SETTINGS)
+    return folder / "data/current/tiny", said
 
 
 def test_no_super_network_is_trained_and_no_predictor_fitted(run: tuple[Path, str]) -> None:

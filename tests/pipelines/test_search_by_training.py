@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -24,19 +21,10 @@ SETTINGS = (
 
 
 @pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> tuple[Path, str]:
+def run(checkout: Callable[[], Path], run_in: Callable[..., str]) -> tuple[Path, str]:
     """The results of the environment's own pipeline with trainings of one epoch, and what it said."""
-    folder = tmp_path_factory.mktemp("project")
-    shutil.copy(repository / "pyproject.toml", folder)
-    for name in ("conf", "src"):
-        shutil.copytree(repository / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
-    environment = os.environ | {"PYTHONPATH": str(folder / "src")}
-    done = subprocess.run(
-        [sys.executable, "-m", "kedro", "run", "--env", "wired_digits", "--params", SETTINGS],
-        cwd=folder, env=environment, capture_output=True, text=True,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr[-3000:]
-    return folder / "data/current/wired_digits", done.stdout + done.stderr
+    folder = checkout()
+    return folder / "data/current/wired_digits", run_in(folder, "--env", "wired_digits", "--params", SETTINGS)
 
 
 @pytest.mark.chains

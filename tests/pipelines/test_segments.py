@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 import typing
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -68,23 +67,22 @@ def test_wiring_and_reading_parameters_load_nothing_heavy() -> None:
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory, repository: Path) -> Path:
+def run(run_in: Callable[..., str]) -> Callable[..., str]:
+    """Runs pipelines of a checkout on few digits: what they say."""
+
+    def tiny(project: Path, pipelines: str, *more: str, parameters: str = BUDGETS) -> str:
+        return run_in(project, "--env", "tiny", "--pipelines", pipelines, "--params", parameters, *more)
+
+    return tiny
+
+
+@pytest.fixture(scope="module")
+def project(checkout: Callable[[], Path], run: Callable[..., str]) -> Path:
     """A checkout of its own in which the super-networks and then the segments have run, on few digits."""
-    folder = tmp_path_factory.mktemp("project")
-    shutil.copy(repository / "pyproject.toml", folder)
-    for name in ("conf", "src"):
-        shutil.copytree(repository / name, folder / name, ignore=shutil.ignore_patterns("__pycache__", "*.egg-info"))
+    folder = checkout()
     run(folder, "prepare_images,measure_costs,plan_schedule,train_supernet")
     run(folder, "segments")
     return folder
-
-
-def run(project: Path, pipelines: str, *more: str, parameters: str = BUDGETS) -> str:
-    environment = os.environ | {"PYTHONPATH": str(project / "src")}
-    command = [sys.executable, "-m", "kedro", "run", "--env", "tiny", "--pipelines", pipelines, "--params", parameters]
-    done = subprocess.run([*command, *more], cwd=project, env=environment, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr[-3000:]
-    return done.stdout + done.stderr
 
 
 def table(project: Path, name: str) -> pd.DataFrame:
@@ -134,7 +132,7 @@ def test_candidates_are_the_best_of_the_last_segment_within_each_budget(project:
 
 
 @pytest.mark.chains
-def test_nothing_runs_again_and_another_budget_needs_one_node(project: Path) -> None:
+def test_nothing_runs_again_and_another_budget_needs_one_node(project: Path, run: Callable[..., str]) -> None:
     assert "0 of 22 nodes ran" in run(project, "segments")
     narrow = BUDGETS + ",search.budgets.small.max_macs=80%"
     assert "1 of 22 nodes ran" in run(project, "segments", parameters=narrow)
@@ -146,7 +144,7 @@ def test_nothing_runs_again_and_another_budget_needs_one_node(project: Path) -> 
 
 
 @pytest.mark.chains
-def test_verification_and_report_take_the_candidates_over(project: Path) -> None:
+def test_verification_and_report_take_the_candidates_over(project: Path, run: Callable[..., str]) -> None:
     run(project, "verify_candidates,finish_winners,export,test_winners,report")
     winners = json.loads((project / "data/current/tiny/winners.json").read_text())
     assert [winner["budget"] for winner in winners] == ["small"]

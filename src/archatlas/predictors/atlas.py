@@ -56,7 +56,7 @@ def map_space(
     if not _is_enumerated(space, parameters):
         drawn = space.sample(rows, np.random.default_rng(seed))
     if work is not None and rows > SPAN:
-        yield from _spans(range(0, rows, SPAN), rows, drawn, given, work)
+        yield from _spans(rows, drawn, given, work)
     else:
         yield from _chunks((0, rows, drawn), *given)
 
@@ -65,26 +65,18 @@ _Span: TypeAlias = tuple[int, int, Choices | None]
 """First row, the one after the last, and the choices of what lies between; None: those of the space in its order."""
 
 
-def _spans(
-    starts: range, rows: int, drawn: Choices | None, given: tuple[Any, ...], work: WorkStore
-) -> Iterator[pd.DataFrame]:
+def _spans(rows: int, drawn: Choices | None, given: tuple[Any, ...], work: WorkStore) -> Iterator[pd.DataFrame]:
     """The atlas in spans, in their order; those in ``work`` are taken from there, which is empty at the end."""
-    done = set(work.keys(".parquet"))
-    ends = {start: min(start + starts.step, rows) for start in starts}
-    todo = [
-        (start, end, None if drawn is None else drawn[start:end])
-        for start, end in ends.items()
-        if _key(start) not in done
-    ]
+    done, ends = set(work.keys(".parquet")), ((start, min(start + SPAN, rows)) for start in range(0, rows, SPAN))
+    spans: list[_Span] = [(start, end, None if drawn is None else drawn[start:end]) for start, end in ends]
+    todo = [span for span in spans if _key(span[0]) not in done]
     shares = current_engine().shares(len(todo), one_thread=False) if todo else None
     with side_by_side(_span, todo, *given, shares=shares or Shares(1, 0, here=True)) as results:
         for start, table in results:
             work.save_table(_key(start), table)
-    for start, end in ends.items():
-        found = work.load_table(_key(start))
-        if found is None:  # It was damaged.
-            _, found = _span((start, end, None if drawn is None else drawn[start:end]), *given)
-        yield found
+    for span in spans:
+        found = work.load_table(_key(span[0]))
+        yield _span(span, *given)[1] if found is None else found  # None: it was damaged.
     work.discard()
 
 

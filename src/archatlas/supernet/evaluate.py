@@ -72,12 +72,12 @@ def evaluate_subnets(
     every super-network, and shrunk to the size that it was trained on. ``supernet`` is not changed. Finished parts in
     ``work`` are not evaluated again.
     """
-    rows, _ = distinct_rows(space, choices)
+    rows, back = distinct_rows(space, choices)
     seen = EvaluationImages(train, validation, description, parameters, device, images_seed)
     done = evaluate_parts(
         supernet, space, rows, range(parts_of(len(rows), parameters)), seen, work, progress, progress_line
     )
-    return run_of(space, choices, done, seen, seed)
+    return run_of(space, choices, back, done, seen, seed)
 
 
 def distinct_rows(space: SearchSpace, choices: Choices) -> tuple[Choices, NDArray[np.intp]]:
@@ -128,10 +128,14 @@ def evaluate_parts(
 
 
 def run_of(
-    space: SearchSpace, choices: Choices, done: Mapping[int, PartScores], images: EvaluationImages, seed: int
+    space: SearchSpace,
+    choices: Choices,
+    back: NDArray[np.intp],
+    done: Mapping[int, PartScores],
+    images: EvaluationImages,
+    seed: int,
 ) -> EvaluationRun:
-    """The evaluations of ``choices`` from the scores of all parts of their different rows."""
-    _, back = distinct_rows(space, choices)
+    """The evaluations of ``choices`` from the scores of all parts of their different rows; ``back`` is their places."""
     ordered = [done[number] for number in range(len(done))]
     scores = np.concatenate([scores for scores, _ in ordered])
     table = table_of(space, choices, scores[back], images.halves, seed)

@@ -70,7 +70,7 @@ def evaluate_on_all(
         work: where finished parts are kept.
         progress: whether to show how far it is.
     """
-    rows, _ = distinct_rows(space, choices)
+    rows, back = distinct_rows(space, choices)
     parts = parts_of(len(rows), parameters)
     shares = evaluation_shares(device, len(supernets), len(rows), parameters)
     alike, batches = device_of_each(device, shares), _batches(parts, len(supernets), shares)
@@ -91,7 +91,7 @@ def evaluate_on_all(
             done[number] |= scores
             bar.update(sum(len(one) for one, _ in scores.values()))
     images = EvaluationImages(train, validation, description, parameters, alike, images_seed)
-    return [run_of(space, choices, done[number], images, number) for number in sorted(supernets)]
+    return [run_of(space, choices, back, done[number], images, number) for number in sorted(supernets)]
 
 
 def evaluation_shares(device: DeviceParameters, supernets: int, rows: int, parameters: EvaluationParameters) -> Shares:

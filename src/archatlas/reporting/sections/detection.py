@@ -8,8 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+import torch
 from plotly.subplots import make_subplots
 
+from archatlas.detection.boxes import intersection_over_union
+from archatlas.detection.judging import SIDES
 from archatlas.reporting import numbers
 from archatlas.reporting.blocks import Chart, Section, TableBlock, Text
 from archatlas.reporting.figures.theme import CYCLE, GREEN, MOBILENET, ORANGE, WINNER, themed
@@ -134,7 +137,7 @@ def figure_scenes(run: Run) -> go.Figure:
         found = own[(own["scene"] == number) & (own["score"] >= _LEAST_SHOWN)]
         for box in found.to_dict("records"):
             colour = GREEN if _is_right(box, run.test_scenes, number) else ORANGE
-            edges = {side: box[side] - 0.5 for side in ("left", "top", "right", "bottom")}  # A pixel's middle is whole.
+            edges = {side: box[side] - 0.5 for side in SIDES}  # A pixel's middle is whole.
             figure.add_shape(
                 type="rect", x0=edges["left"], y0=edges["top"], x1=edges["right"], y1=edges["bottom"],
                 line={"color": colour, "width": 2}, row=row, col=column,
@@ -152,9 +155,8 @@ def figure_scenes(run: Run) -> go.Figure:
 
 def _is_right(box: Mapping[Any, Any], scenes: Mapping[str, Any], number: int) -> bool:
     own = (np.asarray(scenes["scene"]) == number) & (np.asarray(scenes["labels"]) == int(box["label"]))
-    objects = np.asarray(scenes["boxes"])[own]
-    corners = np.array([box[side] for side in ("left", "top", "right", "bottom")])
-    low, high = np.maximum(objects[:, :2], corners[:2]), np.minimum(objects[:, 2:], corners[2:])
-    shared = np.prod(np.clip(high - low, 0, None), axis=1)
-    both = np.prod(objects[:, 2:] - objects[:, :2], axis=1) + np.prod(corners[2:] - corners[:2])
-    return bool((shared / (both - shared) >= 0.5).any())
+    objects, found = (
+        torch.tensor(np.asarray(one, dtype=np.float64))
+        for one in (np.asarray(scenes["boxes"])[own], [[box[side] for side in SIDES]])
+    )
+    return bool((intersection_over_union(objects, found) >= 0.5).any())
