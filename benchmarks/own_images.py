@@ -1,10 +1,11 @@
 """What a run of an evening is worth beside the plainest thing that one could do: train a MobileNet, scaled by hand.
 
 For every folder of images and every time a run is made, and then a MobileNet of the winner's budget is trained alone,
-with the run's own finishing recipe, for as long as the whole run took: as many trainings as there are workers, the best
-on the validation images kept; where the run has searched several sizes of images, one MobileNet of each size. Both are
-judged on the same test images. Beside them stands what the run says of the networks that it trained alike for a few
-epochs: how far the winner is ahead of random networks of its budget, and of a MobileNet scaled to it.
+with the run's own finishing recipe, for as long as the whole run took (300 epochs at the most): all workers share its
+training, as they share a winner's, or train several, the best on the validation images kept; where the run has searched
+several sizes of images, one MobileNet of each size. Both are judged on the same test images. Beside them stands what
+the run says of the networks that it trained alike for a few epochs: how far the winner is ahead of random networks of
+its budget, and of a MobileNet scaled to it.
 
     python -m benchmarks.own_images --images DIR --times 10min 30min --seeds 0 --params export.int8=true
 
@@ -31,7 +32,7 @@ from archatlas.costs.constraints import Constraint
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.predictors.metrics import wilson_interval
-from archatlas.schedule.allocation import LOOP
+from archatlas.schedule.allocation import Facts, finishing_now, sharing_of
 from archatlas.schedule.pace import Pace, training_seconds
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
@@ -188,20 +189,20 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     of_sizes = scaled_mobilenets(space, [Constraint("macs", "max", limit)])
     device = DeviceParameters.model_validate(settings["device"])
     seconds_of = training_seconds([(one.space, one.network) for one in of_sizes], device, BATCH)
-    workers = Pace(**schedule["pace"]).workers
-    each = max(workers // len(of_sizes), 1)
+    pace, facts = Pace(**schedule["pace"]), Facts(**schedule["facts"])
+    sharing = sharing_of(len(of_sizes), pace, facts)
+    each = sharing.contenders
     finishing = FinishingParameters.model_validate(settings["finishing"])
-    # All at the same time, so that the slowest says how many epochs there are.
-    turns = max(len(of_sizes) * each / workers, 1.0)
-    epochs = max(int(minutes * 60 / (len(train) * max(seconds_of) * LOOP * turns)), 1)
+    epochs = finishing_now(minutes * 60, 1, seconds_of * each, sharing, pace, facts)
     trainings = Trainings(
         train,
         validation,
         description,
-        finishing.training.model_copy(update={"epochs": epochs}),
+        finishing.training.model_copy(update={"epochs": epochs, **sharing.batch}),
         finishing.augmentation,
         device,
         WorkStore(ROOT / "data" / "work" / "benchmark_own_images"),
+        processes=sharing.processes,
     )
     jobs = [
         TrainingJob(scaled.space, scaled.network, 1000 * seed + one, scaled.label)

@@ -256,7 +256,7 @@ def test_tasks_have_the_threads_that_they_are_to_have(engine: None) -> None:
 
     with side_by_side(work, [0], shares=ONE_THREAD) as results:
         assert list(results) == [(1, "")]
-    assert current_engine().shares(9, one_thread=True) == Shares(2, 1)
+    assert current_engine().shares(9, threads=1) == Shares(2, 1)
     assert current_engine().accelerator == "cpu"
 
 
@@ -315,7 +315,7 @@ def test_tasks_that_ask_for_a_gpu_go_where_one_is(cluster: Any, engine: None, re
     try:
         with on_cluster(gpus_per_task=0.5):
             assert current_engine().accelerator == "cuda"
-            shares = current_engine().shares(9, one_thread=True)
+            shares = current_engine().shares(9, threads=1)
             assert shares == Shares(1, 1)  # Its one CPU is the bound.
             with side_by_side(work, range(3), shares=shares) as results:
                 assert set(results) == {(node.node_id, "0")}

@@ -12,12 +12,13 @@ from archatlas.schedule.allocation import (
     MOST_MAPPED,
     Facts,
     Schedule,
+    Sharing,
     allocate,
     batch_size,
-    contenders_of,
     expected_load,
     finishing_now,
     more_time,
+    sharing_of,
 )
 from archatlas.schedule.overlay import scheduled
 from archatlas.schedule.pace import Pace, _line
@@ -85,7 +86,7 @@ def test_every_schedule_is_valid_and_keeps_its_time_or_says_that_it_cannot(
         limits={str(number): macs for number in range(budgets)},
         comparisons=chain,
     )
-    pace = replace(PACE, workers=workers)
+    pace = replace(PACE, workers=workers, processes=workers)
     schedule = allocate(seconds, pace, facts)
     everything_is_a_valid_parameter(schedule)
     assert all(value >= 0 for value in schedule.seconds.values())
@@ -136,18 +137,42 @@ def test_the_load_that_is_expected_lies_between_now_and_before(now: float, so_fa
 def test_finishing_takes_what_is_left_but_not_next_to_nothing() -> None:
     planned = allocate(1800, PACE, PHOTOGRAPHS)
     epochs, seconds = planned.finishing["training"]["epochs"], planned.seconds["finish_winners"]
+    sharing = sharing_of(1, PACE, PHOTOGRAPHS)
 
     def now(left_s: float, *macs: float) -> int:
-        return finishing_now(left_s, epochs, [PACE.train(one) for one in macs], PACE, PHOTOGRAPHS)
+        return finishing_now(left_s, epochs, [PACE.train(one) for one in macs], sharing, PACE, PHOTOGRAPHS)
 
-    assert planned.finishing["contenders"] == contenders_of(1, workers=2) == 2
+    assert planned.finishing["contenders"] == sharing.contenders == 2
     assert now(seconds, 5.4e6, 5.4e6) == pytest.approx(epochs, abs=1)
     assert now(seconds / 2, 5.4e6, 5.4e6) == pytest.approx(epochs / 2, abs=1)
     assert now(seconds, 2.7e6, 2.7e6) > 1.3 * epochs
     # Side by side the larger decides how long.
     assert now(seconds, 5.4e6, 2.7e6) == pytest.approx(epochs, abs=1)
     assert now(-100, 5.4e6) == epochs // 6
-    assert [contenders_of(budgets, 4) for budgets in (0, 1, 2, 5)] == [3, 3, 2, 1]
+
+
+def test_workers_share_the_winners_trainings_while_an_epoch_has_steps_enough() -> None:
+    def shared(budgets: int, cores: int, train: int) -> tuple[int, int]:
+        pace = replace(PACE, workers=cores, processes=cores)
+        sharing = sharing_of(budgets, pace, replace(PHOTOGRAPHS, train=train))
+        return sharing.contenders, sharing.processes
+
+    assert shared(budgets=1, cores=2, train=3068) == (1, 2)
+    assert shared(budgets=3, cores=2, train=3068) == (1, 1)
+    assert shared(budgets=1, cores=2, train=1238) == (2, 1)  # 9 steps of 128 would be too few for an epoch.
+    assert shared(budgets=1, cores=8, train=6664) == (2, 4)
+    assert shared(budgets=3, cores=8, train=6664) == (1, 2)
+    # One training is no faster for a GPU's, or a cluster's, other workers.
+    others = [sharing_of(budgets, replace(PACE, workers=4), PHOTOGRAPHS) for budgets in (0, 1, 2, 5)]
+    assert others == [Sharing(3, 1), Sharing(3, 1), Sharing(2, 1), Sharing(1, 1)]
+
+
+def test_what_is_shared_has_larger_steps_and_more_epochs() -> None:
+    alone, shared = (allocate(1800, replace(PACE, processes=count), PHOTOGRAPHS).finishing for count in (1, 2))
+    assert (alone["contenders"], shared["contenders"]) == (2, 1)
+    assert (alone["processes"], shared["processes"]) == (1, 2)
+    assert shared["training"]["batch_size"] == 128
+    assert 1.7 < shared["training"]["epochs"] / alone["training"]["epochs"] <= 2
 
 
 def test_the_pace_is_a_line_through_what_was_timed() -> None:

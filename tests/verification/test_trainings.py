@@ -72,6 +72,16 @@ def test_one_worker_and_two_give_the_same(two_workers: tuple[Trainings, pd.DataF
         assert torch.equal(tensor, alone.weights(JOBS[0])[name])
 
 
+def test_processes_that_share_each_step_give_the_same_wherever_they_are_started(
+    two_workers: tuple[Trainings, pd.DataFrame], tmp_path: Path
+) -> None:
+    in_workers, here = trainings(tmp_path / "workers", 4, processes=2), trainings(tmp_path / "here", 3, processes=2)
+    table = in_workers.run(JOBS[:2])
+    pd.testing.assert_frame_equal(here.run(JOBS[:1]), table.iloc[:1])
+    assert table["validation_log_loss"][0] != two_workers[1]["validation_log_loss"][0], "each has batch norm of its own"
+    assert table["validation_log_loss"].nunique() == 2
+
+
 def test_the_table_has_a_row_per_job_and_networks_learn(two_workers: tuple[Trainings, pd.DataFrame]) -> None:
     table = two_workers[1]
     assert table.columns.tolist() == TRAINING_COLUMNS
@@ -159,11 +169,14 @@ LONG = TrainingParameters(epochs=60, batch_size=16)
 
 @contextmanager
 def training_elsewhere(
-    folder: Path, repository: Path, epochs: str
+    folder: Path, repository: Path, epochs: str, processes: str = "1"
 ) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """A process of a group of its own, with workers in which two networks are being trained, each saved once."""
+    """A process of a group of its own, with workers in which two networks are being trained, each saved once.
+
+    The workers may have so many processes each, which are among them.
+    """
     process = subprocess.Popen(
-        [sys.executable, __file__, str(folder), epochs],
+        [sys.executable, __file__, str(folder), epochs, processes],
         env=os.environ | {"PYTHONPATH": str(repository / "src")},
         stderr=subprocess.PIPE,
         text=True,
@@ -174,7 +187,7 @@ def training_elsewhere(
     try:
         wait_for(lambda: len(list(folder.glob("*/*.checkpoints/*/checkpoint.safetensors"))) >= 2, seconds=60)
         children = psutil.Process(process.pid).children(recursive=True)
-        workers += [child.pid for child in children if "tracker" not in " ".join(child.cmdline())]
+        workers += [child.pid for child in children if "resource_tracker import main" not in " ".join(child.cmdline())]
         yield process, workers
     finally:
         for pid in (process.pid, *workers):
@@ -190,11 +203,21 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.02)
 
 
-def test_an_interrupted_parent_ends_its_workers_which_say_nothing(tmp_path: Path, repository: Path) -> None:
-    with training_elsewhere(tmp_path, repository, "10000") as (process, workers):
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_interrupted_parent_ends_its_workers_which_say_nothing(
+    tmp_path: Path, repository: Path, processes: str
+) -> None:
+    with training_elsewhere(tmp_path, repository, "10000", processes) as (process, workers):
+        assert len(workers) == {"1": 2, "2": 6}[processes]
         os.killpg(process.pid, signal.SIGINT)  # As a terminal does it.
         wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers), seconds=5)
         assert process.communicate(timeout=30)[1] == "interrupted\n"
+
+
+def test_processes_of_a_worker_die_with_a_killed_parent(tmp_path: Path, repository: Path) -> None:
+    with training_elsewhere(tmp_path, repository, "10000", "2") as (process, workers):
+        process.kill()
+        wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers), seconds=5)
 
 
 def test_workers_die_with_a_killed_parent_and_a_training_goes_on_from_its_last_epoch(
@@ -298,6 +321,10 @@ def test_a_training_that_diverges_twice_counts_as_none_and_ends_nothing_but_wher
 if __name__ == "__main__":
     schedule = TrainingParameters(epochs=int(sys.argv[2]), batch_size=16)
     try:
-        trainings(Path(sys.argv[1]), 2, training=schedule, checkpoint_seconds=0.0).run(JOBS)
+        processes = int(sys.argv[3])
+        made = trainings(
+            Path(sys.argv[1]), 2 * processes, training=schedule, processes=processes, checkpoint_seconds=0.0
+        )
+        made.run(JOBS)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

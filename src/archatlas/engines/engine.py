@@ -20,7 +20,7 @@ class Shares:
 
     Attributes:
         workers: tasks side by side.
-        threads: CPU threads of each.
+        threads: CPU threads of each, over all processes that it may start.
         here: whether they run in this process, one after the other and with its threads.
     """
 
@@ -36,8 +36,8 @@ class Engine(Protocol):
     def accelerator(self) -> Literal["cpu", "cuda"] | None:
         """What all of its tasks run on; None: what this machine has."""
 
-    def shares(self, jobs: int, *, one_thread: bool) -> Shares | None:
-        """How so many tasks are shared out, each with ``one_thread`` or with several.
+    def shares(self, jobs: int, *, threads: int | None) -> Shares | None:
+        """How so many tasks are shared out, each with so many threads, or with as many as the engine gives (None).
 
         None where that is for this machine to say, by its cores and ``device``.
         """
@@ -76,7 +76,7 @@ class LocalEngine:
 
     accelerator = None
 
-    def shares(self, jobs: int, *, one_thread: bool) -> Shares | None:
+    def shares(self, jobs: int, *, threads: int | None) -> Shares | None:
         return None
 
     @contextmanager

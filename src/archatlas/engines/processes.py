@@ -6,6 +6,7 @@ import logging
 import os
 import re
 import signal
+import sys
 import threading
 import time
 import warnings
@@ -22,6 +23,7 @@ LogFormat: TypeAlias = tuple[str, str | None, int]
 
 _PACKAGE = __name__.partition(".")[0]
 _LOOK_SECONDS = 0.5
+_NO_NEWS = "ignore:resource_tracker"
 
 
 @contextmanager
@@ -120,8 +122,10 @@ def signals_left_to_parent() -> Iterator[None]:
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    # It would unblock them when it starts with the first worker.
+    # It would unblock them when it starts with the first worker. That it gives back what killed ones held is no news.
+    sys.warnoptions.append(_NO_NEWS)
     resource_tracker.ensure_running()
+    sys.warnoptions.remove(_NO_NEWS)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
     try:
         yield

@@ -68,7 +68,7 @@ class Ahead:
     @property
     def workers(self) -> int:
         """Networks that are trained alone at a time."""
-        elsewhere = current_engine().shares(_MANY, one_thread=not self.settings.engine.gpus_per_task)
+        elsewhere = current_engine().shares(_MANY, threads=None if self.settings.engine.gpus_per_task else 1)
         return elsewhere.workers if elsewhere else self.settings.device.workers or os.cpu_count() or 1
 
     @property

@@ -70,7 +70,7 @@ def _spans(rows: int, drawn: Choices | None, given: tuple[Any, ...], work: WorkS
     done, ends = set(work.keys(".parquet")), ((start, min(start + SPAN, rows)) for start in range(0, rows, SPAN))
     spans: list[_Span] = [(start, end, None if drawn is None else drawn[start:end]) for start, end in ends]
     todo = [span for span in spans if _key(span[0]) not in done]
-    shares = current_engine().shares(len(todo), one_thread=False) if todo else None
+    shares = current_engine().shares(len(todo), threads=None) if todo else None
     with side_by_side(_span, todo, *given, shares=shares or Shares(1, 0, here=True)) as results:
         for start, table in results:
             work.save_table(_key(start), table)

@@ -47,6 +47,8 @@ LOOP = 1.12
 """A step of a training against one of the pace's: augmentation, and what else runs on a machine."""
 _THREADS = 0.75
 """One network on ``w`` threads is ``w ** _THREADS`` times as fast as on one."""
+_SHARED = 0.92
+"""Processes that share a training's steps do so much of what as many do that train a network each."""
 
 
 @dataclass(frozen=True)
@@ -123,9 +125,9 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
     audit_s = audited * _epoch(facts.mean_macs, pace, facts) * _audit_epochs(facts) / pace.workers
     evaluation_s = _evaluation_s(evaluated, seeds, pace, facts) + _evaluation_s(audited, seeds, pace, facts)
     spent = supernet_s + evaluation_s + alike_s + audit_s
-    contenders = contenders_of(len(facts.limits), pace.workers)
-    limits = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()] * contenders
-    finishing_epochs, finishing_s = _finishing(free - spent, limits, pace, facts)
+    sharing = sharing_of(len(facts.limits), pace, facts)
+    limits = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()] * sharing.contenders
+    finishing_epochs, finishing_s = _finishing(free - spent, limits, sharing, pace, facts)
     if finishing_epochs < 4 * _LIKED_EPOCHS:
         gave_up.append(f"winners are trained on for {finishing_epochs} epochs only: they will get better with more")
     seconds |= {
@@ -162,8 +164,14 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
         },
         finishing={
             "seeds": 1,
-            "contenders": contenders,
-            "training": {**batch, "epochs": finishing_epochs, "warmup_epochs": min(2.0, finishing_epochs / 8)},
+            "contenders": sharing.contenders,
+            "processes": sharing.processes,
+            "training": {
+                **batch,
+                **sharing.batch,
+                "epochs": finishing_epochs,
+                "warmup_epochs": min(2.0, finishing_epochs / 8),
+            },
         },
         seconds=seconds,
         gave_up=tuple(gave_up),
@@ -172,8 +180,11 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
 
 def batch_size(images: int) -> int:
     """Images of a step: a power of two, of which an epoch has some ``_LIKED_STEPS``, within the bounds above."""
-    liked = 1 << int(math.log2(max(images / _LIKED_STEPS, 1)))
-    return min(max(liked, _LEAST_BATCH), _LIKED_BATCH)
+    return min(max(_with_liked_steps(images), _LEAST_BATCH), _LIKED_BATCH)
+
+
+def _with_liked_steps(images: int) -> int:
+    return 1 << int(math.log2(max(images / _LIKED_STEPS, 1)))
 
 
 def _fewer_of_a_step(facts: Facts) -> dict[str, int]:
@@ -194,9 +205,36 @@ def _audit_epochs(facts: Facts) -> int:
     return _most(AUDIT_EPOCHS, 400, facts)
 
 
-def contenders_of(budgets: int, workers: int) -> int:
-    """Networks of each budget that are trained on: as many as train side by side, ``MOST_CONTENDERS`` at most."""
-    return min(max(workers // max(budgets, 1), 1), MOST_CONTENDERS)
+@dataclass(frozen=True)
+class Sharing:
+    """How workers are shared out while winners are trained on.
+
+    Attributes:
+        contenders: networks of each budget.
+        processes: that share the steps of each training.
+    """
+
+    contenders: int
+    processes: int
+
+    @property
+    def batch(self) -> dict[str, int]:
+        """``batch_size`` where steps are shared: a share is as many images as a step is where they are not."""
+        return {} if self.processes == 1 else {"batch_size": _LIKED_BATCH * self.processes}
+
+
+def sharing_of(budgets: int, pace: Pace, facts: Facts) -> Sharing:
+    """Workers share the trainings of the winners while an epoch has steps enough; who is left trains the next best.
+
+    Args:
+        budgets: winners, of which some may be one network.
+        pace: of this machine.
+        facts: of the run.
+    """
+    enough = _with_liked_steps(facts.train) // _LIKED_BATCH
+    processes = max(min(pace.processes // max(budgets, 1), enough), 1)
+    contenders = min(max(pace.workers // (max(budgets, 1) * processes), 1), MOST_CONTENDERS)
+    return Sharing(contenders, processes)
 
 
 def expected_load(now: float, so_far: float) -> float:
@@ -209,7 +247,9 @@ def expected_load(now: float, so_far: float) -> float:
     return max(math.sqrt(now * so_far), now / _MOST_SURPRISE)
 
 
-def finishing_now(left_s: float, planned: int, seconds_of: Sequence[float], pace: Pace, facts: Facts) -> int:
+def finishing_now(
+    left_s: float, planned: int, seconds_of: Sequence[float], sharing: Sharing, pace: Pace, facts: Facts
+) -> int:
     """Epochs of each training that the seconds that are left allow, once it is known which networks are trained on.
 
     More than planned, where they are smaller or fewer than was feared; a sixth of what was planned at the least.
@@ -218,10 +258,11 @@ def finishing_now(left_s: float, planned: int, seconds_of: Sequence[float], pace
         left_s: seconds for finishing.
         planned: epochs in the schedule.
         seconds_of: of an image forward and backward, of each network.
+        sharing: of the workers.
         pace: of this machine.
         facts: of the run.
     """
-    epochs, _ = _finishing(left_s, [facts.train * LOOP * one for one in seconds_of], pace, facts)
+    epochs, _ = _finishing(left_s, [facts.train * LOOP * one for one in seconds_of], sharing, pace, facts)
     return max(epochs, planned // 6, 1)
 
 
@@ -324,9 +365,13 @@ def _no_audit(budget_s: float, pace: Pace, facts: Facts) -> str:
     return f"no audit: {few}; {math.ceil(needed / 360) / 10:g} h would allow 30"
 
 
-def _finishing(left_s: float, epochs_of: Sequence[float], pace: Pace, facts: Facts) -> tuple[int, float]:
-    """Epochs of each training, and the seconds of all; an epoch of each takes ``epochs_of``."""
+def _finishing(
+    left_s: float, epochs_of: Sequence[float], sharing: Sharing, pace: Pace, facts: Facts
+) -> tuple[int, float]:
+    """Epochs of each training, and the seconds of all; an epoch of each takes one worker ``epochs_of``."""
+    faster = 1.0 if sharing.processes == 1 else sharing.processes * _SHARED
     # The longest begins first; what is left over is shared out, so the longest or the sum decides.
-    epoch_s = max(max(epochs_of), sum(epochs_of) / pace.workers)
+    side_by_side = max(pace.workers // sharing.processes, 1)
+    epoch_s = max(max(epochs_of), sum(epochs_of) / side_by_side) / faster
     epochs = min(max(int(left_s / epoch_s), _FEWEST_EPOCHS), _most(MOST_EPOCHS, MOST_STEPS, facts))
     return epochs, epochs * epoch_s

@@ -31,6 +31,7 @@ class Pace:
         train_per_mac: seconds of an image forward and backward for each multiply-accumulate.
         answer_fixed: the same of a forward pass alone.
         answer_per_mac: the same of a forward pass alone.
+        processes: how many can share the steps of one training.
     """
 
     workers: int
@@ -38,6 +39,7 @@ class Pace:
     train_per_mac: float
     answer_fixed: float
     answer_per_mac: float
+    processes: int = 1
 
     def train(self, macs: float) -> float:
         """Seconds that one worker takes to train one image."""
@@ -61,9 +63,11 @@ def measure_pace(
         batch_size: images of a step: no more than a run will have.
         dtype: number format of forward passes where nothing is trained: ``evaluation.precision``.
     """
+    from archatlas.training.fabric import most_processes
+
     workers, mean = _side_by_side([(space, row) for row in rows], device, batch_size, dtype)
     train, answer = (_line(np.asarray(macs, dtype=np.float64), mean[:, column]) for column in range(2))
-    return Pace(workers, *train, *answer)
+    return Pace(workers, *train, *answer, processes=min(most_processes(device), workers))
 
 
 def training_seconds(

@@ -61,18 +61,18 @@ def torch_device(device: DeviceParameters) -> torch.device:
     return torch.device(accelerator)
 
 
-def make_fabric(device: DeviceParameters) -> Fabric:
+def make_fabric(device: DeviceParameters, *, some_unused: bool = False) -> Fabric:
     """The Fabric for ``device``; sets the number of CPU threads.
 
     Several devices are processes of their own (started by ``Fabric.launch(function, ...)``) with distributed data
-    parallelism. Unused parameters are looked for, since a step of a super-network touches one path, and buffers are
-    not broadcast, since batch-norm statistics are re-estimated anyhow.
+    parallelism. Parameters that a step leaves alone are looked for where there are ``some_unused``, as in a
+    super-network, of which it touches one path. Buffers are not broadcast: averages of batch norm are the first one's.
     """
     accelerator = torch_device(device).type
     prepare_process(device)
     strategy: Any = "auto"
     if device.devices > 1:
-        options: dict[str, Any] = {"find_unused_parameters": True, _BUFFER_OPTION: False}
+        options: dict[str, Any] = {"find_unused_parameters": some_unused, _BUFFER_OPTION: False}
         strategy = DDPStrategy(start_method="spawn", **options)
     return Fabric(
         accelerator=accelerator,
@@ -127,7 +127,7 @@ def shares_of(device: DeviceParameters, jobs: int, divisible: int = 1) -> Shares
     several devices share a job, it is one at a time in this process. An engine with machines of its own says itself,
     for so many parts that each job is ``divisible`` into.
     """
-    elsewhere = _engines_shares(jobs * divisible, one_thread=False)
+    elsewhere = _engines_shares(jobs * divisible, threads=None)
     if elsewhere is not None:
         return elsewhere
     if torch_device(device).type != "cpu" or device.devices > 1:
@@ -137,30 +137,37 @@ def shares_of(device: DeviceParameters, jobs: int, divisible: int = 1) -> Shares
     return Shares(workers, threads // workers, here=workers == 1)
 
 
-def single_shares(device: DeviceParameters, jobs: int) -> Shares:
-    """The same of jobs that have one thread each on a CPU, whatever else the machine has."""
+def single_shares(device: DeviceParameters, jobs: int, processes: int = 1) -> Shares:
+    """The same of jobs that on a CPU have so many processes of one thread each, whatever else the machine has."""
     kind = kind_of_device(device)
-    elsewhere = _engines_shares(jobs, one_thread=kind == "cpu")
+    elsewhere = _engines_shares(jobs, threads=processes if kind == "cpu" else None)
     if elsewhere is not None:
         return elsewhere
-    workers = max(1, min(device.workers or os.cpu_count() or 1, jobs)) if kind == "cpu" else 1
-    return Shares(workers, 1, here=workers == 1)
+    workers = max(1, min((device.workers or os.cpu_count() or 1) // processes, jobs)) if kind == "cpu" else 1
+    return Shares(workers, processes, here=workers == 1)
 
 
-def single_device(device: DeviceParameters) -> DeviceParameters:
-    """The device of each of such jobs; on a CPU a single thread, whose result no other setting of threads changes.
+def most_processes(device: DeviceParameters) -> int:
+    """Processes that could share the steps of such a job: one where jobs go to a GPU or to other machines."""
+    if kind_of_device(device) != "cpu" or _engines_shares(1, threads=1) is not None:
+        return 1
+    return device.workers or os.cpu_count() or 1
+
+
+def single_device(device: DeviceParameters, processes: int = 1) -> DeviceParameters:
+    """The device of each of such jobs; on a CPU a single thread in each process: no other setting changes its result.
 
     Channels-last there: forward and backward of small MBConv networks take about half the time so.
     """
     if kind_of_device(device) != "cpu":
         return device
-    alone = {"accelerator": "cpu", "devices": 1, "threads": 1, "workers": None, "channels_last": True}
+    alone = {"accelerator": "cpu", "devices": processes, "threads": 1, "workers": None, "channels_last": True}
     return device.model_copy(update=alone)
 
 
-def _engines_shares(jobs: int, one_thread: bool) -> Shares | None:
+def _engines_shares(jobs: int, threads: int | None) -> Shares | None:
     """What the engine says, which is not asked where there is nothing to do: it might have to reach its machines."""
-    return current_engine().shares(jobs, one_thread=one_thread) if jobs else None
+    return current_engine().shares(jobs, threads=threads) if jobs else None
 
 
 def device_of_each(device: DeviceParameters, shares: Shares) -> DeviceParameters:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import copy
 import math
+import multiprocessing
+import os
 import pickle
 import time
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -20,7 +23,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessException, ProcessRaisedException
 from torch.nn import functional
 
-from archatlas.engines.processes import killed_worker
+from archatlas.engines.processes import killed_worker, prepare_worker
 from archatlas.errors import ArchatlasError
 from archatlas.images.augmentation import augment
 from archatlas.images.dataset import ImageSplit
@@ -191,11 +194,13 @@ def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
     Not in the launcher's queue: it waits for the processes before it reads, and they for it once their results are more
     than a pipe holds.
     """
-    fabric, train_here = make_fabric(job.device), partial(_train_here, job=job, resumed=resumed)
+    fabric = make_fabric(job.device, some_unused=job.paths is not None)
+    train_here = partial(_train_here, job=job, resumed=resumed, parent=os.getpid())
     trained: _Trained
     if job.device.devices == 1:
         trained = fabric.launch(train_here)
     else:
+        _start_as_spawned()
         with TemporaryDirectory(prefix="archatlas-") as folder, meeting_place():
             left = Path(folder, "trained")
             try:
@@ -204,9 +209,16 @@ def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
                 # Where one is killed, another may have noticed that it is gone before it was missed here.
                 if isinstance(error, ProcessRaisedException) and "Connection closed by peer" not in error.msg:
                     raise
-                raise killed_worker(job.device.devices, "device.devices", error.msg) from error
+                asked = "device.devices` or `finishing.processes"
+                raise killed_worker(job.device.devices, asked, error.msg) from error
             trained = pickle.loads(left.read_bytes())
     return trained
+
+
+def _start_as_spawned() -> None:
+    """In a worker of joblib's, have spawned processes told of no other way to start some: they know nothing of its."""
+    if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
+        multiprocessing.set_start_method("spawn", force=True)
 
 
 def _leave(fabric: Fabric, train_here: Callable[[Fabric], _Trained], left: Path) -> None:
@@ -215,10 +227,13 @@ def _leave(fabric: Fabric, train_here: Callable[[Fabric], _Trained], left: Path)
         left.write_bytes(pickle.dumps(trained))
 
 
-def _train_here(fabric: Fabric, job: _Job, resumed: Checkpoint | None) -> _Trained:
+def _train_here(fabric: Fabric, job: _Job, resumed: Checkpoint | None, parent: int) -> _Trained:
     """Train in this process; weights as NumPy arrays, which a file of pickled ones holds by value."""
     prepare_process(job.device)
     if fabric.world_size > 1:
+        prepare_worker(parent)
+        # Of depthwise weights, whose strides are the same but for a dimension of one.
+        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         # What a spawned process is handed lies in memory that it shares with the others.
         job = replace(job, network=copy.deepcopy(job.network))
     trainer = _Trainer(fabric, job)

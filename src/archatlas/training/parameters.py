@@ -83,10 +83,15 @@ class TrainingParameters(BaseModel):
 
 def misfit_of_devices(training: TrainingParameters, device: DeviceParameters) -> str | None:
     """Why the devices cannot share a step's images; None if they can."""
-    fewest = FEWEST_OF_A_STEP * device.devices
-    if training.batch_size % device.devices == 0 and (device.devices == 1 or training.batch_size >= fewest):
+    return misfit_of_shares(training, device.devices, "device.devices")
+
+
+def misfit_of_shares(training: TrainingParameters, count: int, parameter: str) -> str | None:
+    """The same of so many processes, by the name of the parameter that asks for them."""
+    fewest = FEWEST_OF_A_STEP * count
+    if training.batch_size % count == 0 and (count == 1 or training.batch_size >= fewest):
         return None
     return (
-        f"`training.batch_size` is {training.batch_size}, of which each of `device.devices` = {device.devices} takes "
-        f"an equal share: take a multiple of {device.devices}, {fewest} at least"
+        f"`training.batch_size` is {training.batch_size}, of which each of `{parameter}` = {count} takes an equal "
+        f"share: take a multiple of {count}, {fewest} at least"
     )

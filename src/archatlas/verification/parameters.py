@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from archatlas.images.parameters import AugmentationParameters
-from archatlas.training.parameters import TrainingParameters
+from archatlas.training.parameters import TrainingParameters, misfit_of_shares
 
 
 class AuditParameters(BaseModel):
@@ -55,6 +55,13 @@ class FinishingParameters(BaseModel):
         description="networks of each budget that are trained on: the winner and the best behind it; the best at the "
         "end wins",
     )
+    processes: int = Field(
+        1,
+        ge=1,
+        le=64,
+        description="processes that share the images of each step of a training on a CPU, a thread each; on a GPU "
+        "`device.devices` says",
+    )
     teacher: Literal["none", "contenders", "largest"] = Field(
         "none",
         description="who teaches beside the labels: nobody; all contenders together, once they are trained on; or the "
@@ -69,6 +76,13 @@ class FinishingParameters(BaseModel):
     augmentation: AugmentationParameters = Field(
         default_factory=AugmentationParameters, description="changes of training images"
     )
+
+    @model_validator(mode="after")
+    def _shared_equally(self) -> Self:
+        problem = misfit_of_shares(self.training, self.processes, "processes")
+        if problem is not None:
+            raise ValueError(problem)
+        return self
 
     @model_validator(mode="after")
     def _one_where_nothing_tells_them_apart(self) -> Self:

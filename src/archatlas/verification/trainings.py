@@ -127,9 +127,10 @@ class Trainings:
     """The trainings of one schedule on one data set: done in parallel, kept in a work store, looked up if done before.
 
     On a CPU each training has one of ``device.workers`` processes and one thread, so that results do not depend on how
-    many there are. On a GPU they follow one another. ``keep_weights`` keeps the weights as well. A training that lasts
-    longer than ``checkpoint_seconds`` saves its state that often, to go on from if it is killed. Where all networks of
-    a call diverge that is an error, unless ``may_all_diverge``, as where a search asks for one at a time.
+    many there are; or so many ``processes``, which share the images of each step. On a GPU they follow one another.
+    ``keep_weights`` keeps the weights as well. A training that lasts longer than ``checkpoint_seconds`` saves its state
+    that often, to go on from if it is killed. Where all networks of a call diverge that is an error, unless
+    ``may_all_diverge``, as where a search asks for one at a time.
     """
 
     train: ImageSplit
@@ -140,6 +141,7 @@ class Trainings:
     device: DeviceParameters
     work: WorkStore
     keep_weights: bool = True
+    processes: int = 1
     checkpoint_seconds: float = 10.0
     may_all_diverge: bool = False
 
@@ -208,7 +210,7 @@ class Trainings:
     @cached_property
     def _store(self) -> WorkStore:
         data = (self.train.to_tensors(), self.validation.to_tensors(), self.description)
-        setting = (self.training, self.augmentation, single_device(self.device))
+        setting = (self.training, self.augmentation, single_device(self.device, self.processes))
         return self.work.task("trainings", package_version(), _FIGURES, *setting, *data)
 
     def _figures(self, key: str) -> dict[str, Any] | None:
@@ -220,12 +222,13 @@ class Trainings:
 
     def _train(self, jobs: Sequence[TrainingJob], bar: Any) -> None:
         """Train all jobs, whose results are in the store then; ``bar`` is updated with each."""
-        device = single_device(self.device)
+        device = single_device(self.device, self.processes)
         train, validation = self.train.to_arrays(), self.validation.to_arrays()
         setting = _Setting(
             self.description, self.training, self.augmentation, device, self.keep_weights, self.checkpoint_seconds
         )
-        given, shares = (train, validation, setting, self._store), single_shares(self.device, len(jobs))
+        given = (train, validation, setting, self._store)
+        shares = single_shares(self.device, len(jobs), self.processes)
         # Where this process trains on a CPU it does so by one thread, and has its threads back after.
         with threads_restored(), side_by_side(_train_one, jobs, *given, shares=shares) as results:
             for done in results:

@@ -106,9 +106,9 @@ class RayEngine:
             self._leaves = False
             ray.shutdown()
 
-    def shares(self, jobs: int, *, one_thread: bool) -> Shares:
+    def shares(self, jobs: int, *, threads: int | None) -> Shares:
         self.connect()
-        threads = 1 if one_thread else self._parameters.cpus_per_task
+        threads = self._parameters.cpus_per_task if threads is None else threads
         return Shares(max(1, min(jobs, self._room(threads))), threads)
 
     def _room(self, cpus: int) -> int:

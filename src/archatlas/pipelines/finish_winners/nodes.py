@@ -1,6 +1,7 @@
 """The nodes that train winners on, for their own sake, as long as the time allows."""
 
 import logging
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -39,15 +40,15 @@ def plan_finishing(
     import numpy as np
 
     from archatlas.kedro_ext.records import RecordStore
-    from archatlas.schedule.allocation import USED, Facts, batch_size, contenders_of, expected_load, finishing_now
+    from archatlas.schedule.allocation import USED, Facts, batch_size, expected_load, finishing_now, sharing_of
     from archatlas.schedule.pace import Pace, training_seconds
     from archatlas.spaces.search_space import read_space
     from archatlas.verification.members import is_mobilenet, member_of
     from archatlas.verification.winners import entrants_of
 
     pace, facts, training = Pace(**schedule["pace"]), Facts(**schedule["facts"]), finishing_schedule["training"]
-    contenders = contenders_of(len({document["architecture"] for document in found}), pace.workers)
-    entrants = [entrant for document in found for entrant in entrants_of(document, contenders)]
+    sharing = sharing_of(len({document["architecture"] for document in found}), pace, facts)
+    entrants = [entrant for document in found for entrant in entrants_of(document, sharing.contenders)]
     macs = {entrant["architecture"]: float(entrant["macs"]) for entrant in entrants}
     made = read_space(search_space)
     members = [member_of(made, name) for name in macs]
@@ -67,7 +68,7 @@ def plan_finishing(
     slower = expected_load(now, spent / expected)
     left = USED * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
     quiet = [seconds / now for seconds in seconds_of]
-    epochs = finishing_now(left / slower, training["epochs"], quiet, pace, facts)
+    epochs = finishing_now(left / slower, training["epochs"], quiet, sharing, pace, facts)
     logging.getLogger("archatlas").info(
         "Spent %s, %s were expected: %d epochs for each of %d networks, %d were planned.",
         duration(spent), duration(expected), epochs, len(members), training["epochs"],
@@ -75,8 +76,9 @@ def plan_finishing(
     warmup = min(training["warmup_epochs"], epochs / 8)
     return {
         **finishing_schedule,
-        "contenders": contenders,
-        "training": {**training, "epochs": epochs, "warmup_epochs": warmup},
+        "contenders": sharing.contenders,
+        "processes": sharing.processes,
+        "training": {**training, **sharing.batch, "epochs": epochs, "warmup_epochs": warmup},
     }
 
 
@@ -122,10 +124,8 @@ def finish(
         return chosen_winners, best_weights(alike, chosen_winners, made), domain.no_finishing()
     finishing = scheduled(finishing, finishing_plan)
     schedule = verification.model_copy(update={"training": finishing.training, "augmentation": finishing.augmentation})
-    further = alone(*images, schedule, device, trainings_in(work_folder))
+    further = replace(alone(*images, schedule, device, trainings_in(work_folder)), processes=finishing.processes)
     if finishing.with_validation:
-        from dataclasses import replace
-
         both = domain.joined(ImageSplit.from_tensors(train_images), ImageSplit.from_tensors(validation_images))
         further = replace(further, train=both)
     found = [document for document in chosen_winners if document["status"] == "found"]

@@ -16,7 +16,8 @@ def plan(ahead: Ahead) -> Plan:
     if finishing is None or ahead.looks_up:
         return Plan("nothing: winners are exported as they were trained", 1.0)
     trainings, epochs = budgets * finishing.contenders * finishing.seeds, finishing.training.epochs
-    what, workers = f"{trainings} trainings for {budgets} budgets, {epochs} epochs each", min(ahead.workers, trainings)
+    what = f"{trainings} trainings for {budgets} budgets, {epochs} epochs each"
+    workers = min(ahead.workers, trainings * finishing.processes)
     if ahead.pace is None:
         return Plan(what, None, workers)
     steps = trainings * epochs * (ahead.train / finishing.training.batch_size)
