@@ -38,6 +38,7 @@ from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.parameters import DeviceParameters
+from archatlas.verification.finishing import joined
 from archatlas.verification.mobilenet import scaled_mobilenets
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.trainings import TrainingJob, Trainings
@@ -190,12 +191,15 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     device = DeviceParameters.model_validate(settings["device"])
     seconds_of = training_seconds([(one.space, one.network) for one in of_sizes], device, BATCH)
     pace, facts = Pace(**schedule["pace"]), Facts(**schedule["facts"])
+    finishing = FinishingParameters.model_validate(settings["finishing"])
+    # As the winner; but of several sizes the validation images choose one.
+    with_validation = finishing.with_validation and len(of_sizes) == 1
+    facts = replace(facts, with_validation=with_validation)
     sharing = sharing_of(len(of_sizes), pace, facts)
     each = sharing.contenders
-    finishing = FinishingParameters.model_validate(settings["finishing"])
     epochs = finishing_now(minutes * 60, 1, seconds_of * each, sharing, pace, facts)
     trainings = Trainings(
-        train,
+        joined(train, validation) if with_validation else train,
         validation,
         description,
         finishing.training.model_copy(update={"epochs": epochs, **sharing.batch}),
@@ -215,7 +219,8 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     best = int(best_first_of(done).index[0])
     accuracy = float(trainings.test(jobs[best], test).mean())
     scaled = of_sizes[best // each]
-    who = f"{scaled.label} alone, {epochs} epochs, best of {len(jobs)}"
+    images_of = " of training and validation images" if with_validation else ""
+    who = f"{scaled.label} alone, {epochs} epochs{images_of}, best of {len(jobs)}"
     return Row(images, given, seed, who, scaled.macs, accuracy, *wilson_interval(accuracy, len(test)), taken)
 
 

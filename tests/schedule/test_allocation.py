@@ -159,12 +159,30 @@ def test_workers_share_the_winners_trainings_while_an_epoch_has_steps_enough() -
 
     assert shared(budgets=1, cores=2, train=3068) == (1, 2)
     assert shared(budgets=3, cores=2, train=3068) == (1, 1)
-    assert shared(budgets=1, cores=2, train=1238) == (2, 1)  # 9 steps of 128 would be too few for an epoch.
-    assert shared(budgets=1, cores=8, train=6664) == (2, 4)
+    assert shared(budgets=1, cores=2, train=1238) == (1, 2)
+    assert shared(budgets=1, cores=2, train=900) == (2, 1)  # Two shares of 32 would make too few steps an epoch.
+    assert shared(budgets=1, cores=8, train=3068) == (2, 4)
     assert shared(budgets=3, cores=8, train=6664) == (1, 2)
     # One training is no faster for a GPU's, or a cluster's, other workers.
     others = [sharing_of(budgets, replace(PACE, workers=4), PHOTOGRAPHS) for budgets in (0, 1, 2, 5)]
-    assert others == [Sharing(3, 1), Sharing(3, 1), Sharing(2, 1), Sharing(1, 1)]
+    assert others == [Sharing(3, 1, 64), Sharing(3, 1, 64), Sharing(2, 1, 64), Sharing(1, 1, 64)]
+
+
+def test_shares_are_of_a_size_that_an_epoch_has_steps_enough_of() -> None:
+    pace = replace(PACE, workers=3, processes=3)
+    shared = {train: sharing_of(1, pace, replace(PHOTOGRAPHS, train=train)).batch for train in (500, 1238, 3068, 9000)}
+    assert [batch.get("batch_size") for batch in shared.values()] == [None, 64, 96, 192]
+
+
+def test_with_validation_images_there_are_more_to_train_on_and_nothing_to_choose_by() -> None:
+    both = replace(PHOTOGRAPHS, train=800, validation=300, with_validation=True)
+    assert sharing_of(1, replace(PACE, processes=2), both) == Sharing(1, 2, 32)
+    assert sharing_of(1, PACE, both).contenders == 1
+    more, fewer = (
+        allocate(1800, PACE, replace(PHOTOGRAPHS, validation=1534, with_validation=asked)).finishing["training"]
+        for asked in (True, False)
+    )
+    assert more["epochs"] == pytest.approx(fewer["epochs"] / 1.5, abs=1), "half as many images again"
 
 
 def test_what_is_shared_has_larger_steps_and_more_epochs() -> None:

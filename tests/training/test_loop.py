@@ -447,7 +447,10 @@ class _Dying(nn.Linear):
 
 
 def test_a_killed_process_of_several_is_told_with_what_to_do(images: ImageSplit, description: ImageDescription) -> None:
-    with pytest.raises(ArchatlasError, match=r"^one of 2 worker processes was killed.*set `device.devices` or `finishing.processes` to 1"):
+    with pytest.raises(
+        ArchatlasError,
+        match=r"^one of 2 worker processes was killed.*set `device.devices` or `finishing.processes` to 1",
+    ):
         train(
             _Dying(64, 3), images, description, training=TrainingParameters(epochs=1, batch_size=16),
             augmentation=PLAIN, seed=0,

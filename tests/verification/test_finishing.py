@@ -150,8 +150,10 @@ def test_with_the_validation_images_nothing_is_left_to_choose_by(chosen: dict[st
     further = trainings(tmp_path)
     both = joined(further.train, further.validation)
     assert (len(both), both.labels[96].item()) == (144, further.validation.labels[0].item())
-    documents, *_ = finished(chosen, replace(further, train=both), with_validation=True)
+    documents, _, table = finished(chosen, replace(further, train=both), with_validation=True)
     assert documents[0]["finished"]["better"] is True
+    assert documents[0]["finished"]["validation_log_loss"] is None
+    assert table.drop(columns=["network", "seed"]).isna().all(axis=None), "they were trained on"
     assert documents[0]["finished"]["with_validation"] is True
     for several in ("seeds", "contenders"):
         with pytest.raises(ValidationError, match=rf"set `{several}` to 1"):

@@ -28,6 +28,8 @@ MOST_CONTENDERS = 3
 """Of each budget so many networks are trained on at most."""
 _LIKED_BATCH, _LEAST_BATCH, _LIKED_STEPS = 64, 8, 16
 """Images of a step, fewer where an epoch would have less than so many steps."""
+_LEAST_SHARE = 32
+"""Images of a step for each of several processes: batch norm is each one's own."""
 _SHARES = {"supernet": 0.24, "evaluation": 0.06, "alike": 0.22, "audit": 0.0, "finishing": 0.48}
 _WITH_AUDIT = {"supernet": 0.20, "evaluation": 0.05, "alike": 0.18, "audit": 0.20, "finishing": 0.37}
 _SAMPLES = ((900, 150, 3), (3600, 300, 8), (math.inf, 600, 16))
@@ -70,6 +72,13 @@ class Facts:
     """Whether a MobileNet stands beside each winner."""
     devices: int = 1
     """How many share each step's images."""
+    with_validation: bool = False
+    """Whether winners are trained on with the validation images too."""
+
+    @property
+    def finishing(self) -> int:
+        """Images that winners are trained on with."""
+        return self.train + self.validation * self.with_validation
 
 
 @dataclass(frozen=True)
@@ -126,7 +135,9 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
     evaluation_s = _evaluation_s(evaluated, seeds, pace, facts) + _evaluation_s(audited, seeds, pace, facts)
     spent = supernet_s + evaluation_s + alike_s + audit_s
     sharing = sharing_of(len(facts.limits), pace, facts)
-    limits = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()] * sharing.contenders
+    more = facts.finishing / facts.train
+    limits = [more * _epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()]
+    limits *= sharing.contenders
     finishing_epochs, finishing_s = _finishing(free - spent, limits, sharing, pace, facts)
     if finishing_epochs < 4 * _LIKED_EPOCHS:
         gave_up.append(f"winners are trained on for {finishing_epochs} epochs only: they will get better with more")
@@ -212,29 +223,34 @@ class Sharing:
     Attributes:
         contenders: networks of each budget.
         processes: that share the steps of each training.
+        share: images of a step for each process.
     """
 
     contenders: int
     processes: int
+    share: int
 
     @property
     def batch(self) -> dict[str, int]:
-        """``batch_size`` where steps are shared: a share is as many images as a step is where they are not."""
-        return {} if self.processes == 1 else {"batch_size": _LIKED_BATCH * self.processes}
+        """``batch_size`` where steps are shared; else nothing, and it is as for other trainings."""
+        return {} if self.processes == 1 else {"batch_size": self.share * self.processes}
 
 
 def sharing_of(budgets: int, pace: Pace, facts: Facts) -> Sharing:
-    """Workers share the trainings of the winners while an epoch has steps enough; who is left trains the next best.
+    """Workers share the winners' trainings while each has images enough; those left over train the next best.
+
+    None is left over where validation images are trained on too: nothing would tell networks apart.
 
     Args:
         budgets: winners, of which some may be one network.
         pace: of this machine.
         facts: of the run.
     """
-    enough = _with_liked_steps(facts.train) // _LIKED_BATCH
-    processes = max(min(pace.processes // max(budgets, 1), enough), 1)
-    contenders = min(max(pace.workers // (max(budgets, 1) * processes), 1), MOST_CONTENDERS)
-    return Sharing(contenders, processes)
+    budgets, liked = max(budgets, 1), _with_liked_steps(facts.finishing)
+    processes = max(min(pace.processes // budgets, liked // _LEAST_SHARE), 1)
+    share = batch_size(facts.finishing // processes)
+    contenders = 1 if facts.with_validation else min(max(pace.workers // (budgets * processes), 1), MOST_CONTENDERS)
+    return Sharing(contenders, processes, share)
 
 
 def expected_load(now: float, so_far: float) -> float:
@@ -262,7 +278,7 @@ def finishing_now(
         pace: of this machine.
         facts: of the run.
     """
-    epochs, _ = _finishing(left_s, [facts.train * LOOP * one for one in seconds_of], sharing, pace, facts)
+    epochs, _ = _finishing(left_s, [facts.finishing * LOOP * one for one in seconds_of], sharing, pace, facts)
     return max(epochs, planned // 6, 1)
 
 

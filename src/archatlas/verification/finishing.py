@@ -20,10 +20,17 @@ from archatlas.verification.members import is_mobilenet, member_of
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.roles import FINISH
 from archatlas.verification.teaching import Run, taught
-from archatlas.verification.trainings import TRAINING_COLUMNS, FurtherTraining, TrainingJob, Trainings
+from archatlas.verification.trainings import (
+    HALF_TIME_COLUMNS,
+    TRAINING_COLUMNS,
+    FurtherTraining,
+    TrainingJob,
+    Trainings,
+)
 from archatlas.verification.winners import best_first, best_first_of, entrants_of, title_of
 
 Json = dict[str, Any]
+_JUDGED = ("validation_accuracy", "validation_log_loss")
 Supernets = Mapping[str, Callable[[], Mapping[str, Tensor]]]
 
 
@@ -57,7 +64,7 @@ def finish(
         the documents, of a runner-up where one has overtaken the winner, with ``finished`` (start, epochs, contenders,
         validation_accuracy and validation_log_loss of what is exported, and ``better``: whether that was trained
         here); the weights to export by budget; and all trainings made here (network, seed, validation_accuracy,
-        validation_log_loss).
+        validation_log_loss). Where validation images are trained on, what they would say is left open.
     """
     entrants = {
         str(document["budget"]): entrants_of(document, parameters.contenders)
@@ -99,7 +106,8 @@ def finish(
             "with_validation": parameters.with_validation,
             "better": bool(better),
             "contenders": len(entrants[budget]),
-            **{name: float(kept[name]) for name in ("validation_accuracy", "validation_log_loss")},
+            # Of images that were trained on they would say nothing.
+            **{name: None if parameters.with_validation else float(kept[name]) for name in _JUDGED},
         }
         if better:
             weights[budget] = next(run.weights(after.index[0]) for run in runs if after.index[0] in run.table.index)
@@ -107,6 +115,8 @@ def finish(
         else:
             weights[budget] = dict(trained[document["architecture"], document["best_seed"]])
         documents.append({**document, "finished": finished})
+    if parameters.with_validation:
+        done[[*_JUDGED, *HALF_TIME_COLUMNS]] = float("nan")
     return documents, weights, done.reset_index(drop=True)
 
 

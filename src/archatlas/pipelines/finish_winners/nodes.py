@@ -40,7 +40,7 @@ def plan_finishing(
     import numpy as np
 
     from archatlas.kedro_ext.records import RecordStore
-    from archatlas.schedule.allocation import USED, Facts, batch_size, expected_load, finishing_now, sharing_of
+    from archatlas.schedule.allocation import USED, Facts, expected_load, finishing_now, sharing_of
     from archatlas.schedule.pace import Pace, training_seconds
     from archatlas.spaces.search_space import read_space
     from archatlas.verification.members import is_mobilenet, member_of
@@ -52,7 +52,7 @@ def plan_finishing(
     macs = {entrant["architecture"]: float(entrant["macs"]) for entrant in entrants}
     made = read_space(search_space)
     members = [member_of(made, name) for name in macs]
-    seconds_of = training_seconds([(one.space, one.network) for one in members], device, batch_size(facts.train))
+    seconds_of = training_seconds([(one.space, one.network) for one in members], device, sharing.share)
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
     spent = planned["prepare_images"] + planned["measure_costs"]

@@ -14,7 +14,7 @@ from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SupernetParameters
 from archatlas.training.parameters import DeviceParameters
-from archatlas.verification.parameters import VerificationParameters
+from archatlas.verification.parameters import FinishingParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 Json = dict[str, Any]
@@ -66,6 +66,7 @@ def plan_trainings(
     feasibility: pd.DataFrame,
     search: SearchParameters,
     verification: VerificationParameters,
+    finishing: FinishingParameters | None = None,
     time_budget: str | None = None,
 ) -> tuple[Json, Json, Json]:
     """The whole schedule, for people, and what ``verification`` and ``finishing`` have in the place of their own."""
@@ -81,7 +82,8 @@ def plan_trainings(
 
     measured, facts = Pace(**pace["pace"]), Facts(**pace["facts"])
     limits = limits_of(facts, feasibility, search.budgets)
-    facts = replace(facts, limits=limits, comparisons=verification.mobilenet)
+    with_validation = finishing is not None and finishing.with_validation
+    facts = replace(facts, limits=limits, comparisons=verification.mobilenet, with_validation=with_validation)
     seconds = seconds_of(time_budget)
     schedule = allocate(seconds, measured, facts)
     document = {
