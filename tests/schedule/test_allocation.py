@@ -151,6 +151,19 @@ def test_finishing_takes_what_is_left_but_not_next_to_nothing() -> None:
     assert now(-100, 5.4e6) == epochs // 6
 
 
+def test_workers_that_would_wait_train_more_for_the_comparison() -> None:
+    def contestants(workers: int, seconds: float) -> tuple[int, int]:
+        planned = allocate(seconds, replace(PACE, workers=workers), PHOTOGRAPHS).verification
+        return planned["top_k"], planned["random_networks"]
+
+    # A MobileNet stands beside the random ones: either number, with it, is a multiple of the workers.
+    assert contestants(2, 2400) == (4, 5)
+    assert contestants(2, 1800) == (4, 3)
+    assert contestants(4, 2400) == (4, 7)
+    assert contestants(8, 1800) == (8, 7)
+    assert contestants(32, 1800) == (8, 7)
+
+
 def test_workers_share_the_winners_trainings_while_an_epoch_has_steps_enough() -> None:
     def shared(budgets: int, cores: int, train: int) -> tuple[int, int]:
         pace = replace(PACE, workers=cores, processes=cores)

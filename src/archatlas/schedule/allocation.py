@@ -30,13 +30,15 @@ _LIKED_BATCH, _LEAST_BATCH, _LIKED_STEPS = 64, 8, 16
 """Images of a step, fewer where an epoch would have less than so many steps."""
 _LEAST_SHARE = 32
 """Images of a step for each of several processes: batch norm is each one's own."""
-_SHARES = {"supernet": 0.24, "evaluation": 0.06, "alike": 0.22, "audit": 0.0, "finishing": 0.48}
+_SHARES = {"supernet": 0.20, "evaluation": 0.05, "alike": 0.18, "audit": 0.0, "finishing": 0.57}
 _WITH_AUDIT = {"supernet": 0.20, "evaluation": 0.05, "alike": 0.18, "audit": 0.20, "finishing": 0.37}
 _SAMPLES = ((900, 150, 3), (3600, 300, 8), (math.inf, 600, 16))
 """Up to so many seconds: so many architectures, and so many trials of the study."""
 _ENOUGH = 0.7
 _CONTESTANTS = ((4, 5), (3, 3), (2, 3), (2, 2), (2, 1), (1, 1))
 """Finalists and random networks of each budget, from what one would like to what must be."""
+_MOST_CONTESTANTS = 8
+"""Of either kind: workers that would have nothing to do train more of them, up to so many."""
 _LIKED_EPOCHS, _FEWEST_EPOCHS = 10, 4
 USED = 0.97
 """Share of the time that is planned with: starting and deciding take the rest."""
@@ -356,9 +358,14 @@ def _supernet(share_s: float, seeds: int, pace: Pace, facts: Facts) -> tuple[int
 
 def _alike(share_s: float, pace: Pace, facts: Facts) -> tuple[int, int, int, float]:
     """Finalists and random networks of each budget, epochs of each training, and the seconds of all."""
-    one_each = sum(_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values())
-    for top_k, random in _CONTESTANTS:
-        epoch_s = (top_k + random + int(facts.comparisons)) * one_each / pace.workers
+    epochs_of = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()]
+    beside, budgets = int(facts.comparisons), len(epochs_of)
+    for finalists, others in _CONTESTANTS:
+        # Finalists first, then what stands beside them: workers wait for the last of either.
+        rounds = [math.ceil(count * budgets / pace.workers) for count in (finalists, others + beside)]
+        top_k, at_once = (max(min(turns * pace.workers // budgets, _MOST_CONTESTANTS), 1) for turns in rounds)
+        random = at_once - beside
+        epoch_s = sum(rounds) * sum(epochs_of) / budgets
         epochs = min(int(share_s / epoch_s), _most(4 * _LIKED_EPOCHS, 2000, facts))
         if epochs >= _LIKED_EPOCHS:
             break
