@@ -14,6 +14,7 @@ import pandas as pd
 import pytest
 
 from archatlas.predictors.metrics import wilson_interval
+from archatlas.reporting import numbers, tables
 from archatlas.reporting.blocks import safe_json
 from archatlas.reporting.cards import budget_cards
 from archatlas.reporting.page import render_page
@@ -439,3 +440,17 @@ def test_the_best_network_of_a_meta_graph_is_drawn_before_and_after_pruning(
     assert before.caption == "As drawn: 200\xa0k MACs, 9\xa0k params, score 0.912"
     assert after.caption.endswith("150\xa0k MACs, 7\xa0k params; not trained")
     assert before.svg.count("<rect") == space.graphs(space.parse([names[0]])).mask.sum()
+
+
+def test_what_was_trained_beside_candidates_has_no_rank_and_comes_after_them(
+    run_data: dict[str, Any], make_run: Any
+) -> None:
+    candidates = run_data["candidates"].assign(ranked_by="predicted_score")
+    verified = run_data["verified_candidates"].groupby("budget", sort=False).head(3)
+    beside = verified.groupby("budget", sort=False).head(1).assign(rank=0, verdict="random network: keeps the budget")
+    run = make_run(run_data | {"candidates": candidates, "verified_candidates": pd.concat([beside, verified])})
+    table = tables.candidates_table(run)
+    titles = [title for title, _ in table.columns]
+    shown = [(row[titles.index("rank")].text, row[titles.index("ranked by")].text) for row in table.rows]
+    one = [("1", "predicted score"), ("2", "predicted score"), ("3", "predicted score"), (numbers.DASH, numbers.DASH)]
+    assert shown == one * (len(verified) // 3)

@@ -169,14 +169,14 @@ LONG = TrainingParameters(epochs=60, batch_size=16)
 
 @contextmanager
 def training_elsewhere(
-    folder: Path, repository: Path, epochs: str, processes: str = "1"
+    folder: Path, repository: Path, epochs: str, processes: int = 1, cores: int = 2
 ) -> Iterator[tuple[subprocess.Popen[str], list[int]]]:
-    """A process of a group of its own, with workers in which two networks are being trained, each saved once.
+    """A process of a group of its own, and those in which networks are being trained, each saved once.
 
-    The workers may have so many processes each, which are among them.
+    On two ``cores`` two networks; or fewer at a time, where so many ``processes`` share each training.
     """
     process = subprocess.Popen(
-        [sys.executable, __file__, str(folder), epochs, processes],
+        [sys.executable, __file__, str(folder), epochs, str(processes), str(cores)],
         env=os.environ | {"PYTHONPATH": str(repository / "src")},
         stderr=subprocess.PIPE,
         text=True,
@@ -185,7 +185,8 @@ def training_elsewhere(
     )
     workers: list[int] = []
     try:
-        wait_for(lambda: len(list(folder.glob("*/*.checkpoints/*/checkpoint.safetensors"))) >= 2, seconds=60)
+        saved = "*/*.checkpoints/*/checkpoint.safetensors"
+        wait_for(lambda: len(list(folder.glob(saved))) >= cores // processes, seconds=60)
         children = psutil.Process(process.pid).children(recursive=True)
         workers += [child.pid for child in children if "resource_tracker import main" not in " ".join(child.cmdline())]
         yield process, workers
@@ -203,19 +204,20 @@ def wait_for(condition: Callable[[], bool], seconds: float) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
+@pytest.mark.parametrize(("processes", "count"), [(1, 2), (2, 6)])
 def test_an_interrupted_parent_ends_its_workers_which_say_nothing(
-    tmp_path: Path, repository: Path, processes: str
+    tmp_path: Path, repository: Path, processes: int, count: int
 ) -> None:
-    with training_elsewhere(tmp_path, repository, "10000", processes) as (process, workers):
-        assert len(workers) == {"1": 2, "2": 6}[processes]
+    with training_elsewhere(tmp_path, repository, "10000", processes, 2 * processes) as (process, workers):
+        assert len(workers) == count
         os.killpg(process.pid, signal.SIGINT)  # As a terminal does it.
         wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers), seconds=5)
         assert process.communicate(timeout=30)[1] == "interrupted\n"
 
 
-def test_processes_of_a_worker_die_with_a_killed_parent(tmp_path: Path, repository: Path) -> None:
-    with training_elsewhere(tmp_path, repository, "10000", "2") as (process, workers):
+def test_processes_that_share_a_training_die_with_a_killed_parent(tmp_path: Path, repository: Path) -> None:
+    with training_elsewhere(tmp_path, repository, "10000", processes=2) as (process, workers):
+        assert len(workers) == 2
         process.kill()
         wait_for(lambda: not any(psutil.pid_exists(pid) for pid in workers), seconds=5)
 
@@ -321,10 +323,7 @@ def test_a_training_that_diverges_twice_counts_as_none_and_ends_nothing_but_wher
 if __name__ == "__main__":
     schedule = TrainingParameters(epochs=int(sys.argv[2]), batch_size=16)
     try:
-        processes = int(sys.argv[3])
-        made = trainings(
-            Path(sys.argv[1]), 2 * processes, training=schedule, processes=processes, checkpoint_seconds=0.0
-        )
-        made.run(JOBS)
+        processes, cores = int(sys.argv[3]), int(sys.argv[4])
+        trainings(Path(sys.argv[1]), cores, training=schedule, processes=processes, checkpoint_seconds=0.0).run(JOBS)
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)

@@ -14,7 +14,7 @@ class ReportParameters(BaseModel):
     atlas_bins: int = Field(
         72, ge=10, le=400, description="bins along each axis of the atlas figure, which shows counts and never rows"
     )
-    candidates_shown: int = Field(5, ge=1, le=100, description="rows of the candidates table for each budget")
+    candidates_shown: int = Field(20, ge=1, le=100, description="rows of the candidates table for each budget")
 
 
 class CompareParameters(BaseModel):

@@ -156,7 +156,10 @@ def _fraction(value: Any) -> float | None:
 
 
 def candidates_table(run: Run) -> Table:
-    """The first candidates of every budget and its winner, with what was predicted, measured and decided."""
+    """The first candidates of every budget and its winner, with what was predicted, measured and decided.
+
+    What was trained beside them has no rank and comes after them.
+    """
     verified = run.verified_candidates
     if verified.empty:
         return Table((("candidate", "left"),), ())
@@ -165,7 +168,8 @@ def candidates_table(run: Run) -> Table:
     rows: list[tuple[Cell, ...]] = []
     emphasised: set[int] = set()
     for _, of_budget in verified.groupby("budget", sort=False):
-        for index, row in enumerate(of_budget.sort_values("rank").to_dict("records")):
+        in_order = of_budget.sort_values("rank", key=lambda ranks: ranks.where(ranks > 0, np.inf), kind="stable")
+        for index, row in enumerate(in_order.to_dict("records")):
             winner = (str(row["budget"]), str(row["network"])) in won
             if index >= run.report.candidates_shown and not winner:
                 continue
@@ -184,18 +188,22 @@ def on_shared_weights(run: Run) -> str:
 _LEFT = ("budget", "network", "verdict")
 
 
+def _ranked_by(run: Run, row: Mapping[Any, Any]) -> str:
+    if not row["rank"]:
+        return numbers.DASH
+    return "MACs" if run.ranked_by_macs(str(row["budget"])) else "predicted score"
+
+
 def _candidate_columns(run: Run) -> dict[str, Callable[[Mapping[Any, Any]], str | Cell]]:
     """Titles of the candidates' columns, and what each shows of a row."""
     supernet: dict[str, Callable[[Mapping[Any, Any]], str | Cell]] = {
         "super-network (shared weights)": lambda row: numbers.percent(row["supernet_accuracy"])
     }
-    ranked: dict[str, Callable[[Mapping[Any, Any]], str | Cell]] = {
-        "ranked by": lambda row: "MACs" if run.ranked_by_macs(str(row["budget"])) else "predicted score"
-    }
+    ranked: dict[str, Callable[[Mapping[Any, Any]], str | Cell]] = {"ranked by": lambda row: _ranked_by(run, row)}
     alone = f"{run.choosing_accuracy} accuracy" if run.alone_is_looked_up else "alone (validation)"
     return {
         "budget": lambda row: str(row["budget"]),
-        "rank": lambda row: numbers.whole(row["rank"]),
+        "rank": lambda row: numbers.whole(row["rank"] or None),
         **(ranked if "ranked_by" in run.candidates else {}),
         "network": lambda row: Cell(str(row["network"]), code=True),
         f"predicted{on_shared_weights(run)}": lambda row: run.predicted(row["predicted_score"], row.get("method")),
