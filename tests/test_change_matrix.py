@@ -193,7 +193,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # finish_winners and test_winners
     (
         {"parameters": {"finishing": {"training": {"epochs": 3}}}},
-        ["check_sizes", "train_winners", "write_report"],
+        ["check_sizes", "plan_trainings", "train_winners", "write_report"],
     ),
     ({"code": "verification/finishing.py"}, ["train_winners"]),
     ({"code": PIPELINES.format("test_winners"), "function": "judge"}, ["test_winners"]),
