@@ -44,8 +44,6 @@ from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.trainings import TrainingJob, Trainings
 from archatlas.verification.winners import best_first_of
 
-BATCH = 64
-"""Images of a step while the pace of a MobileNet is measured."""
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -189,7 +187,6 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     limit = schedule["facts"]["limits"]["small"]
     of_sizes = scaled_mobilenets(space, [Constraint("macs", "max", limit)])
     device = DeviceParameters.model_validate(settings["device"])
-    seconds_of = training_seconds([(one.space, one.network) for one in of_sizes], device, BATCH)
     pace, facts = Pace(**schedule["pace"]), Facts(**schedule["facts"])
     finishing = FinishingParameters.model_validate(settings["finishing"])
     # As the winner; but of several sizes the validation images choose one.
@@ -197,6 +194,7 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     facts = replace(facts, with_validation=with_validation)
     sharing = sharing_of(len(of_sizes), pace, facts)
     each = sharing.contenders
+    seconds_of = training_seconds([(one.space, one.network) for one in of_sizes], device, sharing.share)
     epochs = finishing_now(minutes * 60, 1, seconds_of * each, sharing, pace, facts)
     trainings = Trainings(
         joined(train, validation) if with_validation else train,

@@ -133,14 +133,12 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
     top_k, random, epochs, alike_s = _alike(free * shares["alike"], pace, facts)
     if epochs < _LIKED_EPOCHS:
         gave_up.append(f"finalists are trained for {epochs} epochs before one is chosen: the choice is noisy")
-    audit_s = audited * _epoch(facts.mean_macs, pace, facts) * _audit_epochs(facts) / pace.workers
+    audit_s = audited * _epoch(facts.mean_macs, pace, facts.train) * _audit_epochs(facts) / pace.workers
     evaluation_s = _evaluation_s(evaluated, seeds, pace, facts) + _evaluation_s(audited, seeds, pace, facts)
     spent = supernet_s + evaluation_s + alike_s + audit_s
     sharing = sharing_of(len(facts.limits), pace, facts)
-    more = facts.finishing / facts.train
-    limits = [more * _epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()]
-    limits *= sharing.contenders
-    finishing_epochs, finishing_s = _finishing(free - spent, limits, sharing, pace, facts)
+    epochs_of = _epochs_within(facts.limits, pace, facts.finishing) * sharing.contenders
+    finishing_epochs, finishing_s = _finishing(free - spent, epochs_of, sharing, pace, facts)
     if finishing_epochs < 4 * _LIKED_EPOCHS:
         gave_up.append(f"winners are trained on for {finishing_epochs} epochs only: they will get better with more")
     seconds |= {
@@ -321,9 +319,14 @@ def _overhead(samples: int, trials: int, facts: Facts) -> dict[str, float]:
     }
 
 
-def _epoch(macs: float, pace: Pace, facts: Facts) -> float:
+def _epoch(macs: float, pace: Pace, images: int) -> float:
     """Seconds that one worker takes for one epoch of a network."""
-    return facts.train * pace.train(macs) * LOOP
+    return images * pace.train(macs) * LOOP
+
+
+def _epochs_within(limits: Mapping[str, float], pace: Pace, images: int) -> list[float]:
+    """The same of a network that keeps each budget."""
+    return [_epoch(_TRAINED_TO_LIMIT * limit, pace, images) for limit in limits.values()]
 
 
 def _evaluation_s(count: int, seeds: int, pace: Pace, facts: Facts) -> float:
@@ -347,7 +350,7 @@ def _evaluations(share_s: float, samples: int, budget_s: float, pace: Pace, fact
 def _supernet(share_s: float, seeds: int, pace: Pace, facts: Facts) -> tuple[int, int, float]:
     """Epochs of the largest path, of all paths, and the seconds of both."""
     turns = _turns(seeds, pace)
-    largest, mean = (_epoch(macs, pace, facts) * turns for macs in (facts.largest_macs, facts.mean_macs))
+    largest, mean = (_epoch(macs, pace, facts.train) * turns for macs in (facts.largest_macs, facts.mean_macs))
     if not facts.largest_first:
         then = min(max(int(share_s / mean), 4), _most(100, 6000, facts))
         return 0, then, then * mean
@@ -358,7 +361,7 @@ def _supernet(share_s: float, seeds: int, pace: Pace, facts: Facts) -> tuple[int
 
 def _alike(share_s: float, pace: Pace, facts: Facts) -> tuple[int, int, int, float]:
     """Finalists and random networks of each budget, epochs of each training, and the seconds of all."""
-    epochs_of = [_epoch(_TRAINED_TO_LIMIT * limit, pace, facts) for limit in facts.limits.values()]
+    epochs_of = _epochs_within(facts.limits, pace, facts.train)
     beside, budgets = int(facts.comparisons), len(epochs_of)
     for finalists, others in _CONTESTANTS:
         # Finalists first, then what stands beside them: workers wait for the last of either.
@@ -375,13 +378,13 @@ def _alike(share_s: float, pace: Pace, facts: Facts) -> tuple[int, int, int, flo
 
 def _audited(share_s: float, pace: Pace, facts: Facts) -> int:
     """Networks of an audit that this time allows; 0 where they would say nothing."""
-    one = _audit_epochs(facts) * _epoch(facts.mean_macs, pace, facts) / pace.workers
+    one = _audit_epochs(facts) * _epoch(facts.mean_macs, pace, facts.train) / pace.workers
     count = min(int(share_s / one), MOST_AUDITED)
     return count if count >= FEWEST_AUDITED else 0
 
 
 def _no_audit(budget_s: float, pace: Pace, facts: Facts) -> str:
-    one = _audit_epochs(facts) * _epoch(facts.mean_macs, pace, facts) / pace.workers
+    one = _audit_epochs(facts) * _epoch(facts.mean_macs, pace, facts.train) / pace.workers
     needed = max(30 * one / _WITH_AUDIT["audit"] + 120, WITH_AUDIT_S)
     afforded = int(budget_s * _WITH_AUDIT["audit"] / one)
     few = f"{afforded} networks would say nothing" if afforded < FEWEST_AUDITED else "the winner needs the time"

@@ -63,11 +63,11 @@ def measure_pace(
         batch_size: images of a step: no more than a run will have.
         dtype: number format of forward passes where nothing is trained: ``evaluation.precision``.
     """
-    from archatlas.training.fabric import most_processes
+    from archatlas.training.fabric import may_share_steps
 
     workers, mean = _side_by_side([(space, row) for row in rows], device, batch_size, dtype)
     train, answer = (_line(np.asarray(macs, dtype=np.float64), mean[:, column]) for column in range(2))
-    return Pace(workers, *train, *answer, processes=min(most_processes(device), workers))
+    return Pace(workers, *train, *answer, processes=workers if may_share_steps(device) else 1)
 
 
 def training_seconds(

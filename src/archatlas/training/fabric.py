@@ -147,11 +147,9 @@ def single_shares(device: DeviceParameters, jobs: int, processes: int = 1) -> Sh
     return Shares(workers, processes, here=workers == 1)
 
 
-def most_processes(device: DeviceParameters) -> int:
-    """Processes that could share the steps of such a job: one where jobs go to a GPU or to other machines."""
-    if kind_of_device(device) != "cpu" or _engines_shares(1, threads=1) is not None:
-        return 1
-    return device.workers or os.cpu_count() or 1
+def may_share_steps(device: DeviceParameters) -> bool:
+    """Whether workers could share the steps of such a job: where they are cores of this machine."""
+    return current_engine().accelerator is None and torch_device(device).type == "cpu"
 
 
 def single_device(device: DeviceParameters, processes: int = 1) -> DeviceParameters:
