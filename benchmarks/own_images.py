@@ -32,7 +32,8 @@ from archatlas.costs.constraints import Constraint
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.predictors.metrics import wilson_interval
-from archatlas.schedule.allocation import Facts, finishing_now, sharing_of
+from archatlas.schedule.facts import Facts
+from archatlas.schedule.finishing import finishing_now, sharing_of
 from archatlas.schedule.pace import Pace, training_seconds
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space

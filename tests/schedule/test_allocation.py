@@ -6,20 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from archatlas.schedule.allocation import (
-    FEWEST_AUDITED,
-    MOST_EPOCHS,
-    MOST_MAPPED,
-    Facts,
-    Schedule,
-    Sharing,
-    allocate,
-    batch_size,
-    expected_load,
-    finishing_now,
-    more_time,
-    sharing_of,
-)
+from archatlas.schedule.allocation import FEWEST_AUDITED, MOST_MAPPED, Schedule, allocate, more_time
+from archatlas.schedule.epochs import MOST_EPOCHS, batch_size
+from archatlas.schedule.facts import Facts
+from archatlas.schedule.finishing import Sharing, expected_load, finishing_now, sharing_of
 from archatlas.schedule.overlay import scheduled
 from archatlas.schedule.pace import Pace, _line
 from archatlas.supernet.parameters import SupernetParameters
@@ -36,14 +26,30 @@ def test_half_an_hour_goes_to_the_winner_first() -> None:
     assert max(schedule.seconds, key=schedule.seconds.__getitem__) == "finish_winners"
     assert schedule.verification["audit"]["networks"] == 0
     assert schedule.gave_up[0].startswith("no audit: ")
-    assert schedule.gave_up[0].endswith("h would allow 30")
+    assert schedule.gave_up[0].endswith("h would allow 20")
+    hours = float(schedule.gave_up[0].split("; ")[1].removesuffix(" h would allow 20"))
+    assert allocate(hours * 3600, PACE, PHOTOGRAPHS).verification["audit"]["networks"] >= FEWEST_AUDITED
+    assert allocate((hours - 0.1) * 3600, PACE, PHOTOGRAPHS).verification["audit"]["networks"] == 0
 
 
 def test_two_hours_allow_an_audit_that_says_something() -> None:
     schedule = allocate(7200, PACE, PHOTOGRAPHS)
     assert schedule.verification["audit"]["networks"] >= FEWEST_AUDITED
     assert not any(line.startswith("no audit") for line in schedule.gave_up)
-    assert schedule.promised <= 7200
+    assert 0.9 * 7200 <= schedule.promised <= 7200
+
+
+def test_what_the_winner_cannot_use_is_for_the_audit_and_for_what_is_alike() -> None:
+    pace = replace(PACE, processes=2)
+    small, middle, large = (
+        allocate(7200, pace, replace(PHOTOGRAPHS, limits={"small": most})) for most in (5e6, 20e6, 60e6)
+    )
+    assert small.finishing["training"]["epochs"] == 320 > middle.finishing["training"]["epochs"] > 160
+    assert small.verification["training"]["epochs"] > middle.verification["training"]["epochs"]
+    assert small.supernet == middle.supernet == large.supernet
+    # And an audit leaves the winner half of the epochs that make sense.
+    assert middle.verification["audit"]["networks"] >= FEWEST_AUDITED
+    assert large.verification["audit"]["networks"] == 0
 
 
 def test_too_little_time_is_said_and_the_least_that_makes_sense_is_planned() -> None:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 import pandas as pd
 
 from archatlas.costs.table import costs_of
 from archatlas.images.description import ImageDescription
-from archatlas.schedule.allocation import Facts
 from archatlas.spaces.protocol import Choices, SearchSpace, chains_of, drawable, networks_of
 
 _DRAWN = 400
@@ -17,6 +17,34 @@ UNCOUNTED = 10**12
 """What stands for the number of networks of a space that cannot be counted: more than anyone would draw."""
 TIMED = 4
 """Networks whose steps are timed: the cheapest and the dearest drawn, and some between."""
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a schedule must know of the images and the space."""
+
+    train: int
+    validation: int
+    calibration: int
+    mean_macs: float
+    median_macs: float
+    largest_macs: float
+    networks: int
+    largest_first: bool
+    """Whether super-networks can begin with their largest path."""
+    limits: Mapping[str, float] = field(default_factory=lambda: {"any": 1.0})
+    """By budget, the most MACs that it permits. Only trainings alone depend on them."""
+    comparisons: bool = True
+    """Whether a MobileNet stands beside each winner."""
+    devices: int = 1
+    """How many share each step's images."""
+    with_validation: bool = False
+    """Whether winners are trained on with the validation images too."""
+
+    @property
+    def finishing(self) -> int:
+        """Images that winners are trained on with."""
+        return self.train + self.validation * self.with_validation
 
 
 def facts_of(

@@ -40,7 +40,9 @@ def plan_finishing(
     import numpy as np
 
     from archatlas.kedro_ext.records import RecordStore
-    from archatlas.schedule.allocation import USED, Facts, expected_load, finishing_now, sharing_of
+    from archatlas.schedule.allocation import USED
+    from archatlas.schedule.facts import Facts
+    from archatlas.schedule.finishing import expected_load, finishing_now, sharing_of
     from archatlas.schedule.pace import Pace, training_seconds
     from archatlas.spaces.search_space import read_space
     from archatlas.verification.members import is_mobilenet, member_of

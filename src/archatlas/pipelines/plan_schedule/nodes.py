@@ -41,7 +41,8 @@ def plan_search(
         return {}, {}, {}, {}
     from dataclasses import asdict
 
-    from archatlas.schedule.allocation import allocate, batch_size
+    from archatlas.schedule.allocation import allocate
+    from archatlas.schedule.epochs import batch_size
     from archatlas.schedule.facts import drawn_networks, facts_of, timed_networks
     from archatlas.schedule.pace import measure_pace
     from archatlas.schedule.time_budget import seconds_of
@@ -75,8 +76,8 @@ def plan_trainings(
     from dataclasses import asdict, replace
 
     from archatlas.progress import duration
-    from archatlas.schedule.allocation import Facts, allocate, more_time
-    from archatlas.schedule.facts import limits_of
+    from archatlas.schedule.allocation import allocate, more_time
+    from archatlas.schedule.facts import Facts, limits_of
     from archatlas.schedule.pace import Pace
     from archatlas.schedule.time_budget import seconds_of
 
