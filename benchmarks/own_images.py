@@ -39,7 +39,6 @@ from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.parameters import DeviceParameters
-from archatlas.verification.finishing import joined
 from archatlas.verification.mobilenet import scaled_mobilenets
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.trainings import TrainingJob, Trainings
@@ -198,7 +197,7 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     seconds_of = training_seconds([(one.space, one.network) for one in of_sizes], device, sharing.share)
     epochs = finishing_now(minutes * 60, 1, seconds_of * each, sharing, pace, facts)
     trainings = Trainings(
-        joined(train, validation) if with_validation else train,
+        train.joined(validation) if with_validation else train,
         validation,
         description,
         finishing.training.model_copy(update={"epochs": epochs, **sharing.batch}),

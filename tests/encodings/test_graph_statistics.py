@@ -127,7 +127,7 @@ def test_no_letters_and_no_graphs() -> None:
     assert [len(of_graphs(graphs[:0])) for of_graphs in (node_sums, depths, degrees, path_totals)] == [0] * 4
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(st.integers(0, 2 ** len(PAIRS) - 1), st.lists(st.integers(-1, 2), min_size=NODES, max_size=NODES))
 def test_statistics_as_of_paths_one_by_one(bits: int, letters: list[int]) -> None:
     edges = [pair for number, pair in enumerate(PAIRS) if bits >> number & 1]
@@ -152,7 +152,7 @@ def test_statistics_as_of_paths_one_by_one(bits: int, letters: list[int]) -> Non
         np.testing.assert_allclose(found[name], [values], atol=1e-12, err_msg=name)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(
     st.integers(0, 2 ** len(PAIRS) - 1),
     st.permutations(range(1, NODES - 1)),

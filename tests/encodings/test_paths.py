@@ -123,7 +123,7 @@ def test_most_is_the_last_number_that_is_written_out() -> None:
     assert len(paths(graphs, most=7).graph) == 0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(random_dags, min_size=1, max_size=4))
 def test_as_written_out_one_by_one(edges: list[Edges]) -> None:
     graphs = graphs_of(*edges, nodes=NODES)
@@ -138,7 +138,7 @@ def test_as_written_out_one_by_one(edges: list[Edges]) -> None:
             assert longest[graph, node] == max(lengths, default=-1)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(random_dags, random_dags, st.lists(st.integers(0, 2), min_size=2 * NODES, max_size=2 * NODES))
 def test_words_are_equal_just_where_the_labels_are(one: Edges, other: Edges, drawn: list[int]) -> None:
     labels = np.array(drawn).reshape(2, NODES)

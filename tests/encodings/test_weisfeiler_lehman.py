@@ -57,7 +57,7 @@ def test_padding_has_label_zero_and_unknown_labels_are_not_counted() -> None:
     assert kind_counts(graphs, kinds[:0]).shape == (2, 0)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.permutations(range(5)), st.integers(0, 2**10 - 1))
 def test_histograms_do_not_depend_on_the_order_of_nodes(order: list[int], bits: int) -> None:
     pairs = [(i, j) for i in range(5) for j in range(i + 1, 5)]

@@ -3,9 +3,13 @@ from __future__ import annotations
 import os
 import signal
 import time
+from pathlib import Path
 
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
+from archatlas.engines import processes
 from archatlas.engines.engine import Shares, side_by_side
 from archatlas.errors import ArchatlasError
 
@@ -15,6 +19,23 @@ def work(job: int) -> int:
         time.sleep(0.2)
         os.kill(os.getpid(), signal.SIGKILL)  # As a system does that is out of memory.
     return job
+
+
+def where_it_lies(_: int, array: NDArray[np.uint8]) -> Path:
+    assert isinstance(array, np.memmap)
+    assert (array == 3).all()
+    return Path(str(array.filename))
+
+
+def test_arrays_that_are_too_large_for_memory_are_shared_in_a_temporary_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr(processes, "MOST_IN_MEMORY", 2**20)
+    array = np.full(2**21, 3, dtype=np.uint8)
+    with side_by_side(where_it_lies, range(2), array, shares=Shares(2, 1)) as results:
+        files = list(results)
+    assert all(file.is_relative_to(tmp_path) for file in files)
 
 
 def test_a_killed_worker_is_told_with_what_to_do() -> None:

@@ -69,7 +69,7 @@ def test_cutout_is_one_square_with_its_centre_in_the_image():
     assert gone.any(0).all()
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 @given(st.booleans(), st.integers(0, 3), st.integers(0, 3), st.integers(0, 99))
 def test_same_draws_in_both_memory_formats(flip: bool, shift: int, cutout: int, seed: int):
     parameters = AugmentationParameters(flip=flip, shift=shift, cutout=cutout)

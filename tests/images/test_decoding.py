@@ -98,7 +98,7 @@ SIDES = st.one_of(st.sampled_from([1, 2, 3, 5, 17, 900, 4000]), st.integers(1, 3
 @example(1000, 10, 8, "pad", False)
 @example(1, 900, 8, "pad", False)
 @example(113, 165, 8, "pad", True)
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 def test_nothing_of_an_image_is_lost_whatever_its_shape(width: int, height: int, size: int, aspect: str, as_jpeg: bool):
     image = Image.new("L", (width, height), 200)
     result = pixels(saved(image, "JPEG", quality=95) if as_jpeg else image, size, aspect=aspect)

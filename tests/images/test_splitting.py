@@ -64,7 +64,7 @@ def test_images_that_stand_alone_are_split_exactly():
     assert table == [[40, 20, 10], [20, 10, 5], [20, 10, 5]]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(
     st.lists(st.integers(3, 60), min_size=2, max_size=6),
     st.floats(0.05, 0.4),
@@ -85,7 +85,7 @@ def test_every_share_is_right_to_one_image(counts, validation, test, seed):
     assert np.bincount(labels[side == 0], minlength=len(counts)).min() >= 1
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(2, 4), st.integers(12, 60), st.integers(1, 6), st.integers(0, 10_000))
 def test_groups_stay_together_and_shares_are_right_to_about_a_group(classes, groups, largest, seed):
     generator = np.random.default_rng(seed)
@@ -100,7 +100,7 @@ def test_groups_stay_together_and_shares_are_right_to_about_a_group(classes, gro
             assert abs(((side == split) & (labels == label)).sum() - share * total) <= largest + 1
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.integers(0, 10_000))
 def test_groups_of_mixed_classes_keep_the_balance(seed):
     generator = np.random.default_rng(seed)
@@ -175,7 +175,7 @@ def test_a_class_in_too_few_groups_is_named():
         assign(labels, bundles)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(3, 80), min_size=2, max_size=5), st.integers(0, 100), st.integers(0, 100))
 def test_samples_keep_every_class(counts, above, seed):
     labels = np.repeat(np.arange(len(counts)), counts)

@@ -32,7 +32,7 @@ def tau_b(x: list[int], y: list[int]) -> float:
     return agree / below**0.5 if below else 0.0
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.integers(0, 5), st.integers(0, 5)), min_size=1, max_size=12))
 def test_kendall_tau_is_tau_b(pairs: list[tuple[int, int]]) -> None:
     x, y = [a for a, _ in pairs], [b for _, b in pairs]

@@ -67,7 +67,7 @@ def everything_is_a_valid_parameter(schedule: Schedule) -> None:
     assert 1 <= scheduled(FinishingParameters(), schedule.finishing).training.epochs <= 10_000
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(
     seconds=st.floats(120, 100_000),
     train=st.integers(30, 200_000),

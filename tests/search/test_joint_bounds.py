@@ -24,7 +24,7 @@ TABLES = {id(space): count_parts(space) for space in (CHAIN, FAMILY)}
 
 
 @pytest.mark.parametrize("space", [CHAIN, FAMILY], ids=["chain", "family"])
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(seed=st.integers(0, 2**32), bounds=st.tuples(*[st.sampled_from(["min", "max"])] * 2), near=st.booleans())
 def test_it_agrees_with_counting(space: SearchSpace, seed: int, bounds: tuple[str, str], near: bool) -> None:
     assert isinstance(space, Enumerable)

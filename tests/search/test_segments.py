@@ -107,7 +107,7 @@ def test_a_segment_is_a_space_of_whole_networks() -> None:
 
 
 @given(seed=st.integers(0, 1000), start=st.integers(1, 4), length=st.integers(1, 2), survivors=st.integers(1, 5))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 def test_twins_across_a_boundary_are_one_network(seed: int, start: int, length: int, survivors: int) -> None:
     generator = np.random.default_rng(seed)
     before = segment_space(CHAIN, one_prefix(CHAIN, seed), 0, start, DEFAULT)
@@ -189,7 +189,7 @@ def area(score: Any, cost: Any, rows: Any) -> float:
 
 
 @given(seed=st.integers(0, 10_000), size=st.integers(3, 12), count=st.integers(2, 5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_no_other_survivors_do_better_over_all_budgets(seed: int, size: int, count: int) -> None:
     generator = np.random.default_rng(seed)
     cost, score = generator.permutation(40)[:size], generator.normal(size=size)

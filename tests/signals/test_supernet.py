@@ -78,7 +78,7 @@ def test_halves_stand_in_for_a_second_super_network() -> None:
     assert found.what.startswith("The halves of the validation images order 20 networks with tau -1.00")
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.lists(st.integers(0, 10**6), min_size=6, max_size=40, unique=True))
 def test_super_networks_of_one_order_always_agree(scores: list[int]) -> None:
     same = [float(score) for score in scores]

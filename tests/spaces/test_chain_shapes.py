@@ -42,7 +42,7 @@ def chains(draw: st.DrawFn, deepest: int = 20) -> ChainSpace:
     )
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(space=chains(), seed=st.integers(0, 2**32))
 def test_samples_and_spellings_are_of_the_space_whatever_its_depth(space: ChainSpace, seed: int) -> None:
     count = min(space.networks, 20)
@@ -55,7 +55,7 @@ def test_samples_and_spellings_are_of_the_space_whatever_its_depth(space: ChainS
     assert (space.canonicalise(twins) == drawn[0]).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(space=chains(deepest=2))
 def test_counts_are_those_of_a_listing(space: ChainSpace) -> None:
     if space.size <= 5_000:
@@ -64,7 +64,7 @@ def test_counts_are_those_of_a_listing(space: ChainSpace) -> None:
         assert (np.unique(space.enumerate_networks(0, space.networks), axis=0) == canonical).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(space=chains(deepest=6), seed=st.integers(0, 2**32))
 def test_costs_are_those_of_the_network_and_lie_between_the_extremes(space: ChainSpace, seed: int) -> None:
     row = random_rows(space, 1, seed)
@@ -76,7 +76,7 @@ def test_costs_are_those_of_the_network_and_lie_between_the_extremes(space: Chai
         assert extremes.loc[name, "least"] <= value <= extremes.loc[name, "most"]
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(space=chains(deepest=6), seed=st.integers(0, 2**32))
 def test_networks_answer_with_finite_numbers(space: ChainSpace, seed: int) -> None:
     images = torch.randn(3, *space.input_shape, generator=torch.Generator().manual_seed(seed))

@@ -27,7 +27,7 @@ from archatlas.spaces.protocol import (
 
 from .conftest import ALL_SPACES, BUILT_SPACES, every_row, random_rows
 
-few = settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+few = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def test_it_is_a_search_space_and_a_size_is_exact(space):

@@ -55,6 +55,14 @@ def test_what_differs_has_different_fingerprints(one, other):
     assert fingerprint(*one) != fingerprint(*other)
 
 
+@pytest.mark.parametrize("dtype", ["u1", "?", "f8", "U3"])
+def test_an_array_counts_by_its_values_not_by_its_layout(dtype):
+    array = np.arange(12).reshape(3, 4).astype(dtype)
+    assert fingerprint(array[:, ::2]) == fingerprint(array[:, ::2].copy())
+    assert fingerprint(np.asfortranarray(array)) == fingerprint(array) != fingerprint(array[::-1])
+    assert fingerprint(np.float64(3)) == fingerprint(np.array(3.0)) != fingerprint(np.array([3.0]))
+
+
 def test_the_order_of_a_mapping_does_not_count():
     assert fingerprint({"a": 1, "b": 2}) == fingerprint({"b": 2, "a": 1})
 

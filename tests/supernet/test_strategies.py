@@ -32,7 +32,7 @@ def generator(seed: int) -> torch.Generator:
 
 
 @given(weighted, st.integers(0, 2**31))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_every_strategy_gives_paths_of_the_space(weights: ChoiceWeights, seed: int) -> None:
     sandwich = SandwichPaths(weights, tuple(len(row) - 1 for row in weights), tuple(0 for _ in weights))
     for strategy in (UniformPaths(weights), FairPaths(weights), sandwich):
@@ -44,7 +44,7 @@ def test_every_strategy_gives_paths_of_the_space(weights: ChoiceWeights, seed: i
 
 
 @given(counts, st.integers(0, 2**31))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_fair_paths_go_through_all_choices_equally_often(num_choices: tuple[int, ...], seed: int) -> None:
     paths = FairPaths(equal(num_choices))(0, generator(seed))
     assert len(paths) == max(num_choices)
@@ -55,7 +55,7 @@ def test_fair_paths_go_through_all_choices_equally_often(num_choices: tuple[int,
 
 
 @given(weighted, st.integers(0, 2**31))
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_fair_paths_round_the_share_of_each_weight(weights: ChoiceWeights, seed: int) -> None:
     paths = FairPaths(weights)(0, generator(seed))
     for column, row in zip(zip(*paths, strict=True), weights, strict=True):

@@ -21,7 +21,7 @@ from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.make import make_supernet
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.training.weights import arrays_of
-from archatlas.verification.finishing import finish, joined, path_weights
+from archatlas.verification.finishing import finish, path_weights
 from archatlas.verification.members import member_of
 from archatlas.verification.parameters import FinishingParameters
 from archatlas.verification.trainings import FurtherTraining, TrainingJob, Trainings
@@ -148,7 +148,7 @@ def test_what_training_makes_no_better_is_exported_as_it_was(chosen: dict[str, A
 
 def test_with_the_validation_images_nothing_is_left_to_choose_by(chosen: dict[str, Any], tmp_path: Path) -> None:
     further = trainings(tmp_path)
-    both = joined(further.train, further.validation)
+    both = further.train.joined(further.validation)
     assert (len(both), both.labels[96].item()) == (144, further.validation.labels[0].item())
     documents, _, table = finished(chosen, replace(further, train=both), with_validation=True)
     assert documents[0]["finished"]["better"] is True

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import kendalltau, norm
 
@@ -185,7 +185,6 @@ def test_a_share_of_what_the_score_says_beyond_the_predictor() -> None:
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=30))
-@settings(deadline=None)
 def test_normal_quantiles_keep_the_order_and_are_symmetric(values: list[float]) -> None:
     quantiles = normal_quantiles(np.array(values))
     np.testing.assert_allclose(normal_quantiles(-np.array(values)), -quantiles, atol=1e-9)

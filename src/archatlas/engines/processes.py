@@ -7,6 +7,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import threading
 import time
 import warnings
@@ -16,6 +17,7 @@ from multiprocessing import resource_tracker
 from typing import Any, TypeAlias, TypeVar
 
 from archatlas.errors import ArchatlasError
+from archatlas.storage.large_arrays import MOST_IN_MEMORY, array_bytes
 
 Result = TypeVar("Result")
 
@@ -32,7 +34,8 @@ def in_processes(
 ) -> Iterator[Iterator[Result]]:
     """``function(job, *given)`` of every job, as they end, by processes of so many threads; they end with the block.
 
-    Everything given and returned is pickled; large NumPy arrays among what is given are shared. ::
+    Everything given and returned is pickled. Large NumPy arrays among what is given are shared: in memory, or in
+    temporary files where they would take too much of it. ::
 
         with in_processes(train_one, jobs, images, workers=4) as results:
             for result in results: ...
@@ -43,25 +46,28 @@ def in_processes(
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     asked = {"backend": "loky", "inner_max_num_threads": threads, "initializer": prepare_worker}
+    # By itself joblib takes memory for them where that is large enough today.
+    folder = tempfile.gettempdir() if array_bytes(given) > MOST_IN_MEMORY else None
     with joblib.parallel_config(**asked, initargs=(os.getpid(), _log_format())):
-        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1)
+        parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, temp_folder=folder)
         results: Generator[Result] | None = None
         try:
             with signals_left_to_parent():
                 results = parallel(joblib.delayed(function)(job, *given) for job in jobs)
             yield results
         except TerminatedWorkerError as error:
-            raise killed_worker(workers, "device.workers", str(error)) from error
+            raise killed_worker(workers, "device.workers", told=str(error)) from error
         finally:
             _end(results)
 
 
-def killed_worker(count: int, parameter: str, told: str) -> ArchatlasError:
-    """What to say of one of ``count`` workers, as ``parameter`` has it, that a library ``told`` to be killed."""
+def killed_worker(count: int, *parameters: str, told: str) -> ArchatlasError:
+    """What to say of one of ``count`` workers, as the ``parameters`` have it, that a library ``told`` to be killed."""
     signals = sorted(set(re.findall(r"SIG[A-Z]+", told)))
     how = f" ({', '.join(signals)})" if signals else ""
+    asked = " or ".join(f"`{parameter}`" for parameter in parameters)
     return ArchatlasError(
-        f"one of {count} worker processes was killed{how}, mostly a sign that memory ran out: set `{parameter}` to "
+        f"one of {count} worker processes was killed{how}, mostly a sign that memory ran out: set {asked} to "
         f"{max(1, count // 2)}, or close what else takes memory, and run the same command again. What was finished is "
         "kept."
     )

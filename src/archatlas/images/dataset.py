@@ -1,4 +1,4 @@
-"""Images and labels in memory."""
+"""Images and labels: in memory, or in a file that the system reads as memory where they are many."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from archatlas.errors import ArchatlasError
 from archatlas.images.shrinking import shrink
+from archatlas.storage.large_arrays import joined
 
 SplitArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """Images and labels of a split: large arrays are handed to worker processes through shared memory."""
@@ -39,6 +40,11 @@ class ImageSplit:
     def subset(self, index: Tensor) -> ImageSplit:
         """The images at ``index`` (int64 or bool [m]), in that order."""
         return ImageSplit(self.images[index], self.labels[index])
+
+    def joined(self, other: ImageSplit) -> ImageSplit:
+        """These images and then the other's, on the CPU."""
+        images = joined([self.images.numpy(), other.images.numpy()])
+        return ImageSplit(torch.from_numpy(images), torch.cat([self.labels, other.labels]))
 
     def at(self, image_size: int) -> ImageSplit:
         """The same images at this size, of at most their own (``shrinking.shrink``)."""

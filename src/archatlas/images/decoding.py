@@ -18,6 +18,7 @@ from PIL import Image, UnidentifiedImageError
 
 from archatlas.images.predict import to_square, upright
 from archatlas.progress import progress_bar
+from archatlas.storage.large_arrays import room_for, taken
 
 Encoded = bytes | Path | Image.Image
 Pixels = NDArray[np.uint8]
@@ -63,7 +64,7 @@ def decode(
     ``channels`` or, if that is None, 1 if every image is grey and else 3; and the images that cannot be read, as
     positions in ``rows`` with the reason (their pixels are zero). Images of more than `MOST_MEGAPIXELS` are among them.
     """
-    pixels = np.zeros((len(rows), channels or 3, image_size, image_size), dtype=np.uint8)
+    pixels = room_for((len(rows), channels or 3, image_size, image_size), np.uint8)
     grey = np.ones(len(rows), dtype=bool)
 
     def decode_chunk(start: int) -> dict[int, str]:
@@ -97,7 +98,7 @@ def decode(
                 failures.update(part)
                 bar.update(min(_CHUNK, len(rows) - start))
     if channels is None and grey.all():
-        pixels = np.ascontiguousarray(pixels[:, :1])
+        pixels = taken(pixels[:, :1], np.arange(len(pixels)))
     return pixels, failures
 
 

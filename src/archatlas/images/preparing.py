@@ -1,4 +1,4 @@
-"""From a source of images to three splits in memory, with what must be known of them."""
+"""From a source of images to three splits, with what must be known of them."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from archatlas.images.reading import Records, open_records
 from archatlas.images.split_files import contradicted, empty_split_table, leaks, split_table
 from archatlas.images.splitting import SPLITS, assign_splits, bundles_of, copies_of, sample_rows
 from archatlas.images.suitable_size import suitable_size
+from archatlas.storage.large_arrays import taken
 
 _IMBALANCE = 3.0
 _NAMED = 5
@@ -68,7 +69,7 @@ def prepare(parameters: ImagesParameters, seed: int, seconds: float | None = Non
         kept = _without_failures(records, rows, failures, parameters.skip_unreadable)
     reasons = {int(rows[at]): f"unreadable: {why}" for at, why in failures.items()}
     if failures:
-        pixels, rows = pixels[kept], rows[kept]
+        pixels, rows = taken(pixels, np.flatnonzero(kept)), rows[kept]
         _check_classes(records.labels[rows], records.class_names, 3)
     labels, given = records.labels[rows], records.given[rows]
     copies = copies_of(pixels)
@@ -210,8 +211,9 @@ def _orders(side: NDArray[np.int8], seed: int) -> list[NDArray[np.int64]]:
 def _gather(
     pixels: NDArray[np.uint8], labels: NDArray[np.int64], orders: list[NDArray[np.int64]]
 ) -> tuple[ImageSplit, ImageSplit, ImageSplit]:
-    everything = ImageSplit(torch.from_numpy(pixels), torch.from_numpy(labels))
-    train, validation, test = (everything.subset(torch.from_numpy(order)) for order in orders)
+    train, validation, test = (
+        ImageSplit(torch.from_numpy(taken(pixels, order)), torch.from_numpy(labels[order])) for order in orders
+    )
     return train, validation, test
 
 

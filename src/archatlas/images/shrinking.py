@@ -8,6 +8,7 @@ from torch import Tensor
 
 from archatlas.errors import ArchatlasError
 from archatlas.images.predict import shrunk
+from archatlas.storage.large_arrays import room_for
 
 
 def shrink(images: Tensor, image_size: int) -> Tensor:
@@ -26,7 +27,7 @@ def shrink(images: Tensor, image_size: int) -> Tensor:
             f"a network of images of {image_size} pixels cannot see images of {height} x {width}: they are never "
             "enlarged. Prepare them at `images.image_size` pixels of the network or more, or train it anew."
         )
-    small = np.empty((len(images), images.shape[1], image_size, image_size), dtype=np.uint8)
+    small = room_for((len(images), images.shape[1], image_size, image_size), np.uint8)
     for number, image in enumerate(images.numpy()):
         small[number] = shrunk(image, image_size)
     return torch.from_numpy(small)

@@ -34,7 +34,7 @@ ATLAS_PER_SECOND = 20_000
 class Plan:
     """What a stage will do, and about how many seconds it takes (None: not known before the images are read).
 
-    ``processes`` train networks side by side, each with the images in its memory; ``kept_mib`` are kept beside these.
+    ``processes`` train networks side by side, with the images in memory that they share; ``kept_mib`` are kept beside.
     """
 
     what: str

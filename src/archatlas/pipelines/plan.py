@@ -116,9 +116,12 @@ def _module(stage: str) -> ModuleType:
 
 
 def _memory_mib(settings: ProjectParameters, plans: Iterable[Plan], description: ImageDescription | None) -> float:
+    from archatlas.storage.large_arrays import MOST_IN_MEMORY
+
     images = sum(description.splits.values()) if description else 0
-    megabytes = images * (side_of(settings) ** 2) * 3 / 2**20
-    most = max((plan.processes * (_WORKER_MIB + megabytes) + plan.kept_mib for plan in plans), default=0)
+    # Processes share them, and so many that they would fill the memory lie in files.
+    megabytes = min(images * (side_of(settings) ** 2) * 3, MOST_IN_MEMORY) / 2**20
+    most = max((plan.processes * _WORKER_MIB + plan.kept_mib for plan in plans), default=0)
     return _LIBRARIES_MIB + 2 * megabytes + most
 
 

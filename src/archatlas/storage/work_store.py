@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from archatlas.storage.keeper import keeper
@@ -40,7 +41,7 @@ def _update(digest: Any, part: object) -> None:
         _update(digest, part.detach().cpu().numpy())
     elif hasattr(part, "tobytes") and hasattr(part, "dtype"):
         digest.update(f"array:{part.dtype}:{getattr(part, 'shape', ())}:".encode())
-        digest.update(part.tobytes())
+        digest.update(np.ascontiguousarray(part).reshape(-1).view(np.uint8))  # Not `tobytes`: images may be large.
     elif isinstance(part, bytes):
         digest.update(b"bytes:" + part)
     elif isinstance(part, Mapping):

@@ -12,6 +12,7 @@ from typing import Any, Literal
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
+from torch import Tensor
 from torch.distributed import TCPStore  # type: ignore[attr-defined]
 from torch.nn.parallel import DistributedDataParallel
 
@@ -113,6 +114,13 @@ def prepare_process(device: DeviceParameters) -> None:
     keep_freed_memory()
     if device.threads is not None:
         torch.set_num_threads(device.threads)
+
+
+def where_there_is_room(images: Tensor, place: torch.device) -> Tensor:
+    """The images on the device; where they are, if they would take more than half of a GPU's free memory."""
+    if place.type == "cuda" and images.nbytes > torch.cuda.mem_get_info(place)[0] / 2:
+        return images
+    return images.to(place)
 
 
 def kind_of_device(device: DeviceParameters) -> str:

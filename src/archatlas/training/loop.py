@@ -9,7 +9,7 @@ import os
 import pickle
 import time
 import warnings
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -19,6 +19,7 @@ from typing import Any, Protocol, TypeAlias
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessException, ProcessRaisedException
 from torch.nn import functional
@@ -42,7 +43,13 @@ from archatlas.training.checkpoint import (
     save_checkpoint,
 )
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
-from archatlas.training.fabric import make_fabric, meeting_place, prepare_process, threads_restored
+from archatlas.training.fabric import (
+    make_fabric,
+    meeting_place,
+    prepare_process,
+    threads_restored,
+    where_there_is_room,
+)
 from archatlas.training.parameters import (
     FEWEST_OF_A_STEP,
     DeviceParameters,
@@ -195,23 +202,24 @@ def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
     than a pipe holds.
     """
     fabric = make_fabric(job.device, some_unused=job.paths is not None)
-    train_here = partial(_train_here, job=job, resumed=resumed, parent=os.getpid())
     trained: _Trained
     if job.device.devices == 1:
-        trained = fabric.launch(train_here)
+        trained = fabric.launch(partial(_train_here, job=job, resumed=resumed, parent=os.getpid()))
     else:
         _start_as_spawned()
         with TemporaryDirectory(prefix="archatlas-") as folder, meeting_place():
-            left = Path(folder, "trained")
+            place = Path(folder)
+            without = _with_images_in(place, job)
             try:
-                fabric.launch(partial(_leave, train_here=train_here, left=left))
+                fabric.launch(partial(_share, job=without, resumed=resumed, parent=os.getpid(), folder=place))
             except ProcessException as error:
                 # Where one is killed, another may have noticed that it is gone before it was missed here.
                 if isinstance(error, ProcessRaisedException) and "Connection closed by peer" not in error.msg:
                     raise
-                asked = "device.devices` or `finishing.processes"
-                raise killed_worker(job.device.devices, asked, error.msg) from error
-            trained = pickle.loads(left.read_bytes())
+                raise killed_worker(
+                    job.device.devices, "device.devices", "finishing.processes", told=error.msg
+                ) from error
+            trained = pickle.loads((place / _LEFT).read_bytes())
     return trained
 
 
@@ -221,10 +229,31 @@ def _start_as_spawned() -> None:
         multiprocessing.set_start_method("spawn", force=True)
 
 
-def _leave(fabric: Fabric, train_here: Callable[[Fabric], _Trained], left: Path) -> None:
-    trained = train_here(fabric)
+_IMAGES, _VALIDATION, _LEFT = "images", "validation", "trained"
+"""Files in a folder that processes share."""
+
+
+def _with_images_in(folder: Path, job: _Job) -> _Job:
+    """The job without its images, which are left in files of the folder.
+
+    Each process reads these in place; what is handed over as it is would be copied to memory that they share.
+    """
+    for name, split in ((_IMAGES, job.images), (_VALIDATION, job.validation)):
+        if split is not None:
+            save_file({key: tensor.contiguous() for key, tensor in split.to_tensors().items()}, folder / name)
+    return replace(job, images=job.images.subset(torch.arange(0)), validation=None)
+
+
+def _share(fabric: Fabric, job: _Job, resumed: Checkpoint | None, parent: int, folder: Path) -> None:
+    """Train as one of several processes; the first leaves the results."""
+    images, validation = (
+        ImageSplit.from_tensors(load_file(folder / name)) if (folder / name).exists() else None
+        for name in (_IMAGES, _VALIDATION)
+    )
+    assert images is not None
+    trained = _train_here(fabric, replace(job, images=images, validation=validation), resumed, parent)
     if fabric.is_global_zero:
-        left.write_bytes(pickle.dumps(trained))
+        (folder / _LEFT).write_bytes(pickle.dumps(trained))
 
 
 def _train_here(fabric: Fabric, job: _Job, resumed: Checkpoint | None, parent: int) -> _Trained:
@@ -261,9 +290,7 @@ class _Trainer:
         self.average: WeightAverage | None = None
         if job.training.ema_decay is not None:
             self.average = WeightAverage(self.network, job.training.ema_decay)
-        self.images = job.images.images.to(fabric.device)
-        if job.device.channels_last:
-            self.images = self.images.contiguous(memory_format=torch.channels_last)
+        self.images = where_there_is_room(job.images.images, fabric.device)
         self.labels = job.images.labels.to(fabric.device)
         self.class_weights = class_weights(job.images.labels, job.description.num_classes, job.training)
         if self.class_weights is not None:
@@ -328,14 +355,10 @@ class _Trainer:
                 step = epoch * job.steps + position
                 rate = self.schedule(step)
                 index = order[position * job.batch_size : (position + 1) * job.batch_size]
-                index = index[fabric.global_rank :: fabric.world_size].to(fabric.device)
-                batch = augment(
-                    normalise(self.images[index], job.description), job.augmentation, augmentation_generator
-                )
-                if job.device.channels_last:
-                    batch = batch.contiguous(memory_format=torch.channels_last)
+                index = index[fabric.global_rank :: fabric.world_size]
+                batch, labels = self._batch(index, augmentation_generator)
                 paths = [None] if job.paths is None else job.paths(step, paths_generator)
-                sums += self._step(step, rate, batch, self.labels[index], paths)
+                sums += self._step(step, rate, batch, labels, paths)
                 bar.update()
                 if not bar.disable and position % 20 == 0:
                     bar.set_postfix(epoch=epoch + 1, loss=f"{float(sums[0]) / (position + 1):.3f}")
@@ -349,6 +372,14 @@ class _Trainer:
             "learning_rate": rate,
             **self._validate(epoch + 1),
         }
+
+    def _batch(self, index: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Images as the network is shown them, and their labels."""
+        job, place = self.job, self.fabric.device
+        layout = torch.channels_last if job.device.channels_last else torch.contiguous_format
+        pixels = self.images[index.to(self.images.device)].to(place).contiguous(memory_format=layout)
+        batch = augment(normalise(pixels, job.description), job.augmentation, generator)
+        return batch.contiguous(memory_format=layout), self.labels[index.to(place)]
 
     def _step(self, step: int, rate: float, batch: Tensor, labels: Tensor, paths: Sequence[Any]) -> Tensor:
         """One update of the weights; (mean loss, mean accuracy) over the paths, still on the device."""

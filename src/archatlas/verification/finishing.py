@@ -6,11 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-import torch
 from torch import Tensor
 
 from archatlas.errors import ArchatlasError
-from archatlas.images.dataset import ImageSplit
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.supernet.make import in_order, load_supernet
 from archatlas.training.seeds import mixed_seed
@@ -132,11 +130,6 @@ def _won_by(name: str, document: Json, entrants: Sequence[Json]) -> Json:
 def no_finishing() -> pd.DataFrame:
     """The table of trainings where no winner is trained on."""
     return pd.DataFrame({name: pd.Series(dtype="str" if name == "network" else "float64") for name in TRAINING_COLUMNS})
-
-
-def joined(train: ImageSplit, validation: ImageSplit) -> ImageSplit:
-    """Both splits as one."""
-    return ImageSplit(torch.cat([train.images, validation.images]), torch.cat([train.labels, validation.labels]))
 
 
 def _job(

@@ -31,7 +31,7 @@ assert isinstance(SPACE, WiredCells)
 CELLS_101 = NasBench101("nas_bench_101", (3, 32, 32), 10)
 TYPED = TypedVertices(CELLS_101)
 THIRTY = tuple((0, source, target) for source, target in wiring.pairs(30))
-FAST = settings(max_examples=15, deadline=None)
+FAST = settings(max_examples=15)
 
 
 class Small:

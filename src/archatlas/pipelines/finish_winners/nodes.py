@@ -128,7 +128,7 @@ def finish(
     schedule = verification.model_copy(update={"training": finishing.training, "augmentation": finishing.augmentation})
     further = replace(alone(*images, schedule, device, trainings_in(work_folder)), processes=finishing.processes)
     if finishing.with_validation:
-        both = domain.joined(ImageSplit.from_tensors(train_images), ImageSplit.from_tensors(validation_images))
+        both = ImageSplit.from_tensors(train_images).joined(ImageSplit.from_tensors(validation_images))
         further = replace(further, train=both)
     found = [document for document in chosen_winners if document["status"] == "found"]
     trained = {
