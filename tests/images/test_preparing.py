@@ -17,6 +17,7 @@ from PIL import Image
 from archatlas.errors import ArchatlasError
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.preparing import PreparedImages, channel_statistics, prepare
+from archatlas.storage import large_arrays
 
 
 def picture(number: int, *, size: tuple[int, int] = (6, 6), mode: str = "L") -> Image.Image:
@@ -653,3 +654,18 @@ def test_a_validation_split_of_one_image_stops_the_run_before_anything_is_traine
     save(tmp_path / "validation" / "cat", range(30, 31))
     with pytest.raises(ArchatlasError, match=r"the validation split has 1 image, but 2 at least are needed to judge"):
         read(tmp_path)
+
+
+def test_images_that_would_fill_the_memory_are_prepared_alike(pets: Path, monkeypatch: pytest.MonkeyPatch):
+    (pets / "cat" / "broken.png").write_bytes(b"no image")
+    expected = read(pets, skip_unreadable=True)
+    monkeypatch.setattr(large_arrays, "MOST_IN_MEMORY", 0)
+    found = read(pets, skip_unreadable=True)
+    assert found.description == expected.description
+    for one, other in ((found.train, expected.train), (found.validation, expected.validation)):
+        assert torch.equal(one.images, other.images)
+        assert torch.equal(one.labels, other.labels)
+    both = found.train.joined(found.validation)
+    assert torch.equal(both.images, torch.cat([expected.train.images, expected.validation.images]))
+    assert torch.equal(both.labels, torch.cat([expected.train.labels, expected.validation.labels]))
+    assert torch.equal(found.train.at(3).images, expected.train.at(3).images)

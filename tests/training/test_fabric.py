@@ -7,7 +7,14 @@ import torch
 from torch.distributed import TCPStore
 
 from archatlas.errors import ArchatlasError
-from archatlas.training.fabric import make_fabric, meeting_place, prepare_process, threads_restored, torch_device
+from archatlas.training.fabric import (
+    make_fabric,
+    meeting_place,
+    prepare_process,
+    threads_restored,
+    torch_device,
+    where_there_is_room,
+)
 from archatlas.training.parameters import DeviceParameters
 
 
@@ -50,3 +57,11 @@ def test_processes_meet_at_a_store_that_listens_before_they_start(monkeypatch: p
         assert int(os.environ["MASTER_PORT"]) == port
     assert os.environ["MASTER_PORT"] == "1"
     assert "TORCHELASTIC_USE_AGENT_STORE" not in os.environ
+
+
+def test_images_stay_where_they_are_if_they_would_fill_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    images = torch.zeros(51, dtype=torch.uint8)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (100, 1000))  # Bytes that are free, and all.
+    assert where_there_is_room(images, torch.device("cuda")) is images
+    assert where_there_is_room(images, torch.device("cpu")) is images
+    assert where_there_is_room(images, torch.device("meta")).device.type == "meta"
