@@ -118,8 +118,7 @@ def measured(table: str, names: Sequence[str], labels: Sequence[int], draws: int
     data = BenchmarkData.of(load_table(TableParameters.model_validate({"name": table})), accuracy, accuracy, "networks")
     batch = data.batch(np.arange(len(data)))
     _ = batch.graphs
-    if data.has_costs:
-        _ = batch.costs
+    _ = batch.costs
     rows = []
     for name in names:
         for draw in sorted(range(draws), key=lambda number: (number % _ENCODERS, number)):

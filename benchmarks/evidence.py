@@ -43,7 +43,6 @@ TABLES: dict[str, tuple[str, Any]] = {
 """The accuracy that is learned and judged, and the split. All was chosen on the first three; the last is reported."""
 CANDIDATES = ("grad_norm", "jacov", "macs", "nwot", "params", "synflow")
 """Opinions that this library can make for any space."""
-_COSTS = {"table_params": "params", "table_macs": "macs"}
 _NOISE = {"prior": {"noise": 1.0}}
 _QUANTILE = {10: 2.262, 5: 2.776, 3: 4.303}
 """Of Student's t, by the number of draws: 95%, both sides."""
@@ -65,16 +64,12 @@ class Known:
 
     @cached_property
     def batch(self) -> ArchitectureBatch:
-        """All networks with their opinions, graphs and costs made; table costs stand in where none can be counted."""
+        """All networks with their opinions, graphs and costs made."""
         batch = self.data.batch(np.arange(len(self.data)))
         proxies = pd.DataFrame(index=range(len(batch))) if batch.proxies is None else batch.proxies
         proxies = proxies.rename(columns=lambda name: name.removeprefix("proxy_"))
         proxies = proxies[[name for name in proxies if name in CANDIDATES]]
-        if not self.data.has_costs:
-            proxies = proxies.join(self.data.table.rows[[*_COSTS]].rename(columns=_COSTS))
-        else:
-            _ = batch.costs
-        _ = batch.graphs
+        _ = batch.costs, batch.graphs
         return batch.with_proxies(proxies)
 
     @cached_property

@@ -10,12 +10,16 @@ module (`--folds` of them): from scratch, trained by contrast first, and untrain
 `few_labels`: each public table with 8, 20 and 50 labels: `gp` alone, and with what was learned of all other sources as
 prior mean (`evidence`), on the networks that have no label, paired over seeds.
 
+`unseen`: tables that had no part in the shipped predictor, nor in any choice that made it: their networks ranked by it,
+as `archatlas rank` would (ImageNet) and by the models of CIFAR-10.
+
 `speed`: cells of NAS-Bench-201 as graphs.
 
     ARCHATLAS_BENCHMARK_DATA=DIR kedro run --env transfer_predictor         # reads the networks, once
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer matrix
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer encoder --folds 5 --seeds 0
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer few_labels --seeds 0 1 2 3 4 5 6 7 8 9
+    ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer unseen
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer speed --cells 0
 """
 
@@ -23,6 +27,7 @@ from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -39,14 +44,15 @@ from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations
 from archatlas.spaces.tables.files import find_file
 from archatlas.spaces.tables.nas_bench_201 import load as load_201
-from archatlas.spaces.tables.parameters import TableParameters
+from archatlas.spaces.tables.parameters import TableName, TableParameters
 from archatlas.spaces.tables.registry import load_table
 from archatlas.transfer.encoder import EncoderSettings, answers, fitted, pretrained
 from archatlas.transfer.known import TIMM, KnownNetworks
 from archatlas.transfer.left_out import CONTROLS, by_family
 from archatlas.transfer.models import NAMES, fit
 from archatlas.transfer.parameters import TransferParameters
-from archatlas.transfer.tables import read_known
+from archatlas.transfer.predictor import IMAGENET, TaskPredictor, shipped
+from archatlas.transfer.tables import from_table, read_known
 
 Floats = NDArray[np.float64]
 
@@ -112,6 +118,39 @@ def encoder(folds: int, seeds: list[int], settings: EncoderSettings) -> None:
         print(f"| {name} | {tau(known.column(feature), known.quantiles):.3f} |")
 
 
+UNSEEN: tuple[TableName, ...] = ("once_for_all_mobilenet_v3", "accel_nasbench", "transnas_bench_101_micro")
+"""Tables of networks on other images than CIFAR-10's: ImageNet, and scenes of indoor views."""
+NETWORKS = 600
+
+
+def unseen() -> None:
+    print("| table | networks | by | tau | rho | within the better half | distance |\n|---|--:|---|--:|--:|--:|--:|")
+    for name, asked in unseen_tables():
+        better = asked.quantiles > np.median(asked.quantiles)
+        columns = {control: asked.column(feature) for control, feature in CONTROLS.items()}
+        distances = {}
+        for task, predictor in shipped().tasks.items():
+            columns |= {f"{task}: {name}": column for name, column in predictor_columns(predictor, asked).items()}
+            distances[task] = float(np.median(predictor.nearest(asked.features, 1)[0]))
+        for label, column in columns.items():
+            rho = float(spearmanr(column, asked.quantiles).statistic)
+            figures = (
+                f"{tau(column, asked.quantiles):.3f} | {rho:.3f} | {tau(column[better], asked.quantiles[better]):.3f}"
+            )
+            distance = distances.get(label.partition(":")[0])
+            print(f"| {name} | {len(asked)} | {label} | {figures} | {'' if distance is None else f'{distance:.2f}'} |")
+
+
+def unseen_tables() -> Iterator[tuple[TableName, KnownNetworks]]:
+    for name in UNSEEN:
+        yield name, from_table(TableParameters(name=name), NETWORKS)
+
+
+def predictor_columns(predictor: TaskPredictor, asked: KnownNetworks) -> dict[str, Floats]:
+    columns = predictor.models.predict(asked.features)
+    return {**dict(zip(NAMES, columns.T, strict=True)), "mean of the three": columns.mean(axis=1)}
+
+
 LABELS = (8, 20, 50)
 
 
@@ -120,9 +159,7 @@ def few_labels(seeds: list[int]) -> None:
     print("| target | labels | gp alone | with the prior | gain, two standard errors | prior alone |")
     print("|---|--:|--:|--:|--:|--:|")
     gains: dict[int, list[float]] = {count: [] for count in LABELS}
-    for target in dict.fromkeys(known.sources[known.sources != TIMM].tolist()):
-        asked, others = known[known.sources == target], known[known.sources != target]
-        prior = fit(others).predict(asked.features).mean(axis=1)
+    for target, asked, prior in targets(known):
         space = load_table(TableParameters(name=target)).space
         choices = space.parse(np.array(asked.names))
         batch = ArchitectureBatch(space, choices, proxies=pd.DataFrame({"transfer": prior}))
@@ -146,6 +183,15 @@ def few_labels(seeds: list[int]) -> None:
             print(f"| {target} | {count} | {means} | {tau(prior, asked.quantiles):.3f} |", flush=True)
     for count, of_targets in gains.items():
         print(f"mean gain at {count} labels: {np.mean(of_targets):+.3f}")
+
+
+def targets(known: KnownNetworks) -> Iterator[tuple[str, KnownNetworks, Floats]]:
+    """Each space, its networks, and what is predicted of them without it: by all else, or by what is shipped."""
+    for name in dict.fromkeys(known.sources[known.sources != TIMM].tolist()):
+        asked, others = known[known.sources == name], known[known.sources != name]
+        yield name, asked, fit(others).predict(asked.features).mean(axis=1)
+    for table, asked in unseen_tables():
+        yield table, asked, shipped().tasks[IMAGENET].predict(asked.features)
 
 
 def evaluations_of(score: Floats) -> Evaluations:
@@ -180,7 +226,7 @@ def speed(cells: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["matrix", "encoder", "few_labels", "speed"])
+    parser.add_argument("what", choices=["matrix", "encoder", "few_labels", "unseen", "speed"])
     parser.add_argument("--cells", type=int, default=1000, help="of `speed`, drawn uniformly; 0: all")
     parser.add_argument(
         "--folds", type=int, default=5, help="of `encoder`: groups of families that are left out in turn"
@@ -193,6 +239,7 @@ def main() -> None:
         "matrix": matrix,
         "encoder": lambda: encoder(options.folds, options.seeds, settings),
         "few_labels": lambda: few_labels(options.seeds),
+        "unseen": unseen,
         "speed": lambda: speed(options.cells),
     }[options.what]()
 

@@ -13,6 +13,9 @@ from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.presets import preset
 from archatlas.spaces.protocol import CountedInBulk, SearchSpace
+from archatlas.spaces.tables.accel_nasbench import AccelNasBench
+from archatlas.spaces.tables.once_for_all import OnceForAllMobileNetV3
+from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Micro
 
 STAGES = (Stage(8, 3, 1), Stage(16, 1, 2), Stage(16, 2, 2))
 
@@ -23,8 +26,11 @@ STAGES = (Stage(8, 3, 1), Stage(16, 1, 2), Stage(16, 2, 2))
         NasBench201("cells", (3, 9, 12), 5, stem_width=8, stages=STAGES),
         NasBench101("cells", (3, 9, 12), 5, stem_width=4, stages=STAGES, vertices=5),
         preset("digits", (1, 8, 8), 10),
+        OnceForAllMobileNetV3(input_shape=(3, 40, 33), num_classes=5),
+        AccelNasBench(input_shape=(3, 40, 33), num_classes=5),
+        TransNasBench101Micro("transnas_bench_101_micro", (3, 64, 32), 5),
     ],
-    ids=["nas_bench_201", "nas_bench_101", "digits"],
+    ids=lambda space: space.name,
 )
 def test_quick_graphs_are_those_of_the_built_modules(space: SearchSpace) -> None:
     rows = space.sample(5, np.random.default_rng(0))

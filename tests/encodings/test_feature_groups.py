@@ -19,6 +19,8 @@ from archatlas.spaces.tables.accel_nasbench import AccelNasBench
 from archatlas.spaces.tables.once_for_all import OnceForAllMobileNetV3
 from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Micro
 
+from ..newcomers.newcomer_space import FreeDag
+
 CELLS = NasBench201("nas_bench_201", (3, 32, 32), 10)
 CHAINS = preset("digits", (1, 8, 8), 10)
 VERTICES = preset("nas_bench_101", (3, 32, 32), 10)
@@ -220,12 +222,10 @@ def test_costs_of_chains_and_a_damaged_table() -> None:
         log_costs(damaged)
 
 
-@pytest.mark.parametrize("space", TABLES, ids=lambda space: space.name)
 @pytest.mark.parametrize("count", [0, 3])
-def test_costs_of_what_cannot_be_built_have_no_columns(space: SearchSpace, count: int) -> None:
-    batch = batch_of(space, 3)[:count]
-    assert log_costs(batch).shape == (count, 0)
-    assert feature_groups(batch)["log_costs"].shape == (count, 0)
+def test_costs_of_what_is_counted_one_by_one_have_their_columns(count: int) -> None:
+    batch = batch_of(FreeDag("free_dag", (1, 9, 7), 3), 3)[:count]
+    assert log_costs(batch).shape == (count, 2)
 
 
 def test_only_what_is_asked_for_is_made() -> None:

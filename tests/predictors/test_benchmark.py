@@ -97,15 +97,6 @@ def test_every_predictor_gets_the_same_labels_in_each_repetition(
     assert (cells["unseen_formula_rows"].dropna() < 80).all()
 
 
-def test_what_cannot_be_counted_is_told_and_not_failed_on(
-    asked: Callable[..., PredictorBenchmarkParameters], store_of: Callable[..., WorkStore]
-) -> None:
-    rows = benchmark(asked(use_spaces="transnas_bench_101_micro"), 0, store_of).set_index("predictor")
-    assert set(rows.loc["params", "status"]) == {"no costs"}
-    assert rows.loc["params", "kendall_tau"].isna().all()
-    assert set(rows.loc["ridge", "status"]) == {"done"}
-
-
 def test_rows_that_are_there_are_not_made_again(
     asked: Callable[..., PredictorBenchmarkParameters], store_of: Callable[..., WorkStore], tmp_path: Path
 ) -> None:

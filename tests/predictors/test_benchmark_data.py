@@ -79,18 +79,15 @@ def test_rows_that_lack_an_accuracy_are_left_out_and_noise_is_binomial(table: Be
     assert data.truth[0] == table.rows["test_accuracy"][4]
 
 
-def test_costs_are_known_of_what_can_be_built(table: BenchmarkTable) -> None:
-    data = BenchmarkData.of(table, "test", "test", "rows")
-    assert data.has_costs
-    assert data.formulas is None
+def test_formulas_are_those_of_cells(table: BenchmarkTable) -> None:
+    assert BenchmarkData.of(table, "test", "test", "rows").formulas is None
     other = TransNasBench101Micro("other", (3, 8, 8), 3)
     choices = other.sample(12, np.random.default_rng(0))
     names = other.names(choices)
     rows = pd.DataFrame({"architecture": names, "network": names, "test_accuracy": np.linspace(0, 1, 12)})
-    unbuilt = BenchmarkData.of(BenchmarkTable("other", other, rows, (Label("test", 10),)), "test", "test", "rows")
-    assert not unbuilt.has_costs
-    assert unbuilt.formulas is not None
-    assert unbuilt.formulas.tolist() == other.formulas(choices).tolist()
+    cells = BenchmarkData.of(BenchmarkTable("other", other, rows, (Label("test", 10),)), "test", "test", "rows")
+    assert cells.formulas is not None
+    assert cells.formulas.tolist() == other.formulas(choices).tolist()
 
 
 def test_ceilings_by_hand(table: BenchmarkTable) -> None:

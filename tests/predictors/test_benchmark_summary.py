@@ -54,7 +54,7 @@ def test_one_repetition_tells_nothing_of_noise() -> None:
 def test_what_was_not_fitted_is_no_best() -> None:
     skipped = rows(a=[0.8, 0.7], b=[0.0, 0.0])
     skipped.loc[skipped["predictor"] == "b", [*MEASURED]] = np.nan
-    skipped.loc[skipped["predictor"] == "b", "status"] = "no costs"
+    skipped.loc[skipped["predictor"] == "b", "status"] = "no proxies"
     table = summarise(skipped).set_index("predictor")
     assert table["best"].to_dict() == {"a": True, "b": False}
     assert not table["within_noise"]["b"]

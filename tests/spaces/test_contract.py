@@ -25,7 +25,7 @@ from archatlas.spaces.protocol import (
     networks_of,
 )
 
-from .conftest import ALL_SPACES, BUILT_SPACES, every_row, random_rows
+from .conftest import ALL_SPACES, every_row, random_rows
 
 few = settings(max_examples=20, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -106,7 +106,7 @@ def test_twins_share_canonical_form_graphs_and_costs(space, seed):
 
 @pytest.mark.parametrize("name", ["tiny", "nas_bench_macro", "narrow_201"])
 def test_twins_have_the_same_costs(name):
-    space = BUILT_SPACES[name]
+    space = ALL_SPACES[name]
     costs = costs_of(space, space.twins(random_rows(space, 1, 4)[0])[:8])
     assert costs.nunique().tolist() == [1, 1]
 
@@ -175,8 +175,7 @@ def test_graphs_are_well_formed(space):
     assert (graphs.adjacency[:, :-1].any(axis=2) == graphs.mask[:, :-1]).all(), "every node but the output feeds"
 
 
-def test_costs_are_exactly_those_of_the_built_network(built_space):
-    space = built_space
+def test_costs_are_exactly_those_of_the_built_network(space):
     choices = np.concatenate([space.sample(2, np.random.default_rng(1)), random_rows(space, 1, 2)])
     costs = costs_of(space, choices)
     bulk = space.counted_costs(choices) if isinstance(space, CountedInBulk) else {}
@@ -189,8 +188,7 @@ def test_costs_are_exactly_those_of_the_built_network(built_space):
     assert all(figures.dtype == np.int64 and figures.shape == (len(choices),) for figures in bulk.values())
 
 
-def test_a_built_network_gives_logits_and_blocks_have_the_stated_shapes(built_space):
-    space = built_space
+def test_a_built_network_gives_logits_and_blocks_have_the_stated_shapes(space):
     row = space.sample(1, np.random.default_rng(5))[0]
     network = space.build(row).eval()
     with torch.no_grad():
@@ -204,13 +202,6 @@ def test_a_built_network_gives_logits_and_blocks_have_the_stated_shapes(built_sp
             x = space.make_block(position, int(choice)).eval()(x)
         assert x.shape[1:] == space.block_input_shape(len(row))
         assert space.make_head().eval()(x).shape == (2, space.num_classes)
-
-
-@pytest.mark.parametrize("name", sorted(ALL_SPACES.keys() - BUILT_SPACES.keys()))
-def test_what_cannot_be_built_says_so(name):
-    space = ALL_SPACES[name]
-    with pytest.raises(ArchatlasError, match=f"does not build networks of {space.name}"):
-        space.build(space.sample(1, np.random.default_rng(0))[0])
 
 
 def test_what_is_no_choice_matrix_is_refused(space):

@@ -20,13 +20,14 @@ from archatlas.spaces.protocol import (
     Enumerable,
     HasSkips,
     HasTwins,
+    MadeOfParts,
     PrefixShared,
     SearchSpace,
     Segmented,
 )
 from archatlas.spaces.restricted import Restricted, restricted
 
-from .conftest import ALL_SPACES, BUILT_SPACES
+from .conftest import ALL_SPACES
 
 SPACES = ["tiny", "narrow_201", "small_101"]
 
@@ -47,8 +48,8 @@ def test_the_kept_networks_are_all_that_there_is(name: str) -> None:
 
 
 CAPABILITIES = [
-    Counted, ChainFamily, CountedInBulk, Described, Documented, Enumerable, HasSkips, HasTwins, PrefixShared,
-    SearchSpace, Segmented,
+    Counted, ChainFamily, CountedInBulk, Described, Documented, Enumerable, HasSkips, HasTwins, MadeOfParts,
+    PrefixShared, SearchSpace, Segmented,
 ]  # fmt: skip
 
 
@@ -71,8 +72,7 @@ def test_it_has_the_capabilities_of_the_space_and_is_listed(name: str) -> None:
     assert (few.parse(few.names(rows)) == rows).all()
     assert (few.graphs(rows).features == space.graphs(rows).features).all()
     assert identity_of(few) == identity_of(space)
-    if name in BUILT_SPACES:
-        assert costs_of(few, rows).equals(costs_of(space, rows))
+    assert costs_of(few, rows).equals(costs_of(space, rows))
 
 
 @pytest.mark.parametrize("name", SPACES)

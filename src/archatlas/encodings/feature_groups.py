@@ -9,8 +9,8 @@ labels and kinds have a column is found once, on the training sample, and kept::
 
 Nothing here knows a space. Where node features are named ``operation_...``, these are the letters of what is told of
 paths, and a letter whose name has "skip" or "identity" in it is silent in words, as an identity computes nothing. A
-group that has nothing to say has no columns: costs of what cannot be built, and words of chains, each of which has one
-path, itself. Chains have no statistics of paths either.
+group that has nothing to say has no columns: words of chains, each of which has one path, itself. Chains have no
+statistics of paths either.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ from archatlas.encodings.operation_columns import OperationColumns
 from archatlas.encodings.paths import path_numbers, paths
 from archatlas.encodings.proxies import proxy_knots, proxy_quantiles
 from archatlas.encodings.weisfeiler_lehman import Labels, label_counts, node_labels, vocabulary, wl_labels
-from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.protocol import SearchSpace, counts_quickly
 
@@ -161,14 +160,9 @@ def feature_groups(
 
 
 def log_costs(batch: ArchitectureBatch) -> Floats:
-    """Logarithms of params and MACs, ``[n, 2]``; ``[n, 0]`` where the space cannot be built, so nothing is counted."""
-    countable = counts_quickly(batch.space)
-    try:
-        counted = (batch if countable or len(batch) else _one_of(batch.space)).costs
-    except ArchatlasError:
-        if countable:  # Its table of costs is damaged or another space's.
-            raise
-        return np.zeros((len(batch), 0))
+    """Logarithms of params and MACs, ``[n, 2]``."""
+    # Where networks are counted one by one, the table of none has no columns.
+    counted = (batch if counts_quickly(batch.space) or len(batch) else _one_of(batch.space)).costs
     logarithms: Floats = np.log(counted[["params", "macs"]].to_numpy(np.float64))
     return logarithms[: len(batch)]
 

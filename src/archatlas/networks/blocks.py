@@ -38,11 +38,14 @@ class ConvNorm(nn.Sequential):
 
 
 class SqueezeExcitation(nn.Module):
-    """Channel weights from the global average (Hu et al., CVPR 2018), with the hard sigmoid of MobileNetV3."""
+    """Channel weights from the global average (Hu et al., CVPR 2018), with the hard sigmoid of MobileNetV3.
 
-    def __init__(self, width: int, reduction: int = 4) -> None:
+    ``squeezed`` channels between; None: a quarter, 4 at least.
+    """
+
+    def __init__(self, width: int, squeezed: int | None = None) -> None:
         super().__init__()
-        squeezed = max(width // reduction, 4)
+        squeezed = max(width // 4, 4) if squeezed is None else squeezed
         self.gate = nn.Sequential(
             nn.AdaptiveAvgPool2d(1),
             nn.Conv2d(width, squeezed, 1),
@@ -59,7 +62,8 @@ class SqueezeExcitation(nn.Module):
 class MBConv(nn.Module):
     """Inverted residual block (MobileNetV2, Sandler et al., CVPR 2018): expand 1x1, depthwise, project 1x1.
 
-    Expansion 1 has no expanding convolution. The input is added where the shape is kept.
+    Expansion 1 has no expanding convolution. The input is added where the shape is kept. ``squeezed``: see
+    :class:`SqueezeExcitation`.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class MBConv(nn.Module):
         expansion: int,
         stride: int = 1,
         squeeze_excitation: bool = False,
+        squeezed: int | None = None,
         activation: Activation = "relu",
     ) -> None:
         super().__init__()
@@ -80,7 +85,7 @@ class MBConv(nn.Module):
             layers.append(ConvNorm(in_width, hidden, activation=activation))
         layers.append(ConvNorm(hidden, hidden, kernel, stride, groups=hidden, activation=activation))
         if squeeze_excitation:
-            layers.append(SqueezeExcitation(hidden))
+            layers.append(SqueezeExcitation(hidden, squeezed))
         layers.append(ConvNorm(hidden, out_width, activation=None))
         self.layers = nn.Sequential(*layers)
         self.expands = expansion != 1

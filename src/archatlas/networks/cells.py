@@ -1,7 +1,7 @@
 """The building blocks of networks that repeat one cell: cells, what reduces between them, head.
 
-Those of NAS-Bench-201 follow Dong & Yang (ICLR 2020, sections 2.1 and 2.2) and those of NAS-Bench-101 Ying et al. (ICML
-2019, section 2), parameter for parameter.
+Those of NAS-Bench-201 follow Dong & Yang (ICLR 2020, sections 2.1 and 2.2), those of NAS-Bench-101 Ying et al. (ICML
+2019, section 2) and those of TransNAS-Bench-101 its authors' code, parameter for parameter.
 """
 
 from __future__ import annotations
@@ -55,6 +55,36 @@ class EdgeCell(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return flow(x, self.edges, {int(edge): operation for edge, operation in self.operations.items()})
+
+
+class ShapingEdgeCell(EdgeCell):
+    """The same where operations that read the input make another shape of it; zeros of that shape without any."""
+
+    def __init__(self, edges: Edges, operations: Mapping[int, nn.Module], width: int, stride: int) -> None:
+        super().__init__(edges, operations)
+        self.width, self.stride = width, stride
+
+    def forward(self, x: Tensor) -> Tensor:
+        if len(self.operations):
+            return super().forward(x)
+        height, breadth = (-(-side // self.stride) for side in x.shape[2:])
+        return x.new_zeros(len(x), self.width, height, breadth)
+
+
+class FactorizedReduction(nn.Module):
+    """ReLU, two 1x1 convolutions of stride 2, the second one pixel on, side by side, batch norm; sides are even."""
+
+    def __init__(self, in_width: int, out_width: int) -> None:
+        super().__init__()
+        half = out_width // 2
+        self.first = nn.Conv2d(in_width, half, 1, stride=2, bias=False)
+        self.second = nn.Conv2d(in_width, out_width - half, 1, stride=2, bias=False)
+        self.norm = nn.BatchNorm2d(out_width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = x.relu()
+        y: Tensor = self.norm(torch.cat([self.first(x), self.second(x[:, :, 1:, 1:])], dim=1))
+        return y
 
 
 class ResidualReduction(nn.Module):

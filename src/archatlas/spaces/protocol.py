@@ -8,8 +8,8 @@ same.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Protocol, TypeAlias, cast, runtime_checkable
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeAlias, cast, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -222,6 +222,28 @@ class CountedInBulk(Protocol):
 
     def counted_costs(self, choices: Choices) -> dict[str, NDArray[np.int64]]:
         """``macs`` (of one image) and ``params`` of each row, ``[n]``: exactly those of the built networks."""
+
+
+class Part(NamedTuple):
+    """A module of a network that runs its parts one after the other.
+
+    Attributes:
+        key: equal for parts of one space that are the same module
+        make: makes it
+        input_shape: channels, height and width that it reads
+    """
+
+    key: Hashable
+    make: Callable[[], nn.Module]
+    input_shape: tuple[int, int, int]
+
+
+@runtime_checkable
+class MadeOfParts(Protocol):
+    """A space whose networks run parts one after the other, though a position does not stand for one of them."""
+
+    def parts(self, row: Choices) -> Sequence[Part]:
+        """The parts of the network of one canonical row ``[positions]``, from the stem to the head."""
 
 
 def networks_of(space: SearchSpace) -> int | None:

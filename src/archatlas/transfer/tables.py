@@ -17,7 +17,7 @@ from archatlas.graphs.graph_files import read_graphs
 from archatlas.spaces.tables.files import find_file
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table, table_files
-from archatlas.spaces.tables.table import BenchmarkTable
+from archatlas.spaces.tables.table import BenchmarkTable, Label
 from archatlas.transfer.known import TIMM, Floats, KnownNetworks, joined, on_scale
 from archatlas.transfer.parameters import TransferParameters
 
@@ -60,13 +60,14 @@ def _timm_files(folder: Path) -> list[Path]:
 def from_table(table: TableParameters, networks: int) -> KnownNetworks:
     """``networks`` of a public table, drawn uniformly with seed 0 (0: all), each once, with its mean test accuracy.
 
-    Left out are those whose input is cut off from their output.
+    Where a table has none, the validation accuracy. Left out are those whose input is cut off from their output.
 
     Raises:
         ArchatlasError: the table's files are missing or damaged.
     """
     loaded = load_table(table)
-    accuracy = loaded.rows.groupby("network")["test_accuracy"].mean()
+    label = next((one for one in loaded.labels if one.name == "test"), loaded.labels[0])
+    accuracy = loaded.rows.groupby("network")[label.column].mean()
     if networks and networks < len(accuracy):
         accuracy = accuracy.sample(networks, random_state=0)
     names = accuracy.index.to_numpy(dtype=np.str_)
@@ -77,14 +78,13 @@ def from_table(table: TableParameters, networks: int) -> KnownNetworks:
     kept = first[alive]
     features = statistics_of([graphs[index[row]] for row in kept]).astype(np.float32)
     mean = accuracy.to_numpy()[kept]
-    single = _single_trainings(loaded, names[kept])
+    single = _single_trainings(loaded, label, names[kept])
     named = np.full(len(kept), table.name)
     return KnownNetworks(tuple(names[kept]), named, named, features, normal_quantiles(mean), on_scale(single, mean))
 
 
-def _single_trainings(table: BenchmarkTable, names: NDArray[np.str_]) -> Floats:
-    """Test accuracies of each training of these networks ``[n, r]``, or their mean where no single ones are known."""
-    label = next(label for label in table.labels if label.name == "test")
+def _single_trainings(table: BenchmarkTable, label: Label, names: NDArray[np.str_]) -> Floats:
+    """Accuracies of each training of these networks ``[n, r]``, or their mean where no single ones are known."""
     rows = table.rows.drop_duplicates("network").set_index("network")
     return rows.loc[list(names), list(label.trainings) or [label.column]].to_numpy(np.float64)
 

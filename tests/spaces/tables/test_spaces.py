@@ -1,4 +1,4 @@
-"""Spaces that are known from tables alone, by hand."""
+"""Spaces of public tables, by hand."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import numpy as np
 from scipy.stats import chi2
 
 from archatlas.spaces.tables.accel_nasbench import LAYERS, AccelNasBench
+from archatlas.spaces.tables.block_chains import divisible
 from archatlas.spaces.tables.once_for_all import OnceForAllMobileNetV3
 from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Micro
 
@@ -63,3 +64,19 @@ def test_a_skip_of_the_input_is_no_identity_in_transnas() -> None:
     names = space.names(space.canonicalise(rows))
     assert names[0] != names[1]
     assert names[1] == names[2]
+
+
+def test_costs_of_a_network_by_hand() -> None:
+    """The least network of Accel-NASBench: depthwise separable layers, one a block, at 32 pixels."""
+    space = AccelNasBench(input_shape=(3, 32, 32), num_classes=10)
+    costs = space.counted_costs(space.parse(["_".join(["e1k3l1s0"] * 7)]))
+    widths, sides = (32, 16, 24, 40, 80, 112, 192, 320), (16, 8, 4, 2, 2, 1, 1)
+    layers = list(zip(widths[:-1], widths[1:], sides, strict=True))
+    macs = 27 * 32 * 16**2 + sum((9 * a + a * b) * side**2 for a, b, side in layers)
+    assert costs["macs"] == macs + 320 * 1280 + 1280 * 10
+    params = 27 * 32 + 64 + sum(9 * a + 2 * a + a * b + 2 * b for a, b, _ in layers)
+    assert costs["params"] == params + 320 * 1280 + 2 * 1280 + 1280 * 10 + 10
+
+
+def test_channels_are_rounded_as_mobilenets_are() -> None:
+    assert [divisible(width) for width in (3, 8, 11, 12, 18, 19, 27.5, 28)] == [8, 8, 16, 16, 24, 24, 32, 32]

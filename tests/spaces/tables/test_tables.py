@@ -11,8 +11,11 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.encodings.computation_graphs import SpaceRecorder
 from archatlas.errors import ArchatlasError
+from archatlas.graphs.computation import INDEX, ComputationGraph
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.spaces.tables.parameters import TableName, TableParameters
 from archatlas.spaces.tables.registry import load_table, table_files
@@ -210,3 +213,38 @@ def test_a_table_tells_which_files_it_reads(name: str, benchmark_data: Path) -> 
     read = {path for path in opened if path.is_relative_to(benchmark_data)}
     assert read
     assert all(any(path == one or path.is_relative_to(one) for one in told) for path in read)
+
+
+def loaded(name: TableName, folder: Path) -> BenchmarkTable:
+    return load_table(TableParameters(name=name, path=str(folder)))
+
+
+@pytest.mark.parametrize("name", ["once_for_all_mobilenet_v3", "accel_nasbench", "transnas_bench_101_micro"])
+def test_networks_have_exactly_the_parameters_of_the_table(name: TableName, benchmark_data: Path) -> None:
+    table = loaded(name, benchmark_data)
+    costs = costs_of(table.space, table.choices)
+    assert (costs["params"].to_numpy() == table.rows["table_params"].to_numpy()).all()
+    if name == "once_for_all_mobilenet_v3":
+        assert (costs["macs"].to_numpy() == table.rows["table_macs"].to_numpy()).all()
+
+
+def values_written(graph: ComputationGraph, operator: str) -> int:
+    found = graph.nodes[graph.nodes["operator"] == INDEX[operator]]
+    return int((found["channels_out"] * found["places_out"]).sum())
+
+
+@pytest.mark.parametrize(
+    ("name", "norm", "activation", "fixed"),
+    [("accel_nasbench", 4, 0, 64_000), ("transnas_bench_101_micro", 2, 1, 41_472)],
+)
+def test_what_other_counters_counted(
+    name: TableName, norm: int, activation: int, fixed: int, benchmark_data: Path
+) -> None:
+    table = loaded(name, benchmark_data)
+    rows, recorder = np.arange(0, len(table.rows), len(table.rows) // 20), SpaceRecorder(table.space)
+    for number in rows:
+        graph = recorder.graph(table.choices[number])
+        if graph.count("hard_sigmoid"):
+            continue  # Squeeze-excitation: its pooling was counted too.
+        more = norm * values_written(graph, "batch_norm") + activation * values_written(graph, "relu") + fixed
+        assert graph.macs + more == table.rows["table_macs"][number]

@@ -67,7 +67,7 @@ def _rows(
             "reported": data.judged,
             "predictor": contender.name,
             "family": contender.family,
-            "uses_costs": contender.uses_costs and data.has_costs,
+            "uses_costs": contender.uses_costs,
             **chosen,
             "seed": repetition,
             **outcome,

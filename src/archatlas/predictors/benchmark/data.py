@@ -93,15 +93,6 @@ class BenchmarkData:
         return count_parts(space) if isinstance(space, PrefixShared) else None
 
     @cached_property
-    def has_costs(self) -> bool:
-        """Whether costs can be counted: not where a space is known from its table alone."""
-        try:
-            _ = self.batch(np.arange(1)).costs
-        except ArchatlasError:
-            return False
-        return True
-
-    @cached_property
     def proxies(self) -> pd.DataFrame | None:
         """Zero-cost proxies, a row each: the mean over those of a network's rows that have one; None without any."""
         if not self.table.proxies:

@@ -46,8 +46,8 @@ COLUMNS = (
     "status",
     *MEASURED,
 )
-"""Of the table of rows. ``status``: done, too slow (a fit to fewer labels took too long), no costs or no proxies (the
-predictor needs what the space has not)."""
+"""Of the table of rows. ``status``: done, too slow (a fit to fewer labels took too long) or no proxies (the predictor
+needs what the table has not)."""
 
 ROW_MODULE = "archatlas.predictors.benchmark.row"
 
@@ -68,14 +68,8 @@ class Contender:
         """Raises ArchatlasError for settings that the family does not have."""
         settings = predictor_settings(asked.family, asked.settings).model_dump()
         module = type(make_predictor(asked.family, settings, seed=0)).__module__
-        needs_costs = asked.family in ("macs", "params")
-        costs = needs_costs or _is_asked(settings, "costs")
+        costs = asked.family in ("macs", "params") or _is_asked(settings, "costs")
         return cls(name, asked.family, settings, module, costs, _is_asked(settings, "proxies"))
-
-    @property
-    def needs_costs(self) -> bool:
-        """Whether it knows nothing else."""
-        return self.family in ("macs", "params")
 
     def make(self, seed: int) -> Predictor:
         return make_predictor(self.family, self.settings, seed)
@@ -174,9 +168,7 @@ def _rows(
         f"{data.table.name}-{contender.family}", contender.family, contender.settings, *data.content
     )
     status = "done"
-    if contender.needs_costs and not data.has_costs:
-        status = "no costs"
-    elif contender.uses_proxies and data.proxies is None:
+    if contender.uses_proxies and data.proxies is None:
         status = "no proxies"
     warm = False
     for count in labels:
@@ -189,7 +181,7 @@ def _rows(
                 "split": data.split,
                 "predictor": contender.name,
                 "family": contender.family,
-                "uses_costs": contender.uses_costs and data.has_costs,
+                "uses_costs": contender.uses_costs,
                 "uses_proxies": contender.uses_proxies,
                 "labels": count,
                 "seed": repetition,

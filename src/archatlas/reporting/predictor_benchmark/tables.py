@@ -22,7 +22,7 @@ from archatlas.reporting.predictor_benchmark.records import (
 from archatlas.reporting.predictor_benchmark.view import Comparison
 from archatlas.reporting.tables import Cell, Table, cells
 
-SKIPPED = {"too slow": "too slow", "no costs": "no costs known", "no proxies": "no proxies known"}
+SKIPPED = {"too slow": "too slow", "no proxies": "no proxies known"}
 
 
 def tau(value: Any, error: Any = None) -> str:

@@ -2,22 +2,31 @@
 
 Seven blocks of one to three layers (the sixth of up to four), each block with one expansion, kernel and
 squeeze-excitation for all its layers (Tan et al., CVPR 2019). Accuracies are those of a shortened, "proxified" training
-on ImageNet, Apache-2.0.
+on ImageNet, Apache-2.0. The networks built here have the table's parameters exactly. Its MACs count more than those of
+convolutions: four operations for each value that a batch norm writes, and those of pooling (found by fitting; a test
+has the formula for networks without squeeze-excitation).
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import ArrayLike, NDArray
 
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.spaces.protocol import Choices
+from archatlas.spaces.protocol import Choices, Part
+from archatlas.spaces.tables.block_chains import BlockChain, chain_graphs, halved, summed_parts
 from archatlas.spaces.tables.files import find_file, read_csv
 from archatlas.spaces.tables.table import BenchmarkTable, Label
-from archatlas.spaces.tables.unbuilt import UnbuiltChain, chain_graphs
+
+if TYPE_CHECKING:
+    from torch import nn
 
 FILE = "accel_nasbench/anb_dataset.csv.gz"
 PAGE = "https://github.com/afzalxo/Accel-NASBench (anb_dataset, as one CSV file)"
@@ -25,13 +34,14 @@ PAGE = "https://github.com/afzalxo/Accel-NASBench (anb_dataset, as one CSV file)
 EXPANSIONS, KERNELS, SQUEEZED = (1, 4, 6), (3, 5), (False, True)
 LAYERS = (3, 3, 3, 3, 3, 4, 3)
 """The most layers of each block. Only hand-made reference networks have a block of four."""
+_STEM, _WIDTHS, _STRIDES, _LAST = 32, (16, 24, 40, 80, 112, 192, 320), (1, 2, 2, 2, 1, 2, 1), 1280
 
 
 @dataclass(frozen=True)
-class AccelNasBench(UnbuiltChain):
+class AccelNasBench(BlockChain):
     """Four positions per block: expansion, kernel, layers, squeeze-excitation. Every row is a network of its own.
 
-    Implements SearchSpace (but for ``build``).
+    Implements SearchSpace, Counted, MadeOfParts and CountedInBulk.
     """
 
     name: str = "accel_nasbench"
@@ -70,6 +80,61 @@ class AccelNasBench(UnbuiltChain):
         features[:, :, -2] = np.array(EXPANSIONS)[rows[:, block, 0]] / 6
         features[:, :, -1] = rows[:, block, 3]
         return chain_graphs(features, layer <= rows[:, block, 2])
+
+    # -- Modules and costs -----------------------------------------------------------------------------------------
+
+    def parts(self, row: Choices) -> Sequence[Part]:
+        """Stem, layers, head."""
+        channels, *sides = self.input_shape
+        parts = [Part("stem", partial(_make_stem, channels), self.input_shape)]
+        width, strides = _STEM, [2]
+        for block, (expansion, kernel, layers, squeezed) in enumerate(row.reshape(len(LAYERS), 4).tolist()):
+            for layer in range(layers + 1):
+                stride = 1 if layer else _STRIDES[block]
+                made = EXPANSIONS[expansion], KERNELS[kernel], SQUEEZED[squeezed]
+                shape = width, halved(sides[0], strides), halved(sides[1], strides)
+                key = block, bool(layer), *made
+                parts.append(Part(key, partial(_make_layer, width, _WIDTHS[block], stride, *made), shape))
+                width = _WIDTHS[block]
+                strides.append(stride)
+        shape = width, halved(sides[0], strides), halved(sides[1], strides)
+        return [*parts, Part("head", partial(_make_head, self.num_classes), shape)]
+
+    def counted_costs(self, choices: Choices) -> dict[str, NDArray[np.int64]]:
+        return summed_parts(self, choices)
+
+    def build(self, choices: ArrayLike) -> nn.Module:
+        from archatlas.networks.blocks import Chain
+
+        stem, *blocks, head = (part.make() for part in self.parts(self.validate(np.atleast_2d(choices))[0]))
+        return Chain(stem, blocks, head)
+
+
+def _make_stem(channels: int) -> nn.Module:
+    from archatlas.networks.blocks import ConvNorm
+
+    return ConvNorm(channels, _STEM, 3, 2)
+
+
+def _make_layer(width: int, out_width: int, stride: int, expansion: int, kernel: int, squeezed: bool) -> nn.Module:
+    """An inverted residual block whose squeeze-excitation has a quarter of the input's channels."""
+    from archatlas.networks.blocks import MBConv
+
+    return MBConv(
+        width,
+        out_width,
+        kernel=kernel,
+        expansion=expansion,
+        stride=stride,
+        squeeze_excitation=squeezed,
+        squeezed=width // 4,
+    )
+
+
+def _make_head(num_classes: int) -> nn.Module:
+    from archatlas.networks.blocks import Head
+
+    return Head(_WIDTHS[-1], _LAST, num_classes)
 
 
 def find(path: str | None) -> Path:

@@ -1,9 +1,10 @@
-"""Spaces that are known from tables alone: their architectures can be named, drawn and encoded, but not built here."""
+"""Chains of blocks that public tables know: how their architectures are named, drawn and encoded."""
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.spaces.protocol import UNIFORM, Choices, Names, choice_matrix
+from archatlas.spaces.protocol import UNIFORM, Choices, MadeOfParts, Names, choice_matrix
 from archatlas.spaces.variation import FreeChoices
 
 if TYPE_CHECKING:
@@ -20,11 +21,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class UnbuiltChain(FreeChoices, ABC):
-    """A chain of blocks of which only choices and graphs are known; positions choose freely.
-
-    Implements SearchSpace but for ``build``, which is refused, so that nothing is counted or trained.
-    """
+class BlockChain(FreeChoices, ABC):
+    """A chain of blocks whose positions choose freely. Implements SearchSpace and Counted, but for ``build``."""
 
     name: str
     input_shape: tuple[int, int, int] = (3, 224, 224)
@@ -97,16 +95,8 @@ class UnbuiltChain(FreeChoices, ABC):
             )
         return choices
 
-    def build(self, choices: ArrayLike) -> nn.Module:
-        raise not_built(self.name)
-
-
-def not_built(space: str) -> ArchatlasError:
-    """What to tell who wants to build a network of such a space."""
-    return ArchatlasError(
-        f"archatlas does not build networks of {space}: the space is known from its table alone, for predictors. "
-        "To train, take a chain space, nas_bench_201 or nas_bench_101."
-    )
+    @abstractmethod
+    def build(self, choices: ArrayLike) -> nn.Module: ...
 
 
 def chain_graphs(features: NDArray[np.float32], present: NDArray[np.bool_]) -> ArchitectureGraphs:
@@ -126,3 +116,31 @@ def chain_graphs(features: NDArray[np.float32], present: NDArray[np.bool_]) -> A
     graph, node = np.nonzero(mask[:, 1:])
     adjacency[graph, before[graph, node], node + 1] = True
     return ArchitectureGraphs(full, adjacency, mask)
+
+
+def divisible(width: float, by: int = 8) -> int:
+    """Channels nearest to ``width`` of which there are a multiple of ``by``, no tenth fewer (MobileNet's rounding)."""
+    nearest = max(by, int(width + by / 2) // by * by)
+    return nearest + by * (nearest < 0.9 * width)
+
+
+def halved(side: int, strides: Iterable[int]) -> int:
+    """A side of an image after some strides: each rounds up."""
+    for stride in strides:
+        side = -(-side // stride)
+    return side
+
+
+def summed_parts(space: MadeOfParts, choices: Choices) -> dict[str, NDArray[np.int64]]:
+    """``macs`` and ``params`` of each row ``[n]``: each different part is counted once."""
+    from archatlas.networks.counting import count_module
+
+    known: dict[Hashable, tuple[int, int]] = {}
+    costs = np.zeros((len(choices), 2), dtype=np.int64)
+    for number, row in enumerate(choices):
+        for key, make, shape in space.parts(row):
+            if key not in known:
+                counted = count_module(make, shape)
+                known[key] = counted.macs, counted.params
+            costs[number] += known[key]
+    return {"macs": costs[:, 0], "params": costs[:, 1]}
