@@ -52,6 +52,7 @@ from archatlas.transfer.left_out import CONTROLS, by_family
 from archatlas.transfer.models import NAMES, fit
 from archatlas.transfer.parameters import TransferParameters
 from archatlas.transfer.predictor import IMAGENET, TaskPredictor, shipped
+from archatlas.transfer.summary import figures_of_ranks
 from archatlas.transfer.tables import from_table, read_known
 
 Floats = NDArray[np.float64]
@@ -124,21 +125,20 @@ NETWORKS = 600
 
 
 def unseen() -> None:
-    print("| table | networks | by | tau | rho | within the better half | distance |\n|---|--:|---|--:|--:|--:|--:|")
+    print("| table | networks | by | tau | rho | better half | NDCG@10 | distance |\n|---|--:|---|--:|--:|--:|--:|--:|")
     for name, asked in unseen_tables():
-        better = asked.quantiles > np.median(asked.quantiles)
         columns = {control: asked.column(feature) for control, feature in CONTROLS.items()}
         distances = {}
         for task, predictor in shipped().tasks.items():
-            columns |= {f"{task}: {name}": column for name, column in predictor_columns(predictor, asked).items()}
-            distances[task] = float(np.median(predictor.nearest(asked.features, 1)[0]))
+            said = predictor_columns(predictor, asked)
+            columns |= {f"{task}: {model}": column for model, column in said.items()}
+            distances[task] = f"{np.median(predictor.nearest(asked.features, 1)[0]):.2f}"
         for label, column in columns.items():
+            found = figures_of_ranks(column, asked.quantiles)
             rho = float(spearmanr(column, asked.quantiles).statistic)
-            figures = (
-                f"{tau(column, asked.quantiles):.3f} | {rho:.3f} | {tau(column[better], asked.quantiles[better]):.3f}"
-            )
-            distance = distances.get(label.partition(":")[0])
-            print(f"| {name} | {len(asked)} | {label} | {figures} | {'' if distance is None else f'{distance:.2f}'} |")
+            figures = found[""], rho, found["top_half_"], found["ndcg_"]
+            told = " | ".join(f"{figure:.3f}" for figure in figures)
+            print(f"| {name} | {len(asked)} | {label} | {told} | {distances.get(label.partition(':')[0], '')} |")
 
 
 def unseen_tables() -> Iterator[tuple[TableName, KnownNetworks]]:
