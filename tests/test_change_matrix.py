@@ -198,6 +198,8 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"code": "verification/finishing.py"}, ["train_winners"]),
     ({"code": PIPELINES.format("test_winners"), "function": "judge"}, ["test_winners"]),
     ({"code": "schedule/allocation.py"}, ["plan_search", "plan_trainings", "plan_finishing"]),
+    ({"code": "schedule/finishing.py"}, ["plan_search", "plan_trainings", "plan_finishing"]),
+    ({"code": "schedule/facts.py"}, ["plan_search", "plan_trainings", "plan_finishing"]),
     ({"output": "networks"}, ["export"]),
     # report
     ({"parameters": {"report": {"atlas_bins": 73}}}, ["draw_atlas", "write_report"]),

@@ -28,7 +28,7 @@ STAGES = (Stage(8, 3, 1), Stage(16, 1, 2), Stage(16, 2, 2))
         preset("digits", (1, 8, 8), 10),
         OnceForAllMobileNetV3(input_shape=(3, 40, 33), num_classes=5),
         AccelNasBench(input_shape=(3, 40, 33), num_classes=5),
-        TransNasBench101Micro("transnas_bench_101_micro", (3, 64, 32), 5),
+        TransNasBench101Micro("transnas_bench_101_micro", (3, 64, 28), 5),
     ],
     ids=lambda space: space.name,
 )

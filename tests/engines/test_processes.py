@@ -30,7 +30,8 @@ def where_it_lies(_: int, array: NDArray[np.uint8]) -> Path:
 def test_arrays_that_are_too_large_for_memory_are_shared_in_a_temporary_file(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setattr(processes, "MOST_IN_MEMORY", 2**20)
     array = np.full(2**21, 3, dtype=np.uint8)
     with side_by_side(where_it_lies, range(2), array, shares=Shares(2, 1)) as results:

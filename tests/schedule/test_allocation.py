@@ -39,6 +39,13 @@ def test_two_hours_allow_an_audit_that_says_something() -> None:
     assert 0.9 * 7200 <= schedule.promised <= 7200
 
 
+def test_where_the_time_is_short_for_many_networks_that_is_not_what_is_said() -> None:
+    few = replace(PHOTOGRAPHS, train=1200, validation=400, mean_macs=2e6, limits={"small": 2e6})
+    line = allocate(2900, PACE, few).gave_up[0]
+    assert line.startswith("no audit: the winner needs the time; ")
+    assert allocate(3 * 3600, PACE, few).verification["audit"]["networks"] >= FEWEST_AUDITED
+
+
 def test_what_the_winner_cannot_use_is_for_the_audit_and_for_what_is_alike() -> None:
     pace = replace(PACE, processes=2)
     small, middle, large = (

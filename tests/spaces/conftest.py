@@ -67,7 +67,7 @@ ALL_SPACES: dict[str, Any] = {name: preset(name, SHAPES.get(name, (3, 32, 32)), 
         "small_wired", (1, 9, 7), 3, (CellShape("0110", 4, 6), CellShape("1010", 5, 3, False)), 1, 4, 5, 2, 6
     ),
     # Their own networks see images of 224 pixels and more.
-    "transnas_bench_101_micro": TransNasBench101Micro("transnas_bench_101_micro", (3, 64, 32), 5),
+    "transnas_bench_101_micro": TransNasBench101Micro("transnas_bench_101_micro", (3, 64, 28), 5),
     "once_for_all_mobilenet_v3": OnceForAllMobileNetV3(input_shape=(3, 40, 33), num_classes=5),
     "accel_nasbench": AccelNasBench(input_shape=(3, 40, 33), num_classes=5),
 }

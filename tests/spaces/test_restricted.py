@@ -20,7 +20,7 @@ from archatlas.spaces.protocol import (
     Enumerable,
     HasSkips,
     HasTwins,
-    MadeOfParts,
+    Linked,
     PrefixShared,
     SearchSpace,
     Segmented,
@@ -48,7 +48,7 @@ def test_the_kept_networks_are_all_that_there_is(name: str) -> None:
 
 
 CAPABILITIES = [
-    Counted, ChainFamily, CountedInBulk, Described, Documented, Enumerable, HasSkips, HasTwins, MadeOfParts,
+    Counted, ChainFamily, CountedInBulk, Described, Documented, Enumerable, HasSkips, HasTwins, Linked,
     PrefixShared, SearchSpace, Segmented,
 ]  # fmt: skip
 

@@ -61,7 +61,9 @@ def test_processes_meet_at_a_store_that_listens_before_they_start(monkeypatch: p
 
 def test_images_stay_where_they_are_if_they_would_fill_a_gpu(monkeypatch: pytest.MonkeyPatch) -> None:
     images = torch.zeros(51, dtype=torch.uint8)
-    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (100, 1000))  # Bytes that are free, and all.
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (80, 1000))  # Bytes that are free, and all.
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 50)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 30)
     assert where_there_is_room(images, torch.device("cuda")) is images
     assert where_there_is_room(images, torch.device("cpu")) is images
     assert where_there_is_room(images, torch.device("meta")).device.type == "meta"

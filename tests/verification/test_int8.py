@@ -88,7 +88,7 @@ def test_eight_bits_say_the_same_with_less(file, split, tmp_path):
 
 def test_both_files_are_compared_and_timed(file, split):
     images, _ = split
-    summary = write_int8(file, images, 40, QUICK, seed=0)
+    summary = write_int8(file, images, 9, 40, QUICK, seed=0)
     json.dumps(summary)
     assert summary["file"] == f"{file.parent.name}/network_int8.onnx"
     assert (summary["calibration_images"], summary["compared_images"]) == (40, 40)
@@ -100,11 +100,11 @@ def test_both_files_are_compared_and_timed(file, split):
         assert 0 < measured["lower_quartile_ms"] <= measured["median_ms"] <= measured["upper_quartile_ms"]
     before = file.with_name("network_int8.onnx").read_bytes()
     # All images calibrate, so there are no others to compare on; the same draw gives the same file.
-    assert write_int8(file, images, 500, QUICK, seed=0)["compared_images"] == 90
-    write_int8(file, images, 40, QUICK, seed=0)
+    assert write_int8(file, images, 9, 500, QUICK, seed=0)["compared_images"] == 90
+    write_int8(file, images, 9, 40, QUICK, seed=0)
     assert file.with_name("network_int8.onnx").read_bytes() == before
     with pytest.raises(ArchatlasError, match=r"`export.int8` needs training images"):
-        write_int8(file, images[:0], 40, QUICK, seed=0)
+        write_int8(file, images[:0], 9, 40, QUICK, seed=0)
 
 
 def test_files_are_timed_in_the_order_given(file, tmp_path):

@@ -23,7 +23,7 @@ from archatlas.networks.cells import EdgeCell, ResidualReduction, VertexCell
 from archatlas.spaces.edge_cells import NONE
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.nas_bench_201 import NasBench201
-from archatlas.spaces.protocol import ChainLike, Choices, MadeOfParts, SearchSpace, chains_of
+from archatlas.spaces.protocol import ChainLike, Choices, Linked, SearchSpace, chains_of
 
 Shape = tuple[int, ...]
 
@@ -60,8 +60,8 @@ class SpaceRecorder:
         chains = chains_of(space)
         if "" in chains:
             return chained([*self._chain("", chains[""], row)])
-        if isinstance(space, MadeOfParts):
-            return chained([self._kept(*part) for part in space.parts(row)])
+        if isinstance(space, Linked):
+            return chained([self._kept(*link) for link in space.links(row)])
         if isinstance(space, NasBench201):
             return chained([*self._edge_cells(space, row)])
         if isinstance(space, NasBench101):

@@ -7,7 +7,6 @@ import os
 import re
 import signal
 import sys
-import tempfile
 import threading
 import time
 import warnings
@@ -17,7 +16,7 @@ from multiprocessing import resource_tracker
 from typing import Any, TypeAlias, TypeVar
 
 from archatlas.errors import ArchatlasError
-from archatlas.storage.large_arrays import MOST_IN_MEMORY, array_bytes
+from archatlas.storage.large_arrays import MOST_IN_MEMORY, array_bytes, folder_for_large_files
 
 Result = TypeVar("Result")
 
@@ -46,8 +45,9 @@ def in_processes(
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
     asked = {"backend": "loky", "inner_max_num_threads": threads, "initializer": prepare_worker}
-    # By itself joblib takes memory for them where that is large enough today.
-    folder = tempfile.gettempdir() if array_bytes(given) > MOST_IN_MEMORY else None
+    # By itself joblib takes memory for them where that is large enough today, or what this variable says.
+    large = array_bytes(given) > MOST_IN_MEMORY and "JOBLIB_TEMP_FOLDER" not in os.environ
+    folder = folder_for_large_files() if large else None
     with joblib.parallel_config(**asked, initargs=(os.getpid(), _log_format())):
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, temp_folder=folder)
         results: Generator[Result] | None = None

@@ -16,7 +16,7 @@ from archatlas.images.shrinking import shrink
 from archatlas.storage.large_arrays import joined
 
 SplitArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
-"""Images and labels of a split: large arrays are handed to worker processes through shared memory."""
+"""Images and labels of a split: worker processes share large arrays, in memory or in a file."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class ImageSplit:
 
     @classmethod
     def from_arrays(cls, arrays: SplitArrays) -> ImageSplit:
-        """The split that `to_arrays` gave; it may lie in shared memory, and must not be written to."""
+        """The split that `to_arrays` gave; it may be shared, and must not be written to."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
             return cls(*(torch.from_numpy(array) for array in arrays))

@@ -22,6 +22,7 @@ from kedro.io.core import VersionNotFoundError
 from kedro_datasets._typing import JSONPreview, PlotlyPreview, TablePreview
 
 from archatlas.storage.atomic import atomic_folder, atomic_path
+from archatlas.storage.tensor_files import read_tensors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -242,10 +243,8 @@ class TensorPartitionsDataset(
 
 
 def _read_tensors(file: Path) -> dict[str, Tensor]:
-    from safetensors.torch import load_file
-
     with _damage_told(file, TensorsDataset.holds):
-        return load_file(file)
+        return read_tensors(file)
 
 
 class FolderDataset(AtomicDataset[Path, Path]):

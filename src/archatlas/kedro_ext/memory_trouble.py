@@ -5,7 +5,7 @@ from __future__ import annotations
 from archatlas.kedro_ext.causes import causes
 
 # PyTorch's errors are RuntimeErrors, of a class of their own on GPUs only.
-_TEXTS = ("can't allocate memory", "not enough memory", "out of memory")
+_TEXTS = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory")
 
 
 def memory_trouble(error: BaseException) -> str | None:
@@ -13,7 +13,7 @@ def memory_trouble(error: BaseException) -> str | None:
     for cause in causes(error):
         first = (str(cause).splitlines() or [""])[0]
         if isinstance(cause, MemoryError) or (
-            isinstance(cause, RuntimeError) and any(text in str(cause) for text in _TEXTS)
+            isinstance(cause, RuntimeError) and any(text in str(cause).lower() for text in _TEXTS)
         ):
             return (
                 f"memory ran out ({first or type(cause).__name__}). Ask for less at a time (fewer workers, smaller "

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from archatlas.networks.blocks import ConvNorm
 
@@ -72,7 +73,7 @@ class ShapingEdgeCell(EdgeCell):
 
 
 class FactorizedReduction(nn.Module):
-    """ReLU, two 1x1 convolutions of stride 2, the second one pixel on, side by side, batch norm; sides are even."""
+    """ReLU, two 1x1 convolutions of stride 2 side by side, one a pixel on, batch norm; odd sides are padded."""
 
     def __init__(self, in_width: int, out_width: int) -> None:
         super().__init__()
@@ -83,7 +84,8 @@ class FactorizedReduction(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = x.relu()
-        y: Tensor = self.norm(torch.cat([self.first(x), self.second(x[:, :, 1:, 1:])], dim=1))
+        moved = functional.pad(x, (0, x.shape[3] % 2, 0, x.shape[2] % 2))[:, :, 1:, 1:]
+        y: Tensor = self.norm(torch.cat([self.first(x), self.second(moved)], dim=1))
         return y
 
 

@@ -121,7 +121,9 @@ def _memory_mib(settings: ProjectParameters, plans: Iterable[Plan], description:
     images = sum(description.splits.values()) if description else 0
     # Processes share them, and so many that they would fill the memory lie in files.
     megabytes = min(images * (side_of(settings) ** 2) * 3, MOST_IN_MEMORY) / 2**20
-    most = max((plan.processes * _WORKER_MIB + plan.kept_mib for plan in plans), default=0)
+    # Each has copies of its own where they are shrunk.
+    own = megabytes if settings.supernet.image_sizes or settings.space.searched_sizes else 0
+    most = max((plan.processes * (_WORKER_MIB + own) + plan.kept_mib for plan in plans), default=0)
     return _LIBRARIES_MIB + 2 * megabytes + most
 
 

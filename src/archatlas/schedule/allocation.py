@@ -1,7 +1,7 @@
 """From the time that a run was given, and the pace of this machine, to what it does with it.
 
-What serves the user comes first: the longest part goes to training what is exported, the next to the super-networks and
-to what is trained alike for the choice. An audit is made where it can say something.
+What serves the user comes first: the longest part goes to training what is exported, as long as that can use it, the
+next to the super-networks and to what is trained alike for the choice. An audit is made where it can say something.
 """
 
 from __future__ import annotations
@@ -284,7 +284,10 @@ def _most_for_finishing(pace: Pace, facts: Facts) -> float:
 
 def _no_audit(budget_s: float, pace: Pace, facts: Facts) -> str:
     afforded = _auditable(budget_s, pace, facts)
-    few = f"{afforded} networks would say nothing" if afforded else "the winner needs the time"
-    needed = next((tenths / 10 for tenths in range(1, LONGEST // 360) if _audited(tenths * 360, pace, facts)), None)
+    few = f"{afforded} networks would say nothing"
+    if not 0 < afforded < FEWEST_AUDITED:
+        few = "the winner needs the time"
+    longer = range(int(budget_s // 360) + 1, LONGEST // 360 + 1)
+    needed = next((tenths / 10 for tenths in longer if _audited(tenths * 360, pace, facts)), None)
     then = "more time than a month would allow one" if needed is None else f"{needed:g} h would allow {FEWEST_AUDITED}"
     return f"no audit: {few}; {then}"

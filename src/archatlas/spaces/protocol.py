@@ -224,11 +224,11 @@ class CountedInBulk(Protocol):
         """``macs`` (of one image) and ``params`` of each row, ``[n]``: exactly those of the built networks."""
 
 
-class Part(NamedTuple):
-    """A module of a network that runs its parts one after the other.
+class Link(NamedTuple):
+    """A module of a network that runs one after the other.
 
     Attributes:
-        key: equal for parts of one space that are the same module
+        key: equal for links of one space that are the same module
         make: makes it
         input_shape: channels, height and width that it reads
     """
@@ -239,11 +239,11 @@ class Part(NamedTuple):
 
 
 @runtime_checkable
-class MadeOfParts(Protocol):
-    """A space whose networks run parts one after the other, though a position does not stand for one of them."""
+class Linked(Protocol):
+    """A space whose networks run links one after the other, though a position does not stand for one of them."""
 
-    def parts(self, row: Choices) -> Sequence[Part]:
-        """The parts of the network of one canonical row ``[positions]``, from the stem to the head."""
+    def links(self, row: Choices) -> Sequence[Link]:
+        """The links of the network of one canonical row ``[positions]``, from the stem to the head."""
 
 
 def networks_of(space: SearchSpace) -> int | None:

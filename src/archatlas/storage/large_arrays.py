@@ -1,15 +1,17 @@
 """Arrays that would take too much of the memory: they lie in temporary files, which the system reads and writes.
 
-Such a file has no name and is gone with its array, also where the process is killed. It lies where Python keeps
-temporary files: the environment variable ``TMPDIR`` says where that is.
+Such a file has no name and is gone with its array, also where the process is killed. It lies in
+``folder_for_large_files``: the environment variable ``TMPDIR`` says where that is.
 """
 
 from __future__ import annotations
 
+import errno
 import math
 import os
 import tempfile
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +25,12 @@ _AT_A_TIME = 2**26
 """Bytes that are copied at a time."""
 
 
+def folder_for_large_files() -> str:
+    """``TMPDIR``, or a folder that survives a restart, since others are kept in memory by some systems."""
+    lasting = Path("/var/tmp")
+    return tempfile.gettempdir() if "TMPDIR" in os.environ or not os.access(lasting, os.W_OK) else str(lasting)
+
+
 def room_for(shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
     """An array of zeros, in memory or in a file.
 
@@ -31,18 +39,30 @@ def room_for(shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
     size = math.prod(shape) * np.dtype(dtype).itemsize
     if size <= MOST_IN_MEMORY:
         return np.zeros(tuple(shape), dtype)
-    with tempfile.TemporaryFile(prefix="archatlas-") as file:
-        try:
-            if hasattr(os, "posix_fallocate"):
-                os.posix_fallocate(file.fileno(), 0, size)
-            else:
-                file.truncate(size)
-        except OSError as error:
-            raise ArchatlasError(
-                f"there is no room for {size / 2**30:.1f} GiB of temporary files in `{tempfile.gettempdir()}` "
-                f"({error.strerror}): free some, or set TMPDIR to a folder that has more"
-            ) from error
-        return np.memmap(file, dtype, mode="r+", shape=tuple(shape))
+    folder = folder_for_large_files()
+    try:
+        with tempfile.TemporaryFile(prefix="archatlas-", dir=folder) as file:
+            _reserve(file.fileno(), size)
+            return np.memmap(file, dtype, mode="r+", shape=tuple(shape))
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise ArchatlasError(
+            f"there is no room for {size / 2**30:.1f} GiB of temporary files in `{folder}` ({error.strerror}): free "
+            "some, or set TMPDIR to a folder that has more"
+        ) from error
+
+
+def _reserve(file: int, size: int) -> None:
+    """Give an open file its size, and room on the disk where the file system can promise it."""
+    try:
+        os.posix_fallocate(file, 0, size)
+    except AttributeError:  # Not every system has it.
+        os.truncate(file, size)
+    except OSError as error:
+        if error.errno not in (errno.EOPNOTSUPP, errno.EINVAL):
+            raise
+        os.truncate(file, size)
 
 
 def taken(array: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[Any]:

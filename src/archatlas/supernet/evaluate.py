@@ -36,6 +36,8 @@ from archatlas.training.seeds import mixed_seed
 
 HALVES = ("a", "b")
 _CALIBRATION, _HALVES = range(2)
+MOST_JUDGED_BYTES = 2**29
+"""Of images in float32: 43,690 of 32 x 32 pixels, or 891 of 224 x 224."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +113,7 @@ def evaluate_parts(
     """
     store = None
     if work is not None:
-        data = (images.train.to_tensors(), images.validation.to_tensors(), images.description)
+        data = (images.train.to_tensors(), images.judged.to_tensors(), images.description)
         made_by = (
             supernet.state_dict(),
             identity_of(space),
@@ -154,14 +156,23 @@ class EvaluationImages:
     seed: int
 
     @cached_property
+    def judged(self) -> ImageSplit:
+        """The validation images, or as many as do not take too much memory: the first ones, a split has no order.
+
+        All of them lie in memory as numbers, and at each block what a path makes of them.
+        """
+        most = max(MOST_JUDGED_BYTES // (4 * self.validation.images[:1].numel() or 1), 2)
+        return self.validation if len(self.validation) <= most else self.validation.subset(torch.arange(most))
+
+    @cached_property
     def halves(self) -> Tensor:
-        """The half of each validation image (``split_halves``)."""
-        return split_halves(self.validation.labels, mixed_seed(self.seed, _HALVES))
+        """The half of each of these images (``split_halves``)."""
+        return split_halves(self.judged.labels, mixed_seed(self.seed, _HALVES))
 
     @cached_property
     def labels(self) -> Tensor:
-        """Of the validation images, on the device."""
-        return self.validation.labels.to(torch_device(self.device))
+        """Of these images, on the device."""
+        return self.judged.labels.to(torch_device(self.device))
 
     @cached_property
     def _batches(self) -> dict[int, tuple[list[Tensor], list[Tensor]]]:
@@ -170,7 +181,7 @@ class EvaluationImages:
     def at(self, size: int) -> tuple[list[Tensor], list[Tensor]]:
         """Calibration and validation batches, shrunk to ``size`` pixels (``image_batches``)."""
         if size not in self._batches:
-            given = self.train, self.validation, self.description, self.parameters, self.device, self.seed
+            given = self.train, self.judged, self.description, self.parameters, self.device, self.seed
             self._batches[size] = image_batches(*given, size)
         return self._batches[size]
 

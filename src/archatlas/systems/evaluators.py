@@ -54,7 +54,7 @@ class SupernetEvaluator:
 
         What subnets share (``supernet/prefix_shared.py``) is not deducted: other methods ask for other subnets.
         """
-        seen = images_seen(self.images.parameters, len(self.images.train), len(self.images.validation))
+        seen = images_seen(self.images.parameters, len(self.images.train), len(self.images.judged))
         return [Spending(evaluations=1, forward_macs=float(one) * seen * len(self.supernets)) for one in macs]
 
     def evaluate(self, choices: Choices) -> pd.DataFrame:

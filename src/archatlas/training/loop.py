@@ -19,7 +19,7 @@ from typing import Any, Protocol, TypeAlias
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessException, ProcessRaisedException
 from torch.nn import functional
@@ -32,6 +32,8 @@ from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.progress import progress_bar
+from archatlas.storage.large_arrays import MOST_IN_MEMORY, folder_for_large_files
+from archatlas.storage.tensor_files import read_tensors
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.average import WeightAverage
 from archatlas.training.checkpoint import (
@@ -207,7 +209,7 @@ def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
         trained = fabric.launch(partial(_train_here, job=job, resumed=resumed, parent=os.getpid()))
     else:
         _start_as_spawned()
-        with TemporaryDirectory(prefix="archatlas-") as folder, meeting_place():
+        with TemporaryDirectory(prefix="archatlas-", dir=_folder_for(job)) as folder, meeting_place():
             place = Path(folder)
             without = _with_images_in(place, job)
             try:
@@ -233,6 +235,10 @@ _IMAGES, _VALIDATION, _LEFT = "images", "validation", "trained"
 """Files in a folder that processes share."""
 
 
+def _folder_for(job: _Job) -> str | None:
+    return folder_for_large_files() if job.images.images.nbytes > MOST_IN_MEMORY else None
+
+
 def _with_images_in(folder: Path, job: _Job) -> _Job:
     """The job without its images, which are left in files of the folder.
 
@@ -247,7 +253,7 @@ def _with_images_in(folder: Path, job: _Job) -> _Job:
 def _share(fabric: Fabric, job: _Job, resumed: Checkpoint | None, parent: int, folder: Path) -> None:
     """Train as one of several processes; the first leaves the results."""
     images, validation = (
-        ImageSplit.from_tensors(load_file(folder / name)) if (folder / name).exists() else None
+        ImageSplit.from_tensors(read_tensors(folder / name)) if (folder / name).exists() else None
         for name in (_IMAGES, _VALIDATION)
     )
     assert images is not None

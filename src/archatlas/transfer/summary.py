@@ -47,6 +47,8 @@ def figures_of_ranks(predicted: Floats, actual: Floats) -> dict[str, float]:
     from scipy.stats import kendalltau, rankdata
     from sklearn.metrics import ndcg_score
 
+    if len(actual) < 2 or not np.isfinite(predicted).all():
+        return dict.fromkeys(("", "top_half_", "ndcg_"), float("nan"))
     better = actual > np.median(actual)
     gain = (rankdata(actual) - 1) / max(len(actual) - 1, 1)
     return {
@@ -59,7 +61,7 @@ def figures_of_ranks(predicted: Floats, actual: Floats) -> dict[str, float]:
 def _figures(rows: pd.DataFrame) -> dict[str, float]:
     actual = rows["actual"].to_numpy()
     figures = {name: figures_of_ranks(rows[name].to_numpy(), actual) for name in _RANKED}
-    taus = {f"{kind}{name}": figures[name][kind] for kind in ("", "top_half_", "ndcg_") for name in _RANKED}
+    ranks = {f"{kind}{name}": figures[name][kind] for kind in ("", "top_half_", "ndcg_") for name in _RANKED}
     percents = (round(100 * level) for level in LEVELS)
     covered = {f"covered_{one}": rows[f"inside_{one}"].sum() / rows["trainings"].sum() for one in percents}
-    return {"networks": len(rows), **taus, **covered}
+    return {"networks": len(rows), **ranks, **covered}

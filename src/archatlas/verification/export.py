@@ -16,7 +16,6 @@ from archatlas.costs.parameters import LatencyParameters
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.images.predict import DRAFT_FACTOR
-from archatlas.images.shrinking import shrink
 from archatlas.networks.feature_maps import FeatureShape, GivesFeatures
 from archatlas.networks.onnx_file import write_onnx
 from archatlas.spaces.protocol import SearchSpace
@@ -97,7 +96,7 @@ def export_winners(
         entry = export_network(network, choices, loaded, parameters, folder / budget, seed)
         if parameters.int8:
             entry["int8"] = write_int8(
-                folder / budget / ONNX, shrink(train_images, size), parameters.calibration_images, latency, seed
+                folder / budget / ONNX, train_images, size, parameters.calibration_images, latency, seed
             )
             entry["files"].append(entry["int8"]["file"])
         budgets[budget] = entry

@@ -10,23 +10,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from archatlas.costs.parameters import LatencyParameters
 from archatlas.errors import ArchatlasError
+from archatlas.images.shrinking import shrink
 from archatlas.verification.onnx_run import INT8, as_pixels, measure_files, onnx_logits
 
 _BATCH = 16
 
 
 def write_int8(
-    source: Path, train_images: Any, calibration: int, latency: LatencyParameters, seed: int
+    source: Path, train_images: Any, image_size: int, calibration: int, latency: LatencyParameters, seed: int
 ) -> dict[str, Any]:
     """Write ``network_int8.onnx`` beside an exported file, and compare the two.
 
     Args:
         source: the exported file.
         train_images: uint8 ``[n, c, h, w]``, tensor or array.
+        image_size: of the network, to which those that are drawn are shrunk.
         calibration: images to calibrate on, drawn by ``seed``; as many others, where there are any, to compare on.
         latency: how the files are timed, in onnxruntime on this machine.
         seed: of the draw.
@@ -44,13 +47,14 @@ def write_int8(
     if not len(images):
         raise ArchatlasError("`export.int8` needs training images to calibrate on, but there are none: set it to false")
     drawn = np.random.default_rng(seed).permutation(len(images))[: 2 * calibration]
-    calibrated, others = drawn[:calibration], drawn[calibration:]
-    compared = images[others if len(others) else calibrated]
+    seen = shrink(torch.from_numpy(images[drawn]), image_size).numpy()
+    calibrated, others = seen[:calibration], seen[calibration:]
+    compared = others if len(others) else calibrated
     target = source.with_name(INT8)
-    quantise(source, as_pixels(images[calibrated]), target)
+    quantise(source, as_pixels(calibrated), target)
     exact, rounded = (onnx_logits(file, compared) for file in (source, target))
     difference = np.abs(exact - rounded)
-    measured = measure_files((source, target), images.shape[1:], latency)
+    measured = measure_files((source, target), seen.shape[1:], latency)
     return {
         "file": f"{source.parent.name}/{INT8}",
         "bytes": target.stat().st_size,

@@ -20,8 +20,8 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.spaces.protocol import Choices, Part
-from archatlas.spaces.tables.block_chains import BlockChain, chain_graphs, halved, summed_parts
+from archatlas.spaces.protocol import Choices, Link
+from archatlas.spaces.tables.block_chains import BlockChain, chain_graphs, halved, summed_links
 from archatlas.spaces.tables.files import find_file, read_csv
 from archatlas.spaces.tables.table import BenchmarkTable, Label
 
@@ -41,7 +41,7 @@ _STEM, _WIDTHS, _STRIDES, _LAST = 32, (16, 24, 40, 80, 112, 192, 320), (1, 2, 2,
 class AccelNasBench(BlockChain):
     """Four positions per block: expansion, kernel, layers, squeeze-excitation. Every row is a network of its own.
 
-    Implements SearchSpace, Counted, MadeOfParts and CountedInBulk.
+    Implements SearchSpace, Counted, Linked and CountedInBulk.
     """
 
     name: str = "accel_nasbench"
@@ -83,10 +83,10 @@ class AccelNasBench(BlockChain):
 
     # -- Modules and costs -----------------------------------------------------------------------------------------
 
-    def parts(self, row: Choices) -> Sequence[Part]:
+    def links(self, row: Choices) -> Sequence[Link]:
         """Stem, layers, head."""
         channels, *sides = self.input_shape
-        parts = [Part("stem", partial(_make_stem, channels), self.input_shape)]
+        links = [Link("stem", partial(_make_stem, channels), self.input_shape)]
         width, strides = _STEM, [2]
         for block, (expansion, kernel, layers, squeezed) in enumerate(row.reshape(len(LAYERS), 4).tolist()):
             for layer in range(layers + 1):
@@ -94,19 +94,19 @@ class AccelNasBench(BlockChain):
                 made = EXPANSIONS[expansion], KERNELS[kernel], SQUEEZED[squeezed]
                 shape = width, halved(sides[0], strides), halved(sides[1], strides)
                 key = block, bool(layer), *made
-                parts.append(Part(key, partial(_make_layer, width, _WIDTHS[block], stride, *made), shape))
+                links.append(Link(key, partial(_make_layer, width, _WIDTHS[block], stride, *made), shape))
                 width = _WIDTHS[block]
                 strides.append(stride)
         shape = width, halved(sides[0], strides), halved(sides[1], strides)
-        return [*parts, Part("head", partial(_make_head, self.num_classes), shape)]
+        return [*links, Link("head", partial(_make_head, self.num_classes), shape)]
 
     def counted_costs(self, choices: Choices) -> dict[str, NDArray[np.int64]]:
-        return summed_parts(self, choices)
+        return summed_links(self, choices)
 
     def build(self, choices: ArrayLike) -> nn.Module:
         from archatlas.networks.blocks import Chain
 
-        stem, *blocks, head = (part.make() for part in self.parts(self.validate(np.atleast_2d(choices))[0]))
+        stem, *blocks, head = (link.make() for link in self.links(self.validate(np.atleast_2d(choices))[0]))
         return Chain(stem, blocks, head)
 
 

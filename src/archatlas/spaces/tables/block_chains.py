@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.spaces.protocol import UNIFORM, Choices, MadeOfParts, Names, choice_matrix
+from archatlas.spaces.protocol import UNIFORM, Choices, Linked, Names, choice_matrix
 from archatlas.spaces.variation import FreeChoices
 
 if TYPE_CHECKING:
@@ -131,14 +131,18 @@ def halved(side: int, strides: Iterable[int]) -> int:
     return side
 
 
-def summed_parts(space: MadeOfParts, choices: Choices) -> dict[str, NDArray[np.int64]]:
-    """``macs`` and ``params`` of each row ``[n]``: each different part is counted once."""
+_counted: dict[Linked, dict[Hashable, tuple[int, int]]] = {}
+"""MACs and params of links, by space and key: predictors ask for the same ones again and again."""
+
+
+def summed_links(space: Linked, choices: Choices) -> dict[str, NDArray[np.int64]]:
+    """``macs`` and ``params`` of each row ``[n]``: each different link is counted once in a process."""
     from archatlas.networks.counting import count_module
 
-    known: dict[Hashable, tuple[int, int]] = {}
+    known = _counted.setdefault(space, {})
     costs = np.zeros((len(choices), 2), dtype=np.int64)
     for number, row in enumerate(choices):
-        for key, make, shape in space.parts(row):
+        for key, make, shape in space.links(row):
             if key not in known:
                 counted = count_module(make, shape)
                 known[key] = counted.macs, counted.params

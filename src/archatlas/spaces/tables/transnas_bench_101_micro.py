@@ -21,7 +21,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from archatlas.spaces.cells import CellSpace
 from archatlas.spaces.edge_cells import NONE, SKIP
-from archatlas.spaces.protocol import Choices, Part
+from archatlas.spaces.protocol import Choices, Link
 from archatlas.spaces.tables.files import find_file, read_csv
 from archatlas.spaces.tables.table import BenchmarkTable, Label
 
@@ -41,7 +41,7 @@ _NO_PROXIES = ["val_accs", "rank", "random", "flops", "params", "Unnamed: 0"]
 class TransNasBench101Micro(CellSpace):
     """4,096 cells, 1,376 networks, in a network of five modules of two cells.
 
-    Implements SearchSpace, Enumerable, HasTwins, MadeOfParts and CountedInBulk.
+    Implements SearchSpace, Enumerable, HasTwins, Linked and CountedInBulk.
 
     In a module that changes the shape a skip of the cell's input is a strided convolution, so it is no identity.
     """
@@ -56,13 +56,13 @@ class TransNasBench101Micro(CellSpace):
 
     # -- Modules and costs -----------------------------------------------------------------------------------------
 
-    def parts(self, row: Choices) -> Sequence[Part]:
+    def links(self, row: Choices) -> Sequence[Link]:
         """Stem, cells, head."""
         live = tuple(self.prune(row[None])[0].tolist())
-        stem = Part("stem", partial(_make_stem, self.input_shape[0]), self.input_shape)
+        stem = Link("stem", partial(_make_stem, self.input_shape[0]), self.input_shape)
         cells = [
-            Part((cell, live), partial(self._make_cell, live, shape[0], width, stride), shape)
-            for cell, (shape, width, stride) in enumerate(self._skeleton())
+            Link((live, shape, stride), partial(self._make_cell, live, shape[0], width, stride), shape)
+            for shape, width, stride in self._skeleton()
         ]
         return [stem, *cells, self._head]
 
@@ -77,7 +77,7 @@ class TransNasBench101Micro(CellSpace):
     def build(self, choices: ArrayLike) -> nn.Module:
         from archatlas.networks.blocks import Chain
 
-        stem, *cells, head = (part.make() for part in self.parts(self.validate(np.atleast_2d(choices))[0]))
+        stem, *cells, head = (link.make() for link in self.links(self.validate(np.atleast_2d(choices))[0]))
         return Chain(stem, cells, head)
 
     def _skeleton(self) -> Iterator[tuple[tuple[int, int, int], int, int]]:
@@ -89,9 +89,9 @@ class TransNasBench101Micro(CellSpace):
                 width, height, breadth = width * stride, -(-height // stride), -(-breadth // stride)
 
     @cached_property
-    def _head(self) -> Part:
+    def _head(self) -> Link:
         *_, ((_, height, breadth), width, _) = self._skeleton()
-        return Part("head", partial(_make_head, width, self.num_classes), (width, height, breadth))
+        return Link("head", partial(_make_head, width, self.num_classes), (width, height, breadth))
 
     def _make_cell(self, live: Sequence[int], in_width: int, width: int, stride: int) -> nn.Module:
         from archatlas.networks.cells import ShapingEdgeCell
@@ -118,12 +118,12 @@ class TransNasBench101Micro(CellSpace):
         """MACs and params ``[2]`` of stem and head, and of each operation at each edge, ``[edges, operations, 2]``."""
         from archatlas.networks.counting import count_module
 
-        def costs(part: Part) -> NDArray[np.int64]:
+        def costs(part: Link) -> NDArray[np.int64]:
             counted = count_module(part.make, part.input_shape)
             return np.array([counted.macs, counted.params], dtype=np.int64)
 
         none = np.full(len(self.cells.edges), NONE, dtype=np.int8)
-        stem, *_, head = self.parts(none)
+        stem, *_, head = self.links(none)
         operations = np.zeros((len(none), len(self.operations), 2), dtype=np.int64)
         for (in_width, height, breadth), width, stride in self._skeleton():
             inner = width, -(-height // stride), -(-breadth // stride)
@@ -131,7 +131,7 @@ class TransNasBench101Micro(CellSpace):
                 shape, by = (inner, 1) if source else ((in_width, height, breadth), stride)
                 for choice in range(SKIP, len(self.operations)):
                     made = partial(self._make_operation, choice, shape[0], by, width)
-                    operations[edge, choice] += costs(Part(None, made, shape))
+                    operations[edge, choice] += costs(Link(None, made, shape))
         return costs(stem) + costs(head), operations
 
 
