@@ -4,23 +4,30 @@
     python -m benchmarks.many_images --images 10000 --size 64
 
 Files are made first (smooth noise, no two alike). Told are seconds, and the most memory of a process that is its own:
-pages of files that the system reads as memory, and drops when others need it, do not count.
+pages of files that the system reads as memory, and drops when others need it, do not count. What takes long for other
+reasons is as small as it can be: the network is hardly one, and two subnets are judged. Large files lie in `--folder`
+too (`TMPDIR`).
 """
 
 from __future__ import annotations
 
 import argparse
 import multiprocessing
+import os
 import tempfile
 import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from PIL import Image
+
+if TYPE_CHECKING:
+    from archatlas.images.dataset import ImageSplit
+    from archatlas.images.description import ImageDescription
 
 _CLASSES, _COARSE = 10, 8
 
@@ -72,19 +79,50 @@ def prepare_them(folder: Path, files: dict[str, Path], size: int) -> None:
     files["description"].write_text(prepared.description.model_dump_json())
 
 
+def loaded(files: dict[str, Path], split: str) -> tuple[ImageSplit, ImageDescription]:
+    from archatlas.images.dataset import ImageSplit
+    from archatlas.images.description import ImageDescription
+    from archatlas.kedro_ext.datasets import TensorsDataset
+
+    images = ImageSplit.from_tensors(TensorsDataset(filepath=str(files[split])).load())
+    return images, ImageDescription.model_validate_json(files["description"].read_text())
+
+
+def judge(files: dict[str, Path]) -> None:
+    """Two subnets of a super-network that has learned nothing."""
+    import torch
+
+    from archatlas.spaces.presets import preset
+    from archatlas.supernet.evaluate import evaluate_subnets
+    from archatlas.supernet.make import make_supernet
+    from archatlas.supernet.parameters import EvaluationParameters
+    from archatlas.training.parameters import DeviceParameters
+
+    (train, description), (validation, _) = (loaded(files, split) for split in ("train", "validation"))
+    space = preset("photographs", description.input_shape, description.num_classes)
+    evaluate_subnets(
+        make_supernet(space, torch.Generator().manual_seed(0)),
+        space,
+        space.sample(2, np.random.default_rng(0)),
+        train=train,
+        validation=validation,
+        description=description,
+        parameters=EvaluationParameters(),
+        device=DeviceParameters(accelerator="cpu"),
+        seed=0,
+        work=None,
+    )
+
+
 def train_on(files: dict[str, Path]) -> float:
     """An epoch of a network that is hardly one: what takes the time is to fetch, normalise and augment images."""
     from torch import nn
 
-    from archatlas.images.dataset import ImageSplit
-    from archatlas.images.description import ImageDescription
     from archatlas.images.parameters import AugmentationParameters
-    from archatlas.kedro_ext.datasets import TensorsDataset
     from archatlas.training.loop import train
     from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
-    images = ImageSplit.from_tensors(TensorsDataset(filepath=str(files["train"])).load())
-    description = ImageDescription.model_validate_json(files["description"].read_text())
+    images, description = loaded(files, "train")
     layers = nn.Conv2d(3, 8, 8, stride=8), nn.BatchNorm2d(8), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten()
     curve = train(
         nn.Sequential(*layers, nn.Linear(8, _CLASSES)),
@@ -105,6 +143,8 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, help="where files are made (a temporary folder)")
     asked = parser.parse_args()
     context = multiprocessing.get_context("spawn")
+    if asked.folder:
+        os.environ["TMPDIR"] = str(asked.folder)
     with tempfile.TemporaryDirectory(dir=asked.folder) as temporary:
         source, files = Path(temporary, "images"), {name: Path(temporary, name) for name in _FILES}
         for number in range(_CLASSES):
@@ -117,6 +157,7 @@ def main() -> None:
         for what, function, given in (
             ("prepared and kept", prepare_them, (source, files, asked.size)),
             ("an epoch over those for training", train_on, (files,)),
+            ("two subnets judged", judge, (files,)),
         ):
             with ProcessPoolExecutor(1, mp_context=context) as pool:
                 seconds, memory, _ = pool.submit(measured, function, *given).result()

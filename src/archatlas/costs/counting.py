@@ -94,7 +94,7 @@ def count_parts(space: SearchSpace) -> pd.DataFrame:
 
     Returns:
         Columns part (stem, block, head), position, choice, operation, macs, params; of a family of chains also
-        ``member``. Empty for a space that is not made of parts: ``costs_of`` then counts each of its networks.
+        ``member``. Empty for a space of no chains: ``costs_of`` then counts each of its networks.
     """
     from archatlas.networks.counting import count_module
 

@@ -27,7 +27,7 @@ def costs_of(
     """Costs of the rows of a choice matrix ``[n, positions]``.
 
     A chain's cost is the sum over its parts: ``cost = stem + sum_p block[p, choice_p] + head``. Networks of other
-    spaces are built and counted on the meta device, one by one.
+    spaces are counted as the space can do it in bulk, or built and counted on the meta device, one by one.
 
     Args:
         space: what the rows are choices of.
