@@ -284,7 +284,7 @@ def _most_for_finishing(pace: Pace, facts: Facts) -> float:
 
 def _no_audit(budget_s: float, pace: Pace, facts: Facts) -> str:
     afforded = _auditable(budget_s, pace, facts)
-    few = f"{afforded} networks would say nothing"
+    few = f"{afforded} networks would say too little"
     if not 0 < afforded < FEWEST_AUDITED:
         few = "the winner needs the time"
     longer = range(int(budget_s // 360) + 1, LONGEST // 360 + 1)
