@@ -431,8 +431,12 @@ def test_what_several_devices_have_trained_may_be_larger_than_a_pipe(
     (row,) = train(
         network, images, description, training=TrainingParameters(epochs=1, batch_size=16), augmentation=PLAIN,
         device=DeviceParameters(accelerator="cpu", devices=2, threads=1, channels_last=False), seed=0,
+        validation=images, teaching=Teaching((Oracle([1.0, 0, 0]),), 0.5),
     )  # fmt: skip
     assert row["epoch"] == 1
+    with torch.no_grad():
+        right = network.eval()(normalise(images.images, description)).argmax(dim=1) == images.labels
+    assert row["validation_accuracy"] == pytest.approx(float(right.double().mean()))
     assert not torch.equal(network[1].weight, before)
     assert "MASTER_PORT" not in os.environ  # A port kept for the next training may be another's by then.
 

@@ -17,6 +17,12 @@ def test_figures_of_ranks_by_hand() -> None:
     assert found["ndcg_"] == pytest.approx((discounts @ [2 / 3, 1, 1 / 3, 0]) / (discounts @ [1, 2 / 3, 1 / 3, 0]))
 
 
+def test_one_network_or_none_has_no_rank() -> None:
+    one = np.array([1.0])
+    assert all(np.isnan(figure) for figure in figures_of_ranks(one, one).values())
+    assert all(np.isnan(figure) for figure in figures_of_ranks(np.array([1.0, np.nan]), np.array([0.0, 1.0])).values())
+
+
 def test_what_is_ranked_after_the_tenth_does_not_count_for_its_gain() -> None:
     actual = np.arange(20.0)
     swapped = actual.copy()

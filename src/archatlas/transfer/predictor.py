@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
@@ -110,17 +110,9 @@ class TransferPredictor:
                 quantiles,
                 quantiles[:, None],
             )
-            tasks = {}
-            for name in TASKS:
-                if f"{name}.trust" not in state:
-                    continue
-                part = known[rows_of(name, known)]
-                models = fit(part, {key.removeprefix(f"{name}."): value for key, value in state.items()})
-                bins = np.asarray(state[f"{name}.trust"], dtype=np.float64).reshape(-1, len(COLUMNS))
-                tasks[name] = TaskPredictor(name, part, models, Trust(bins), _speaking(name, part))
         except (KeyError, ValueError, TypeError, UnicodeDecodeError) as error:
-            raise ArchatlasError(f"the file holds no transferable predictor: {brief(error)}") from error
-        return cls(tasks, known)
+            raise _no_predictor(error) from error
+        return cls(_TasksOfState(known, state), known)
 
     @classmethod
     def from_file(cls, path: Path) -> TransferPredictor:
@@ -139,6 +131,40 @@ class TransferPredictor:
         except (SafetensorError, OSError) as error:
             raise ArchatlasError(f"{path} is damaged or no safetensors file: {brief(error)}") from error
         return cls.from_state(state)
+
+
+class _TasksOfState(Mapping[str, TaskPredictor]):
+    """Predictors by task, each fitted when it is first asked for: most ask for one."""
+
+    def __init__(self, known: KnownNetworks, state: Mapping[str, NDArray[Any]]) -> None:
+        self._known, self._state = known, state
+        self._made: dict[str, TaskPredictor] = {}
+
+    def __getitem__(self, name: str) -> TaskPredictor:
+        if name not in self._made:
+            if f"{name}.trust" not in self._state:
+                raise KeyError(name)
+            try:
+                self._made[name] = self._of_state(name)
+            except (KeyError, ValueError, TypeError, UnicodeDecodeError) as error:
+                raise _no_predictor(error) from error
+        return self._made[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return (name for name in TASKS if f"{name}.trust" in self._state)
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
+
+    def _of_state(self, name: str) -> TaskPredictor:
+        part = self._known[rows_of(name, self._known)]
+        models = fit(part, {key.removeprefix(f"{name}."): value for key, value in self._state.items()})
+        bins = np.asarray(self._state[f"{name}.trust"], dtype=np.float64).reshape(-1, len(COLUMNS))
+        return TaskPredictor(name, part, models, Trust(bins), _speaking(name, part))
+
+
+def _no_predictor(error: Exception) -> ArchatlasError:
+    return ArchatlasError(f"the file holds no transferable predictor: {brief(error)}")
 
 
 @cache
