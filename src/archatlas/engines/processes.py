@@ -48,7 +48,7 @@ def in_processes(
     # By itself joblib takes memory for them where that is large enough today, or what this variable says.
     large = array_bytes(given) > MOST_IN_MEMORY and "JOBLIB_TEMP_FOLDER" not in os.environ
     folder = folder_for_large_files() if large else None
-    with joblib.parallel_config(**asked, initargs=(os.getpid(), _log_format())):
+    with joblib.parallel_config(**asked, initargs=(os.getpid(), log_format())):
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, temp_folder=folder)
         results: Generator[Result] | None = None
         try:
@@ -106,7 +106,7 @@ def prepare_worker(parent: int, log_format: LogFormat | None = None) -> None:
     threading.Thread(target=watch, daemon=True, name="end-with-parent").start()
 
 
-def _log_format() -> LogFormat | None:
+def log_format() -> LogFormat | None:
     """Format, format of dates and level of this process's log; None if it has none."""
     formatters = [handler.formatter for handler in logging.getLogger().handlers if handler.formatter is not None]
     if not formatters:

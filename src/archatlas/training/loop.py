@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.multiprocessing.spawn import ProcessException, ProcessRaisedException
 from torch.nn import functional
 
-from archatlas.engines.processes import killed_worker, prepare_worker
+from archatlas.engines.processes import LogFormat, killed_worker, log_format, prepare_worker
 from archatlas.errors import ArchatlasError
 from archatlas.images.augmentation import augment
 from archatlas.images.dataset import ImageSplit
@@ -206,14 +206,16 @@ def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
     fabric = make_fabric(job.device, some_unused=job.paths is not None)
     trained: _Trained
     if job.device.devices == 1:
-        trained = fabric.launch(partial(_train_here, job=job, resumed=resumed, parent=os.getpid()))
+        trained = fabric.launch(partial(_train_here, job=job, resumed=resumed))
     else:
         _start_as_spawned()
         with TemporaryDirectory(prefix="archatlas-", dir=_folder_for(job)) as folder, meeting_place():
             place = Path(folder)
             without = _with_images_in(place, job)
             try:
-                fabric.launch(partial(_share, job=without, resumed=resumed, parent=os.getpid(), folder=place))
+                fabric.launch(
+                    partial(_share, job=without, resumed=resumed, parent=os.getpid(), folder=place, told=log_format())
+                )
             except ProcessException as error:
                 # Where one is killed, another may have noticed that it is gone before it was missed here.
                 if isinstance(error, ProcessRaisedException) and "Connection closed by peer" not in error.msg:
@@ -250,23 +252,25 @@ def _with_images_in(folder: Path, job: _Job) -> _Job:
     return replace(job, images=job.images.subset(torch.arange(0)), validation=None)
 
 
-def _share(fabric: Fabric, job: _Job, resumed: Checkpoint | None, parent: int, folder: Path) -> None:
+def _share(
+    fabric: Fabric, job: _Job, resumed: Checkpoint | None, parent: int, folder: Path, told: LogFormat | None
+) -> None:
     """Train as one of several processes; the first leaves the results."""
+    prepare_worker(parent, told)
     images, validation = (
         ImageSplit.from_tensors(read_tensors(folder / name)) if (folder / name).exists() else None
         for name in (_IMAGES, _VALIDATION)
     )
     assert images is not None
-    trained = _train_here(fabric, replace(job, images=images, validation=validation), resumed, parent)
+    trained = _train_here(fabric, replace(job, images=images, validation=validation), resumed)
     if fabric.is_global_zero:
         (folder / _LEFT).write_bytes(pickle.dumps(trained))
 
 
-def _train_here(fabric: Fabric, job: _Job, resumed: Checkpoint | None, parent: int) -> _Trained:
+def _train_here(fabric: Fabric, job: _Job, resumed: Checkpoint | None) -> _Trained:
     """Train in this process; weights as NumPy arrays, which a file of pickled ones holds by value."""
     prepare_process(job.device)
     if fabric.world_size > 1:
-        prepare_worker(parent)
         # Of depthwise weights, whose strides are the same but for a dimension of one.
         warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
         # What a spawned process is handed lies in memory that it shares with the others.

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from archatlas.engines.engine import side_by_side
+from archatlas.engines.engine import Shares, side_by_side
 from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit, SplitArrays
 from archatlas.images.description import ImageDescription
@@ -155,8 +155,12 @@ class Trainings:
         keys = [job.key for job in jobs]  # Each is a digest of weights where there are any.
         figures = {key: self._figures(key) for key in keys}
         waiting = {key: job for key, job in zip(keys, jobs, strict=True) if figures[key] is None}
-        with progress_bar(total=len(waiting), desc=progress, unit="network", hidden=not waiting) as bar:
-            self._train(list(waiting.values()), bar)
+        shares = single_shares(self.device, len(waiting), self.processes)
+        # Where all train at once, each has a line of its own, since none would end for long.
+        lines = _lines(progress, list(waiting)) if len(waiting) <= max(shares.workers, 1) else {}
+        hidden = not waiting or bool(lines)
+        with progress_bar(total=len(waiting), desc=progress, unit="network", hidden=hidden) as bar:
+            self._train(list(waiting.values()), bar, shares, lines)
         figures |= {key: store.load_json(key) for key in waiting}
         self._tell_of_diverged(dict(zip(keys, jobs, strict=True)), waiting.keys(), figures, progress)
         rows = [
@@ -220,15 +224,13 @@ class Trainings:
             return None
         return figures
 
-    def _train(self, jobs: Sequence[TrainingJob], bar: Any) -> None:
+    def _train(self, jobs: Sequence[TrainingJob], bar: Any, shares: Shares, lines: Mapping[str, _Line]) -> None:
         """Train all jobs, whose results are in the store then; ``bar`` is updated with each."""
         device = single_device(self.device, self.processes)
         train, validation = self.train.to_arrays(), self.validation.to_arrays()
-        setting = _Setting(
-            self.description, self.training, self.augmentation, device, self.keep_weights, self.checkpoint_seconds
-        )
+        keeping = self.keep_weights, self.checkpoint_seconds
+        setting = _Setting(self.description, self.training, self.augmentation, device, *keeping, lines)
         given = (train, validation, setting, self._store)
-        shares = single_shares(self.device, len(jobs), self.processes)
         # Where this process trains on a CPU it does so by one thread, and has its threads back after.
         with threads_restored(), side_by_side(_train_one, jobs, *given, shares=shares) as results:
             for done in results:
@@ -243,6 +245,15 @@ class Trainings:
         _checkpoints(self._store, done.key).discard()
 
 
+_Line: TypeAlias = tuple[str, int]
+"""What a training is called where it tells how far it is, and the number of its line."""
+
+
+def _lines(what: str, keys: Sequence[str]) -> dict[str, _Line]:
+    of = [f", {number} of {len(keys)}" for number in range(1, len(keys) + 1)] if len(keys) > 1 else [""]
+    return {key: (what + which, number) for number, (key, which) in enumerate(zip(keys, of, strict=False))}
+
+
 @dataclass(frozen=True)
 class _Setting:
     description: ImageDescription
@@ -251,6 +262,7 @@ class _Setting:
     device: DeviceParameters
     keep_weights: bool
     checkpoint_seconds: float
+    lines: Mapping[str, _Line]
 
 
 @dataclass(frozen=True)
@@ -273,6 +285,7 @@ def _train_one(
     size, half, key = job.image_size, setting.training.epochs // 2, job.key
     checkpoints = _checkpoints(store, key)
     images, validation = (ImageSplit.from_arrays(one).at(size) for one in (train_images, validation_images))
+    title, line = setting.lines.get(key, (None, 0))
 
     def trained(training: TrainingParameters) -> tuple[nn.Module, list[dict[str, float]]]:
         network = job.build()
@@ -289,6 +302,8 @@ def _train_one(
             validation=validation if half else None,
             validate_after=[half],
             teaching=job.teaching,
+            progress=title,
+            progress_line=line,
         )
         return network, curve
 
