@@ -34,6 +34,8 @@ def test_arrays_that_are_too_large_for_memory_are_shared_in_a_temporary_file(
     monkeypatch.setattr("tempfile.tempdir", None)
     monkeypatch.setattr(processes, "MOST_IN_MEMORY", 2**20)
     array = np.full(2**21, 3, dtype=np.uint8)
+    with side_by_side(abs, [-1, 2], shares=Shares(2, 1)) as numbers:
+        assert sorted(numbers) == [1, 2], "by workers whose arrays lie elsewhere"
     with side_by_side(where_it_lies, range(2), array, shares=Shares(2, 1)) as results:
         files = list(results)
     assert all(file.is_relative_to(tmp_path) for file in files)

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from archatlas.storage import large_arrays
+from archatlas.storage import tensor_files
 from archatlas.storage.tensor_files import read_tensors
 
 TENSORS = {
@@ -26,7 +26,7 @@ def file(tmp_path: Path) -> Path:
 
 @pytest.mark.parametrize("most", [2**30, 0])
 def test_a_file_is_read_alike_however_large_it_is(file: Path, most: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_arrays, "MOST_IN_MEMORY", most)
+    monkeypatch.setattr(tensor_files, "MOST_ASKED_FOR", most)
     read = read_tensors(file)
     assert read.keys() == TENSORS.keys()
     for name, tensor in TENSORS.items():
@@ -35,7 +35,7 @@ def test_a_file_is_read_alike_however_large_it_is(file: Path, most: int, monkeyp
 
 
 def test_a_damaged_file_is_no_answer(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(large_arrays, "MOST_IN_MEMORY", 0)
+    monkeypatch.setattr(tensor_files, "MOST_ASKED_FOR", 0)
     whole = file.read_bytes()
     shape = whole.replace(b'"shape":[2,3,2,2]', b'"shape":[2,3,2,9]')
     assert shape != whole

@@ -44,11 +44,11 @@ def in_processes(
     import joblib
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
-    asked = {"backend": "loky", "inner_max_num_threads": threads, "initializer": prepare_worker}
+    asked = {"backend": "loky", "inner_max_num_threads": threads, "initializer": _begin}
     # By itself joblib takes memory for them where that is large enough today, or what this variable says.
     large = array_bytes(given) > MOST_IN_MEMORY and "JOBLIB_TEMP_FOLDER" not in os.environ
     folder = folder_for_large_files() if large else None
-    with joblib.parallel_config(**asked, initargs=(os.getpid(), log_format())):
+    with joblib.parallel_config(**asked, initargs=(os.getpid(), log_format(), folder)):
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, temp_folder=folder)
         results: Generator[Result] | None = None
         try:
@@ -59,6 +59,11 @@ def in_processes(
             raise killed_worker(workers, "device.workers", told=str(error)) from error
         finally:
             _end(results)
+
+
+def _begin(parent: int, told: LogFormat | None, _folder: str | None) -> None:
+    """Of a worker. Workers that were begun alike are used again, with the folder for arrays that they began with."""
+    prepare_worker(parent, told)
 
 
 def killed_worker(count: int, *parameters: str, told: str) -> ArchatlasError:

@@ -22,7 +22,6 @@ from kedro.io.core import VersionNotFoundError
 from kedro_datasets._typing import JSONPreview, PlotlyPreview, TablePreview
 
 from archatlas.storage.atomic import atomic_folder, atomic_path
-from archatlas.storage.tensor_files import read_tensors
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -243,6 +242,8 @@ class TensorPartitionsDataset(
 
 
 def _read_tensors(file: Path) -> dict[str, Tensor]:
+    from archatlas.storage.tensor_files import read_tensors
+
     with _damage_told(file, TensorsDataset.holds):
         return read_tensors(file)
 

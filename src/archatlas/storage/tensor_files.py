@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from archatlas.storage import large_arrays
-
 if TYPE_CHECKING:
     from torch import Tensor
 
 _TYPES = {"U8": "u1", "I8": "i1", "I16": "<i2", "I32": "<i4", "I64": "<i8", "F16": "<f2", "F32": "<f4", "F64": "<f8"}
 """Of safetensors, those that NumPy has too."""
+MOST_ASKED_FOR = 2**30
+"""Bytes of a file that the library is asked to read."""
 _LENGTH, _LONGEST = 8, 100_000_000
 """Bytes of the number that says how long the header is; and of the longest header, as the library has it."""
 
@@ -25,14 +25,14 @@ _LENGTH, _LONGEST = 8, 100_000_000
 def read_tensors(file: Path) -> dict[str, Tensor]:
     """Tensors by name, read from the file as they are used. Those of a large file must not be written to.
 
-    Of a file that is larger than ``large_arrays.MOST_IN_MEMORY`` the library cannot be asked: for what might be written
-    it has the system promise memory, which it refuses where there is none. Raises what the library does, or ValueError,
-    KeyError or OSError, if the file is damaged.
+    Of a file that is larger than ``MOST_ASKED_FOR`` the library cannot be asked: for what might be written it has the
+    system promise memory, which it refuses where there is none. Raises what the library does, or ValueError, KeyError
+    or OSError, if the file is damaged.
     """
     import torch
     from safetensors.torch import load_file
 
-    if file.stat().st_size <= large_arrays.MOST_IN_MEMORY:
+    if file.stat().st_size <= MOST_ASKED_FOR:
         return load_file(file)
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
