@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,8 @@ def rank_command(
     try:
         from archatlas.transfer.rank import rank
 
-        ranking = rank(networks, input_shape, task=task, latency=latency, predictor=predictor)
+        with redirect_stdout(sys.stderr):  # What networks print is no part of the table, or of the JSON.
+            ranking = rank(networks, input_shape, task=task, latency=latency, predictor=predictor)
         if html is not None:
             from archatlas.reporting.ranking.page import render_ranking
             from archatlas.storage.atomic import atomic_path

@@ -28,7 +28,12 @@ def operators(graph: ComputationGraph) -> list[str]:
 
 
 def write(
-    path: Path, nodes: Sequence[Any], dims: Sequence[Any] = ("batch", *SHAPE), inputs: int = 1, **constants: Any
+    path: Path,
+    nodes: Sequence[Any],
+    dims: Sequence[Any] = ("batch", *SHAPE),
+    inputs: int = 1,
+    opset: int = 18,
+    **constants: Any,
 ) -> Path:
     """A file of one input x and one output y."""
     values = [
@@ -37,7 +42,7 @@ def write(
     result = [helper.make_tensor_value_info("y", TensorProto.FLOAT, None)]
     held = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
     graph = helper.make_graph(list(nodes), "graph", values, result, held)
-    opsets = [helper.make_opsetid("", 18), helper.make_opsetid("mine", 1)]
+    opsets = [helper.make_opsetid("", opset), helper.make_opsetid("mine", 1)]
     path.write_bytes(helper.make_model(graph, opset_imports=opsets, ir_version=10).SerializeToString())
     return path
 
@@ -182,3 +187,26 @@ def test_shapes_that_do_not_fit_are_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArchatlasError, match="there is no file"):
         read_onnx(tmp_path / "a.onnx")
+
+
+def test_sizes_that_older_opsets_compute_are_followed(tmp_path: Path) -> None:
+    """``x.view(x.size(0), -1)`` as PyTorch's older exporter writes it: ONNX alone does not know its shape."""
+    nodes = [
+        helper.make_node("Conv", ["x", "w"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Shape", ["c"], ["s"]),
+        helper.make_node("Gather", ["s", "zero"], ["n"], axis=0),
+        helper.make_node("Unsqueeze", ["n"], ["u"], axes=[0]),
+        helper.make_node("Concat", ["u", "rest"], ["t"], axis=0),
+        helper.make_node("Reshape", ["c", "t"], ["f"]),
+        helper.make_node("Gemm", ["f", "v"], ["y"]),
+    ]
+    given = {"w": np.zeros((4, 3, 3, 3), np.float32), "v": np.zeros((256, 10), np.float32)}
+    file = write(tmp_path / "a.onnx", nodes, opset=11, zero=np.int64(0), rest=np.array([-1]), **given)
+    graph = read_onnx(file)
+    assert operators(graph) == ["input", "convolution", "linear"]
+    assert (graph.params, graph.macs) == (108 + 2560, 108 * 64 + 2560)
+
+
+def test_onnx_by_its_full_name_and_open_sides_of_minus_one(tmp_path: Path) -> None:
+    node = helper.make_node("Relu", ["x"], ["y"], domain="ai.onnx")
+    assert operators(read_onnx(write(tmp_path / "a.onnx", [node], dims=(1, 3, -1, -1)), SHAPE)) == ["input", "relu"]

@@ -151,3 +151,28 @@ def test_a_module_that_cannot_be_copied_is_refused() -> None:
     module.generator = (one for one in (1, 2))
     with pytest.raises(ArchatlasError, match="mine cannot be copied"):
         record(module, (3, 8, 8), "mine")
+
+
+def test_scripted_modules_are_recorded_as_the_plain_ones() -> None:
+    plain = nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU(), nn.Conv2d(4, 2, 1))
+    scripted, expected = record(torch.jit.script(plain), (3, 8, 8)), record(plain, (3, 8, 8))
+    assert (scripted.params, scripted.macs) == (expected.params, expected.macs)
+    assert operators(scripted) == operators(expected)
+
+
+def test_instance_norms_are_no_batch_norms() -> None:
+    """These use statistics of the image itself, and do not vanish in a convolution once a network is deployed."""
+    graph = record(nn.Sequential(nn.Conv2d(3, 4, 3), nn.InstanceNorm2d(4, affine=True)), (3, 8, 8))
+    assert operators(graph)[-1] == "group_norm"
+
+
+def test_what_is_put_together_elsewhere_is_refused_not_lost() -> None:
+    def halves(module: nn.Module, x: Tensor, device: object) -> Tensor:
+        made = torch.zeros(1, 8, 8, 8, device=device)
+        made[:, :4] = module.conv(x)
+        made[:, 4:] = module.conv(x)
+        return made * 2
+
+    with pytest.raises(ArchatlasError, match=r"device=x\.device"):
+        record(Forward(lambda module, x: halves(module, x, None)), (3, 8, 8))
+    assert record(Forward(lambda module, x: halves(module, x, x.device)), (3, 8, 8)).count("convolution") == 2

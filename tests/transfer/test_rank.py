@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
 
 import archatlas
 from archatlas.errors import ArchatlasError
@@ -63,7 +64,7 @@ def ranking() -> Any:
 
 
 def test_the_larger_of_two_alike_is_ahead_and_twins_share_a_rank(ranking: Any) -> None:
-    assert [(one.rank, one.name) for one in ranking.networks] == [(1, "large"), (1, "large"), (3, "small")]
+    assert [(one.rank, one.name) for one in ranking.networks] == [(1, "large (1)"), (1, "large (2)"), (3, "small")]
     first, last = ranking.networks[0], ranking.networks[-1]
     assert (ranking.task, ranking.order) == ("cifar", "predicted")
     assert first.params == sum(parameter.numel() for parameter in large().parameters())
@@ -119,8 +120,8 @@ def test_one_that_cannot_be_read_keeps_no_other_from_being_ranked(ranking: Any) 
 
 def test_text_and_page_say_the_same(ranking: Any) -> None:
     text, page = render_text(ranking), render_ranking(ranking)
-    assert re.search(r"^ +1  large +\d+ +\d+ to \d+ ", text, flags=re.MULTILINE)
-    assert "large computes the same as large." in text
+    assert re.search(r"^ +1  large \(1\) +\d+ +\d+ to \d+ ", text, flags=re.MULTILINE)
+    assert "large (2) cannot be told from large (1) (padding, dilation and slopes are not looked at)." in text
     assert f"{ranking.networks[0].percentile:.0f}" in page
     assert ranking.why[1:] in page
     assert ranking.why[1:] in text
@@ -178,3 +179,70 @@ def test_another_version_or_another_file_is_refused(tmp_path: Path) -> None:
         TransferPredictor.from_file(damaged)
     with pytest.raises(ArchatlasError, match="holds no transferable predictor"):
         TransferPredictor.from_file(foreign)
+
+
+class Lazy(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.last = nn.LazyConv2d(8, 3), nn.LazyLinear(10)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.last(self.first(images).relu().flatten(1))
+
+
+def test_lazy_layers_see_an_image_first_and_the_users_module_stays_lazy() -> None:
+    module = Lazy()
+    found = archatlas.rank(module, (3, 16, 16))
+    assert found.networks[0].params == 3 * 8 * 9 + 8 + 8 * 14 * 14 * 10 + 10
+    assert isinstance(module.first.weight, nn.UninitializedParameter)
+
+
+def test_what_cannot_be_timed_keeps_its_place_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Unexportable(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = small()
+
+        def forward(self, images: Tensor) -> Tensor:
+            if type(images).__name__ == "Proxy" or not images.is_meta:
+                raise RuntimeError("not outside the recorder")
+            return self.inner(images)
+
+    module = Unexportable().train()
+    found = archatlas.rank([module, small()], (3, 32, 32), latency=True)
+    times = {one.name: one.latency_ms for one in found.networks}
+    assert times["Unexportable"] is None
+    assert times["Sequential"] is not None
+    (refused,) = (one for one in found.networks if one.name == "Unexportable")
+    assert "cannot be timed in onnxruntime" in refused.flags[-1]
+    assert module.training, "a user's own module is timed as a copy"
+
+
+def test_files_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    files = []
+    for choice in (1, 2):
+        (tmp_path / str(choice)).mkdir()
+        made, _ = export(tmp_path / str(choice), choice)
+        files.append(made.rename(made.with_name("model.onnx")))
+    found = archatlas.rank(files)
+    assert {one.name for one in found.networks} == {str(file) for file in files}
+
+
+def test_a_file_may_be_called_as_a_library_is_and_may_not_end_the_program(tmp_path: Path) -> None:
+    import onnx
+
+    (tmp_path / "onnx.py").write_text("import torch\n\ndef Net():\n    return torch.nn.Conv2d(3, 4, 3)\n")
+    (tmp_path / "ends.py").write_text("raise SystemExit(2)\n")
+    found = archatlas.rank([f"{tmp_path / 'onnx.py'}:Net", f"{tmp_path / 'ends.py'}:Net"], (3, 8, 8))
+    assert [one.params for one in found.networks] == [3 * 4 * 9 + 4]
+    assert sys.modules["onnx"] is onnx
+    assert "ends the program: put what it does under" in found.refused[0][1]
+
+
+def test_what_networks_print_is_no_part_of_the_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "talkative.py").write_text(
+        "import torch\n\ndef Net():\n    print('made')\n    return torch.nn.Conv2d(3, 4, 3)\n"
+    )
+    result = CliRunner().invoke(rank_command, ["talkative.py:Net", "--input", "3x8x8", "--json"])
+    assert json.loads(result.stdout)["networks"][0]["params"] == 112

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,9 @@ def _loaded(path: Path) -> Any:
         model = onnx.load(str(path), load_external_data=False)
         if not model.graph.node or not model.opset_import:
             raise ArchatlasError(f"{path.name} is no ONNX file of a network: it holds no operators")
+        for named in (*model.graph.node, *model.opset_import):
+            if named.domain == "ai.onnx":  # ONNX's own, which has no name.
+                named.domain = ""
         return inline_local_functions(model) if model.functions else model
     except ArchatlasError:
         raise
@@ -89,7 +94,7 @@ def _prepare(model: Any, name: str, input_shape: Sequence[int] | None) -> tuple[
     if len(inputs) != 1:
         given = ", ".join(brief(value.name, 40) for value in inputs) or "none"
         raise ArchatlasError(f"{name} must have one input, but has {len(inputs)} ({given})")
-    dims = [dim.dim_value for dim in inputs[0].type.tensor_type.shape.dim]
+    dims = [max(dim.dim_value, 0) for dim in inputs[0].type.tensor_type.shape.dim]
     shape = (max(dims[0], 1) if dims else 1, *_image_shape(name, dims, input_shape))
     inputs[0].CopyFrom(helper.make_tensor_value_info(inputs[0].name, inputs[0].type.tensor_type.elem_type, shape))
     del graph.value_info[:]
@@ -157,9 +162,47 @@ def _inferred(model: Any, name: str) -> Any:
     import onnx
 
     try:
-        return onnx.shape_inference.infer_shapes(model, data_prop=True)
+        found = onnx.shape_inference.infer_shapes(model, data_prop=True)
     except Exception as error:
         raise ArchatlasError(f"{name} is damaged, or its shapes do not fit: {first_line(error)}") from error
+    return found if _all_known(found) else _followed(model, found)
+
+
+def _all_known(model: Any) -> bool:
+    """Whether the shape of every result is a list of numbers."""
+    graph = model.graph
+    known = {
+        value.name
+        for value in (*graph.value_info, *graph.output)
+        if value.type.tensor_type.HasField("shape")
+        and all(dim.dim_value > 0 for dim in value.type.tensor_type.shape.dim)
+    }
+    return all(output in known for node in graph.node for output in node.output[:1])
+
+
+def _followed(model: Any, found: Any) -> Any:
+    """The model with the shapes that onnxruntime finds, which computes sizes that operators are handed; or as found.
+
+    ONNX itself follows no numbers through Reshape before opset 14, nor through Equal, Where and Floor.
+    """
+    try:
+        from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+
+        with _quiet():
+            return SymbolicShapeInference.infer_shapes(model, auto_merge=True)
+    except Exception:  # It stops with whatever an operator leads it to; what ONNX has found still counts.
+        return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Nothing is logged within the block: what could not be inferred is told by what is then missing."""
+    logger = logging.getLogger("onnxruntime.tools.symbolic_shape_infer")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
 
 
 def first_line(error: Exception) -> str:

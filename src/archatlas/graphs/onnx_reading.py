@@ -64,7 +64,7 @@ class _Reader:
             except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
                 raise ArchatlasError(
                     f"{self.name} is damaged, or the shapes at its operator {node.op_type} are not known without "
-                    f"running it: {first_line(error)}"
+                    f"running it: {first_line(error)}. onnx-simplifier, or an export with another opset, may help"
                 ) from error
         outputs = [self.node_of[output] for output in self.outputs if output in self.node_of]
         if not outputs:

@@ -46,7 +46,19 @@ def record(module: nn.Module, input_shape: Sequence[int], name: str = "the netwo
         ArchatlasError: it cannot be copied, does not take such an input, or needs to see numbers to know what to do.
     """
     module = getattr(module, "_orig_mod", module)  # What torch.compile wraps.
-    return record_here(without_weights(module, name).eval(), input_shape, name)
+    copied = without_weights(module, name).eval()
+    if any(nn.parameter.is_lazy(held) for held in (*copied.parameters(), *copied.buffers())):
+        _settle(copied, input_shape, name)
+    return record_here(copied, input_shape, name)
+
+
+def _settle(module: nn.Module, input_shape: Sequence[int], name: str) -> None:
+    """Let lazy layers see an image, from which they know their shapes."""
+    try:
+        with torch.no_grad():
+            module(torch.empty(1, *input_shape, device="meta"))
+    except Exception as error:
+        raise _refusal(error, name, input_shape) from error
 
 
 def record_here(module: nn.Module, input_shape: Sequence[int], name: str = "the network") -> ComputationGraph:
@@ -79,7 +91,7 @@ def without_weights(module: nn.Module, name: str = "the network") -> nn.Module:
         # Also tensors that are plain attributes, which `named_parameters` and `named_buffers` do not give.
         attributes = [value for value in vars(part).values() if isinstance(value, Tensor)]
         for held in [*part._parameters.values(), *part._buffers.values(), *attributes]:
-            if held is not None and not nn.parameter.is_lazy(held) and id(held) not in stand_ins:
+            if held is not None and id(held) not in stand_ins:
                 stand_ins[id(held)] = _stand_in(held)
     try:
         return copy.deepcopy(module, stand_ins)
@@ -88,6 +100,10 @@ def without_weights(module: nn.Module, name: str = "the network") -> nn.Module:
 
 
 def _stand_in(held: Tensor) -> Tensor:
+    if nn.parameter.is_lazy(held):
+        kind: Any = type(held)
+        lazy: Tensor = kind(device="meta", dtype=held.dtype)
+        return lazy
     if isinstance(held, nn.Parameter):
         return nn.Parameter(torch.empty_like(held, device="meta"), requires_grad=held.requires_grad)
     small = held.numel() <= _MOST_REAL and held.device.type != "meta"
@@ -124,6 +140,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given = list(_tensors(args))
         given.extend(_tensors(kwargs.values()))
         if any(tensor.is_meta for tensor in given):
+            self._refuse_lost(func, given)
             args, kwargs, given = self._all_on_meta(args, kwargs, given)
         elif "device" in kwargs and kwargs["device"] is not None and torch.device(kwargs["device"]).type != "cpu":
             kwargs = {**kwargs, "device": torch.device("meta")}
@@ -149,7 +166,9 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 self._waiting.update((id(tensor), waiting) for tensor in results)
             return
         name = func._schema.name.rpartition("::")[2]
-        in_place = name.endswith("_") and not name.endswith("__")
+        if func is _BATCH_NORM and args[5]:  # By the image's own statistics: instance norm, or none that are kept.
+            name = "instance_norm"
+        in_place = _in_place(func)
         new = waiting - self._counted
         self._counted |= new
         call = AtenCall(
@@ -163,6 +182,16 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._node.update((id(tensor), node) for tensor in results)
         if in_place:
             self._writer.update((_storage(tensor), node) for tensor in results)
+
+    def _refuse_lost(self, func: Any, given: Sequence[Tensor]) -> None:
+        """What is written into a part of a tensor elsewhere would not be seen by who reads the whole."""
+        written = given[0]
+        whole = written.numel() * written.element_size() == written.untyped_storage().nbytes()
+        if _in_place(func) and not written.is_meta and not whole and any(map(self.node_of, given[1:])):
+            raise ArchatlasError(
+                "a result is put together in a tensor that was made on another device than the image: make it there "
+                "(`torch.zeros(..., device=x.device)`), or use torch.cat"
+            )
 
     def _all_on_meta(self, args: Any, kwargs: Any, given: list[Tensor]) -> tuple[Any, Any, list[Tensor]]:
         """Constants with values, and wishes for another device, go to the meta device where they meet its tensors."""
@@ -181,8 +210,16 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return value
         if id(value) not in self._on_meta:
             self._alive.append(value)
-            self._on_meta[id(value)] = torch.empty_like(value, device="meta")
+            moved = torch.empty_like(value, device="meta")
+            self._on_meta[id(value)] = moved
+            if id(value) in self._waiting:
+                self._waiting[id(moved)] = self._waiting[id(value)]
         return self._on_meta[id(value)]
+
+
+def _in_place(func: Any) -> bool:
+    name = str(func._schema.name)
+    return name.endswith("_") and not name.endswith("__")
 
 
 def _normalised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

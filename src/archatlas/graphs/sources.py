@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import importlib.util
 import sys
 import traceback
+import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -68,7 +70,9 @@ def real_module(source: NetworkSource) -> nn.Module:
     name = name_of(source)
     if is_file(source):
         raise ArchatlasError(f"{name} is an ONNX file and no module")
-    return _module(source, name, real=True).eval()
+    made = _module(source, name, real=True)
+    made = getattr(made, "_orig_mod", made)  # What torch.compile wraps.
+    return (copy.deepcopy(made) if made is source else made).eval()
 
 
 def _module(source: NetworkSource, name: str, real: bool = False) -> nn.Module:
@@ -132,6 +136,10 @@ def _imported(place: str) -> ModuleType:
         if error.name is not None and (place == error.name or place.startswith(f"{error.name}.")):
             raise ArchatlasError(f"there is no module {error.name!r}, neither installed nor in {working}") from error
         raise ArchatlasError(f"{_users_trace(error)}importing {place} fails, for the reason above") from error
+    except SystemExit as error:
+        raise ArchatlasError(
+            f'importing {place} ends the program: put what it does under `if __name__ == "__main__":`'
+        ) from error
     except Exception as error:
         raise ArchatlasError(f"{_users_trace(error)}importing {place} fails, for the reason above") from error
 
@@ -139,15 +147,17 @@ def _imported(place: str) -> ModuleType:
 def _from_file(path: Path) -> ModuleType:
     if not path.is_file():
         raise ArchatlasError(f"there is no file {str(path)!r}")
-    spec = importlib.util.spec_from_file_location(path.stem, path)
+    # A name of its own: the file may be called as a library is.
+    name = f"_archatlas_{path.stem}_{zlib.crc32(str(path.resolve()).encode()):08x}"
+    spec = importlib.util.spec_from_file_location(name, path)
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
+    sys.modules[name] = module
     try:
         spec.loader.exec_module(module)
     except BaseException:
-        del sys.modules[path.stem]
+        del sys.modules[name]
         raise
     return module
 

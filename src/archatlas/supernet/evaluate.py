@@ -38,6 +38,8 @@ HALVES = ("a", "b")
 _CALIBRATION, _HALVES = range(2)
 MOST_JUDGED_BYTES = 2**29
 """Of images in float32: 43,690 of 32 x 32 pixels, or 891 of 224 x 224."""
+_MOST_BATCH_BYTES = 2**26
+"""Of a batch of validation images in float32: 5,461 of 32 x 32 pixels, or 111 of 224 x 224."""
 
 
 @dataclass(frozen=True)
@@ -274,7 +276,8 @@ def image_batches(
             for part in torch.split(shrink(images, image_size), batch)
         ]
 
-    return prepared(train.images[drawn], size), prepared(validation.images, parameters.validation_batch)
+    at_once = max(_MOST_BATCH_BYTES // (4 * train.images.shape[1] * image_size**2), 1)
+    return prepared(train.images[drawn], size), prepared(validation.images, min(parameters.validation_batch, at_once))
 
 
 def split_halves(labels: Tensor, seed: int) -> Tensor:

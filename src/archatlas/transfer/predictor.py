@@ -146,7 +146,7 @@ class _TasksOfState(Mapping[str, TaskPredictor]):
                 raise KeyError(name)
             try:
                 self._made[name] = self._of_state(name)
-            except (KeyError, ValueError, TypeError, UnicodeDecodeError) as error:
+            except Exception as error:  # Whatever a damaged part leads zlib, LightGBM and scikit-learn to.
                 raise _no_predictor(error) from error
         return self._made[name]
 

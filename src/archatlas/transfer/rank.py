@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
+from torch import nn
 
 from archatlas.errors import ArchatlasError, nearest
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.computation_statistics import statistics_of
-from archatlas.graphs.sources import NetworkSource, graph_of, name_of
+from archatlas.graphs.onnx_loading import first_line
+from archatlas.graphs.sources import NetworkSource, graph_of, is_file, name_of
 from archatlas.transfer.known import column_of
 from archatlas.transfer.latency import latencies
 from archatlas.transfer.left_out import CONTROLS
@@ -32,15 +34,15 @@ class RankedNetwork:
     """One network of a ranking.
 
     Attributes:
-        rank: from 1; networks that compute the same share one.
-        name: as it was given.
+        rank: from 1; networks whose graphs are the same share one.
+        name: its file, its name, or its class; with its folder, or a number, where others are called the same.
         percentile: share of known networks, in percent, that it is predicted to be ahead of; None where predictions
             are not to be trusted.
         interval_80: percentiles between which a single training of it is expected four times of five; None as above.
         interval_95: the same, nineteen times of twenty.
         params: parameters that its output depends on.
         macs: multiply-accumulates for one image.
-        latency_ms: median of a call on one image, where it was asked for.
+        latency_ms: median of a call on one image, where it was asked for and could be measured.
         nearest: known networks that are most like it.
         distance: to the first of these (`DistanceScale.nearest`).
         flags: what speaks against trusting its place, in words.
@@ -90,7 +92,7 @@ class Ranking:
 
 
 def rank(
-    networks: Iterable[NetworkSource],
+    networks: Iterable[NetworkSource] | NetworkSource,
     input_shape: Sequence[int] | None = None,
     *,
     task: Task | None = None,
@@ -111,7 +113,8 @@ def rank(
     Raises:
         ArchatlasError: no network could be read (naming each), or an argument has no meaning.
     """
-    sources = list(networks)
+    single = isinstance(networks, nn.Module | str | Path) or callable(networks)
+    sources = list(cast("Iterable[NetworkSource]", [networks] if single else networks))
     if not sources:
         raise ArchatlasError(
             "no network was given: name ONNX files, modules, or what makes one (`my_models:make_small`)"
@@ -127,7 +130,7 @@ def rank(
     if asked not in known.tasks:
         raise ArchatlasError(f"the predictor knows no networks of the task {asked}; it has {', '.join(known.tasks)}")
     times = latencies([source for source, _ in read], input_shape) if latency else [None] * len(read)
-    names = [name_of(source) for source, _ in read]
+    names = _distinct([source for source, _ in read])
     return _ordered(known.tasks[asked], names, graphs, times, refused)
 
 
@@ -140,7 +143,22 @@ def _read(
             read.append((source, graph_of(source, input_shape)))
         except ArchatlasError as error:
             refused.append((name_of(source), str(error)))
+        except Exception as error:  # One network that nobody foresaw is no reason to say nothing of the others.
+            refused.append((name_of(source), f"cannot be read ({type(error).__name__}: {first_line(error)})"))
     return read, refused
+
+
+def _distinct(sources: Sequence[NetworkSource]) -> list[str]:
+    """Names by which networks can be told apart."""
+    names = [name_of(source) for source in sources]
+    names = [
+        str(source) if names.count(name) > 1 and is_file(source) else name
+        for source, name in zip(sources, names, strict=True)
+    ]
+    return [
+        f"{name} ({names[: place + 1].count(name)})" if names.count(name) > 1 else name
+        for place, name in enumerate(names)
+    ]
 
 
 def _named(name: str, reason: str) -> str:
@@ -156,7 +174,7 @@ def _ordered(
     task: TaskPredictor,
     names: Sequence[str],
     graphs: Sequence[ComputationGraph],
-    times: Sequence[float | None],
+    times: Sequence[float | str | None],
     refused: Sequence[tuple[str, str]],
 ) -> Ranking:
     exact = statistics_of(graphs)
@@ -169,12 +187,13 @@ def _ordered(
     ranked = []
     # Rounded: two graphs of one network differ in the last digits where operators stand in another order.
     for place, row in enumerate(np.argsort(-np.round(worth, 9), kind="stable").tolist(), start=1):
-        graph, distance = graphs[row], float(distances[row, 0])
+        graph, time, distance = graphs[row], times[row], float(distances[row, 0])
         own = task.trust.verdict(distance)
         ranked.append(
             RankedNetwork(
                 first.setdefault(graph.digest, place), names[row], *_percentiles(float(predicted[row]), own, verdict),
-                graph.params, graph.macs, times[row], tuple(alike[row]), distance, _flags(graph, own),
+                graph.params, graph.macs, None if isinstance(time, str) else time, tuple(alike[row]), distance,
+                (*_flags(graph, own), *([time.rstrip(".")] if isinstance(time, str) else [])),
             )
         )  # fmt: skip
     return Ranking(task.task, verdict.order, verdict.why, task.speaking, tuple(ranked), tuple(refused))

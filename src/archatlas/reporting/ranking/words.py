@@ -92,4 +92,4 @@ def notes(ranking: Ranking) -> Iterator[str]:
     for ranked in ranking.networks:
         first = ranking.networks[ranks.index(ranked.rank)]
         if first is not ranked:
-            yield f"{ranked.name} computes the same as {first.name}."
+            yield f"{ranked.name} cannot be told from {first.name} (padding, dilation and slopes are not looked at)."
