@@ -210,3 +210,17 @@ def test_sizes_that_older_opsets_compute_are_followed(tmp_path: Path) -> None:
 def test_onnx_by_its_full_name_and_open_sides_of_minus_one(tmp_path: Path) -> None:
     node = helper.make_node("Relu", ["x"], ["y"], domain="ai.onnx")
     assert operators(read_onnx(write(tmp_path / "a.onnx", [node], dims=(1, 3, -1, -1)), SHAPE)) == ["input", "relu"]
+
+
+def test_channels_are_those_that_weights_are_for(tmp_path: Path) -> None:
+    """Also where a file leaves all axes open and has channels last, as exports of TensorFlow do."""
+    convolution = helper.make_node("Conv", ["c", "w"], ["y"])
+    first = [helper.make_node("Relu", ["x"], ["c"]), convolution]
+    last = [helper.make_node("Transpose", ["x"], ["c"], perm=[0, 3, 1, 2]), convolution]
+    weights = {"w": np.zeros((4, 3, 1, 1), np.float32)}
+    opened = ("n", "a", "b", "c")
+    for number, nodes in enumerate((first, last)):
+        graph = read_onnx(write(tmp_path / f"{number}.onnx", nodes, dims=opened, **weights), (3, 8, 6))
+        assert graph.macs == 3 * 4 * 48
+    with pytest.raises(ArchatlasError, match=r"for 3 channels, but it is handed 1: say which images"):
+        read_onnx(tmp_path / "0.onnx", (1, 8, 6))

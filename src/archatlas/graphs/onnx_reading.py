@@ -32,8 +32,26 @@ def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> Computati
     Raises:
         ArchatlasError: the file is damaged, takes other inputs, or holds operators whose results' shapes nobody knows.
     """
+    try:
+        return _read(path, input_shape)
+    except _OtherChannelsError:
+        if input_shape is None or len(input_shape) != 3:
+            raise
+        channels, *sides = input_shape
+        try:  # A file that leaves all axes open does not say where channels are.
+            return _read(path, (*sides, channels))
+        except ArchatlasError:
+            pass
+        raise
+
+
+def _read(path: Path, input_shape: Sequence[int] | None) -> ComputationGraph:
     model, shape = load_with_shapes(path, input_shape)
     return _Reader(model, path.name, shape).read()
+
+
+class _OtherChannelsError(ArchatlasError):
+    """A convolution is handed other channels than its weights are for, which ONNX's inference does not look at."""
 
 
 class _Reader:
@@ -138,6 +156,13 @@ class _Reader:
     ) -> int:
         given, weight = self.shapes[node.input[0]], self.shapes[node.input[CONVOLUTIONS[node.op_type]]]
         transposed = node.op_type == "ConvTranspose"
+        groups = attributes["group"].i if "group" in attributes else 1
+        expected = weight[0] if transposed else weight[1] * groups
+        if given[1] != expected:
+            raise _OtherChannelsError(
+                f"{self.name}: the weights of a convolution are for {expected} channels, but it is handed {given[1]}: "
+                "say which images the network takes, channels first (`--input CxHxW`)"
+            )
         last = {"QLinearConv": 8, "ConvInteger": 99}.get(node.op_type, 2)
         return self.builder.add(
             "transposed_convolution" if transposed else "convolution",
@@ -147,7 +172,7 @@ class _Reader:
             channels=(given[1], made[1]),
             kernel=two(weight[2:]),
             stride=two(attributes["strides"].ints) if "strides" in attributes else (1, 1),
-            groups=attributes["group"].i if "group" in attributes else 1,
+            groups=groups,
             bias=len(node.input) > last and bool(node.input[last]),
             params=params,
             macs=convolution_macs(given, weight, made, transposed),

@@ -7,11 +7,13 @@ import math
 import multiprocessing
 import os
 import pickle
+import sys
 import time
 import warnings
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from multiprocessing.util import Finalize
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeAlias
@@ -265,6 +267,20 @@ def _share(
     trained = _train_here(fabric, replace(job, images=images, validation=validation), resumed)
     if fabric.is_global_zero:
         (folder / _LEFT).write_bytes(pickle.dumps(trained))
+    fabric.barrier()
+    # The last thing, once the launcher has its answer. The group is never taken down: who does so holds Python's lock
+    # and waits for a thread of the group, which at times waits for that lock; who ends without is at times aborted.
+    Finalize(None, _end, exitpriority=_LAST)
+
+
+_LAST = -1000
+"""Of the priorities of what multiprocessing does before a process ends."""
+
+
+def _end() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(0)
 
 
 def _train_here(fabric: Fabric, job: _Job, resumed: Checkpoint | None) -> _Trained:
@@ -280,10 +296,6 @@ def _train_here(fabric: Fabric, job: _Job, resumed: Checkpoint | None) -> _Train
         trainer.restore(resumed)
     curve = trainer.run([] if resumed is None else list(resumed.curve))
     weights = arrays_of(trainer.weights())
-    if fabric.world_size > 1:
-        # A process that ends while threads of the group still run is aborted at times.
-        fabric.barrier()
-        torch.distributed.destroy_process_group()
     return curve, weights
 
 
