@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from archatlas.engines import processes
 from archatlas.engines.engine import Shares, side_by_side
 from archatlas.errors import ArchatlasError
+from archatlas.storage import large_arrays
 
 
 def work(job: int) -> int:
@@ -32,7 +32,7 @@ def test_arrays_that_are_too_large_for_memory_are_shared_in_a_temporary_file(
 ) -> None:
     monkeypatch.setenv("TMPDIR", str(tmp_path))
     monkeypatch.setattr("tempfile.tempdir", None)
-    monkeypatch.setattr(processes, "MOST_IN_MEMORY", 2**20)
+    monkeypatch.setattr(large_arrays, "MOST_IN_MEMORY", 2**20)
     array = np.full(2**21, 3, dtype=np.uint8)
     with side_by_side(abs, [-1, 2], shares=Shares(2, 1)) as numbers:
         assert sorted(numbers) == [1, 2], "by workers whose arrays lie elsewhere"

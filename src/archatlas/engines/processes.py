@@ -16,7 +16,7 @@ from multiprocessing import resource_tracker
 from typing import Any, TypeAlias, TypeVar
 
 from archatlas.errors import ArchatlasError
-from archatlas.storage.large_arrays import MOST_IN_MEMORY, array_bytes, folder_for_large_files
+from archatlas.storage.large_arrays import array_bytes, folder_for
 
 Result = TypeVar("Result")
 
@@ -46,8 +46,7 @@ def in_processes(
 
     asked = {"backend": "loky", "inner_max_num_threads": threads, "initializer": _begin}
     # By itself joblib takes memory for them where that is large enough today, or what this variable says.
-    large = array_bytes(given) > MOST_IN_MEMORY and "JOBLIB_TEMP_FOLDER" not in os.environ
-    folder = folder_for_large_files() if large else None
+    folder = None if "JOBLIB_TEMP_FOLDER" in os.environ else folder_for(array_bytes(given))
     with joblib.parallel_config(**asked, initargs=(os.getpid(), log_format(), folder)):
         parallel = joblib.Parallel(n_jobs=workers, return_as="generator_unordered", batch_size=1, temp_folder=folder)
         results: Generator[Result] | None = None

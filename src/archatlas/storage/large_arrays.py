@@ -31,6 +31,11 @@ def folder_for_large_files() -> str:
     return tempfile.gettempdir() if "TMPDIR" in os.environ or not os.access(lasting, os.W_OK) else str(lasting)
 
 
+def folder_for(size: int) -> str | None:
+    """Where temporary files of so many bytes belong; None: where such files lie anyway."""
+    return folder_for_large_files() if size > MOST_IN_MEMORY else None
+
+
 def room_for(shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
     """An array of zeros, in memory or in a file.
 

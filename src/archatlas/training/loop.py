@@ -34,7 +34,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.progress import progress_bar
-from archatlas.storage.large_arrays import MOST_IN_MEMORY, folder_for_large_files
+from archatlas.storage.large_arrays import folder_for
 from archatlas.storage.tensor_files import read_tensors
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.average import WeightAverage
@@ -211,12 +211,13 @@ def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
         trained = fabric.launch(partial(_train_here, job=job, resumed=resumed))
     else:
         _start_as_spawned()
-        with TemporaryDirectory(prefix="archatlas-", dir=_folder_for(job)) as folder, meeting_place():
-            place = Path(folder)
-            without = _with_images_in(place, job)
+        place = folder_for(job.images.images.nbytes)
+        with TemporaryDirectory(prefix="archatlas-", dir=place) as folder, meeting_place():
+            shared = Path(folder)
+            without = _with_images_in(shared, job)
             try:
                 fabric.launch(
-                    partial(_share, job=without, resumed=resumed, parent=os.getpid(), folder=place, told=log_format())
+                    partial(_share, job=without, resumed=resumed, parent=os.getpid(), folder=shared, told=log_format())
                 )
             except ProcessException as error:
                 # Where one is killed, another may have noticed that it is gone before it was missed here.
@@ -225,7 +226,7 @@ def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
                 raise killed_worker(
                     job.device.devices, "device.devices", "finishing.processes", told=error.msg
                 ) from error
-            trained = pickle.loads((place / _LEFT).read_bytes())
+            trained = pickle.loads((shared / _LEFT).read_bytes())
     return trained
 
 
@@ -237,10 +238,6 @@ def _start_as_spawned() -> None:
 
 _IMAGES, _VALIDATION, _LEFT = "images", "validation", "trained"
 """Files in a folder that processes share."""
-
-
-def _folder_for(job: _Job) -> str | None:
-    return folder_for_large_files() if job.images.images.nbytes > MOST_IN_MEMORY else None
 
 
 def _with_images_in(folder: Path, job: _Job) -> _Job:
