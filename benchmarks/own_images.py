@@ -191,11 +191,11 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
     finishing = FinishingParameters.model_validate(settings["finishing"])
     # As the winner; but of several sizes the validation images choose one.
     with_validation = finishing.with_validation and len(of_sizes) == 1
-    facts = replace(facts, with_validation=with_validation)
+    facts = replace(facts, with_validation=with_validation, one_is_largest=False)
     sharing = sharing_of(len(of_sizes), pace, facts)
     each = sharing.contenders
     seconds_of = training_seconds([(one.space, one.network) for one in of_sizes], device, sharing.share)
-    epochs = finishing_now(minutes * 60, 1, seconds_of * each, sharing, pace, facts)
+    epochs = finishing_now(minutes * 60, 1, seconds_of * each, sharing, pace, facts).epochs
     trainings = Trainings(
         train.joined(validation) if with_validation else train,
         validation,

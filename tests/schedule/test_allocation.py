@@ -153,7 +153,7 @@ def test_finishing_takes_what_is_left_but_not_next_to_nothing() -> None:
     sharing = sharing_of(1, PACE, PHOTOGRAPHS)
 
     def now(left_s: float, *macs: float) -> int:
-        return finishing_now(left_s, epochs, [PACE.train(one) for one in macs], sharing, PACE, PHOTOGRAPHS)
+        return finishing_now(left_s, epochs, [PACE.train(one) for one in macs], sharing, PACE, PHOTOGRAPHS).epochs
 
     assert planned.finishing["contenders"] == sharing.contenders == 2
     assert now(seconds, 5.4e6, 5.4e6) == pytest.approx(epochs, abs=1)
@@ -162,6 +162,43 @@ def test_finishing_takes_what_is_left_but_not_next_to_nothing() -> None:
     # Side by side the larger decides how long.
     assert now(seconds, 5.4e6, 2.7e6) == pytest.approx(epochs, abs=1)
     assert now(-100, 5.4e6) == epochs // 6
+
+
+def test_where_time_is_left_over_the_largest_network_teaches() -> None:
+    pace, chain = replace(PACE, processes=2), replace(PHOTOGRAPHS, one_is_largest=True)
+    shorter, longer = (allocate(hours * 3600, pace, chain) for hours in (1, 4))
+    assert shorter.finishing["teacher"] == "none"
+    most = 320
+    assert longer.finishing["teacher"] == "largest"
+    assert longer.finishing["taught_epochs"] == most >= longer.finishing["training"]["epochs"] >= 0.3 * most
+    assert longer.promised <= 4 * 3600
+    assert allocate(4 * 3600, pace, PHOTOGRAPHS).finishing["teacher"] == "none"
+    gains = more_time(3600, pace, chain)[1]
+    assert "the largest network as the winners' teacher" in gains
+
+    sharing, own, largest = sharing_of(1, pace, chain), pace.train(5.4e6), pace.train(14e6)
+    enough = longer.seconds["finish_winners"]
+    planned = longer.finishing["training"]["epochs"]
+    taught = finishing_now(enough, planned, [own], sharing, pace, chain, [largest])
+    assert (taught.teacher, taught.of_winners, taught.seconds) == ("largest", most, pytest.approx(enough, rel=0.05))
+    # In half of the time it is trained alone; and the largest network needs no lessons from itself.
+    assert finishing_now(enough / 2, planned, [own], sharing, pace, chain, [largest]).teaching == {"teacher": "none"}
+    assert finishing_now(enough, planned, [largest], sharing, pace, chain, [largest]).teacher == "none"
+
+
+@pytest.mark.parametrize("teacher", ["largest", "contenders"])
+def test_a_teacher_that_was_asked_for_has_its_time(teacher: str) -> None:
+    asked = replace(PHOTOGRAPHS, teacher=teacher, taught_epochs=30)
+    schedule, without = allocate(1800, PACE, asked), allocate(1800, PACE, PHOTOGRAPHS)
+    assert schedule.finishing["teacher"] == teacher
+    assert schedule.finishing["taught_epochs"] == 30
+    assert schedule.seconds["finish_winners"] == pytest.approx(without.seconds["finish_winners"], rel=0.1)
+    assert 4 < schedule.finishing["training"]["epochs"] < without.finishing["training"]["epochs"]
+
+
+def test_more_time_names_what_it_would_buy_alone() -> None:
+    lines = more_time(10**6, PACE, PHOTOGRAPHS)
+    assert [line.split(": ")[1] for line in lines] == ["nothing more", "nothing more"]
 
 
 def test_workers_that_would_wait_train_more_for_the_comparison() -> None:

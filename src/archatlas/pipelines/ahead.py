@@ -60,10 +60,14 @@ class Ahead:
         return self.description.splits.get("train", 0) if self.description else 0
 
     @property
+    def validation(self) -> int:
+        """Validation images."""
+        return self.description.splits.get("validation", 0) if self.description else 0
+
+    @property
     def judged(self) -> int:
         """Images that pass through a subnet that is evaluated."""
-        validation = self.description.splits.get("validation", 0) if self.description else 0
-        return self.settings.evaluation.calibration_images + validation
+        return self.settings.evaluation.calibration_images + self.validation
 
     @property
     def workers(self) -> int:

@@ -20,7 +20,7 @@ from archatlas.schedule.epochs import (
     most_epochs,
 )
 from archatlas.schedule.facts import Facts
-from archatlas.schedule.finishing import FEWEST_EPOCHS, Sharing, finishing_epoch, finishing_epochs, sharing_of
+from archatlas.schedule.finishing import FEWEST_EPOCHS, Sharing, finishing_epoch, finishing_within, sharing_of
 from archatlas.schedule.pace import Pace
 from archatlas.schedule.time_budget import FEWEST_SAMPLED, LONGEST
 
@@ -105,14 +105,14 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
         gave_up.append(f"finalists are trained for {epochs} epochs before one is chosen: the choice is noisy")
     evaluation_s = _evaluation_s(evaluated, seeds, pace, facts) + _evaluation_s(audited, seeds, pace, facts)
     spent = supernet_s + evaluation_s + alike_s + audit_s
-    winners_epochs, finishing_s = finishing_epochs(free - spent, epochs_of, sharing, pace, facts)
-    if winners_epochs < 4 * _LIKED_EPOCHS:
-        gave_up.append(f"winners are trained on for {winners_epochs} epochs only: they will get better with more")
+    finishing = finishing_within(free - spent, epochs_of, sharing, pace, facts)
+    if finishing.of_winners < 4 * _LIKED_EPOCHS:
+        gave_up.append(f"winners are trained on for {finishing.of_winners} epochs only: they will get better with more")
     seconds |= {
         "train_supernet": supernet_s,
         "evaluate_subnets": evaluation_s,
         "verify_candidates": alike_s + audit_s + 4,
-        "finish_winners": finishing_s,
+        "finish_winners": finishing.seconds,
     }
     total = sum(seconds.values())
     if total > budget_s * 1.1:
@@ -144,11 +144,12 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
             "seeds": 1,
             "contenders": sharing.contenders,
             "processes": sharing.processes,
+            **finishing.teaching,
             "training": {
                 **batch,
                 **sharing.batch,
-                "epochs": winners_epochs,
-                "warmup_epochs": min(2.0, winners_epochs / 8),
+                "epochs": finishing.epochs,
+                "warmup_epochs": min(2.0, finishing.epochs / 8),
             },
         },
         seconds=seconds,
@@ -161,17 +162,28 @@ def more_time(budget_s: float, pace: Pace, facts: Facts) -> list[str]:
     now, lines = allocate(budget_s, pace, facts), []
     for times in (2, 4):
         then = allocate(times * budget_s, pace, facts)
-        gains = [
-            f"{then.finishing['training']['epochs']} epochs for the winners instead of "
-            f"{now.finishing['training']['epochs']}",
-            f"{then.verification['training']['epochs']} for finalists instead of "
-            f"{now.verification['training']['epochs']}",
-        ]
-        networks = then.verification["audit"]["networks"]
-        if networks > now.verification["audit"]["networks"]:
-            gains.append(f"an audit of {networks} networks")
-        lines.append(f"{times * budget_s / 60:.0f} minutes: {', '.join(gains)}")
+        lines.append(f"{times * budget_s / 60:.0f} minutes: {', '.join(_gains(now, then)) or 'nothing more'}")
     return lines
+
+
+def _gains(now: Schedule, then: Schedule) -> list[str]:
+    """What a run has more of by the second schedule than by the first."""
+    counted = {
+        "epochs for the winners": (_winners_epochs(now), _winners_epochs(then)),
+        "epochs for finalists": tuple(one.verification["training"]["epochs"] for one in (now, then)),
+    }
+    gains = [f"{more} {what} instead of {few}" for what, (few, more) in counted.items() if more > few]
+    if then.finishing["teacher"] != now.finishing["teacher"]:
+        gains.append("the largest network as the winners' teacher")
+    audited = then.verification["audit"]["networks"]
+    if audited > now.verification["audit"]["networks"]:
+        gains.append(f"an audit of {audited} networks")
+    return gains
+
+
+def _winners_epochs(schedule: Schedule) -> int:
+    finishing = schedule.finishing
+    return int(finishing.get("taught_epochs") or finishing["training"]["epochs"])
 
 
 def _samples(budget_s: float, facts: Facts) -> tuple[int, int]:

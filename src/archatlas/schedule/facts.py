@@ -11,6 +11,7 @@ import pandas as pd
 from archatlas.costs.table import costs_of
 from archatlas.images.description import ImageDescription
 from archatlas.spaces.protocol import Choices, SearchSpace, chains_of, drawable, networks_of
+from archatlas.supernet.strategies.extremes import extreme_paths
 
 _DRAWN = 400
 UNCOUNTED = 10**12
@@ -40,6 +41,12 @@ class Facts:
     """How many share each step's images."""
     with_validation: bool = False
     """Whether winners are trained on with the validation images too."""
+    one_is_largest: bool = False
+    """Whether one network is the largest of all, and may teach."""
+    teacher: str = "none"
+    """Who is to teach winners, whatever the time: ``finishing.teacher``."""
+    taught_epochs: int = 0
+    """For how many epochs, then."""
 
     @property
     def finishing(self) -> int:
@@ -51,28 +58,37 @@ def facts_of(
     images: ImageDescription,
     space: SearchSpace,
     drawn_macs: pd.Series,
+    cost_table: pd.DataFrame,
     calibration_images: int,
     *,
     warm: bool,
     devices: int,
 ) -> Facts:
-    """The facts before any budget, from the MACs of networks that were drawn at random.
+    """The facts before any budget, from what networks cost that were drawn at random, and blocks in ``cost_table``.
 
     Super-networks that begin ``warm``, with the weights of others, do not train their largest path first. So many
     ``devices`` share each step's images.
     """
     train, validation = images.splits.get("train", 0), images.splits.get("validation", 0)
+    is_chain = bool(chains_of(space))
     return Facts(
         train=train,
         validation=validation,
         calibration=min(calibration_images, train),
         mean_macs=float(drawn_macs.mean()),
         median_macs=float(drawn_macs.median()),
-        largest_macs=float(drawn_macs.max()),
+        largest_macs=_most_macs(space, cost_table) if is_chain else float(drawn_macs.max()),
         networks=networks_of(space) or UNCOUNTED,
-        largest_first=bool(chains_of(space)) and not warm,
+        largest_first=is_chain and not warm,
         devices=devices,
+        one_is_largest=is_chain,
     )
+
+
+def _most_macs(space: SearchSpace, cost_table: pd.DataFrame) -> float:
+    """MACs of the largest network of a space of chains."""
+    path, _ = extreme_paths(space, "`time_budget`", "leave it null")
+    return float(costs_of(space, space.canonicalise(np.array([path], dtype=np.int8)), cost_table)["macs"].iloc[0])
 
 
 def limits_of(facts: Facts, feasibility: pd.DataFrame, budgets: Iterable[str]) -> dict[str, float]:

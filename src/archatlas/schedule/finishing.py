@@ -4,9 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from archatlas.schedule.epochs import LOOP, MOST_EPOCHS, MOST_STEPS, batch_size, most_epochs, with_liked_steps
+from archatlas.schedule.epochs import (
+    LOOP,
+    MOST_EPOCHS,
+    MOST_STEPS,
+    batch_size,
+    epoch_seconds,
+    most_epochs,
+    with_liked_steps,
+)
 from archatlas.schedule.facts import Facts
 from archatlas.schedule.pace import Pace
 
@@ -17,6 +25,8 @@ _LEAST_SHARE = 32
 """Images of a step for each of several processes: batch norm is each one's own."""
 _MOST_SURPRISE = 1.6
 """Finishing is some half of a run: where it takes so many times as long as planned, the run takes a quarter longer."""
+_LARGER, _LEAST_OF_A_TEACHER = 1.2, 0.3
+"""A teacher takes so many times as long for an image as its pupils, and has this part of the most epochs, at least."""
 _SHARED = 0.92
 """Processes that share a training's steps do so much of what as many do that train a network each."""
 
@@ -68,12 +78,45 @@ def expected_load(now: float, so_far: float) -> float:
     return max(math.sqrt(now * so_far), now / _MOST_SURPRISE)
 
 
-def finishing_now(
-    left_s: float, planned: int, seconds_of: Sequence[float], sharing: Sharing, pace: Pace, facts: Facts
-) -> int:
-    """Epochs of each training that the seconds that are left allow, once it is known which networks are trained on.
+@dataclass(frozen=True)
+class Finishing:
+    """How long winners are trained on.
 
-    More than planned, where they are smaller or fewer than was feared; a sixth of what was planned at the least.
+    Attributes:
+        epochs: of each training; where the largest network teaches, of its own.
+        seconds: of all.
+        teacher: ``finishing.teacher``.
+        taught_epochs: of each training with a teacher.
+    """
+
+    epochs: int
+    seconds: float
+    teacher: str = "none"
+    taught_epochs: int = 0
+
+    @property
+    def of_winners(self) -> int:
+        """Epochs that a winner is trained on for, at the end."""
+        return self.taught_epochs or self.epochs
+
+    @property
+    def teaching(self) -> dict[str, str | int]:
+        """What ``finishing`` has in the place of its own, beside the epochs."""
+        return {"teacher": self.teacher} | ({"taught_epochs": self.taught_epochs} if self.taught_epochs else {})
+
+
+def finishing_now(
+    left_s: float,
+    planned: int,
+    seconds_of: Sequence[float],
+    sharing: Sharing,
+    pace: Pace,
+    facts: Facts,
+    seconds_of_teachers: Sequence[float] = (),
+) -> Finishing:
+    """How long each is trained in the seconds that are left, once it is known which networks are trained on.
+
+    Longer than planned, where they are smaller or fewer than was feared; a sixth of what was planned at the least.
 
     Args:
         left_s: seconds for finishing.
@@ -82,21 +125,57 @@ def finishing_now(
         sharing: of the workers.
         pace: of this machine.
         facts: of the run.
+        seconds_of_teachers: the same of those that may teach; where there is none, by the MACs of the largest.
     """
-    epochs, _ = finishing_epochs(left_s, [facts.finishing * LOOP * one for one in seconds_of], sharing, pace, facts)
-    return max(epochs, planned // 6, 1)
+    epochs_of, teachers = ([facts.finishing * LOOP * one for one in of] for of in (seconds_of, seconds_of_teachers))
+    least = max(planned // 6, 1)
+    now = finishing_within(left_s, epochs_of, sharing, pace, facts, teachers)
+    return now if now.epochs >= least else replace(now, epochs=least)
 
 
-def finishing_epochs(
-    left_s: float, epochs_of: Sequence[float], sharing: Sharing, pace: Pace, facts: Facts
-) -> tuple[int, float]:
-    """Epochs of each training within the seconds that are left, and the seconds of all.
+def finishing_within(
+    left_s: float,
+    epochs_of: Sequence[float],
+    sharing: Sharing,
+    pace: Pace,
+    facts: Facts,
+    teachers: Sequence[float] = (),
+) -> Finishing:
+    """How long winners are trained on within the seconds that are left.
 
-    An epoch of each takes one worker ``epochs_of``.
+    Where more epochs would gain nothing and seconds are left over, the largest network teaches, if these are enough to
+    train it.
+
+    Args:
+        left_s: seconds for finishing.
+        epochs_of: seconds that an epoch of each network takes one worker.
+        sharing: of the workers.
+        pace: of this machine.
+        facts: of the run.
+        teachers: the same of those that may teach; where there is none, by the MACs of the largest.
     """
-    epoch_s = finishing_epoch(epochs_of, sharing, pace)
-    epochs = min(max(int(left_s / epoch_s), FEWEST_EPOCHS), most_epochs(MOST_EPOCHS, MOST_STEPS, facts))
-    return epochs, epochs * epoch_s
+    most = most_epochs(MOST_EPOCHS, MOST_STEPS, facts)
+    teachers = teachers or [epoch_seconds(facts.largest_macs, pace, facts.finishing)]
+    heard = sum(epochs_of) if facts.teacher == "contenders" else max(teachers)
+    listening = heard * pace.answer(facts.largest_macs) / pace.train(facts.largest_macs)
+    alone_s, teachers_s, taught_s = (
+        finishing_epoch(of, sharing, pace) for of in (epochs_of, teachers, [one + listening for one in epochs_of])
+    )
+
+    def within(seconds: float, epoch_s: float) -> int:
+        return min(max(int(seconds / epoch_s), FEWEST_EPOCHS), most)
+
+    if facts.teacher != "none":
+        lessons_s = facts.taught_epochs * taught_s
+        epoch_s = teachers_s if facts.teacher == "largest" else alone_s
+        epochs = within(left_s - lessons_s, epoch_s)
+        return Finishing(epochs, epochs * epoch_s + lessons_s, facts.teacher, facts.taught_epochs)
+    lessons_s, of_teachers = most * taught_s, within(left_s - most * taught_s, teachers_s)
+    worth_it = max(teachers) >= _LARGER * max(epochs_of) and of_teachers >= most * _LEAST_OF_A_TEACHER
+    if facts.one_is_largest and worth_it:
+        return Finishing(of_teachers, of_teachers * teachers_s + lessons_s, "largest", most)
+    epochs = within(left_s, alone_s)
+    return Finishing(epochs, epochs * alone_s)
 
 
 def finishing_epoch(epochs_of: Sequence[float], sharing: Sharing, pace: Pace) -> float:

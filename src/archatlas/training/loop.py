@@ -4,29 +4,19 @@ from __future__ import annotations
 
 import copy
 import math
-import multiprocessing
-import os
-import pickle
-import sys
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from multiprocessing.util import Finalize
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Protocol, TypeAlias
 
 import torch
 from lightning_fabric import Fabric
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.multiprocessing.spawn import ProcessException, ProcessRaisedException
 from torch.nn import functional
 
-from archatlas.engines.processes import LogFormat, killed_worker, log_format, prepare_worker
 from archatlas.errors import ArchatlasError
 from archatlas.images.augmentation import augment
 from archatlas.images.dataset import ImageSplit
@@ -34,8 +24,6 @@ from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.progress import progress_bar
-from archatlas.storage.large_arrays import folder_for
-from archatlas.storage.tensor_files import read_tensors
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.average import WeightAverage
 from archatlas.training.checkpoint import (
@@ -49,7 +37,6 @@ from archatlas.training.checkpoint import (
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
 from archatlas.training.fabric import (
     make_fabric,
-    meeting_place,
     prepare_process,
     threads_restored,
     where_there_is_room,
@@ -62,6 +49,7 @@ from archatlas.training.parameters import (
 )
 from archatlas.training.schedule import CosineSchedule
 from archatlas.training.seeds import mixed_seed
+from archatlas.training.sharing import share_out
 from archatlas.training.weights import arrays_of, tensors_of
 
 # Independent random streams of one epoch.
@@ -200,100 +188,37 @@ _Trained: TypeAlias = tuple[list[dict[str, float]], dict[str, NDArray[Any]]]
 
 
 def _launch(job: _Job, resumed: Checkpoint | None) -> _Trained:
-    """Train here, or with several devices in a process each, of which the first leaves the results in a file.
-
-    Not in the launcher's queue: it waits for the processes before it reads, and they for it once their results are more
-    than a pipe holds.
-    """
+    """Train here, or with several devices in a process each."""
     fabric = make_fabric(job.device, some_unused=job.paths is not None)
-    trained: _Trained
     if job.device.devices == 1:
-        trained = fabric.launch(partial(_train_here, job=job, resumed=resumed))
-    else:
-        _start_as_spawned()
-        place = folder_for(job.images.images.nbytes)
-        with TemporaryDirectory(prefix="archatlas-", dir=place) as folder, meeting_place():
-            shared = Path(folder)
-            without = _with_images_in(shared, job)
-            try:
-                fabric.launch(
-                    partial(_share, job=without, resumed=resumed, parent=os.getpid(), folder=shared, told=log_format())
-                )
-            except ProcessException as error:
-                # Where one is killed, another may have noticed that it is gone before it was missed here.
-                if isinstance(error, ProcessRaisedException) and "Connection closed by peer" not in error.msg:
-                    raise
-                raise killed_worker(
-                    job.device.devices, "device.devices", "finishing.processes", told=error.msg
-                ) from error
-            trained = pickle.loads((shared / _LEFT).read_bytes())
-    return trained
+        alone: _Trained = fabric.launch(partial(_train_here, job=job, resumed=resumed))
+        return alone
+    splits = {_IMAGES: job.images} | ({} if job.validation is None else {_VALIDATION: job.validation})
+    without = replace(job, images=job.images.subset(torch.arange(0)), validation=None)
+    return share_out(fabric, job.device.devices, partial(_train_with, job=without, resumed=resumed), splits)
 
 
-def _start_as_spawned() -> None:
-    """In a worker of joblib's, have spawned processes told of no other way to start some: they know nothing of its."""
-    if multiprocessing.get_start_method(allow_none=True) not in (None, *multiprocessing.get_all_start_methods()):
-        multiprocessing.set_start_method("spawn", force=True)
+_IMAGES, _VALIDATION = "images", "validation"
 
 
-_IMAGES, _VALIDATION, _LEFT = "images", "validation", "trained"
-"""Files in a folder that processes share."""
-
-
-def _with_images_in(folder: Path, job: _Job) -> _Job:
-    """The job without its images, which are left in files of the folder.
-
-    Each process reads these in place; what is handed over as it is would be copied to memory that they share.
-    """
-    for name, split in ((_IMAGES, job.images), (_VALIDATION, job.validation)):
-        if split is not None:
-            save_file({key: tensor.contiguous() for key, tensor in split.to_tensors().items()}, folder / name)
-    return replace(job, images=job.images.subset(torch.arange(0)), validation=None)
-
-
-def _share(
-    fabric: Fabric, job: _Job, resumed: Checkpoint | None, parent: int, folder: Path, told: LogFormat | None
-) -> None:
-    """Train as one of several processes; the first leaves the results."""
-    prepare_worker(parent, told)
-    images, validation = (
-        ImageSplit.from_tensors(read_tensors(folder / name)) if (folder / name).exists() else None
-        for name in (_IMAGES, _VALIDATION)
-    )
-    assert images is not None
-    trained = _train_here(fabric, replace(job, images=images, validation=validation), resumed)
-    if fabric.is_global_zero:
-        (folder / _LEFT).write_bytes(pickle.dumps(trained))
-    fabric.barrier()
-    # The last thing, once the launcher has its answer. The group is never taken down: who does so holds Python's lock
-    # and waits for a thread of the group, which at times waits for that lock; who ends without is at times aborted.
-    Finalize(None, _end, exitpriority=_LAST)
-
-
-_LAST = -1000
-"""Of the priorities of what multiprocessing does before a process ends."""
-
-
-def _end() -> None:
-    sys.stdout.flush()
-    sys.stderr.flush()
-    os._exit(0)
+def _train_with(fabric: Fabric, splits: Mapping[str, ImageSplit], job: _Job, resumed: Checkpoint | None) -> _Trained:
+    """Train as one of several processes."""
+    # Of depthwise weights, whose strides are the same but for a dimension of one.
+    warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
+    # What a spawned process is handed lies in memory that it shares with the others.
+    network = copy.deepcopy(job.network)
+    own = replace(job, network=network, images=splits[_IMAGES], validation=splits.get(_VALIDATION))
+    return _train_here(fabric, own, resumed)
 
 
 def _train_here(fabric: Fabric, job: _Job, resumed: Checkpoint | None) -> _Trained:
     """Train in this process; weights as NumPy arrays, which a file of pickled ones holds by value."""
     prepare_process(job.device)
-    if fabric.world_size > 1:
-        # Of depthwise weights, whose strides are the same but for a dimension of one.
-        warnings.filterwarnings("ignore", message="Grad strides do not match bucket view strides")
-        # What a spawned process is handed lies in memory that it shares with the others.
-        job = replace(job, network=copy.deepcopy(job.network))
     trainer = _Trainer(fabric, job)
     if resumed is not None:
         trainer.restore(resumed)
     curve = trainer.run([] if resumed is None else list(resumed.curve))
-    weights = arrays_of(trainer.weights())
-    return curve, weights
+    return curve, arrays_of(trainer.weights())
 
 
 class _Trainer:

@@ -46,6 +46,7 @@ def plan_finishing(
     from archatlas.schedule.pace import Pace, training_seconds
     from archatlas.spaces.search_space import read_space
     from archatlas.verification.members import is_mobilenet, member_of
+    from archatlas.verification.teaching import largest_network
     from archatlas.verification.winners import entrants_of
 
     pace, facts, training = Pace(**schedule["pace"]), Facts(**schedule["facts"]), finishing_schedule["training"]
@@ -54,7 +55,9 @@ def plan_finishing(
     macs = {entrant["architecture"]: float(entrant["macs"]) for entrant in entrants}
     made = read_space(search_space)
     members = [member_of(made, name) for name in macs]
-    seconds_of = training_seconds([(one.space, one.network) for one in members], device, sharing.share)
+    sizes = {one.space.input_shape[-1] for one in members} if facts.one_is_largest else set()
+    timed = [*members, *(largest_network(made, size, 0) for size in sorted(sizes))]
+    seconds_of = training_seconds([(one.space, one.network) for one in timed], device, sharing.share)
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
     spent = planned["prepare_images"] + planned["measure_costs"]
@@ -63,24 +66,33 @@ def plan_finishing(
     # What was timed at the start, on a machine that was perhaps less busy, says how busy it is now.
     own = [
         seconds / pace.train(macs[name])
-        for name, seconds in zip(macs, seconds_of, strict=True)
+        for name, seconds in zip(macs, seconds_of, strict=False)
         if not is_mobilenet(name)
     ]
     now = max(float(np.median(own)) if own else 1.0, 1.0)
     slower = expected_load(now, spent / expected)
     left = USED * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
     quiet = [seconds / now for seconds in seconds_of]
-    epochs = finishing_now(left / slower, training["epochs"], quiet, sharing, pace, facts)
+    done = finishing_now(
+        left / slower, training["epochs"], quiet[: len(macs)], sharing, pace, facts, quiet[len(macs) :]
+    )
+    taught = f", after {done.epochs} of the largest, which teaches" if done.teacher == "largest" else ""
     logging.getLogger("archatlas").info(
-        "Spent %s, %s were expected: %d epochs for each of %d networks, %d were planned.",
-        duration(spent), duration(expected), epochs, len(members), training["epochs"],
+        "Spent %s, %s were expected: %d epochs for each of %d networks%s, %d were planned.",
+        duration(spent), duration(expected), done.of_winners, len(members), taught,
+        finishing_schedule.get("taught_epochs") or training["epochs"],
     )  # fmt: skip
-    warmup = min(training["warmup_epochs"], epochs / 8)
     return {
         **finishing_schedule,
         "contenders": sharing.contenders,
         "processes": sharing.processes,
-        "training": {**training, **sharing.batch, "epochs": epochs, "warmup_epochs": warmup},
+        **done.teaching,
+        "training": {
+            **training,
+            **sharing.batch,
+            "epochs": done.epochs,
+            "warmup_epochs": min(training["warmup_epochs"], done.epochs / 8),
+        },
     }
 
 

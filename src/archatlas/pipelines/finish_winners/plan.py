@@ -7,6 +7,9 @@ from archatlas.pipelines.ahead import Ahead, Plan
 AUGMENTED_BY = "finishing"
 """The section of the parameters that says how training images are changed."""
 
+_LARGER = 2
+"""A step of the largest network takes about so many of another's; hearing a teacher takes a pupil about one of its own."""
+
 
 def plan(ahead: Ahead) -> Plan:
     """Winners and the best behind them are trained on."""
@@ -15,10 +18,17 @@ def plan(ahead: Ahead) -> Plan:
         return Plan("nothing: nothing was trained", 1.0)
     if finishing is None or ahead.looks_up:
         return Plan("nothing: winners are exported as they were trained", 1.0)
-    trainings, epochs = budgets * finishing.contenders * finishing.seeds, finishing.training.epochs
-    what = f"{trainings} trainings for {budgets} budgets, {epochs} epochs each"
+    entrants, epochs, lessons = budgets * finishing.contenders, finishing.training.epochs, finishing.taught_epochs
+    trainings = entrants * finishing.seeds
+    what, passes = f"{trainings} trainings for {budgets} budgets, {epochs} epochs each", trainings * epochs
+    if finishing.teacher == "contenders":
+        what, passes = f"{what}, then {lessons} taught by all that were trained", passes + 2 * entrants * lessons
+    elif finishing.teacher == "largest":
+        what = f"the largest network, {epochs} epochs, then {entrants} that it teaches, {lessons} epochs each"
+        passes = _LARGER * epochs + 2 * entrants * lessons
     workers = min(ahead.workers, trainings * finishing.processes)
     if ahead.pace is None:
         return Plan(what, None, workers)
-    steps = trainings * epochs * (ahead.train / finishing.training.batch_size)
+    images = ahead.train + ahead.validation * finishing.with_validation
+    steps = passes * (images / finishing.training.batch_size)
     return Plan(what, steps * ahead.pace.step / workers, workers)

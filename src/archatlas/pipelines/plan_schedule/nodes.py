@@ -55,7 +55,8 @@ def plan_search(
     batch = min(supernet.training.batch_size, batch_size(description.splits["train"]))
     pace = measure_pace(made, rows, their_macs, device, batch, evaluation.precision)
     warm = supernet.start_from is not None
-    facts = facts_of(description, made, macs, evaluation.calibration_images, warm=warm, devices=device.devices)
+    calibration = evaluation.calibration_images
+    facts = facts_of(description, made, macs, cost_table, calibration, warm=warm, devices=device.devices)
     schedule = allocate(seconds_of(time_budget), pace, facts)
     known = {"pace": asdict(pace), "facts": asdict(facts)}
     return known, schedule.supernet, schedule.sample, schedule.tuning
@@ -83,8 +84,10 @@ def plan_trainings(
 
     measured, facts = Pace(**pace["pace"]), Facts(**pace["facts"])
     limits = limits_of(facts, feasibility, search.budgets)
-    with_validation = finishing is not None and finishing.with_validation
-    facts = replace(facts, limits=limits, comparisons=verification.mobilenet, with_validation=with_validation)
+    facts = replace(facts, limits=limits, comparisons=verification.mobilenet)
+    if finishing is not None:
+        taught = {} if finishing.teacher == "none" else {"taught_epochs": finishing.taught_epochs}
+        facts = replace(facts, with_validation=finishing.with_validation, teacher=finishing.teacher, **taught)
     seconds = seconds_of(time_budget)
     schedule = allocate(seconds, measured, facts)
     document = {
