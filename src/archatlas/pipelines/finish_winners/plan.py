@@ -8,7 +8,7 @@ AUGMENTED_BY = "finishing"
 """The section of the parameters that says how training images are changed."""
 
 _LARGER = 2
-"""A step of the largest network takes about so many of another's; hearing a teacher takes a pupil about one of its own."""
+"""A step of the largest network takes about so many of another's; hearing a teacher takes about one."""
 
 
 def plan(ahead: Ahead) -> Plan:
