@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import io
-import os
 from unittest import mock
 
 import numpy as np
@@ -19,7 +18,7 @@ def encoded(width: int, height: int) -> bytes:
 
 def size_of(images: int, seconds: float | None, *shapes: tuple[int, int], cores: int = 2) -> int:
     files = [encoded(*shape) for shape in shapes]
-    with mock.patch.object(os, "cpu_count", return_value=cores):
+    with mock.patch("joblib.cpu_count", return_value=cores):
         return suitable_size(lambda rows: [files[row % len(files)] for row in rows], np.arange(images), seconds)
 
 

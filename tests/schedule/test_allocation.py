@@ -196,6 +196,42 @@ def test_a_teacher_that_was_asked_for_has_its_time(teacher: str) -> None:
     assert 4 < schedule.finishing["training"]["epochs"] < without.finishing["training"]["epochs"]
 
 
+def test_winners_that_are_not_trained_on_leave_their_time_to_what_is_alike() -> None:
+    asked, without = (allocate(1800, PACE, replace(PHOTOGRAPHS, finishes=one)) for one in (True, False))
+    assert without.seconds["finish_winners"] == 0
+    assert without.verification["training"]["epochs"] > 2 * asked.verification["training"]["epochs"]
+    assert 0.8 * 1800 <= without.promised <= 1800
+    assert not any("winners are trained on" in line for line in without.gave_up)
+
+
+def test_networks_that_calibrate_a_predictor_have_their_time() -> None:
+    plain, calibrated = (allocate(1800, PACE, replace(PHOTOGRAPHS, calibrated=count)) for count in (0, 10))
+    epochs = calibrated.verification["training"]["epochs"]
+    each = 3068 * PACE.train(9e6) * 1.12 / 2
+    assert calibrated.seconds["calibrate_predictor"] == pytest.approx(10 * epochs * each)
+    assert epochs < plain.verification["training"]["epochs"]
+    assert calibrated.promised <= 1800
+
+
+def test_a_choice_is_between_several_and_few_are_named() -> None:
+    two_budgets = replace(PHOTOGRAPHS, limits={"small": 6e6, "large": 9e6})
+    schedule = allocate(1200, PACE, two_budgets)
+    told = schedule.verification["top_k"], schedule.verification["random_networks"]
+    assert told == (2, 2)
+    assert "2 finalists and 2 random networks of each budget are compared: more would say more" in schedule.gave_up
+    gains = more_time(1200, PACE, two_budgets)[1]
+    assert "4 finalists of each budget instead of 2" in gains
+
+
+def test_where_images_are_too_many_it_says_how_many_would_fit() -> None:
+    many = replace(PHOTOGRAPHS, train=120_000, validation=20_000, images=160_000)
+    schedule = allocate(1800, PACE, many)
+    (line,) = (line for line in schedule.gave_up if "too few for these images" in line)
+    images = int(line.partition("`images.max_images` of ")[2].split()[0])
+    assert allocate(1800, PACE, many.of_fewer(images / 160_000)).promised <= 1.1 * 1800
+    assert 160_000 > images >= 8_000
+
+
 def test_more_time_names_what_it_would_buy_alone() -> None:
     lines = more_time(10**6, PACE, PHOTOGRAPHS)
     assert [line.split(": ")[1] for line in lines] == ["nothing more", "nothing more"]

@@ -57,6 +57,7 @@ def collected(*, learned: bool, **changes: Any) -> list[Signal]:
             "tau_half_time": 0.7 if learned else 0.1,
         },
         "winners": [document, {"budget": "c", "status": "none"}],
+        "schedule": {},
         "looked_up": False,
         **changes,
     }  # fmt: skip
@@ -65,6 +66,15 @@ def collected(*, learned: bool, **changes: Any) -> list[Signal]:
 
 def test_a_good_run_has_nothing_against_it() -> None:
     assert collected(learned=True) == []
+
+
+def test_a_run_that_takes_longer_than_was_given_says_so() -> None:
+    schedule = {"time_budget_s": 1800.0, "promised_s": 1900.0, "gave_up": ["no audit", "30 minutes are too few"]}
+    assert collected(learned=True, schedule=schedule) == []
+    (signal,) = collected(learned=True, schedule={**schedule, "promised_s": 10_800.0})
+    assert (signal.name, signal.level) == ("beyond_the_time", "warning")
+    assert "about 180 minutes and was given 30" in signal.what
+    assert "30 minutes are too few" in signal.cure
 
 
 def test_a_broken_run_says_so_worst_first() -> None:

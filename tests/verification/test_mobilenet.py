@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from archatlas.costs.constraints import Constraint
@@ -7,7 +8,9 @@ from archatlas.networks.blocks import MBConv
 from archatlas.networks.counting import count_module
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage
-from archatlas.verification.mobilenet import mobilenet, scaled_mobilenet
+from archatlas.spaces.scaled_chains import ScaledChains
+from archatlas.supernet.strategies.extremes import extreme_paths
+from archatlas.verification.mobilenet import mobilenet, scaled_mobilenet, scaled_mobilenets
 
 SPACE = ChainSpace(
     name="chain",
@@ -49,6 +52,23 @@ def test_all_bounds_count() -> None:
     assert scaled.params <= 2_000
     assert scaled_mobilenet(SPACE, [*both, Constraint("params", "min", 2_001)]) is None
     assert scaled_mobilenet(SPACE, [Constraint("macs", "max", 10)]) is None
+
+
+def test_a_bound_above_all_networks_lets_it_grow_no_larger_than_these() -> None:
+    largest, _ = extreme_paths(SPACE, "", "")
+    most = count_module(lambda: SPACE.build(np.array(largest, dtype=np.int8)), SPACE.input_shape).macs
+    for limit in (most, 10 * most):
+        (scaled,) = scaled_mobilenets(SPACE, [Constraint("macs", "max", limit)])
+        assert scaled.macs <= most < mobilenet(SPACE, scaled.multiplier + 0.01).macs
+    (scaled,) = scaled_mobilenets(SPACE, [Constraint("params", "max", 10**9)])
+    assert scaled.macs <= most
+
+
+def test_of_several_widths_the_widest_chain_says_what_is_largest() -> None:
+    several = ScaledChains(SPACE, image_sizes=(4, 8), widths=(0.5, 2.0))
+    scaled = scaled_mobilenets(several, [Constraint("macs", "max", 10**12)])
+    assert [one.space.input_shape[-1] for one in scaled] == [4, 8]
+    assert all(one.multiplier > 1.5 for one in scaled)
 
 
 def test_without_an_upper_bound_it_is_the_least_width_from_1_on() -> None:

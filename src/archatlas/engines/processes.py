@@ -44,6 +44,8 @@ def in_processes(
     import joblib
     from joblib.externals.loky.process_executor import TerminatedWorkerError
 
+    # One whose memory has grown (kernels of networks of many shapes) begins anew, and its jobs are done all the same.
+    warnings.filterwarnings("ignore", message="A worker stopped while some jobs were given")
     asked = {"backend": "loky", "inner_max_num_threads": threads, "initializer": _begin}
     # By itself joblib takes memory for them where that is large enough today, or what this variable says.
     folder = None if "JOBLIB_TEMP_FOLDER" in os.environ else folder_for(array_bytes(given))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import threading
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -86,9 +85,11 @@ def decode(
             grey[position] = len(decoded) == 1
         return failures
 
+    from joblib import cpu_count
+
     failures: dict[int, str] = {}
     starts = range(0, len(rows), _CHUNK)
-    with own_limit(), ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+    with own_limit(), ThreadPoolExecutor(max_workers=min(8, cpu_count())) as pool:
         parts = pool.map(decode_chunk, starts)
         # `delay`: a bar for less than two seconds is noise.
         with progress_bar(

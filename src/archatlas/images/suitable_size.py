@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -42,8 +41,10 @@ def suitable_size(
 def _allowed(size: int, images: int, seconds: float | None) -> bool:
     if seconds is None:
         return size <= WITHOUT_BUDGET
+    from joblib import cpu_count
+
     needed = images * _EPOCHS * (size / SIZES[0]) ** 2 / _PER_SECOND
-    return needed <= _SHARE * seconds * (os.cpu_count() or 1)
+    return needed <= _SHARE * seconds * cpu_count()
 
 
 def _shorter_side(item: Encoded) -> int | None:

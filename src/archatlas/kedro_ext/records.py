@@ -115,6 +115,15 @@ class RecordStore:
             return []
         return [record for record, time in self.newest_of_all() if time > max(own)]
 
+    def seconds_before(self, node: str) -> float:
+        """What the nodes took that were run before the newest run of ``node``, in the same session."""
+        own, before = self.newest(node), 0.0
+        for record, _ in self.newest_of_all():
+            if own is None or record.node == node:
+                break
+            before += record.usage.seconds if record.session == own.session else 0.0
+        return before
+
     def newest_of_all(self) -> list[tuple[NodeRecord, int]]:
         """The record of every node that was written or used last, and when, in nanoseconds; in the order of time."""
         folders = (self._folder / "nodes").iterdir() if (self._folder / "nodes").is_dir() else ()

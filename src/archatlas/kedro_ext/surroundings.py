@@ -57,11 +57,13 @@ def library_versions(distribution: str) -> dict[str, str]:
 
 def hardware() -> dict[str, Any]:
     """The machine's name, system, processor, usable cores and memory, and the GPUs that PyTorch is using."""
+    from joblib import cpu_count
+
     return {
         "host": socket.gethostname(),
         "system": f"{platform.system()} {platform.machine()}",
         "cpu": _processor(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cpu_count(),
         "memory_mib": psutil.virtual_memory().total // 2**20,
         "gpus": gpus_in_use(),
     }

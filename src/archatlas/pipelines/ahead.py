@@ -6,7 +6,6 @@ and pace are made when a plan first asks for them.
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -73,7 +72,11 @@ class Ahead:
     def workers(self) -> int:
         """Networks that are trained alone at a time."""
         elsewhere = current_engine().shares(_MANY, threads=None if self.settings.engine.gpus_per_task else 1)
-        return elsewhere.workers if elsewhere else self.settings.device.workers or os.cpu_count() or 1
+        if elsewhere:
+            return elsewhere.workers
+        from joblib import cpu_count
+
+        return self.settings.device.workers or cpu_count()
 
     @property
     def looks_up(self) -> bool:

@@ -8,19 +8,25 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from archatlas.schedule.epochs import (
-    MOST_EPOCHS,
-    MOST_STEPS,
     epoch_seconds,
     epochs_within,
     fewer_of_a_step,
     most_epochs,
+    most_epochs_of_winners,
 )
 from archatlas.schedule.facts import Facts
-from archatlas.schedule.finishing import FEWEST_EPOCHS, Sharing, finishing_epoch, finishing_within, sharing_of
+from archatlas.schedule.finishing import (
+    FEWEST_EPOCHS,
+    NO_FINISHING,
+    Sharing,
+    finishing_epoch,
+    finishing_within,
+    sharing_of,
+)
 from archatlas.schedule.pace import Pace
 from archatlas.schedule.time_budget import FEWEST_SAMPLED, LONGEST
 
@@ -40,8 +46,14 @@ TWO_SUPERNETS_S = 1200
 _SAMPLES = ((900, 150, 3), (3600, 300, 8), (math.inf, 600, 16))
 """Up to so many seconds: so many architectures, and so many trials of the study."""
 _ENOUGH = 0.7
-_CONTESTANTS = ((4, 5), (3, 3), (2, 3), (2, 2), (2, 1), (1, 1))
-"""Finalists and random networks of each budget, from what one would like to what must be."""
+_CONTESTANTS = ((4, 5), (3, 3), (2, 3), (2, 2))
+"""Finalists and random networks of each budget, from what one would like to what must be: of one nothing is chosen, and
+one has no spread, which says what chance does."""
+_LIKED_CONTESTANTS = 3
+_TOO_LONG = 1.1
+"""What is promised is more than was given from so many times on."""
+_FEWER_IMAGES = (0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05)
+"""Parts of the images that are tried where there are too many."""
 _MOST_CONTESTANTS = 8
 """Of either kind: workers that would have nothing to do train more of them, up to so many."""
 _LIKED_EPOCHS = 10
@@ -85,6 +97,23 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
 
     Where even the least that makes sense takes longer, that is planned, and ``gave_up`` says so.
     """
+    schedule = _allocate(budget_s, pace, facts)
+    if schedule.promised <= budget_s * _TOO_LONG:
+        return schedule
+    fewer = (facts.of_fewer(share) for share in _FEWER_IMAGES)
+    fitting = next((few for few in fewer if _allocate(budget_s, pace, few).promised <= budget_s * _TOO_LONG), None)
+    cure = "fewer budgets or smaller images would take less"
+    if fitting is not None and fitting.images:
+        cure = f"`images.max_images` of {fitting.images} would fit"
+    too_few = (
+        f"{budget_s / 60:.0f} minutes are too few for these images: the least that makes sense takes about "
+        f"{schedule.promised / 60:.0f}; {cure}"
+    )
+    return replace(schedule, gave_up=(*schedule.gave_up, too_few))
+
+
+def _allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
+    """The same, without a word on whether it fits."""
     samples, trials = _samples(budget_s, facts)
     seconds = _overhead(samples, trials, facts)
     free = _free(budget_s, facts)
@@ -100,26 +129,25 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
     first, then, supernet_s = _supernet(free * _SUPERNET, seeds, pace, facts)
     audit_s = audited * _audit_network(pace, facts)
     unused = max(free * _FINISHING - audit_s - _most_for_finishing(pace, facts), 0.0)
-    top_k, random, epochs, alike_s = _alike(free * _ALIKE + unused, pace, facts)
+    top_k, random, epochs, alike_s, calibration_s = _alike(free * _ALIKE + unused, pace, facts)
+    if min(top_k, random) < _LIKED_CONTESTANTS:
+        gave_up.append(
+            f"{top_k} finalists and {random} random networks of each budget are compared: more would say more"
+        )
     if epochs < _LIKED_EPOCHS:
         gave_up.append(f"finalists are trained for {epochs} epochs before one is chosen: the choice is noisy")
     evaluation_s = _evaluation_s(evaluated, seeds, pace, facts) + _evaluation_s(audited, seeds, pace, facts)
-    spent = supernet_s + evaluation_s + alike_s + audit_s
-    finishing = finishing_within(free - spent, epochs_of, sharing, pace, facts)
-    if finishing.of_winners < 4 * _LIKED_EPOCHS:
+    spent = supernet_s + evaluation_s + alike_s + audit_s + calibration_s
+    finishing = finishing_within(free - spent, epochs_of, sharing, pace, facts) if facts.finishes else NO_FINISHING
+    if facts.finishes and finishing.of_winners < 4 * _LIKED_EPOCHS:
         gave_up.append(f"winners are trained on for {finishing.of_winners} epochs only: they will get better with more")
     seconds |= {
         "train_supernet": supernet_s,
         "evaluate_subnets": evaluation_s,
+        "calibrate_predictor": calibration_s,
         "verify_candidates": alike_s + audit_s + 4,
         "finish_winners": finishing.seconds,
     }
-    total = sum(seconds.values())
-    if total > budget_s * 1.1:
-        gave_up.append(
-            f"{budget_s / 60:.0f} minutes are too few for these images: the least that makes sense takes about "
-            f"{total / 60:.0f}; fewer images (`images.max_images`), smaller ones or fewer budgets would fit"
-        )
     batch = fewer_of_a_step(facts)
     return Schedule(
         supernet={
@@ -169,10 +197,13 @@ def more_time(budget_s: float, pace: Pace, facts: Facts) -> list[str]:
 def _gains(now: Schedule, then: Schedule) -> list[str]:
     """What a run has more of by the second schedule than by the first."""
     counted = {
-        "epochs for the winners": (_winners_epochs(now), _winners_epochs(then)),
-        "epochs for finalists": tuple(one.verification["training"]["epochs"] for one in (now, then)),
+        "epochs for the winners": _winners_epochs,
+        "epochs for finalists": lambda one: one.verification["training"]["epochs"],
+        "finalists of each budget": lambda one: one.verification["top_k"],
+        "random networks beside them": lambda one: one.verification["random_networks"],
     }
-    gains = [f"{more} {what} instead of {few}" for what, (few, more) in counted.items() if more > few]
+    compared = {what: (count(now), count(then)) for what, count in counted.items()}
+    gains = [f"{more} {what} instead of {few}" for what, (few, more) in compared.items() if more > few]
     if then.finishing["teacher"] != now.finishing["teacher"]:
         gains.append("the largest network as the winners' teacher")
     audited = then.verification["audit"]["networks"]
@@ -242,8 +273,13 @@ def _supernet(share_s: float, seeds: int, pace: Pace, facts: Facts) -> tuple[int
     return first, then, first * largest + then * mean
 
 
-def _alike(share_s: float, pace: Pace, facts: Facts) -> tuple[int, int, int, float]:
-    """Finalists and random networks of each budget, epochs of each training, and the seconds of all."""
+def _alike(share_s: float, pace: Pace, facts: Facts) -> tuple[int, int, int, float, float]:
+    """Finalists and random networks of each budget, epochs of each training, and the seconds of all.
+
+    And the seconds of the trainings, as long, by which a predictor is calibrated.
+    """
+    most = most_epochs(4 * _LIKED_EPOCHS, 2000, facts) if facts.finishes else most_epochs_of_winners(facts)
+    calibration_s = facts.calibrated * epoch_seconds(facts.mean_macs, pace, facts.train) / pace.workers
     epochs_of = epochs_within(facts.limits, pace, facts.train)
     beside, budgets = int(facts.comparisons), len(epochs_of)
     for finalists, others in _CONTESTANTS:
@@ -252,11 +288,11 @@ def _alike(share_s: float, pace: Pace, facts: Facts) -> tuple[int, int, int, flo
         top_k, at_once = (max(min(turns * pace.workers // budgets, _MOST_CONTESTANTS), 1) for turns in rounds)
         random = at_once - beside
         epoch_s = sum(rounds) * sum(epochs_of) / budgets
-        epochs = min(int(share_s / epoch_s), most_epochs(4 * _LIKED_EPOCHS, 2000, facts))
+        epochs = min(int(share_s / (epoch_s + calibration_s)), most)
         if epochs >= _LIKED_EPOCHS:
             break
     epochs = max(epochs, FEWEST_EPOCHS)
-    return top_k, random, epochs, epochs * epoch_s
+    return top_k, random, epochs, epochs * epoch_s, epochs * calibration_s
 
 
 def _audit_epochs(facts: Facts) -> int:
@@ -290,8 +326,8 @@ def _of_winners(pace: Pace, facts: Facts) -> tuple[list[float], Sharing]:
 
 
 def _most_for_finishing(pace: Pace, facts: Facts) -> float:
-    """Seconds beyond which more epochs would gain nothing that a user would see."""
-    return most_epochs(MOST_EPOCHS, MOST_STEPS, facts) * finishing_epoch(*_of_winners(pace, facts), pace)
+    """Seconds beyond which more epochs would gain nothing that a user would see; 0 where winners are not trained on."""
+    return facts.finishes * most_epochs_of_winners(facts) * finishing_epoch(*_of_winners(pace, facts), pace)
 
 
 def _no_audit(budget_s: float, pace: Pace, facts: Facts) -> str:

@@ -9,7 +9,7 @@ from archatlas.schedule.facts import Facts
 from archatlas.schedule.pace import Pace
 from archatlas.training.parameters import FEWEST_OF_A_STEP
 
-MOST_EPOCHS, MOST_STEPS = 300, 15_000
+MOST_EPOCHS, _MOST_STEPS = 300, 15_000
 """Of finishing: more than so many passes over the images and steps gain nothing that a user would see."""
 LIKED_BATCH, _LEAST_BATCH, _LIKED_STEPS = 64, 8, 16
 """Images of a step, fewer where an epoch would have less than so many steps."""
@@ -40,6 +40,11 @@ def most_epochs(epochs: int, steps: int, facts: Facts) -> int:
     """So many epochs, or what makes so many steps: few images are passed over more often."""
     of_an_epoch = max(facts.train // batch_size(facts.train), 1)
     return max(epochs, min(math.ceil(steps / of_an_epoch), 10_000))
+
+
+def most_epochs_of_winners(facts: Facts) -> int:
+    """Epochs beyond which training gains nothing that a user would see."""
+    return most_epochs(MOST_EPOCHS, _MOST_STEPS, facts)
 
 
 def epoch_seconds(macs: float, pace: Pace, images: int) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -41,6 +41,12 @@ class Facts:
     """How many share each step's images."""
     with_validation: bool = False
     """Whether winners are trained on with the validation images too."""
+    images: int = 0
+    """Of all splits."""
+    finishes: bool = True
+    """Whether winners are trained on at all."""
+    calibrated: int = 0
+    """Trainings of networks alone from which a predictor learns, each as long as a finalist's."""
     one_is_largest: bool = False
     """Whether one network is the largest of all, and may teach."""
     teacher: str = "none"
@@ -52,6 +58,12 @@ class Facts:
     def finishing(self) -> int:
         """Images that winners are trained on with."""
         return self.train + self.validation * self.with_validation
+
+    def of_fewer(self, share: float) -> Facts:
+        """The same of a part of the images."""
+        train, validation, images = (int(share * count) for count in (self.train, self.validation, self.images))
+        calibration = min(self.calibration, train)
+        return replace(self, train=train, validation=validation, images=images, calibration=calibration)
 
 
 def facts_of(
@@ -81,6 +93,7 @@ def facts_of(
         networks=networks_of(space) or UNCOUNTED,
         largest_first=is_chain and not warm,
         devices=devices,
+        images=sum(images.splits.values()),
         one_is_largest=is_chain,
     )
 
@@ -92,17 +105,17 @@ def _most_macs(space: SearchSpace, cost_table: pd.DataFrame) -> float:
 
 
 def limits_of(facts: Facts, feasibility: pd.DataFrame, budgets: Iterable[str]) -> dict[str, float]:
-    """The most MACs that each budget permits.
+    """The most MACs of networks that each budget permits.
 
-    A budget without an upper bound permits all; of one on params or latency alone nobody knows the MACs before it is
-    searched, and half of the networks are taken to keep it.
+    A budget without an upper bound, or with one beyond the largest network, permits all; of one on params or latency
+    alone nobody knows the MACs before it is searched, and half of the networks are taken to keep it.
     """
     limits = {}
     for budget in budgets:
         bounds = feasibility[(feasibility["budget"] == budget) & (feasibility["bound"] == "max")]
         counted = bounds.loc[bounds["cost"] == "macs", "limit"]
         unbound = facts.largest_macs if bounds.empty else facts.median_macs
-        limits[budget] = float(counted.min()) if len(counted) else unbound
+        limits[budget] = min(float(counted.min()), facts.largest_macs) if len(counted) else unbound
     return limits
 
 

@@ -8,11 +8,9 @@ from dataclasses import dataclass, replace
 
 from archatlas.schedule.epochs import (
     LOOP,
-    MOST_EPOCHS,
-    MOST_STEPS,
     batch_size,
     epoch_seconds,
-    most_epochs,
+    most_epochs_of_winners,
     with_liked_steps,
 )
 from archatlas.schedule.facts import Facts
@@ -105,6 +103,10 @@ class Finishing:
         return {"teacher": self.teacher} | ({"taught_epochs": self.taught_epochs} if self.taught_epochs else {})
 
 
+NO_FINISHING = Finishing(FEWEST_EPOCHS, 0.0)
+"""Where winners are exported as they were trained alike."""
+
+
 def finishing_now(
     left_s: float,
     planned: int,
@@ -154,7 +156,7 @@ def finishing_within(
         facts: of the run.
         teachers: the same of those that may teach; where there is none, by the MACs of the largest.
     """
-    most = most_epochs(MOST_EPOCHS, MOST_STEPS, facts)
+    most = most_epochs_of_winners(facts)
     teachers = teachers or [epoch_seconds(facts.largest_macs, pace, facts.finishing)]
     heard = sum(epochs_of) if facts.teacher == "contenders" else max(teachers)
     listening = heard * pace.answer(facts.largest_macs) / pace.train(facts.largest_macs)

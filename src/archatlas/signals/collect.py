@@ -9,6 +9,7 @@ import pandas as pd
 
 from archatlas.signals.audit import audit_too_small, audit_unsettled
 from archatlas.signals.predictor import constant_predictions, fitted_no_better, tuned_no_better
+from archatlas.signals.schedule import beyond_the_time
 from archatlas.signals.signal import Signal, given
 from archatlas.signals.supernet import near_majority, scores_disagree
 from archatlas.signals.winners import winner_signals
@@ -26,6 +27,7 @@ def collect_signals(
     atlas: pd.DataFrame,
     audit_summary: Json,
     winners: Sequence[Json],
+    schedule: Json,
     target: str,
     looked_up: bool,
 ) -> list[Signal]:
@@ -40,6 +42,7 @@ def collect_signals(
         atlas: predictions and predicted_std.
         audit_summary: of ``verification.audit.summarise``.
         winners: a document per budget.
+        schedule: of a time budget; empty without one.
         target: the score that the predictor learned.
         looked_up: whether accuracies of networks alone are those of a public table, made with other images than ours.
     """
@@ -47,6 +50,7 @@ def collect_signals(
     studied = bool(tuning_summary.get("outer_difference_to"))
     signals = [
         *given(
+            beyond_the_time(schedule),
             near_majority(evaluations, class_counts),
             scores_disagree(evaluations, target) if len(evaluations) else None,
             tuned_no_better(tuning_summary) if studied else fitted_no_better(predictor_scores, family),

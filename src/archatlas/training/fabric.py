@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from typing import Any, Literal
 
 import torch
+from joblib import cpu_count
 from lightning_fabric import Fabric
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch import Tensor
@@ -154,7 +155,7 @@ def single_shares(device: DeviceParameters, jobs: int, processes: int = 1) -> Sh
     elsewhere = _engines_shares(jobs, threads=processes if kind == "cpu" else None)
     if elsewhere is not None:
         return elsewhere
-    workers = max(1, min((device.workers or os.cpu_count() or 1) // processes, jobs)) if kind == "cpu" else 1
+    workers = max(1, min((device.workers or cpu_count()) // processes, jobs)) if kind == "cpu" else 1
     return Shares(workers, processes, here=workers == 1)
 
 

@@ -94,7 +94,9 @@ def finish(
         # Where validation images are trained on they choose nothing: what came last is kept.
         candidates = runs[-1].table if parameters.with_validation else done
         after = best_first_of(candidates[candidates["network"].isin(own)])
+        (run,) = (run for run in runs if after.index[0] in run.jobs)
         better = parameters.with_validation or _order(after.iloc[0]) > _order(before)
+        better = better and not run.diverged(after.index[0])
         kept = after.iloc[0] if better else before
         finished = {
             "start": parameters.start,
@@ -108,7 +110,7 @@ def finish(
             **{name: None if parameters.with_validation else float(kept[name]) for name in _JUDGED},
         }
         if better:
-            weights[budget] = next(run.weights(after.index[0]) for run in runs if after.index[0] in run.table.index)
+            weights[budget] = run.weights(after.index[0])
             document = _won_by(str(after.iloc[0]["network"]), document, entrants[budget])
         else:
             weights[budget] = dict(trained[document["architecture"], document["best_seed"]])

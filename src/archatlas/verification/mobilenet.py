@@ -10,7 +10,7 @@ the network lies, in general, outside of the space. It is trained like the winne
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache, partial
 
@@ -21,8 +21,9 @@ from archatlas.costs.constraints import Constraint
 from archatlas.networks.counting import count_module
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation
-from archatlas.spaces.protocol import SearchSpace
+from archatlas.spaces.protocol import SearchSpace, chains_of
 from archatlas.spaces.scaled_chains import ScaledChains
+from archatlas.supernet.strategies.extremes import extreme_paths
 
 LABEL = "mobilenet_x"
 """What the names of scaled MobileNets begin with; the multiplier follows, and the size where there are several."""
@@ -71,14 +72,31 @@ def mobilenet(space: ChainSpace, multiplier: float) -> ScaledMobileNet:
 def scaled_mobilenets(
     space: SearchSpace, constraints: Sequence[Constraint], upper_quartile_ms: Measure | None = None
 ) -> list[ScaledMobileNet]:
-    """``scaled_mobilenet`` of a chain; of chains of several sizes of images one for each size that keeps the budget."""
+    """``scaled_mobilenet`` of a chain; of chains of several sizes of images one for each size that keeps the budget.
+
+    A bound that is above all networks of the space lets none grow beyond the largest of these.
+    """
     if not isinstance(space, ScaledChains):
-        scaled = scaled_mobilenet(space, constraints, upper_quartile_ms)
+        scaled = scaled_mobilenet(space, _within(space, [space], constraints), upper_quartile_ms)
         return [] if scaled is None else [scaled]
-    of_sizes = [
-        scaled_mobilenet(space.base.seen_at(size), constraints, upper_quartile_ms) for size in space.image_sizes
-    ]
+    of_sizes = []
+    for size in space.image_sizes:
+        chains = [chain for chain in chains_of(space).values() if chain.input_shape[-1] == size]
+        bounds = _within(space.base, chains, constraints)
+        of_sizes.append(scaled_mobilenet(space.base.seen_at(size), bounds, upper_quartile_ms))
     return [replace(scaled, sized=True) for scaled in of_sizes if scaled is not None]
+
+
+def _within(
+    space: SearchSpace, alike: Iterable[SearchSpace], constraints: Sequence[Constraint]
+) -> Sequence[Constraint]:
+    """The bounds, and where there is an upper one the most MACs of chains that are alike but for width."""
+    if not isinstance(space, ChainSpace) or not any(constraint.bound == "max" for constraint in constraints):
+        return constraints
+    largest, _ = extreme_paths(space, "a scaled MobileNet", "")
+    row = np.array(largest, dtype=np.int8)
+    most = max(count_module(partial(chain.build, row), chain.input_shape).macs for chain in alike)
+    return [*constraints, Constraint("macs", "max", most)]
 
 
 def why_none(space: SearchSpace) -> str:

@@ -50,6 +50,10 @@ class Run:
         """The weights that a training has given."""
         return self.trainings.weights(self.jobs[key])
 
+    def diverged(self, key: Key) -> bool:
+        """Whether a training came to nothing."""
+        return self.trainings.diverged(self.jobs[key])
+
     def best(self, network: str) -> Key:
         """The best training of a network on the validation images."""
         key: Key = best_first_of(self.table[self.table["network"] == network]).index[0]

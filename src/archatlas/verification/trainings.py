@@ -203,6 +203,11 @@ class Trainings:
         self.run([job])
         return self._store.load_tensors(job.key) or {}
 
+    def diverged(self, job: TrainingJob) -> bool:
+        """Whether a job that is done has diverged twice: its weights are those that it began with."""
+        figures = self._figures(job.key)
+        return figures is not None and figures["learning_rate"] == _NEVER
+
     def test(self, job: TrainingJob, images: ImageSplit) -> NDArray[np.bool_]:
         """Which of the images a trained network names rightly, ``[n]``; it sees them at its own size."""
         network = job.build()

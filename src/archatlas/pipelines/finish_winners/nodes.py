@@ -50,6 +50,8 @@ def plan_finishing(
     from archatlas.verification.winners import entrants_of
 
     pace, facts, training = Pace(**schedule["pace"]), Facts(**schedule["facts"]), finishing_schedule["training"]
+    if not facts.finishes:
+        return finishing_schedule
     sharing = sharing_of(len({document["architecture"] for document in found}), pace, facts)
     entrants = [entrant for document in found for entrant in entrants_of(document, sharing.contenders)]
     macs = {entrant["architecture"]: float(entrant["macs"]) for entrant in entrants}
@@ -60,9 +62,11 @@ def plan_finishing(
     seconds_of = training_seconds([(one.space, one.network) for one in timed], device, sharing.share)
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
-    spent = planned["prepare_images"] + planned["measure_costs"]
-    spent += sum(record.usage.seconds for record in RecordStore(run_records).since(PLANNED_BY))
+    records = RecordStore(run_records)
+    since = sum(record.usage.seconds for record in records.since(PLANNED_BY))
+    spent = records.seconds_before(PLANNED_BY) + since
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
+    expected_since = expected - planned["prepare_images"] - planned["measure_costs"]
     # What was timed at the start, on a machine that was perhaps less busy, says how busy it is now.
     own = [
         seconds / pace.train(macs[name])
@@ -70,7 +74,7 @@ def plan_finishing(
         if not is_mobilenet(name)
     ]
     now = max(float(np.median(own)) if own else 1.0, 1.0)
-    slower = expected_load(now, spent / expected)
+    slower = expected_load(now, since / expected_since)
     left = USED * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
     quiet = [seconds / now for seconds in seconds_of]
     done = finishing_now(

@@ -14,7 +14,7 @@ from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.supernet.parameters import EvaluationParameters, SupernetParameters
 from archatlas.training.parameters import DeviceParameters
-from archatlas.verification.parameters import FinishingParameters, VerificationParameters
+from archatlas.verification.parameters import CalibrationParameters, FinishingParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 Json = dict[str, Any]
@@ -69,6 +69,7 @@ def plan_trainings(
     search: SearchParameters,
     verification: VerificationParameters,
     finishing: FinishingParameters | None = None,
+    calibration: CalibrationParameters | None = None,
     time_budget: str | None = None,
 ) -> tuple[Json, Json, Json]:
     """The whole schedule, for people, and what ``verification`` and ``finishing`` have in the place of their own."""
@@ -81,13 +82,20 @@ def plan_trainings(
     from archatlas.schedule.facts import Facts, limits_of
     from archatlas.schedule.pace import Pace
     from archatlas.schedule.time_budget import seconds_of
+    from archatlas.signals.schedule import beyond_the_time
+    from archatlas.signals.signal import given, log_signals
 
     measured, facts = Pace(**pace["pace"]), Facts(**pace["facts"])
     limits = limits_of(facts, feasibility, search.budgets)
-    facts = replace(facts, limits=limits, comparisons=verification.mobilenet)
+    calibrated = calibration.networks * calibration.seeds if calibration else 0
+    facts = replace(
+        facts, limits=limits, comparisons=verification.mobilenet, calibrated=calibrated, finishes=finishing is not None
+    )
     if finishing is not None:
-        taught = {} if finishing.teacher == "none" else {"taught_epochs": finishing.taught_epochs}
-        facts = replace(facts, with_validation=finishing.with_validation, teacher=finishing.teacher, **taught)
+        taught = 0 if finishing.teacher == "none" else finishing.taught_epochs
+        facts = replace(
+            facts, with_validation=finishing.with_validation, teacher=finishing.teacher, taught_epochs=taught
+        )
     seconds = seconds_of(time_budget)
     schedule = allocate(seconds, measured, facts)
     document = {
@@ -103,4 +111,5 @@ def plan_trainings(
     log.info("Of %s: about %s in all.", time_budget, duration(schedule.promised))
     for line in schedule.gave_up:
         log.info("  given up: %s", line)
+    log_signals(log, given(beyond_the_time(document)))
     return document, schedule.verification, schedule.finishing

@@ -7,7 +7,7 @@ from kedro.pipeline import Pipeline, node, pipeline
 from archatlas.pipelines.plan_schedule.nodes import plan_search, plan_trainings
 
 _OF_SEARCH = ("supernet", "evaluation", "device", "seed", "time_budget", "table", "truth")
-_OF_TRAININGS = ("search", "verification", "finishing", "time_budget")
+_OF_TRAININGS = ("search", "verification", "finishing", "calibration", "time_budget")
 
 
 def create_pipeline(**_: object) -> Pipeline:

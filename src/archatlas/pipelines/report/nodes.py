@@ -82,6 +82,7 @@ def collect_signals(
     image_description: dict[str, Any],
     audit_summary: dict[str, Any],
     winners: list[dict[str, Any]],
+    schedule: dict[str, Any],
     table: TableParameters | None,
     truth: TruthParameters | None,
     **evidence: Any,
@@ -99,6 +100,7 @@ def collect_signals(
         image_description=image_description,
         audit_summary=audit_summary,
         winners=winners,
+        schedule=schedule,
         target=target,
         looked_up=table is not None or truth is not None,
     )

@@ -23,7 +23,7 @@ from archatlas.pipelines.report.nodes import (
 )
 
 _METRICS = ("space_summary", "audit_summary", "winners", "export_summary", "signals", "manifest")
-_SIGNALS = ("class_counts", "image_description", "audit_summary", "winners")
+_SIGNALS = ("class_counts", "image_description", "audit_summary", "winners", "schedule")
 
 
 def create_pipeline(**_: object) -> Pipeline:
