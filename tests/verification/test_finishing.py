@@ -163,7 +163,7 @@ def test_with_the_validation_images_nothing_is_left_to_choose_by(chosen: dict[st
 def test_a_training_that_comes_to_nothing_is_not_exported(chosen: dict[str, Any], tmp_path: Path) -> None:
     further = trainings(tmp_path, epochs=2, warmup_epochs=0)
     further = replace(further, training=further.training.model_copy(update={"learning_rate": 1e30}))
-    documents, weights, _ = finished(chosen, further, with_validation=True, start="scratch")
+    documents, weights, _ = finished(chosen, further, with_validation=True)
     best = chosen["chosen"][0]["best_seed"]
     assert documents[0]["finished"]["better"] is False
     for name, tensor in chosen["trained"][NAME, best].items():
