@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -252,6 +252,24 @@ def schedule(schedule: Mapping[str, Any], taken_s: float) -> list[str]:
     if schedule["gave_up"]:
         told.append(f"What the time did not allow: {'; '.join(schedule['gave_up'])}.")
     return [*told, f"What more time would buy: {'; '.join(schedule['more_time'])}."]
+
+
+def noise(winners: Sequence[Mapping[str, Any]], tested: bool) -> str:
+    """What the intervals of winners beside others hold; empty where nothing is known of how far trainings differ.
+
+    ``tested``: whether the accuracies are of test images, and not a table's.
+    """
+    known = {noise["of"] for winner in winners if (noise := winner.get("training_noise"))}
+    if not known:
+        return ""
+    chance = "the choice of test images and the luck of trainings leave" if tested else "the luck of trainings leaves"
+    text = f"Behind the ± of a difference stands how much of it {chance} open (95%, Student's t)."
+    if "random networks" in known:
+        text += (
+            " Where each network was trained once, the spread of the random networks stands for that of trainings. It "
+            "holds the differences between these networks too, so that it is rather too much than too little."
+        )
+    return text
 
 
 def verdict(found: int, asked: int, better: int) -> str:
