@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from archatlas.predictors.noise import combined_reach, variance_over_folds
+from archatlas.predictors.noise import combined_reach, reach_over_folds, variance_over_folds
 
 
 def test_one_variance_is_a_t_interval_and_a_known_one_a_normal_interval() -> None:
@@ -31,6 +31,12 @@ def test_units_do_not_count_and_the_fewest_degrees_bound_the_reach(parts: list[t
     assert combined_reach([by**2 * one for one in variances], degrees) == pytest.approx(by * reach)
     error = sum(variances) ** 0.5
     assert stats.norm.ppf(0.975) * error <= reach <= stats.t.ppf(0.975, min(degrees)) * error * (1 + 1e-9)
+
+
+def test_one_fold_says_nothing_of_others() -> None:
+    assert reach_over_folds(np.array([0.3])) == np.inf
+    values = np.array([0.1, 0.2, 0.3])
+    assert reach_over_folds(values) == pytest.approx(stats.t.ppf(0.975, 2) * variance_over_folds(values) ** 0.5)
 
 
 def test_folds_share_what_they_are_fitted_to() -> None:

@@ -31,6 +31,13 @@ def combined_reach(variances: Sequence[float], degrees: Sequence[float], confide
     return float(t.ppf((1 + confidence) / 2, free)) * total**0.5
 
 
+def reach_over_folds(values: Floats) -> float:
+    """How far a 95% interval reaches to either side of the mean of what folds gave, a value each; infinite of one."""
+    if len(values) < 2:
+        return float("inf")
+    return combined_reach([variance_over_folds(values)], [len(values) - 1])
+
+
 def variance_over_folds(values: Floats) -> float:
     """Variance of the mean of what ``k`` folds gave, a value each: ``s^2 (1/k + 1/(k - 1))``, on ``k - 1`` degrees.
 

@@ -8,9 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from archatlas.predictors.noise import reach_over_folds
 from archatlas.reporting import numbers
 from archatlas.scorers.registry import audited_scorers
 from archatlas.signals.audit import conclusive
+from archatlas.signals.predictor import unseen_by_fold
 
 _RIVALS = {"ridge": "the additive ridge", "params": "counting params", "macs": "counting MACs"}
 
@@ -130,29 +132,27 @@ def half_time(audit_summary: Mapping[str, Any]) -> str:
 
 
 def gcn_against(predictor_scores: pd.DataFrame, other: str = "ridge") -> str:
-    """Whether the GCN beats another predictor on what they have not seen, paired over the same folds and seeds."""
+    """Whether the GCN beats another predictor on what they have not seen, paired over the same folds."""
     if predictor_scores.empty:
         return ""
-    scores = predictor_scores[predictor_scores["protocol"] != "same_seed"]
-    paired = scores.pivot_table(index=["fold", "fit_seed", "score_seed"], columns="predictor", values="kendall_tau")
+    paired = unseen_by_fold(predictor_scores)
     if not {"gcn", other} <= set(paired.columns):
         return ""
     paired = paired[["gcn", other]].dropna()
     if paired.empty:
         return ""
     difference = (paired["gcn"] - paired[other]).to_numpy(np.float64)
-    mean, splits, ahead = float(difference.mean()), len(difference), int((difference > 0).sum())
+    mean, reach, ahead = float(difference.mean()), reach_over_folds(difference), int((difference > 0).sum())
     facts = (
         f"tau {numbers.tau(paired['gcn'].mean())} against {numbers.tau(paired[other].mean())} "
-        f"on what they have not seen; the GCN is ahead in {ahead} of {splits} splits"
+        f"on what they have not seen; the GCN is ahead in {ahead} of {len(difference)} folds"
     )
     subject, rival = "The GCN (default settings)", _RIVALS.get(other, f"the {other} predictor")
-    error = float(difference.std(ddof=1)) / splits**0.5 if splits > 1 else float("inf")
-    if mean > 2 * error:
+    if mean > reach:
         return f"{subject} beats {rival} ({facts})."
-    if mean < -2 * error:
+    if mean < -reach:
         return f"{subject} does not beat {rival}: it is worse ({facts})."
-    return f"{subject} does not clearly beat {rival}: their difference is within the spread of the splits ({facts})."
+    return f"{subject} does not clearly beat {rival}: their difference is within the spread of the folds ({facts})."
 
 
 def tuned_sentence(tuning_summary: Mapping[str, Any]) -> str:
