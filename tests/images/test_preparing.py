@@ -477,6 +477,21 @@ def test_images_of_sixteen_bits_are_scaled_by_the_bits_that_all_of_them_use(
     assert (told in caplog.text) is (bits < 16)
 
 
+@pytest.mark.parametrize("hidden", ["dog/8.png", "bird"])
+def test_what_may_not_be_read_is_named_like_what_is_damaged(open_folder: Path, unprivileged: Any, hidden: str):
+    save(open_folder / "cat", range(8))
+    save(open_folder / "dog", range(8, 20))
+    save(open_folder / "bird", range(20, 23))
+    assert sum(sizes(read(open_folder))) == 23
+    (open_folder / hidden).chmod(0o644 if hidden == "bird" else 0)  # Of a folder, names can be read and no more.
+    named = "bird/20.png" if hidden == "bird" else "dog/8.png"
+    with unprivileged(), pytest.raises(ArchatlasError, match=rf"{named} \(PermissionError: Permission denied\)"):
+        read(open_folder)
+    if hidden != "bird":
+        with unprivileged():
+            assert sum(sizes(read(open_folder, skip_unreadable=True))) == 22
+
+
 def test_imbalance_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     save(tmp_path / "cat", range(5))
     save(tmp_path / "dog", range(5, 21))
