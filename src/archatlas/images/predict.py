@@ -65,8 +65,8 @@ def is_deep(image: Image.Image) -> bool:
 def eight_bits(image: Image.Image, bits: int) -> Image.Image:
     """Laid on white, and with eight bits a channel, the highest of ``bits`` in use; Pillow's own conversion clips."""
     if is_deep(image):
-        values = np.asarray(image).astype(np.int64).clip(0, 2**bits - 1)
-        return Image.fromarray((values >> (bits - 8)).astype(np.uint8))
+        whole = np.asarray(image).astype(np.int64).clip(0, 2**bits - 1)
+        return Image.fromarray((whole >> (bits - 8)).astype(np.uint8))
     if image.mode == "F":
         values: Any = np.nan_to_num(np.asarray(image))
         scale = 255.0 if values.max(initial=0.0) <= 1.0 else 1.0

@@ -28,7 +28,7 @@ def combined_reach(variances: Sequence[float], degrees: Sequence[float], confide
         return 0.0
     total, spent = sum(variance for variance, _ in parts), sum(variance**2 / free for variance, free in parts)
     free = total**2 / spent if spent else np.inf
-    return float(t.ppf((1 + confidence) / 2, free)) * total**0.5
+    return float(t.ppf((1 + confidence) / 2, free) * total**0.5)
 
 
 def reach_over_folds(values: Floats) -> float:

@@ -80,7 +80,7 @@ def comparisons(winner: Json, test_images: int | None) -> list[Comparison]:
         margin = None
         if parts:
             parts += _by_images(own, accuracy, winner.get(f"{role}_paired_error"), test_images)
-            margin = combined_reach(*zip(*parts, strict=True))
+            margin = combined_reach([variance for variance, _ in parts], [degrees for _, degrees in parts])
         found.append(Comparison(role, float(accuracy), float(own) - float(accuracy), margin))
     return found
 
@@ -96,11 +96,11 @@ def _by_trainings(winner: Json, role: str) -> list[_Part]:
         return []
     of_one, degrees = float(noise["std"]) ** 2, float(noise["degrees"])
     own = of_one / max(len(winner.get("seeds") or ()), 1)
-    count, spread = max(int(winner.get("random_count") or 1), 1), winner.get("random_accuracy_std")
+    count, spread = max(int(winner.get("random_count") or 1), 1), float(winner.get("random_accuracy_std") or 0.0)
     if role == "mobilenet" or (count == 1 and noise["of"] == "trainings"):
         return [(2 * own, degrees)]
     if noise["of"] == "trainings":
-        return [(own, degrees), (float(spread) ** 2 / count, count - 1.0)]
+        return [(own, degrees), (spread**2 / count, count - 1.0)]
     return [(own + of_one / count, degrees)]
 
 
