@@ -35,6 +35,7 @@ from archatlas.predictors.metrics import wilson_interval
 from archatlas.schedule.facts import Facts
 from archatlas.schedule.finishing import finishing_now, sharing_of
 from archatlas.schedule.pace import Pace, training_seconds
+from archatlas.signals.winners import comparisons
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.storage.work_store import WorkStore
@@ -71,7 +72,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Ahead:
-    """A line of the table: by how much a winner is ahead of others, trained alike, with twice the standard error."""
+    """A line of the table: by how much a winner is ahead of others, trained alike, with a 95% interval if known."""
 
     images: str
     time: str
@@ -79,12 +80,13 @@ class Ahead:
     others: str
     macs: int
     difference: float
-    error: float
+    margin: float | None
 
     def __str__(self) -> str:
+        margin = "noise not known" if self.margin is None else f"\u00b1 {100 * self.margin:.1f}"
         return (
             f"| {self.images} | {self.time} | {self.seed} | winner less {self.others}, trained alike | "
-            f"{self.macs / 1e6:.1f} M | {100 * self.difference:+.1f} \u00b1 {200 * self.error:.1f} | |"
+            f"{self.macs / 1e6:.1f} M | {100 * self.difference:+.1f} {margin} | |"
         )
 
 
@@ -121,7 +123,7 @@ def compared(images: Path, given: str, seed: int, options: argparse.Namespace) -
     low, high = winner["exported_accuracy_ci"]
     who = f"winner ({winner['role']})"
     row = Row(images.name, given, seed, who, winner["macs"], winner["exported_accuracy"], low, high, minutes)
-    rows: list[Row | Ahead] = [row, *in_eight_bits(current, row, winner), *trained_alike(row, winner)]
+    rows: list[Row | Ahead] = [row, *in_eight_bits(current, row, winner), *trained_alike(current, row, winner)]
     if not options.without_control:
         rows.append(control(current, images.name, given, seed, minutes, options))
     return rows
@@ -139,17 +141,16 @@ def in_eight_bits(current: Path, row: Row, winner: dict[str, Any]) -> list[Row]:
     return [replace(row, who=who, test=accuracy, low=low, high=high, minutes=None)]
 
 
-def trained_alike(row: Row, winner: dict[str, Any]) -> list[Ahead]:
-    """The winner beside random networks and the MobileNet of the run, trained alike."""
+def trained_alike(current: Path, row: Row, winner: dict[str, Any]) -> list[Ahead]:
+    """The winner beside random networks and the MobileNet of the run, trained alike, as the report compares them."""
     others = {
         "random": f"the mean of {winner['random_count']} random networks",
         "mobilenet": f"a MobileNet of {(winner['mobilenet_macs'] or 0) / 1e6:.1f} M MACs",
     }
-    mean, told = winner["test_accuracy_mean"], {name: winner[f"{name}_accuracy_mean"] for name in others}
+    images = json.loads((current / "image_description.json").read_text())["splits"]["test"]
     return [
-        Ahead(row.images, row.time, row.seed, who, row.macs, mean - told[name], winner[f"{name}_paired_error"])
-        for name, who in others.items()
-        if told[name] is not None
+        Ahead(row.images, row.time, row.seed, others[one.role], row.macs, one.difference, one.margin)
+        for one in comparisons(winner, images)
     ]
 
 

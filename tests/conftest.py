@@ -9,7 +9,8 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import hypothesis
@@ -105,6 +106,32 @@ def run_in() -> Callable[..., str]:
         return done.stdout + done.stderr
 
     return run
+
+
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that others may enter too, unlike ``tmp_path``, which root keeps to itself."""
+    with tempfile.TemporaryDirectory(prefix="archatlas-tests-") as folder:
+        Path(folder).chmod(0o755)
+        yield Path(folder)
+
+
+@contextmanager
+def without_rights_of_root() -> Iterator[None]:
+    """Whoever runs the tests may read and write what a user without privileges may. Nothing is to be imported here."""
+    before = os.geteuid()
+    if before == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(before)
+
+
+@pytest.fixture
+def unprivileged() -> Callable[[], AbstractContextManager[None]]:
+    """``without_rights_of_root``."""
+    return without_rights_of_root
 
 
 @pytest.fixture

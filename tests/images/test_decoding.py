@@ -12,7 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from archatlas.images.decoding import decode, to_pixels
+from archatlas.images.decoding import bits_in_use, decode, to_pixels
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options) -> Image.Image:
@@ -41,6 +41,25 @@ def test_rotation_of_the_camera_is_applied():
 
 def test_sixteen_bits_are_scaled_not_clipped():
     assert pixels(saved(Image.fromarray(np.full((2, 2), 0x8012, dtype=np.uint16)))).tolist() == [[[128, 128]] * 2]
+
+
+def test_of_sixteen_bits_the_highest_that_are_in_use_stay():
+    values = np.array([[0, 0x0FFF], [0x0812, 0xFFFF]], dtype=np.uint16)
+    result = to_pixels(saved(Image.fromarray(values)), 2, channels=None, aspect="crop", bits=12)
+    assert result.tolist() == [[[0, 255], [0x81, 255]]]  # What is beyond 12 bits is white.
+
+
+@pytest.mark.parametrize(
+    ("largest", "bits"), [([], 16), ([0], 8), ([255, 3], 8), ([256], 9), ([4095], 12), ([40_000], 16)]
+)
+def test_bits_in_use_are_those_of_the_largest_value_of_all(largest: list[int], bits: int):
+    assert bits_in_use(largest) == bits
+
+
+def test_the_largest_value_of_each_image_of_sixteen_bits_is_told():
+    deep = Image.fromarray(np.array([[5, 700]], dtype=np.uint16))
+    items = [Image.new("L", (2, 2), 9), encoded(deep), b"no image", Image.new("I", (2, 2), 90_000)]
+    assert decode(fetch_of(items), np.arange(4), 2, channels=None, aspect="crop").largest == {1: 700, 3: 90_000}
 
 
 def test_floats_up_to_one_or_up_to_255():
@@ -130,7 +149,7 @@ def one_bit_png(width: int, height: int) -> bytes:
 def test_a_photograph_of_200_megapixels_is_read_and_more_than_400_are_refused_by_name():
     before = Image.MAX_IMAGE_PIXELS
     items = [encoded(Image.new("1", (20_000, 10_000), 1)), one_bit_png(20_001, 20_000)]
-    result, failures = decode(fetch_of(items), np.arange(2), 4, channels=None, aspect="crop")
+    result, failures, _ = decode(fetch_of(items), np.arange(2), 4, channels=None, aspect="crop")
     assert (result[0] == 255).all()
     assert failures == {1: "more than the 400 megapixels that an image may have"}
     assert before == Image.MAX_IMAGE_PIXELS
@@ -157,12 +176,12 @@ def test_all_grey_stays_grey_and_a_mixture_becomes_colour(tmp_path: Path):
     path = tmp_path / "x.png"
     path.write_bytes(encoded(Image.new("L", (3, 3), 5)))
     items = [Image.new("L", (2, 2), 1), encoded(Image.new("L", (4, 2), 2)), path]
-    grey, failures = decode(fetch_of(items), np.array([2, 0, 1]), 2, channels=None, aspect="crop")
+    grey, failures, _ = decode(fetch_of(items), np.array([2, 0, 1]), 2, channels=None, aspect="crop")
     assert (grey.shape, grey[:, 0, 0, 0].tolist(), failures) == ((3, 1, 2, 2), [5, 1, 2], {})
     items.append(Image.new("RGB", (2, 2), (1, 2, 3)))
-    mixed, _ = decode(fetch_of(items), np.arange(4), 2, channels=None, aspect="crop")
+    mixed, _, _ = decode(fetch_of(items), np.arange(4), 2, channels=None, aspect="crop")
     assert mixed[:, :, 0, 0].tolist() == [[1, 1, 1], [2, 2, 2], [5, 5, 5], [1, 2, 3]]
-    assert decode(fetch_of(items), np.arange(4), 2, channels=1, aspect="crop")[0].shape == (4, 1, 2, 2)
+    assert decode(fetch_of(items), np.arange(4), 2, channels=1, aspect="crop").pixels.shape == (4, 1, 2, 2)
 
 
 def test_what_cannot_be_read_is_said(tmp_path: Path):
@@ -172,7 +191,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.png")
     files = [tmp_path / f"{name}.png" for name in ("gone", "zero", "link", "pipe")]
     items = [whole, whole[: len(whole) // 2], b"", b"not an image", *files]
-    result, failures = decode(fetch_of(items), np.arange(8), 4, channels=None, aspect="crop")
+    result, failures, _ = decode(fetch_of(items), np.arange(8), 4, channels=None, aspect="crop")
     assert set(failures) == set(range(1, 8))
     assert "truncated" in failures[1]
     assert [failures[at] for at in (2, 3, 4, 5, 6, 7)] == [

@@ -45,18 +45,22 @@ def files(tmp_path_factory) -> list[Path]:
     photo(90, 70, 4).save(folder / "clear.png")
     photo(90, 70).quantize(16).save(folder / "palette.png")
     Image.fromarray(np.arange(40 * 30, dtype=np.uint16).reshape(40, 30) * 50).save(folder / "deep.png")
+    Image.fromarray(np.arange(40 * 30, dtype=np.uint16).reshape(40, 30) * 3).save(folder / "twelve_bits.png")
     return sorted(folder.iterdir())
 
 
 @pytest.fixture(
-    scope="module", params=[(3, "crop", None), (3, "pad", None), (1, "stretch", None), (3, "crop", 33)], ids=str
+    scope="module",
+    params=[(3, "crop", None, 16), (3, "pad", None, 12), (1, "stretch", None, 12), (3, "crop", 33, 16)],
+    ids=str,
 )
 def exported(request, tmp_path_factory) -> Path:
-    channels, aspect, prepared_size = request.param
+    channels, aspect, prepared_size, bits = request.param
     folder = tmp_path_factory.mktemp("networks") / "small"
     images = ImageDescription(
         class_names=("ant", "bee", "cow"), channels=channels, image_size=20, mean=(0.4,) * channels,
         std=(0.2,) * channels, splits={"train": 8}, source="folder animals", aspect=aspect, prepared_size=prepared_size,
+        bits=bits,
     )  # fmt: skip
     space = ChainSpace("small", images.input_shape, 3, 4, (Stage(6, 1, 2),), (Operation.parse("k3e1"),))
     torch.manual_seed(3)

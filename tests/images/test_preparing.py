@@ -451,6 +451,47 @@ def test_unreadable_images_are_named_and_left_out_only_if_asked(pets: Path, capl
     assert "They are left out" in caplog.text
 
 
+@pytest.mark.parametrize("bits", [8, 12, 16])
+def test_images_of_sixteen_bits_are_scaled_by_the_bits_that_all_of_them_use(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, bits: int
+):
+    """What comes out is what the same pictures of eight bits give, however many of the sixteen a camera has filled."""
+    for kind in ("cat", "dog"):
+        (tmp_path / kind).mkdir()
+    numbers = range(1, 9)
+    for number in numbers:
+        values = np.asarray(picture(number)).astype(np.uint16) << (bits - 8)
+        # The brightest pixel is that of one image alone.
+        values[0, 0] = 2**bits - 1 if number == 8 else 0
+        Image.fromarray(values).save(tmp_path / ("cat" if number < 5 else "dog") / f"{number}.png")
+    save(tmp_path / "dog", range(9, 10))
+    prepared = read(tmp_path)
+    assert prepared.description.bits == bits
+    wanted = {number: np.array(picture(number)) for number in [*numbers, 9]}
+    for number in numbers:
+        wanted[number][0, 0] = 255 if number == 8 else 0
+    found = {image.numpy().tobytes() for split in (prepared.train, prepared.validation, prepared.test)
+             for image in split.images}  # fmt: skip
+    assert found == {values.tobytes() for values in wanted.values()}
+    told = f"8 images have 16 bits, but no value above {2**bits - 1}: read as images of {bits} bits"
+    assert (told in caplog.text) is (bits < 16)
+
+
+@pytest.mark.parametrize("hidden", ["dog/8.png", "bird"])
+def test_what_may_not_be_read_is_named_like_what_is_damaged(open_folder: Path, unprivileged: Any, hidden: str):
+    save(open_folder / "cat", range(8))
+    save(open_folder / "dog", range(8, 20))
+    save(open_folder / "bird", range(20, 23))
+    assert sum(sizes(read(open_folder))) == 23
+    (open_folder / hidden).chmod(0o644 if hidden == "bird" else 0)  # Of a folder, names can be read and no more.
+    named = "bird/20.png" if hidden == "bird" else "dog/8.png"
+    with unprivileged(), pytest.raises(ArchatlasError, match=rf"{named} \(PermissionError: Permission denied\)"):
+        read(open_folder)
+    if hidden != "bird":
+        with unprivileged():
+            assert sum(sizes(read(open_folder, skip_unreadable=True))) == 22
+
+
 def test_imbalance_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     save(tmp_path / "cat", range(5))
     save(tmp_path / "dog", range(5, 21))

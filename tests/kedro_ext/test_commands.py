@@ -13,6 +13,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -279,8 +280,8 @@ def noted(error: BaseException, note: str) -> BaseException:
             "cannot write /data/m.safetensors: no space is left on the device.",
         ),
         (
-            PermissionError(errno.EACCES, "Permission denied", "/root/x"),
-            "cannot write /root/x: permission is denied. Make it writable",
+            PermissionError(errno.EACCES, "Permission denied", "/nowhere/x"),
+            "cannot write /nowhere/x: permission is denied. Make it writable",
         ),
         (
             noted(OSError(errno.ENOSPC, "No space left on device"), "while writing /work/part.json"),
@@ -318,6 +319,24 @@ def test_the_file_that_is_in_the_way_is_named(tmp_path: Path) -> None:
     with pytest.raises(OSError) as failed:  # noqa: PT011 (which one depends on the system)
         (tmp_path / "records/first/a.json").read_text()
     assert f"cannot use {tmp_path}/records: a file lies where a folder belongs." in answer(failed.value)[1]
+
+
+@pytest.mark.parametrize("hidden", ["a.png", "."])
+def test_what_may_not_be_read_is_not_said_to_be_written(open_folder: Path, unprivileged: Any, hidden: str) -> None:
+    file = open_folder / "a.png"
+    file.write_text("a")
+    (open_folder / hidden).chmod(0)
+    with unprivileged():
+        with pytest.raises(PermissionError) as failed:
+            file.read_text()
+        told = answer(failed.value)[1]
+    assert f"cannot read {file}: permission is denied. Make it, and the folders that it lies in, readable" in told
+    open_folder.chmod(0o555)
+    with unprivileged():
+        with pytest.raises(PermissionError) as failed:
+            (open_folder / "new").write_text("b")
+        told = answer(failed.value)[1]
+    assert f"cannot write {open_folder}/new: permission is denied." in told
 
 
 def test_a_refusal_is_told_though_the_disk_is_full_as_well() -> None:

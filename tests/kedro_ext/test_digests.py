@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -67,6 +68,29 @@ def test_a_change_of_what_a_reader_would_find_changes_the_digest(folder: Path, c
     assert digests.of(folder) == before
     change(folder)
     assert digests.of(folder).sha256 != before.sha256
+
+
+@pytest.mark.parametrize("hidden", ["cat/a.png", "cat"])
+def test_what_may_not_be_read_goes_by_size_and_times(open_folder: Path, unprivileged: Any, hidden: str) -> None:
+    (open_folder / "cat").mkdir()
+    for name in ("a.png", "b.png"):
+        (open_folder / "cat" / name).write_text(name)
+    digests = FileDigests()
+    readable = digests.of(open_folder)
+    mode = (open_folder / hidden).stat().st_mode
+    (open_folder / hidden).chmod(0o644 if hidden == "cat" else 0)  # Of a folder, names can be read and no more.
+    with unprivileged():
+        unreadable = digests.of(open_folder)
+        assert digests.of(open_folder) == unreadable
+    assert unreadable.sha256 != readable.sha256
+    (open_folder / hidden).chmod(mode)
+    assert digests.of(open_folder) == readable
+
+
+def test_a_file_by_itself_that_may_not_be_read_is_an_error(open_folder: Path, unprivileged: Any) -> None:
+    (open_folder / "table.csv").touch(0)
+    with unprivileged(), pytest.raises(PermissionError):
+        FileDigests().of(open_folder / "table.csv")
 
 
 def test_the_bytes_are_those_of_all_files_and_where_the_folder_lies_does_not_count(folder: Path) -> None:

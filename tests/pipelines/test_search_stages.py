@@ -218,8 +218,10 @@ def test_every_budget_has_a_tested_winner_with_its_weights(finished: dict[str, A
     for winner in finished["winners"]:
         assert winner["status"] == "found"
         assert 0 <= winner["test_accuracy_mean"] <= 1
-        assert winner["random_count"] == 2
-        assert winner["mobilenet_architecture"].startswith("mobilenet_x")
+        trained = finished["trainings"].query(f"budget == '{winner['budget']}'").groupby("role")["network"]
+        others = {role: set(names) - {winner["architecture"]} for role, names in trained}
+        assert winner["random_count"] == len(others["random"]) >= 1
+        assert winner["mobilenet_architecture"] == next(iter(others["mobilenet"]), None)
         assert list(winner["per_class_accuracy"]) == [str(digit) for digit in range(10)]
         member = member_of(make_space(SPACE, (1, 8, 8), 10), winner["architecture"])
         built = member.space.build(member.space.parse([member.network])[0])

@@ -216,22 +216,40 @@ def test_stage_times_in_the_order_of_the_run() -> None:
 def test_comparison_shows_only_what_was_tested() -> None:
     trainings = pd.DataFrame(
         [
-            ("candidate", "small", "a", 0.9), ("candidate", "small", "b", float("nan")), ("random", "small", "c", 0.8),
-            ("mobilenet", "small", "m", 0.85), ("audit", "", "d", float("nan")),
+            ("candidate", "small", "a", 0, 0.9), ("candidate", "small", "b", 0, float("nan")),
+            ("random", "small", "c", 0, 0.8), ("mobilenet", "small", "m", 0, 0.85), ("audit", "", "d", 0, float("nan")),
         ],
-        columns=["role", "budget", "network", "test_accuracy"],
+        columns=["role", "budget", "network", "seed", "test_accuracy"],
     )  # fmt: skip
-    figure = figure_comparison(trainings, ["small"])
+    figure = figure_comparison(trainings, [{"budget": "small", "architecture": "a"}])
     assert {trace.name: list(trace.x) for trace in figure.data} == {
         "random, same budget": [0.8], "scaled MobileNet": [0.85], "winner": [0.9]
     }  # fmt: skip
     assert sorted(shape.x0 for shape in figure.layout.shapes) == [0.8, 0.85, 0.9]
 
 
+def test_a_star_stands_once_in_the_row_of_each_budget_that_its_network_won() -> None:
+    trainings = pd.DataFrame(
+        [
+            # A finalist of `small`, drawn for `large` too, has won both; a random network of `small` has won `tiny`.
+            ("candidate", "small", "a", 0, 0.9), ("random", "large", "a", 0, 0.9), ("random", "large", "c", 0, 0.8),
+            ("random", "small", "r", 0, 0.7), ("random", "tiny", "s", 0, 0.6), ("audit", "", "a", 0, 0.1),
+        ],
+        columns=["role", "budget", "network", "seed", "test_accuracy"],
+    )  # fmt: skip
+    won = [("small", "a"), ("large", "a"), ("tiny", "r")]
+    figure = figure_comparison(trainings, [{"budget": budget, "architecture": network} for budget, network in won])
+    drawn = {trace.name: list(zip(trace.text, np.rint(trace.y), strict=True)) for trace in figure.data}
+    assert drawn == {
+        "random, same budget": [("r", 2), ("c", 1), ("s", 0)], "winner": [("a", 2), ("a", 1), ("r", 0)]
+    }  # fmt: skip
+
+
 def test_a_budget_without_a_mobilenet_says_why_and_no_empty_series_is_named() -> None:
-    rows = [("candidate", "small", "a", 0.9), ("random", "small", "c", 0.8)]
-    trainings = pd.DataFrame(rows, columns=["role", "budget", "network", "test_accuracy"])
-    figure = figure_comparison(trainings, ["small"], {"small": "none keeps this budget"})
+    rows = [("candidate", "small", "a", 0, 0.9), ("random", "small", "c", 0, 0.8)]
+    trainings = pd.DataFrame(rows, columns=["role", "budget", "network", "seed", "test_accuracy"])
+    won = [{"budget": "small", "architecture": "a"}]
+    figure = figure_comparison(trainings, won, {"small": "none keeps this budget"})
     assert [trace.name for trace in figure.data] == ["random, same budget", "winner"]
     (note,) = figure.layout.annotations
     assert (note.text, note.y) == ("scaled MobileNet: none keeps this budget", 0)

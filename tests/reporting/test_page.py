@@ -26,6 +26,11 @@ from archatlas.signals.signal import Signal
 from archatlas.spaces.presets import preset
 from archatlas.verification.parameters import VerificationParameters
 
+FINISHED = {
+    "epochs": 7, "better": True, "with_validation": False, "validation_accuracy": 0.91, "teacher": "contenders",
+    "taught_epochs": 4, "contenders": 2,
+}  # fmt: skip
+"""What training a winner on has left."""
 VOID = {"meta", "link", "br", "wbr", "input", "hr", "img"}
 
 
@@ -337,15 +342,7 @@ def test_a_mobilenet_that_wins_is_named_as_such_and_drawn(run_data: dict[str, An
             "predicted": None,
             "supernet_accuracy": None,
             "exported_accuracy": 0.9,
-            "finished": {
-                "epochs": 7,
-                "better": True,
-                "with_validation": False,
-                "validation_accuracy": 0.91,
-                "teacher": "contenders",
-                "taught_epochs": 4,
-                "contenders": 2,
-            },
+            "finished": FINISHED,
         }
         if winner["status"] == "found"
         else winner
@@ -355,6 +352,76 @@ def test_a_mobilenet_that_wins_is_named_as_such_and_drawn(run_data: dict[str, An
     assert "a MobileNet scaled by hand" in page
     assert "7 epochs of training images, then 4 taught by all that were; the best of 2 so trained" in page
     assert "mobilenet_x0.50</figcaption>" in page or ": mobilenet_x0.50" in page
+
+
+@pytest.mark.parametrize(
+    ("changes", "facts"),
+    [
+        ({"role": "random", "from_budget": "small"}, {"this is": "a random network of the budget"}),
+        ({"role": "random", "from_budget": "large"}, {"this is": "a random network of the budget large"}),
+        ({"role": "candidate", "from_budget": "small"}, {}),
+        ({"role": "candidate", "from_budget": "large"}, {"found for the budget": "large"}),
+        (
+            {"role": "mobilenet", "from_budget": "large", "mobilenet_architecture": None,
+             "mobilenet_accuracy_mean": None},
+            {"this is": "a MobileNet scaled by hand to the budget large",
+             "scaled MobileNet": "none but this network, which is not compared with itself"},
+        ),
+        (
+            {"role": "random", "random_count": 0, "random_accuracy_mean": None},
+            {"this is": "a random network of the budget",
+             "random networks": "none but this network, which is not compared with itself"},
+        ),
+    ],
+)  # fmt: skip
+def test_a_card_says_whose_draw_won_and_what_was_not_compared(
+    run_data: dict[str, Any], make_run: Any, changes: dict[str, Any], facts: dict[str, str]
+) -> None:
+    first, *others = run_data["winners"]
+    card = budget_cards(make_run({**run_data, "winners": [first | changes, *others]}))[0]
+    told = {name: text for name, text in card.facts if name in {"this is", "found for the budget", *facts}}
+    assert told == facts
+
+
+def test_noise_that_is_not_known_gives_no_badge_and_that_of_random_networks_is_named(
+    run_data: dict[str, Any], make_run: Any
+) -> None:
+    unknown = [{**winner, "training_noise": None} for winner in run_data["winners"]]
+    page = render_page(make_run({**run_data, "winners": unknown}))
+    assert '<article class="card plain' in page
+    assert "this run cannot tell which is better, since one training of each does not say how far" in _text(page)
+    assert "stands for that of trainings" not in _text(page)
+    drawn = {"std": 0.007, "degrees": 4, "of": "random networks"}
+    once = [{**winner, "seeds": [0], "training_noise": drawn} for winner in run_data["winners"]]
+    text = _text(render_page(make_run({**run_data, "winners": once})))
+    assert "the spread of the random networks stands for that of trainings" in text
+
+
+def test_what_was_not_audited_is_not_described(run_data: dict[str, Any], make_run: Any) -> None:
+    nothing = {"audit": run_data["audit"].iloc[:0], "audit_summary": {"count": 0}}
+    text = _text(render_page(make_run({**run_data, **nothing})))
+    assert "No networks were drawn for an audit, which would say how well scores put networks in order." in text
+    for silent in ("drawn uniformly", "dashed line", "Whiskers"):
+        assert silent not in text, silent
+    once = {**run_data["audit_summary"], "tau_ceiling": None, "tau_ceiling_ci": None}
+    text = _text(render_page(make_run({**run_data, "audit_summary": once})))
+    assert "drawn uniformly" in text
+    assert "dashed line" not in text
+
+
+def test_what_was_not_trained_on_is_not_shorter_than_what_is_exported(run_data: dict[str, Any], make_run: Any) -> None:
+    def text_of(*better: bool | None) -> str:
+        finished = [None if one is None else {**FINISHED, "better": one} for one in better]
+        told = [{**winner, "finished": one} for winner, one in zip(run_data["winners"], finished, strict=True)]
+        return _text(render_page(make_run({**run_data, "winners": told})))
+
+    nothing = text_of(None, None, None)
+    assert "trained alike, and so was the network itself there." in nothing
+    assert "before winners were trained on" not in nothing
+    assert "itself there: shorter than what is exported." in text_of(True, True, True)
+    some = text_of(True, False, True)
+    assert "itself there: shorter than what is exported, where training on has helped." in some
+    assert "trained alike from scratch, before winners were trained on;" in some
 
 
 def test_where_no_score_ranks_all_networks_the_first_screen_says_so(run_data: dict[str, Any], make_run: Any) -> None:

@@ -45,12 +45,19 @@ def _scores(gcn: list[float], ridge: list[float]) -> pd.DataFrame:
 def test_gcn_against_ridge_is_paired_and_cross_seed() -> None:
     won = sentences.gcn_against(_scores([0.6, 0.62, 0.61], [0.5, 0.53, 0.51]))
     assert won.startswith("The GCN (default settings) beats the additive ridge (tau 0.61 against 0.51")
-    assert "ahead in 3 of 3 splits" in won
+    assert "ahead in 3 of 3 folds" in won
     lost = sentences.gcn_against(_scores([0.5, 0.53, 0.51], [0.6, 0.62, 0.61]))
     assert "does not beat the additive ridge: it is worse" in lost
     even = sentences.gcn_against(_scores([0.6, 0.5, 0.61], [0.5, 0.6, 0.6]))
     assert "does not clearly beat" in even
     assert sentences.gcn_against(_scores([0.6], [])) == ""
+
+
+def test_pairs_of_seeds_within_a_fold_are_no_evidence_of_their_own() -> None:
+    folds = _scores([0.6, 0.5, 0.7], [0.52, 0.45, 0.5])
+    repeated = [folds.assign(fit_seed=fit, score_seed=score) for fit in range(3) for score in range(3)]
+    assert sentences.gcn_against(pd.concat(repeated)) == sentences.gcn_against(folds)
+    assert "does not clearly beat the additive ridge" in sentences.gcn_against(folds)
 
 
 def test_a_baseline_that_wins_is_named() -> None:

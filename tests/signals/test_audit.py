@@ -42,13 +42,16 @@ def test_no_audit_is_not_too_small() -> None:
         ({"tau_half_time": 0.49}, "their accuracy after 8 epochs"),
         ({"tau_half_time": None, "epochs": 1}, "their accuracy after 1 epoch"),
         ({"epochs": None, "tau_half_time": None}, "the truth"),
+        ({"truth": "accuracy"}, "the truth"),
+        ({"truth": "log_loss"}, "the truth (log loss)"),
+        ({"truth": "log_loss", "tau_half_time": 0.1}, "their log loss after 8 epochs"),
     ],
 )
 def test_what_changes_in_the_second_half_is_not_called_truth(changes: dict[str, Any], name: str) -> None:
     asked = summary(**changes)
     assert reference(asked) == name
-    assert settled(asked) is (name == "the truth")
-    assert (audit_unsettled(asked) is None) is (name == "the truth")
+    assert settled(asked) is name.startswith("the truth")
+    assert (audit_unsettled(asked) is None) is settled(asked)
 
 
 def test_the_cure_is_named() -> None:
@@ -56,3 +59,7 @@ def test_the_cure_is_named() -> None:
     assert found is not None
     assert "tau 0.10 (-0.20 to 0.40)" in found.what
     assert "verification.audit.training.epochs" in found.cure
+    assert found.instead == "The report calls it the accuracy after 8 epochs, and not the truth."
+    by_loss = audit_unsettled(summary(truth="log_loss", tau_half_time=0.1))
+    assert by_loss is not None
+    assert by_loss.instead == "The report calls it the log loss after 8 epochs, and not the truth."

@@ -46,6 +46,7 @@ def collected(*, learned: bool, **changes: Any) -> list[Signal]:
     document = {
         "budget": "b", "status": "found", "test_accuracy_mean": own, "validation_accuracy_mean": own,
         "random_accuracy_mean": beside, "random_count": 5, "mobilenet_accuracy_mean": beside,
+        "training_noise": {"std": 0.01, "degrees": 4, "of": "random networks"},
     }  # fmt: skip
     given: dict[str, Any] = {
         **tables(learned=learned),

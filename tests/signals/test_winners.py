@@ -5,9 +5,13 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import norm, t
 
 from archatlas.predictors.metrics import wilson_interval
-from archatlas.signals.winners import comparisons, images_of, not_better, small_split, winner_signals
+from archatlas.signals.winners import UNKNOWN_NOISE, comparisons, images_of, not_better, small_split, winner_signals
+
+ALIKE = {"std": 0.0, "degrees": 3, "of": "random networks"}
+"""Trainings that do not differ."""
 
 
 def winner(own: float, random: float | None = None, mobilenet: float | None = None, **changes: Any) -> dict[str, Any]:
@@ -22,19 +26,51 @@ def winner(own: float, random: float | None = None, mobilenet: float | None = No
         "random_accuracy_std": None,
         "random_count": 4,
         "mobilenet_accuracy_mean": mobilenet,
+        "training_noise": ALIKE,
         **changes,
     }
 
 
-def test_the_margin_by_hand() -> None:
+def test_the_choice_of_images_by_hand() -> None:
     (one,) = comparisons(winner(0.5, 0.5), 98)
-    # (98 x 0.5 + 1) / 100 = 0.5, so 0.25 / 100 for each of the two.
-    assert one.margin == pytest.approx(1.96 * (2 * 0.0025) ** 0.5)
+    # (98 x 0.5 + 1) / 100 = 0.5, so 0.25 / 100 for each of the two; 97 degrees each are 194 together.
+    assert one.margin == pytest.approx(t.ppf(0.975, 194) * (2 * 0.0025) ** 0.5)
     assert (one.rival, one.difference, one.verdict) == ("random networks", 0.0, "unclear")
-    varied = winner(0.5, 0.5, 0.5, test_accuracy_std=0.1, seeds=[0, 1, 2, 3], random_accuracy_std=0.2)
+    (paired,) = comparisons(winner(0.5, 0.5, random_paired_error=0.03), 98)
+    assert paired.margin == pytest.approx(t.ppf(0.975, 97) * 0.03)
+
+
+def test_trainings_of_several_seeds_by_hand() -> None:
+    noise = {"std": 0.1, "degrees": 12, "of": "trainings"}
+    varied = winner(0.5, 0.5, 0.5, training_noise=noise, seeds=[0, 1, 2, 3], random_accuracy_std=0.2)
     random, mobilenet = comparisons(varied, None)
-    assert random.margin == pytest.approx(1.96 * (0.1**2 / 4 + 0.2**2 / 4) ** 0.5)
-    assert mobilenet.margin == pytest.approx(1.96 * (2 * 0.1**2 / 4) ** 0.5)
+    own, drawn = 0.1**2 / 4, 0.2**2 / 4
+    degrees = (own + drawn) ** 2 / (own**2 / 12 + drawn**2 / 3)
+    assert random.margin == pytest.approx(t.ppf(0.975, degrees) * (own + drawn) ** 0.5)
+    assert mobilenet.margin == pytest.approx(t.ppf(0.975, 12) * (2 * own) ** 0.5)
+    # One random network has no spread: it is that network that is compared, trained as often.
+    alone, _ = comparisons({**varied, "random_count": 1, "random_accuracy_std": None}, None)
+    assert alone.margin == pytest.approx(mobilenet.margin)
+
+
+def test_with_one_training_of_each_random_networks_say_how_far_trainings_differ() -> None:
+    noise = {"std": 0.02, "degrees": 3, "of": "random networks"}
+    random, mobilenet = comparisons(winner(0.9, 0.85, 0.85, training_noise=noise, random_accuracy_std=0.02), None)
+    assert random.margin == pytest.approx(t.ppf(0.975, 3) * 0.02 * (1 + 1 / 4) ** 0.5)
+    assert mobilenet.margin == pytest.approx(t.ppf(0.975, 3) * 0.02 * 2**0.5)
+    assert (random.verdict, mobilenet.verdict) == ("unclear", "unclear")
+    # Known for certain, the same spread would call it better.
+    assert norm.ppf(0.975) * 0.02 * (1 + 1 / 4) ** 0.5 < 0.05
+
+
+def test_where_nothing_is_known_of_trainings_nothing_is_better_or_worse() -> None:
+    for own in (0.9, 0.1):
+        found = comparisons(winner(own, 0.5, 0.5, training_noise=None, random_count=1), 10_000)
+        assert [(one.margin, one.verdict) for one in found] == [(None, "unclear")] * 2
+    doubt = not_better([winner(0.9, 0.5, training_noise=None, random_count=1)], 10_000)
+    assert doubt is not None
+    assert doubt.level == "warning"
+    assert f"small: +40.0 points to random networks ({UNKNOWN_NOISE})" in doubt.what
 
 
 def test_what_was_not_tested_is_not_compared() -> None:
@@ -45,6 +81,7 @@ def test_what_was_not_tested_is_not_compared() -> None:
 
 def test_all_right_on_few_images_is_not_certain() -> None:
     (one,) = comparisons(winner(1.0, 0.95), 20)
+    assert one.margin is not None
     assert one.margin > 0.05
     assert one.verdict == "unclear"
 

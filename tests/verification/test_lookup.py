@@ -128,9 +128,16 @@ def test_lower_bounds_count_for_the_best_possible(known: KnownNetworks, costs: p
     assert beside["best_latency_ms"] is None
 
 
+def test_a_finalist_of_another_budget_is_judged_where_it_wins(known: KnownNetworks, costs: pd.DataFrame) -> None:
+    done = looked_up(known, rows_of(costs, "candidate", "small", "k5e1"))
+    chosen = [{"budget": "large", "status": "found", "architecture": "k5e1"}]
+    (found,), _ = judged(known, chosen, done, {}, PARTS, PARTS.iloc[:0])
+    assert found["test_accuracy_mean"] == pytest.approx(0.45)
+
+
 def test_the_audit_is_all_that_was_not_fitted(known: KnownNetworks) -> None:
     predictor = make_predictor("params", None, 0)
-    parameters = AuditParameters(networks=100, bootstrap_samples=20)
+    parameters = AuditParameters(networks=100, bootstrap_samples=20, truth="log_loss")
     batch = ArchitectureBatch(known.space, known.choices)
     predictor.fit(batch, Evaluations(np.arange(5.0), np.zeros(5), np.full(5, "table")))
     audit, summary, done = audited(known, predictor, ["skip"], parameters, 0, PARTS)
@@ -138,6 +145,7 @@ def test_the_audit_is_all_that_was_not_fitted(known: KnownNetworks) -> None:
     assert audit.columns.tolist() == [
         "network", "table_score", "predicted_score", "macs", "params", "truth", "truth_seed_0", "truth_seed_1",
     ]  # fmt: skip
+    assert summary["truth"] == "accuracy"
     by_name = audit.set_index("network")
     assert by_name.loc["k3e1", ["table_score", "truth"]].tolist() == pytest.approx([0.35, 0.6])
     # Truth is k5e1 .45, k3e1 .6, k7e1 .6, k9e1 .75; params rise with the kernel, and so does the validation accuracy.

@@ -220,6 +220,44 @@ def test_a_finalist_of_a_smaller_budget_competes_in_the_larger_one() -> None:
     assert [winner["architecture"] for winner in alone] == ["a", "c"]
 
 
+def of_two_budgets(beside: pd.DataFrame, done: pd.DataFrame) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
+    """`small` has the finalists c and d; `other` a and b, and c and d behind them, which it does not try."""
+    small = CANDIDATES.iloc[2:].assign(budget="small", rank=[1, 2])
+    both = pd.concat([small, CANDIDATES.assign(budget="other")], ignore_index=True)
+    latency = pd.concat([finalists(part, [], 2, None) for _, part in both.groupby("budget")], ignore_index=True)
+    bounds = {"small": [Constraint("macs", "max", 20)], "other": [Constraint("macs", "max", 40)]}
+    how = {"latency_from": "none", "misses": 0}
+    return choose_winners(both, {}, latency, done, bounds, beside=beside, **how)
+
+
+def test_a_candidate_that_was_not_tried_wins_if_another_budget_has_had_it_trained() -> None:
+    table, (small, other) = of_two_budgets(NOBODY, trainings(a=[0.8], b=[0.7], c=[0.9], d=[0.6]))
+    assert (small["architecture"], small["from_budget"]) == ("c", "small")
+    assert (other["architecture"], other["role"], other["from_budget"]) == ("c", "candidate", "small")
+    rows = table[table["budget"] == "other"]
+    assert sorted(rows["network"]) == ["a", "b", "c", "d"]
+    assert rows.loc[rows["network"].isin(["c", "d"]), "verdict"].tolist() == [
+        "first: finalist of `small`, best mean validation accuracy of all that were trained",
+        "finalist of `small`: keeps the budget, but its mean validation accuracy is not the best",
+    ]
+
+
+def test_a_candidate_that_was_not_tried_wins_if_chance_has_had_it_trained() -> None:
+    drawn = pd.concat([BESIDE.iloc[:1].assign(network="c", budget=budget) for budget in ("small", "other")])
+    few = CANDIDATES.assign(budget="other")
+    bounds = {"other": [Constraint("macs", "max", 40)]}
+    how = {"latency_from": "none", "misses": 0}
+    latency = finalists(few, [], 2, None)
+    done = trainings(a=[0.8], b=[0.7], c=[0.9])
+    table, (winner,) = choose_winners(few, {}, latency, done, bounds, beside=drawn, **how)
+    # Drawn for both, it is this budget's own.
+    assert (winner["architecture"], winner["role"], winner["from_budget"]) == ("c", "random", "other")
+    assert sorted(table["network"]) == ["a", "b", "c", "d"]
+    _, (elsewhere,) = choose_winners(few, {}, latency, done, bounds, beside=drawn.iloc[:1], **how)
+    assert (elsewhere["architecture"], elsewhere["from_budget"]) == ("c", "small")
+    assert elsewhere["reason"].startswith("winner: random network of `small`")
+
+
 def test_differences_are_taken_image_by_image() -> None:
     done = pd.DataFrame(
         {
@@ -240,8 +278,42 @@ def test_differences_are_taken_image_by_image() -> None:
     }
     document = with_test_figures({"budget": "x", "status": "found", "architecture": "a"}, done, right)
     # Shares right: 1, 1, .5, 0 against 1, .5, 0, 0.
-    assert document["random_paired_error"] == pytest.approx(np.std([0, 0.5, 0.5, 0], ddof=1) / 2)
+    # With two images more, one ahead and one behind: sum of squares .5 + 2 / 2, sum 1, of 6.
+    assert document["random_paired_error"] == pytest.approx(((1.5 / 6 - (1 / 6) ** 2) / 6) ** 0.5)
     assert document["mobilenet_paired_error"] is None
+
+
+def judged(**rows: list[tuple[str, list[float]]]) -> dict[str, Any]:
+    """The figures of a budget whose winner is the first network of all, from accuracies by role and network."""
+    told = [
+        {"role": role, "network": network, "seed": seed, "test_accuracy": accuracy, "validation_accuracy": accuracy}
+        for role, networks in rows.items()
+        for network, accuracies in networks
+        for seed, accuracy in enumerate(accuracies)
+    ]
+    table = pd.DataFrame(told).assign(budget="x", macs=1, params=1)
+    return with_test_figures({"budget": "x", "status": "found", "architecture": told[0]["network"]}, table)
+
+
+def test_the_noise_of_trainings_is_pooled_or_that_of_random_networks() -> None:
+    several = judged(candidate=[("a", [0.9, 0.8])], random=[("r", [0.5, 0.7]), ("s", [0.8, 0.8])])
+    assert several["training_noise"] == {
+        "std": pytest.approx(((0.005 + 0.02 + 0) / 3) ** 0.5), "degrees": 3, "of": "trainings"
+    }  # fmt: skip
+    once = judged(candidate=[("a", [0.9])], random=[("r", [0.5]), ("s", [0.7])], mobilenet=[("m", [0.8])])
+    assert once["training_noise"] == {"std": pytest.approx(0.02**0.5), "degrees": 1, "of": "random networks"}
+    assert judged(candidate=[("a", [0.9])], random=[("r", [0.5])])["training_noise"] is None
+
+
+def test_a_winner_is_not_compared_with_itself() -> None:
+    drawn = judged(random=[("r", [0.9]), ("s", [0.5]), ("t", [0.7])], mobilenet=[("m", [0.8])])
+    assert (drawn["random_count"], drawn["random_accuracy_mean"]) == (2, pytest.approx(0.6))
+    # But it says how far apart networks that are drawn lie.
+    assert drawn["training_noise"]["degrees"] == 2
+    scaled = judged(mobilenet=[("m_r32", [0.9]), ("m_r24", [0.8])], random=[("r", [0.5])])
+    assert (scaled["mobilenet_architecture"], scaled["mobilenet_accuracy_mean"]) == ("m_r24", 0.8)
+    alone = judged(random=[("r", [0.9])])
+    assert (alone["random_count"], alone["random_accuracy_mean"], alone["random_paired_error"]) == (0, None, None)
 
 
 def test_supernet_scores_weight_halves_by_their_images() -> None:

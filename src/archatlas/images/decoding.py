@@ -5,17 +5,17 @@ from __future__ import annotations
 import io
 import threading
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from archatlas.images.predict import to_square, upright
+from archatlas.images.predict import is_deep, to_square, upright
 from archatlas.progress import progress_bar
 from archatlas.storage.large_arrays import room_for, taken
 
@@ -34,18 +34,32 @@ class UnreadableImageError(Exception):
     """An image that cannot be read, for a reason that its message says in full."""
 
 
+class Decoded(NamedTuple):
+    """Images as pixels, those that cannot be read, and the largest value of each that has 16 bits, by position."""
+
+    pixels: Pixels
+    failures: dict[int, str]
+    largest: dict[int, int]
+
+
 def to_pixels(
-    image: Image.Image, image_size: int, *, channels: Literal[1, 3] | None, aspect: Literal["crop", "pad", "stretch"]
+    image: Image.Image,
+    image_size: int,
+    *,
+    channels: Literal[1, 3] | None,
+    aspect: Literal["crop", "pad", "stretch"],
+    bits: int = 16,
 ) -> Pixels:
     """The image as uint8 [c, image_size, image_size]; ``channels`` None keeps grey grey (1) and colour RGB (3).
 
     The camera's rotation (EXIF) is applied; of several frames the first is taken. Transparent images are laid on
-    white. 16-bit values are divided by 256; floating-point values are taken as 0..1, or as 0..255 if any exceeds 1.
+    white. Of 16-bit values, of which ``bits`` are in use, the highest 8 stay; floating-point values are taken as 0..1,
+    or as 0..255 if any exceeds 1.
     Images that are not square are cut to the central square (``crop``), padded with black (``pad``; however narrow an
     image is, a line of its pixels stays), or distorted (``stretch``); resizing is bilinear, with anti-aliasing where it
     shrinks. Grey is the luma of ITU-R BT.601.
     """
-    plain = upright(image, image_size)
+    plain = upright(image, image_size, bits)
     return to_square(plain, image_size, channels or (1 if _is_grey(plain) else 3), aspect)
 
 
@@ -56,23 +70,27 @@ def decode(
     *,
     channels: Literal[1, 3] | None,
     aspect: Literal["crop", "pad", "stretch"],
-) -> tuple[Pixels, dict[int, str]]:
+    bits: int = 16,
+) -> Decoded:
     """Decode the images at ``rows`` with several threads, straight into one array.
 
     ``fetch`` gives the encoded images at some rows. Returns uint8 [len(rows), c, image_size, image_size], where c is
     ``channels`` or, if that is None, 1 if every image is grey and else 3; and the images that cannot be read, as
     positions in ``rows`` with the reason (their pixels are zero). Images of more than `MOST_MEGAPIXELS` are among them.
+    ``bits`` is how many are in use in 16-bit images: `bits_in_use` of all of them.
     """
     pixels = room_for((len(rows), channels or 3, image_size, image_size), np.uint8)
     grey = np.ones(len(rows), dtype=bool)
 
-    def decode_chunk(start: int) -> dict[int, str]:
-        failures = {}
+    def decode_chunk(start: int) -> tuple[dict[int, str], dict[int, int]]:
+        failures, largest = {}, {}
         chunk = rows[start : start + _CHUNK]
         for position, item in enumerate(fetch(chunk.tolist()), start=start):
             try:
                 with open_image(item) as image, _one_at_a_time if _is_large(image) else nullcontext():
-                    decoded = to_pixels(image, image_size, channels=channels, aspect=aspect)
+                    decoded = to_pixels(image, image_size, channels=channels, aspect=aspect, bits=bits)
+                    if is_deep(image):
+                        largest[position] = int(np.asarray(image).max())
             except UnreadableImageError as error:
                 failures[position] = str(error)
                 continue
@@ -83,11 +101,12 @@ def decode(
                 continue
             pixels[position] = decoded
             grey[position] = len(decoded) == 1
-        return failures
+        return failures, largest
 
     from joblib import cpu_count
 
     failures: dict[int, str] = {}
+    largest: dict[int, int] = {}
     starts = range(0, len(rows), _CHUNK)
     with own_limit(), ThreadPoolExecutor(max_workers=min(8, cpu_count())) as pool:
         parts = pool.map(decode_chunk, starts)
@@ -95,12 +114,19 @@ def decode(
         with progress_bar(
             total=len(rows), desc="reading images", unit="image", delay=2, mininterval=1, leave=False
         ) as bar:
-            for start, part in zip(starts, parts, strict=True):
-                failures.update(part)
+            for start, (failed, deep) in zip(starts, parts, strict=True):
+                failures.update(failed)
+                largest.update(deep)
                 bar.update(min(_CHUNK, len(rows) - start))
     if channels is None and grey.all():
         pixels = taken(pixels[:, :1], np.arange(len(pixels)))
-    return pixels, failures
+    return Decoded(pixels, failures, largest)
+
+
+def bits_in_use(largest: Iterable[int]) -> int:
+    """How many bits 16-bit images use, 8 to 16, by the largest value of each; 16 without any."""
+    most = max(largest, default=0xFFFF)
+    return min(max(most.bit_length(), 8), 16)
 
 
 def open_image(item: Encoded) -> Image.Image:

@@ -114,11 +114,19 @@ def _files_below(root: Path) -> tuple[list[str], dict[str, str]]:
             if suffix in not_read:
                 odd[relative] = _no_reader(suffix)
             elif suffix in read or name in METADATA:
-                if path.is_file() or not path.exists():
-                    found.append(relative)
-                else:  # Opening a named pipe would wait for who writes to it.
+                if _is_another_thing(path):  # Opening a named pipe would wait for who writes to it.
                     odd[relative] = "it is not a regular file"
+                else:
+                    found.append(relative)
     return sorted(found), odd
+
+
+def _is_another_thing(path: Path) -> bool:
+    """Whether what is there is no regular file; what this user may not look at is one, until it is opened."""
+    try:
+        return path.exists() and not path.is_file()
+    except PermissionError:
+        return False
 
 
 def _no_reader(suffix: str) -> str:

@@ -46,21 +46,27 @@ def main() -> None:
 
 def pixels_of(image: Image.Image, form: dict[str, Any]) -> np.ndarray:
     """The image in the form that a network takes, uint8 ``[channels, size, size]``."""
-    first = form.get("prepared_size") or form["size"]
-    return shrunk(to_square(upright(image, first), first, form["channels"], form["aspect"]), form["size"])
+    first, bits = form.get("prepared_size") or form["size"], form.get("bits", 16)
+    return shrunk(to_square(upright(image, first, bits), first, form["channels"], form["aspect"]), form["size"])
 
 
-def upright(image: Image.Image, size: int) -> Image.Image:
+def upright(image: Image.Image, size: int, bits: int) -> Image.Image:
     """The image as the camera was held, opaque, with eight bits a channel; JPEGs with no more detail than needed."""
     if image.format == "JPEG":
         image.draft(None, (size * DRAFT_FACTOR, size * DRAFT_FACTOR))
-    return eight_bits(ImageOps.exif_transpose(image))
+    return eight_bits(ImageOps.exif_transpose(image), bits)
 
 
-def eight_bits(image: Image.Image) -> Image.Image:
-    """Laid on white, and with eight bits a channel, which Pillow's own conversion would clip to."""
-    if image.mode == "I" or image.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(image).astype(np.int64).clip(0, 65535) >> 8).astype(np.uint8))
+def is_deep(image: Image.Image) -> bool:
+    """Whether the image has whole numbers of 16 bits, of which a camera or a scanner may use fewer."""
+    return image.mode == "I" or image.mode.startswith("I;16")
+
+
+def eight_bits(image: Image.Image, bits: int) -> Image.Image:
+    """Laid on white, and with eight bits a channel, the highest of ``bits`` in use; Pillow's own conversion clips."""
+    if is_deep(image):
+        whole = np.asarray(image).astype(np.int64).clip(0, 2**bits - 1)
+        return Image.fromarray((whole >> (bits - 8)).astype(np.uint8))
     if image.mode == "F":
         values: Any = np.nan_to_num(np.asarray(image))
         scale = 255.0 if values.max(initial=0.0) <= 1.0 else 1.0

@@ -6,6 +6,7 @@ import logging
 import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -14,7 +15,7 @@ from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
-from archatlas.images.decoding import decode
+from archatlas.images.decoding import bits_in_use, decode
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.reading import Records, open_records
@@ -63,9 +64,7 @@ def prepare(parameters: ImagesParameters, seed: int, seconds: float | None = Non
         if parameters.max_images is not None:
             rows = sample_rows(records.labels, records.given, parameters.max_images, seed)
         image_size = parameters.image_size or suitable_size(records.fetch, rows, seconds)
-        pixels, failures = decode(
-            records.fetch, rows, image_size, channels=parameters.channels, aspect=parameters.aspect
-        )
+        pixels, failures, bits = _decoded(records, rows, image_size, parameters)
         kept = _without_failures(records, rows, failures, parameters.skip_unreadable)
     reasons = {int(rows[at]): f"unreadable: {why}" for at, why in failures.items()}
     if failures:
@@ -102,6 +101,7 @@ def prepare(parameters: ImagesParameters, seed: int, seconds: float | None = Non
         splits={name: len(split) for name, split in zip(SPLITS, splits, strict=True)},
         source=records.source,
         aspect=parameters.aspect,
+        bits=bits,
         unreadable_images=len(failures),
         leaking_images=left_out,
     )
@@ -149,6 +149,31 @@ def count_classes(splits: tuple[ImageSplit, ...], class_names: tuple[str, ...]) 
             )
         ]
     )
+
+
+def _decoded(
+    records: Records, rows: NDArray[np.int64], image_size: int, parameters: ImagesParameters
+) -> tuple[NDArray[np.uint8], dict[int, str], int]:
+    """Pixels and failures as of ``decode``, and the bits that are in use in 16-bit images.
+
+    A camera of 12 bits fills a sixteenth of the range of 16, so that the highest 8 bits would hold next to nothing.
+    What is in use is known once all have been read: where it is less, those images are read again.
+    """
+    pixels, failures, largest = decode(
+        records.fetch, rows, image_size, channels=parameters.channels, aspect=parameters.aspect
+    )
+    bits = bits_in_use(largest.values())
+    if bits < 16:
+        _log.warning(
+            "%d images have 16 bits, but no value above %d: read as images of %d bits",
+            len(largest), max(largest.values()), bits,
+        )  # fmt: skip
+        deep = np.array(sorted(largest))
+        channels: Literal[1, 3] = 1 if pixels.shape[1] == 1 else 3
+        again = decode(records.fetch, rows[deep], image_size, channels=channels, aspect=parameters.aspect, bits=bits)
+        pixels[deep] = again.pixels
+        failures |= {int(deep[at]): why for at, why in again.failures.items()}
+    return pixels, failures, bits
 
 
 def _check_classes(labels: NDArray[np.int64], class_names: tuple[str, ...], least: int) -> None:

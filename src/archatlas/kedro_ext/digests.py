@@ -28,6 +28,8 @@ class Content:
 
 
 _NO_FILE = Content(0, "no file")
+_UNREADABLE = (errno.EACCES, errno.EPERM, errno.EIO)
+"""Errors of a file that this user may not read, or of which the disk has lost the content."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +71,7 @@ class FileDigests:
             inside = folder.relative_to(path)
             lines += [f"{(inside / name).as_posix()}/" for name in below]
             for name in names:
-                file = folder / name
-                # A link to nothing counts by its name.
-                content = self._of_file(file, afresh) if file.exists() else _NO_FILE
+                content = self._of_file_inside(folder / name, afresh)
                 lines.append(f"{(inside / name).as_posix()}\0{content.sha256}")
                 size += content.size
         return Content(size, hashlib.sha256("\n".join(sorted(lines)).encode(errors="surrogateescape")).hexdigest())
@@ -97,6 +97,23 @@ class FileDigests:
             with atomic_path(self._cache) as temporary:
                 temporary.write_text(json.dumps(self._known))
             self._changed = False
+
+    def _of_file_inside(self, path: Path, afresh: bool) -> Content:
+        """The content of a file below a folder, which may be damaged: who reads the folder names it, or does without.
+
+        What cannot be read goes by size and times, and a link to nothing by its name.
+        """
+        try:
+            return self._of_file(path, afresh) if path.exists() else _NO_FILE
+        except OSError as error:
+            if error.errno not in _UNREADABLE:
+                raise
+        try:
+            status = path.stat()
+        except OSError:  # Its folder may not be entered.
+            return Content(0, "unreadable")
+        told = f"unreadable {status.st_size} {status.st_mtime_ns} {status.st_ctime_ns}"
+        return Content(status.st_size, told)
 
     def _of_file(self, path: Path, afresh: bool) -> Content:
         status = path.stat()

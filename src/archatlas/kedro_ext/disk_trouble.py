@@ -1,8 +1,12 @@
-"""What to say where a disk is full, read-only or not this user's, or another thing lies where a file belongs."""
+"""What to say where a disk is full, read-only or not this user's, or another thing lies where a file belongs.
+
+An error says which file was refused, and not whether it was to be read or written: that is told by the user's rights.
+"""
 
 from __future__ import annotations
 
 import errno
+import os
 import re
 from pathlib import Path
 
@@ -11,6 +15,7 @@ from archatlas.kedro_ext.versions import relative
 
 _FULL = "Free some (`kedro clean --dry-run` shows what old versions take)"
 _CLOSED = "Make it writable for this user, or move the project to where it is"
+_HIDDEN = "Make it, and the folders that it lies in, readable for this user"
 _IN_THE_WAY = "Move what lies there away, or delete it"
 _KINDS = {
     errno.ENOSPC: ("no space is left on the device", _FULL),
@@ -46,9 +51,12 @@ def disk_trouble(error: BaseException) -> str | None:
     if kind is None:
         return None
     wrong, remedy = kind
+    file = _file(chain)
     go_on = "then run the same command again: earlier results and finished parts are intact"
     verb = "write" if remedy in (_FULL, _CLOSED) else "use"
-    return f"cannot {verb} {_file(chain)}: {wrong}. {remedy}, {go_on}."
+    if remedy == _CLOSED and file is not None and _is_hidden(Path(file)):
+        verb, remedy = "read", _HIDDEN
+    return f"cannot {verb} {'a file' if file is None else _shown(file)}: {wrong}. {remedy}, {go_on}."
 
 
 def _number(error: BaseException) -> int:
@@ -58,11 +66,22 @@ def _number(error: BaseException) -> int:
     return int(found[1]) if found else 0
 
 
-def _file(chain: list[BaseException]) -> str:
+def _file(chain: list[BaseException]) -> str | None:
     texts = [text for one in chain for text in (*getattr(one, "__notes__", ()), str(one))]
     told = [match["noted"] or match["file"] or match["set"] for text in texts if (match := _FILE.search(text))]
     named = [one.filename for one in chain if isinstance(one, OSError) and isinstance(one.filename, str)]
-    return _shown([*told, *named][0]) if told or named else "a file"
+    return next(iter([*told, *named]), None)
+
+
+def _is_hidden(path: Path) -> bool:
+    """Whether this user may not read what is there, or not even see whether it is."""
+    by_effective_user = os.access in os.supports_effective_ids
+
+    def may(folder: Path, right: int) -> bool:
+        return os.access(folder, right, effective_ids=by_effective_user)
+
+    above = next((folder for folder in path.parents if may(folder, os.F_OK)), path)
+    return not may(path, os.R_OK) if may(path, os.F_OK) else not may(above, os.X_OK)
 
 
 def _shown(path: str) -> str:

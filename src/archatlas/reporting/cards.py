@@ -11,7 +11,7 @@ from archatlas.reporting import numbers
 from archatlas.reporting.class_results import balanced_accuracy
 from archatlas.reporting.run import Run, verified_row
 from archatlas.reporting.tables import on_shared_weights
-from archatlas.signals.winners import Comparison, comparisons
+from archatlas.signals.winners import UNKNOWN_NOISE, Comparison, comparisons
 from archatlas.spaces.protocol import ChainFamily
 
 Fact = tuple[str, str]
@@ -156,9 +156,8 @@ def _facts_of_training(run: Run, winner: Mapping[str, Any], verified: Mapping[st
     )
     if not numbers.is_missing(winner.get("mobilenet_macs")):
         facts += (("MACs of the MobileNet", numbers.short(winner["mobilenet_macs"])),)
-    if reason := why_no_mobilenet(run, winner):
-        facts += (("scaled MobileNet", reason),)
-    return tuple((name, text) for name, text in facts if text != numbers.DASH)
+    facts += (("scaled MobileNet", why_no_mobilenet(run, winner)), ("random networks", _why_no_random(winner)))
+    return tuple((name, text) for name, text in facts if text not in ("", numbers.DASH))
 
 
 def why_no_mobilenet(run: Run, winner: Mapping[str, Any]) -> str:
@@ -166,22 +165,35 @@ def why_no_mobilenet(run: Run, winner: Mapping[str, Any]) -> str:
     beside = winner.get("mobilenet_architecture") or not numbers.is_missing(winner.get("mobilenet_accuracy_mean"))
     if beside or not run.mobilenet_asked or run.alone_is_looked_up:
         return ""
+    if winner.get("role") == "mobilenet":
+        return _NO_OTHER
     from archatlas.verification.mobilenet import why_none
 
     return why_none(run.space)
 
 
+def _why_no_random(winner: Mapping[str, Any]) -> str:
+    """Why no random network stands beside a winner that was drawn at random; empty if one does."""
+    return _NO_OTHER if winner.get("role") == "random" and not winner.get("random_count") else ""
+
+
+_NO_OTHER = "none but this network, which is not compared with itself"
 _MAIN_JOB = "atlas"
 
 
 def _kind(winner: Mapping[str, Any]) -> tuple[Fact, ...]:
-    """What a winner is that the search did not find, or which of several methods found it."""
-    kinds = {"random": "a random network of the budget", "mobilenet": "a MobileNet scaled by hand"}
-    kind = kinds.get(str(winner.get("role")))
-    if kind is not None:
-        return (("this is", kind),)
+    """What a winner is that the search did not find, which of several methods found it, and for which other budget."""
+    home = str(winner.get("from_budget") or winner["budget"])
+    elsewhere = home != winner["budget"]
+    if winner.get("role") == "random":
+        return (
+            ("this is", f"a random network of the budget {home}" if elsewhere else "a random network of the budget"),
+        )
+    if winner.get("role") == "mobilenet":
+        return (("this is", f"a MobileNet scaled by hand{f' to the budget {home}' if elsewhere else ''}"),)
     method = str(winner.get("method") or _MAIN_JOB)
-    return () if method == _MAIN_JOB else (("found by", method.replace("_", " ")),)
+    found_by: tuple[Fact, ...] = () if method == _MAIN_JOB else (("found by", method.replace("_", " ")),)
+    return (*found_by, ("found for the budget", home)) if elsewhere else found_by
 
 
 def _own_size(run: Run, winner: Mapping[str, Any]) -> str:
@@ -251,16 +263,17 @@ def _given(winner: Mapping[str, Any]) -> dict[str, Any]:
 
 def _gain(winner: Mapping[str, Any], beside: Comparison) -> str:
     count, rival = winner.get("random_count"), beside.rival
-    if rival == "random networks" and count:
+    if beside.role == "random" and count:
         rival = f"{count} random network{'s' * (count > 1)}"
+    against = f"{numbers.points(beside.difference)} against {rival} of the same budget"
+    if beside.margin is None:
+        return f"{against}: this run cannot tell which is better, since {UNKNOWN_NOISE}"
     told = {
         "better": "beyond noise",
         "worse": "worse beyond noise",
         "unclear": "within noise, so this run cannot tell which is better",
     }[beside.verdict]
-    return (
-        f"{numbers.points(beside.difference)} against {rival} of the same budget: {told} (± {100 * beside.margin:.1f})"
-    )
+    return f"{against}: {told} (± {100 * beside.margin:.1f})"
 
 
 def _marks(winner: Mapping[str, Any], digits: int) -> tuple[Mark, ...]:

@@ -39,6 +39,7 @@ _WINNER = (
 )
 _AUDIT = (
     "count",
+    "truth",
     *(f"tau_{name}{part}" for name in audited_scorers() for part in ("", "_ci")),
     "tau_difference",
     "tau_difference_ci",

@@ -10,7 +10,7 @@ from archatlas.reporting.manifest import stages_table
 from archatlas.reporting.registry import SECTIONS
 from archatlas.reporting.run import Json, Run
 from archatlas.reporting.words import words_of
-from archatlas.signals.audit import conclusive, settled
+from archatlas.signals.audit import conclusive, reference, settled
 
 
 def render_page(run: Run) -> str:
@@ -73,8 +73,8 @@ def _audit_tile(run: Run) -> Tile:
     summary = run.audit_summary
     return Tile(
         numbers.tau(summary["tau_predictor"]),
-        f"rank correlation of the predictor with the truth, {numbers.interval(summary['tau_predictor_ci'])} by "
-        f"{numbers.whole(summary['count'])} audit networks",
+        f"rank correlation of the predictor with {reference(summary)}, {numbers.interval(summary['tau_predictor_ci'])} "
+        f"by {numbers.whole(summary['count'])} audit networks",
     )
 
 

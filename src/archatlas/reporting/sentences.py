@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from archatlas.predictors.noise import reach_over_folds
 from archatlas.reporting import numbers
 from archatlas.scorers.registry import audited_scorers
 from archatlas.signals.audit import conclusive
+from archatlas.signals.predictor import unseen_by_fold
 
 _RIVALS = {"ridge": "the additive ridge", "params": "counting params", "macs": "counting MACs"}
 
@@ -130,29 +132,27 @@ def half_time(audit_summary: Mapping[str, Any]) -> str:
 
 
 def gcn_against(predictor_scores: pd.DataFrame, other: str = "ridge") -> str:
-    """Whether the GCN beats another predictor on what they have not seen, paired over the same folds and seeds."""
+    """Whether the GCN beats another predictor on what they have not seen, paired over the same folds."""
     if predictor_scores.empty:
         return ""
-    scores = predictor_scores[predictor_scores["protocol"] != "same_seed"]
-    paired = scores.pivot_table(index=["fold", "fit_seed", "score_seed"], columns="predictor", values="kendall_tau")
+    paired = unseen_by_fold(predictor_scores)
     if not {"gcn", other} <= set(paired.columns):
         return ""
     paired = paired[["gcn", other]].dropna()
     if paired.empty:
         return ""
     difference = (paired["gcn"] - paired[other]).to_numpy(np.float64)
-    mean, splits, ahead = float(difference.mean()), len(difference), int((difference > 0).sum())
+    mean, reach, ahead = float(difference.mean()), reach_over_folds(difference), int((difference > 0).sum())
     facts = (
         f"tau {numbers.tau(paired['gcn'].mean())} against {numbers.tau(paired[other].mean())} "
-        f"on what they have not seen; the GCN is ahead in {ahead} of {splits} splits"
+        f"on what they have not seen; the GCN is ahead in {ahead} of {len(difference)} folds"
     )
     subject, rival = "The GCN (default settings)", _RIVALS.get(other, f"the {other} predictor")
-    error = float(difference.std(ddof=1)) / splits**0.5 if splits > 1 else float("inf")
-    if mean > 2 * error:
+    if mean > reach:
         return f"{subject} beats {rival} ({facts})."
-    if mean < -2 * error:
+    if mean < -reach:
         return f"{subject} does not beat {rival}: it is worse ({facts})."
-    return f"{subject} does not clearly beat {rival}: their difference is within the spread of the splits ({facts})."
+    return f"{subject} does not clearly beat {rival}: their difference is within the spread of the folds ({facts})."
 
 
 def tuned_sentence(tuning_summary: Mapping[str, Any]) -> str:
@@ -252,6 +252,24 @@ def schedule(schedule: Mapping[str, Any], taken_s: float) -> list[str]:
     if schedule["gave_up"]:
         told.append(f"What the time did not allow: {'; '.join(schedule['gave_up'])}.")
     return [*told, f"What more time would buy: {'; '.join(schedule['more_time'])}."]
+
+
+def noise(winners: Sequence[Mapping[str, Any]], tested: bool) -> str:
+    """What the intervals of winners beside others hold; empty where nothing is known of how far trainings differ.
+
+    ``tested``: whether the accuracies are of test images, and not a table's.
+    """
+    known = {noise["of"] for winner in winners if (noise := winner.get("training_noise"))}
+    if not known:
+        return ""
+    chance = "the choice of test images and the luck of trainings leave" if tested else "the luck of trainings leaves"
+    text = f"Behind the ± of a difference stands how much of it {chance} open (95%, Student's t)."
+    if "random networks" in known:
+        text += (
+            " Where each network was trained once, the spread of the random networks stands for that of trainings. It "
+            "holds the differences between these networks too, so that it is rather too much than too little."
+        )
+    return text
 
 
 def verdict(found: int, asked: int, better: int) -> str:

@@ -49,12 +49,14 @@ def _trained(run: Run) -> Words:
         found="One card per budget: of the networks that keep it, the one that was chosen, on validation images. The "
         "test accuracy is that of the exported file, read once, afterwards; its interval is what the number of test "
         "images leaves open (Wilson, 95%). What stands beside it on the scale was trained alike, and so was the "
-        "network itself there: shorter than what is exported.",
-        comparison="Each mark above is one training and a short line is a mean. All were trained alike from scratch, "
-        "before the winner was trained on; the random networks keep the same budget.",
+        f"network itself there{_beside_exported(run)}.",
+        comparison="Each mark above is one training and a short line is a mean. All were trained alike from scratch"
+        f"{', before winners were trained on' if _trained_on(run) else ''}; the random networks keep the same budget.",
         images=str(run.image_description.get("source", numbers.DASH)),
-        trust="For the audit, networks were drawn uniformly and trained alone; they are never used to fit or to "
-        f"choose. {_tau(run)}, and the dashed line is how well two trainings of the same networks agree.",
+        trust=_trust(
+            run,
+            "For the audit, networks were drawn uniformly and trained alone; they are never used to fit or to choose.",
+        ),
         audit=sentences.predictor_against_supernet(run.audit_summary, sentences.coverage(run.parameters)),
         measured="Each dot is a network: its score to the right, its accuracy when trained alone upwards. Only the "
         "order matters, since a score is an estimate of the super-network's accuracy: the closer the dots are to one "
@@ -107,9 +109,7 @@ def _compared(run: Run, table: str) -> Words:
         "the best that the table holds within the same budget.",
         comparison="Each mark above is one training that others have made, and a short line is a mean. The random "
         "networks keep the same budget.",
-        trust=f"For the audit, networks were drawn uniformly from those that the predictor was not fitted to; their "
-        f"{truth} accuracy in the table is the truth. {_tau(run)}, and the dashed line is how well two trainings of "
-        "the same networks agree.",
+        trust=_trust(run, _audited_in_table(truth)),
         measured=f"Each dot is a network: its score to the right, its {truth} accuracy in the table upwards. Only the "
         "order matters, since a score is an estimate of the super-network's accuracy: the closer the dots are to one "
         "rising line, the better. The candidates are the winners alone: no other was looked up.",
@@ -133,7 +133,6 @@ def _looked_up(run: Run, table: str) -> Words:
         else f"its {truth} accuracy was read afterwards"
     )
     candidates = run.trainings.loc[run.trainings["role"] == "candidate", "network"].nunique()
-    ceiling = ", and the dashed line is how well two trainings of the same networks agree"
     return Words(
         summary=f"Nothing was trained: accuracies come from the public table {table}. {_sampled(run)} of its networks "
         f"were looked up, {_fitted_and_mapped(run)}, {candidates} more at most, were looked up as well.",
@@ -143,9 +142,7 @@ def _looked_up(run: Run, table: str) -> Words:
         comparison="Each mark above is one training, or the mean of several where the table has no more, and a short "
         "line is a mean. The random networks keep the same budget.",
         images=f"{run.image_description.get('source', numbers.DASH)} (not here: looked up in the table {table})",
-        trust=f"For the audit, networks were drawn uniformly from those that the predictor was not fitted to; their "
-        f"{truth} accuracy in the table is the truth. {_tau(run)}"
-        f"{'' if numbers.is_missing(run.audit_summary.get('tau_ceiling')) else ceiling}.",
+        trust=_trust(run, _audited_in_table(truth)),
         audit=sentences.predictor_against_table(run.audit_summary, f"{label} accuracy", f"{truth} accuracy"),
         measured=f"Each dot is a network: its score to the right, its accuracy in the table upwards, {truth} accuracy "
         f"for the audit and {label} accuracy for the candidates. The closer the dots are to one rising line, the "
@@ -188,9 +185,34 @@ def _fitted_and_mapped(run: Run) -> str:
     )
 
 
-def _tau(run: Run) -> str:
+def _trained_on(run: Run) -> list[bool]:
+    """Of each winner that was trained on, whether that is what is exported."""
+    return [bool(winner["finished"]["better"]) for winner in run.found if winner.get("finished")]
+
+
+def _beside_exported(run: Run) -> str:
+    """How a winner that was trained alike differs from what is exported; empty where it is that."""
+    better = _trained_on(run)
+    if not any(better):
+        return ""
+    return ": shorter than what is exported" + ("" if len(better) == sum(better) else ", where training on has helped")
+
+
+def _audited_in_table(truth: str | None) -> str:
     return (
-        f"Kendall tau-b is 1 if a score ranks them as {reference(run.audit_summary)} does and 0 if it ranks them at "
-        "random. Whiskers are "
-        f"{sentences.coverage(run.parameters)} bootstrap intervals"
+        "For the audit, networks were drawn uniformly from those that the predictor was not fitted to; their "
+        f"{truth} accuracy in the table is the truth."
+    )
+
+
+def _trust(run: Run, audited: str) -> str:
+    """What the audit did and how its figure is read; where there was none, that there was none."""
+    summary = run.audit_summary
+    if not summary.get("count"):
+        return "No networks were drawn for an audit, which would say how well scores put networks in order."
+    ceiling = ", and the dashed line is how well two trainings of the same networks agree"
+    return (
+        f"{audited} Kendall tau-b is 1 if a score ranks them as {reference(summary)} does and 0 if it ranks them at "
+        f"random. Whiskers are {sentences.coverage(run.parameters)} bootstrap intervals"
+        f"{'' if numbers.is_missing(summary.get('tau_ceiling')) else ceiling}."
     )

@@ -34,11 +34,22 @@ def settled(summary: Mapping[str, Any]) -> bool:
 
 
 def reference(summary: Mapping[str, Any]) -> str:
-    """What the audit holds scores against, by the name it deserves: the truth, or an accuracy after some epochs."""
+    """What the audit holds scores against, by the name it deserves: the truth, or an accuracy after some epochs.
+
+    A truth that is no accuracy (``summary["truth"]``) says what it is.
+    """
     if settled(summary):
-        return "the truth"
+        return "the truth" if _measure(summary) == "accuracy" else f"the truth ({_measure(summary)})"
+    return f"their {_measure(summary)} after {_epochs(summary)}"
+
+
+def _measure(summary: Mapping[str, Any]) -> str:
+    return str(summary.get("truth") or "accuracy").replace("_", " ")
+
+
+def _epochs(summary: Mapping[str, Any]) -> str:
     epochs = int(summary["epochs"])
-    return f"their accuracy after {epochs} epoch{'s' * (epochs > 1)}"
+    return f"{epochs} epoch{'s' * (epochs > 1)}"
 
 
 def audit_too_small(summary: Mapping[str, Any]) -> Signal | None:
@@ -69,16 +80,15 @@ def audit_unsettled(summary: Mapping[str, Any]) -> Signal | None:
     Noise of the trainings does that too; either way it is not an order to be called truth.
 
     Args:
-        summary: count, epochs (None where accuracies were looked up), tau_half_time and tau_half_time_ci.
+        summary: count, truth, epochs (None where accuracies were looked up), tau_half_time and tau_half_time_ci.
     """
     if not summary.get("count") or settled(summary):
         return None
-    epochs, tau = int(summary["epochs"]), summary.get("tau_half_time")
+    tau = summary.get("tau_half_time")
     found = (
-        f"Of {epochs} epoch{'s' * (epochs > 1)} there is no half time that tells whether the order of the audit's "
-        "networks has settled."
+        f"Of {_epochs(summary)} there is no half time that tells whether the order of the audit's networks has settled."
         if tau is None
-        else f"After half of {epochs} epochs the audit's networks stood in another order than at the end "
+        else f"After half of {_epochs(summary)} the audit's networks stood in another order than at the end "
         f"({tau_with_interval(float(tau), summary.get('tau_half_time_ci'))}): their trainings are too short for an "
         "order to have settled, or too noisy to show one."
     )
@@ -87,7 +97,7 @@ def audit_unsettled(summary: Mapping[str, Any]) -> Signal | None:
         "audit_unsettled",
         "warning",
         found,
-        f"The report calls it the accuracy after {epochs} epoch{'s' * (epochs > 1)}, and not the truth.",
+        f"The report calls it the {_measure(summary)} after {_epochs(summary)}, and not the truth.",
         "Raise `verification.audit.training.epochs`, up to that of `verification.training`, and then "
         "`verification.audit.seeds`.",
     )

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from archatlas.predictors.noise import reach_over_folds
 from archatlas.signals.signal import Level, Signal, tau_with_interval
 
 HANDFUL = 5
@@ -84,8 +85,7 @@ def tuned_no_better(tuning_summary: Mapping[str, Any]) -> Signal | None:
 def fitted_no_better(predictor_scores: pd.DataFrame, family: str) -> Signal | None:
     """Whether a family ranks held-out networks no better than the best of ``CONTROLS``, fold by fold.
 
-    The interval is the mean difference ± 2 standard errors; folds share most of what they are fitted to, so the
-    variance of the mean of k folds is ``s^2 (1/k + 1/(k - 1))`` (Nadeau and Bengio 2003, section 3).
+    The interval is that of the mean difference (``noise.reach_over_folds``).
 
     Args:
         predictor_scores: predictor, protocol, fold, kendall_tau.
@@ -93,21 +93,17 @@ def fitted_no_better(predictor_scores: pd.DataFrame, family: str) -> Signal | No
     """
     if predictor_scores.empty or family in CONTROLS:
         return None
-    unseen = predictor_scores[predictor_scores["protocol"] != "same_seed"]
-    by_fold = unseen.pivot_table(index="fold", columns="predictor", values="kendall_tau", aggfunc="mean")
+    by_fold = unseen_by_fold(predictor_scores)
     known = [name for name in CONTROLS if name in by_fold]
     if family not in by_fold or not known or len(by_fold) < 2:
         return None
     means = {name: float(by_fold[name].mean()) for name in known}
     best = max(means, key=means.__getitem__)
-    folds = len(by_fold)
-    error = (1 / folds + 1 / (folds - 1)) ** 0.5
     taus, difference = (
         values.to_numpy(dtype=np.float64) for values in (by_fold[family], by_fold[family] - by_fold[best])
     )
-    width = 2 * float(difference.std(ddof=1)) * error
-    mean, own = float(difference.mean()), float(taus.mean())
-    around = 2 * float(taus.std(ddof=1)) * error
+    mean, width = float(difference.mean()), reach_over_folds(difference)
+    own, around = float(taus.mean()), reach_over_folds(taus)
     return _no_better(
         "fit_predictor",
         family,
@@ -116,6 +112,15 @@ def fitted_no_better(predictor_scores: pd.DataFrame, family: str) -> Signal | No
         float(means[best]),
         (mean - width, mean + width),
     )
+
+
+def unseen_by_fold(predictor_scores: pd.DataFrame) -> pd.DataFrame:
+    """Mean Kendall tau of each predictor on what it has not seen, a column each; index: fold.
+
+    The pairs of seeds within a fold are judged on the same networks, so that they are no splits of their own.
+    """
+    unseen = predictor_scores[predictor_scores["protocol"] != "same_seed"]
+    return unseen.pivot_table(index="fold", columns="predictor", values="kendall_tau", aggfunc="mean")
 
 
 def _no_better(

@@ -7,30 +7,41 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from archatlas.predictors.metrics import wilson_interval
+from archatlas.predictors.noise import combined_reach
 from archatlas.signals.signal import Signal, given, percent
 
 WIDEST_HALF = 0.05
 """Half-width of the Wilson interval of a winner's accuracy above which a split is too small."""
 
-NORMAL_95 = 1.96
-"""Standard errors on either side that cover 95%."""
-
 Json = Mapping[str, Any]
+
+UNKNOWN_NOISE = "one training of each does not say how far trainings differ"
+"""Why no margin is told where networks were trained once and no two random ones stand beside them."""
+
+_RIVALS = {"random": "random networks", "mobilenet": "a scaled MobileNet"}
 
 
 @dataclass(frozen=True)
 class Comparison:
-    """A winner less what stands beside it: the difference of test accuracies, and how far off chance may put it."""
+    """A winner less what stands beside it: the difference of test accuracies, and how far off chance may put it.
 
-    rival: str
+    The margin is half a 95% interval; None where nothing is known of how far trainings differ.
+    """
+
+    role: Literal["random", "mobilenet"]
     accuracy: float
     difference: float
-    margin: float
+    margin: float | None
+
+    @property
+    def rival(self) -> str:
+        """What stands beside the winner, in words."""
+        return _RIVALS[self.role]
 
     @property
     def verdict(self) -> Literal["better", "worse", "unclear"]:
         """``better`` and ``worse`` where the difference is beyond the margin."""
-        if abs(self.difference) <= self.margin:
+        if self.margin is None or abs(self.difference) <= self.margin:
             return "unclear"
         return "better" if self.difference > 0 else "worse"
 
@@ -43,46 +54,65 @@ def images_of(image_description: Json, split: str) -> int:
 def comparisons(winner: Json, test_images: int | None) -> list[Comparison]:
     """A winner beside random networks and the MobileNet of its budget, as far as they were tested.
 
-    The margin is ``1.96 sqrt(v_w + v_c + t_w + t_c)``. ``v`` is the variance that comes of the choice of test images,
+    The margin is that of ``noise.combined_reach`` over independent variances. One comes of the choice of test images,
     paired, image by image, where that is known (``random_paired_error``, ``mobilenet_paired_error``). Elsewhere it is
     that of independent images, rather too much than too little, after Agresti and Caffo (2000): ``p (1 - p) / (n + 2)``
-    with ``p = (n a + 1) / (n + 2)``. ``t`` is the variance of the mean over trainings, of random networks over
-    networks; a MobileNet, trained alike, has the winner's.
+    with ``p = (n a + 1) / (n + 2)``, once for each of the two. The others come of trainings, with the variance ``t`` of
+    one (``training_noise``) and ``s`` trainings of the winner. A MobileNet, trained alike, has as many: ``2 t / s``.
+    The mean of ``k`` random networks varies by their own spread: ``t / s + r / k``. Where that very spread stands for
+    ``t``, it is one variance for all: ``2 t`` and ``t (1 + 1 / k)``.
 
     Args:
-        winner: test_accuracy_mean, _std, seeds; random_accuracy_mean, _std, random_count; mobilenet_accuracy_mean.
+        winner: test_accuracy_mean, seeds, training_noise; random_accuracy_mean, _std, random_count;
+            mobilenet_accuracy_mean.
         test_images: their number; None: accuracies are those of a public table, and only trainings vary.
     """
     own = winner.get("test_accuracy_mean")
     if own is None:
         return []
-    trained = _squared(winner.get("test_accuracy_std")) / max(len(winner.get("seeds") or ()), 1)
-    count = max(int(winner.get("random_count") or 1), 1)
-    rivals = (
-        ("random networks", "random", _squared(winner.get("random_accuracy_std")) / count),
-        ("a scaled MobileNet", "mobilenet", trained),
-    )
+    roles: tuple[Literal["random", "mobilenet"], ...] = ("random", "mobilenet")
     found = []
-    for rival, role, varied in rivals:
-        accuracy, paired = winner.get(f"{role}_accuracy_mean"), winner.get(f"{role}_paired_error")
+    for role in roles:
+        accuracy = winner.get(f"{role}_accuracy_mean")
         if accuracy is None:
             continue
-        unpaired = _by_images(own, test_images) + _by_images(accuracy, test_images)
-        by_images = unpaired if paired is None else _squared(paired)
-        margin = NORMAL_95 * (by_images + trained + varied) ** 0.5
-        found.append(Comparison(rival, float(accuracy), float(own) - float(accuracy), margin))
+        parts = _by_trainings(winner, role)
+        margin = None
+        if parts:
+            parts += _by_images(own, accuracy, winner.get(f"{role}_paired_error"), test_images)
+            margin = combined_reach([variance for variance, _ in parts], [degrees for _, degrees in parts])
+        found.append(Comparison(role, float(accuracy), float(own) - float(accuracy), margin))
     return found
 
 
-def _squared(value: Any) -> float:
-    return 0.0 if value is None else float(value) ** 2
+_Part = tuple[float, float]
+"""A variance, and the degrees of freedom on which it was estimated."""
 
 
-def _by_images(accuracy: Any, images: int | None) -> float:
+def _by_trainings(winner: Json, role: str) -> list[_Part]:
+    """Variances of a difference that come of trainings; none where nothing is known of them."""
+    noise = winner.get("training_noise")
+    if noise is None:
+        return []
+    of_one, degrees = float(noise["std"]) ** 2, float(noise["degrees"])
+    own = of_one / max(len(winner.get("seeds") or ()), 1)
+    count, spread = max(int(winner.get("random_count") or 1), 1), float(winner.get("random_accuracy_std") or 0.0)
+    if role == "mobilenet" or (count == 1 and noise["of"] == "trainings"):
+        return [(2 * own, degrees)]
+    if noise["of"] == "trainings":
+        return [(own, degrees), (spread**2 / count, count - 1.0)]
+    return [(own + of_one / count, degrees)]
+
+
+def _by_images(own: Any, other: Any, paired_error: Any, images: int | None) -> list[_Part]:
+    """Variances of a difference of two accuracies that come of the choice of test images."""
     if images is None:
-        return 0.0
-    share = (images * float(accuracy) + 1) / (images + 2)
-    return share * (1 - share) / (images + 2)
+        return []
+    free = max(images - 1.0, 1.0)
+    if paired_error is not None:
+        return [(float(paired_error) ** 2, free)]
+    shares = [(images * float(accuracy) + 1) / (images + 2) for accuracy in (own, other)]
+    return [(share * (1 - share) / (images + 2), free) for share in shares]
 
 
 def not_better(winners: Sequence[Json], test_images: int | None) -> Signal | None:
@@ -95,10 +125,8 @@ def not_better(winners: Sequence[Json], test_images: int | None) -> Signal | Non
         for one in comparisons(winner, test_images):
             if one.verdict != "better":
                 worse = worse or one.verdict == "worse"
-                told.append(
-                    f"{winner['budget']}: {100 * one.difference:+.1f} points to {one.rival} "
-                    f"(noise ± {100 * one.margin:.1f})"
-                )
+                noise = UNKNOWN_NOISE if one.margin is None else f"noise ± {100 * one.margin:.1f}"
+                told.append(f"{winner['budget']}: {100 * one.difference:+.1f} points to {one.rival} ({noise})")
     if not told:
         return None
     return Signal(

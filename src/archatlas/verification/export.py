@@ -232,7 +232,8 @@ def _metadata(network: StandaloneNetwork, shapes: Sequence[FeatureShape] = ()) -
         "grey": "luma of ITU-R BT.601",
         "exif_rotation": "applied",
         "transparency": "on white",
-        "sixteen_bits": "divided by 256",
+        "bits": images.bits,
+        "sixteen_bits": f"divided by {2 ** (images.bits - 8)}",
         "scale": "divided by 255",
     }
     colours = "grey" if images.channels == 1 else "RGB"

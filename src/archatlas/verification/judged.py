@@ -55,6 +55,8 @@ def with_test_figures(
 ) -> Json:
     """A budget's document with what the test images say of its winner and of the networks beside it, trained alike.
 
+    A winner that was drawn at random or is a MobileNet is not compared with itself: its own rows stand beside nothing.
+
     Args:
         document: from ``choose_winners``.
         trainings: the rows of the budget and of its winner: role, network, seed, validation_accuracy, test_accuracy.
@@ -62,16 +64,21 @@ def with_test_figures(
 
     The spread of the winner is over its seeds; that of random networks over networks, each the mean of its seeds. The
     ``..._paired_error`` are standard errors, by the choice of test images, of the winner's accuracy less theirs.
+    ``training_noise`` is what is known of how far trainings differ (``_training_noise``).
     """
-    own = trainings[trainings["network"] == document["architecture"]].drop_duplicates("seed")
+    won = trainings["network"] == document["architecture"]
+    here = trainings["budget"] == document["budget"]
+    own = trainings[won].drop_duplicates("seed")
     winner = own["test_accuracy"].to_numpy(dtype=np.float64)
-    beside = trainings[trainings["budget"] == document["budget"]]
-    random = beside[beside["role"] == "random"].groupby("network", sort=False)["test_accuracy"].mean()
+    beside = trainings[here & ~won]
+    drawn = beside[beside["role"] == "random"]
+    random = drawn.groupby("network", sort=False)["test_accuracy"].mean()
     scaled = _best_scaled(beside[beside["role"] == "mobilenet"])
     return {
         **document,
         "test_accuracy_mean": _mean(winner),
         "test_accuracy_std": _std(winner),
+        "training_noise": _training_noise(trainings, trainings[here & (trainings["role"] == "random")]),
         "random_accuracy_mean": _mean(random.to_numpy()),
         "random_accuracy_std": _std(random.to_numpy()),
         "random_count": len(random),
@@ -79,9 +86,28 @@ def with_test_figures(
         "mobilenet_accuracy_mean": _mean(scaled["test_accuracy"].to_numpy()),
         "mobilenet_macs": None if scaled.empty else int(scaled["macs"].iloc[0]),
         "mobilenet_params": None if scaled.empty else int(scaled["params"].iloc[0]),
-        "random_paired_error": _paired_error(own, beside[beside["role"] == "random"], right),
+        "random_paired_error": _paired_error(own, drawn, right),
         "mobilenet_paired_error": _paired_error(own, scaled, right),
     }
+
+
+def _training_noise(trainings: pd.DataFrame, drawn: pd.DataFrame) -> Json | None:
+    """How far the test accuracies of two trainings of a network differ: std, degrees (of freedom), of; None if unknown.
+
+    Where networks were trained several times that is their spread within networks, all pooled (``of`` is trainings).
+    With one training of each, the spread over the networks ``drawn`` at random has to stand for it (``of`` is random
+    networks). It holds the differences between networks too, so that it is rather too much than too little. The winner
+    is among them if it was drawn: without their best, they would lie too close together.
+    """
+    again = trainings.drop_duplicates(["network", "seed"]).groupby("network")["test_accuracy"]
+    degrees = int((again.count() - 1).sum())
+    if degrees > 0:
+        squares = float(((again.count() - 1) * again.var().fillna(0.0)).sum())
+        return {"std": (squares / degrees) ** 0.5, "degrees": degrees, "of": "trainings"}
+    networks = drawn.groupby("network")["test_accuracy"].mean()
+    if len(networks) < 2:
+        return None
+    return {"std": _std(networks), "degrees": len(networks) - 1, "of": "random networks"}
 
 
 def _best_scaled(scaled: pd.DataFrame) -> pd.DataFrame:
@@ -95,15 +121,21 @@ def _best_scaled(scaled: pd.DataFrame) -> pd.DataFrame:
 def _paired_error(
     own: pd.DataFrame, rivals: pd.DataFrame, right: Mapping[tuple[str, int], NDArray[np.bool_]] | None
 ) -> float | None:
-    """``std(o - r) / sqrt(n)`` over ``n`` images; of own trainings a share ``o`` names one rightly, of others ``r``."""
+    """Standard error of the mean of ``d = o - r`` over ``n`` images, of which few may differ; None if not known.
+
+    Of own trainings a share ``o`` names an image rightly, of others ``r``. As if two more images had been seen, of
+    which each was ahead on one (Agresti and Min 2005): ``sqrt(((sum d^2 + 1) / (n + 2) - (sum d / (n + 2))^2) / (n +
+    2))``. The plain error is nil where all images agree.
+    """
     if right is None or own.empty or rivals.empty:
         return None
     shares = [
         np.mean([right[row] for row in zip(rows["network"], rows["seed"], strict=True)], axis=0)
         for rows in (own, rivals)
     ]
-    difference = shares[0] - shares[1]
-    return float(difference.std(ddof=1) / len(difference) ** 0.5) if len(difference) > 1 else None
+    difference, images = shares[0] - shares[1], len(shares[0]) + 2
+    variance = ((difference**2).sum() + 1) / images - (difference.sum() / images) ** 2
+    return float((variance / images) ** 0.5)
 
 
 def _mean(values: Any) -> float | None:

@@ -99,7 +99,8 @@ def audited(
         truth = truths(done.assign(validation_accuracy=done["test_accuracy"]), "accuracy")
         truth = truth.drop(columns="validation_accuracy_mean")
         table = table.merge(truth, left_on="network", right_index=True, validate="one_to_one")
-    return table, summarise(table, parameters, mixed_seed(seed, RESAMPLE)), done
+    told = parameters.model_copy(update={"truth": "accuracy"})  # A table has no log loss.
+    return table, summarise(table, told, mixed_seed(seed, RESAMPLE)), done
 
 
 def judged(
@@ -131,8 +132,9 @@ def judged(
         if document["status"] != "found":
             documents.append(with_test_figures(document, table.iloc[:0]))
             continue
+        # A finalist of another budget may have won.
         own = (table["role"] == "candidate") & (table["network"] == document["architecture"])
-        rows = ((table["role"] == "random") | own) & (table["budget"] == document["budget"])
+        rows = ((table["role"] == "random") & (table["budget"] == document["budget"])) | own
         table.loc[rows, "test_accuracy"] = _truths_of(known, table[rows])
         beside = best_possible(known, costs, budgets.get(document["budget"], []), document["architecture"])
         documents.append({**with_test_figures(document, table[rows]), **beside})

@@ -98,7 +98,8 @@ class StandaloneNetwork(nn.Module):
         try:
             with _open(image) as opened:
                 first = images.prepared_size or images.image_size
-                pixels = shrunk(to_pixels(opened, first, channels=channels, aspect=images.aspect), images.image_size)
+                whole = to_pixels(opened, first, channels=channels, aspect=images.aspect, bits=images.bits)
+            pixels = shrunk(whole, images.image_size)
         except ArchatlasError:
             raise
         except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to

@@ -64,8 +64,10 @@ def choose_winners(
 ) -> tuple[pd.DataFrame, list[Json]]:
     """The table of verified candidates; and per budget a document: its winner and ``runners_up``, or why it has none.
 
-    The winner is the best that was trained: among the budget's own finalists, finalists of other budgets, random
-    networks and MobileNets, whatever keeps the budget. Equal ones are told apart by log loss, then in this order.
+    The winner is the best that was trained: among the budget's own finalists, finalists of other budgets, the budget's
+    own random networks and MobileNets, and those of others, whatever keeps the budget. Equal ones are told apart by
+    log loss, then in this order. A candidate that the budget has not tried takes part where another budget, or chance,
+    has had it trained; it then stands in the table once, as that. ``from_budget`` is whose finalist or draw it was.
 
     Args:
         candidates: budget, rank, ``enumeration.SCORED_COLUMNS``, method.
@@ -83,14 +85,15 @@ def choose_winners(
     table["tried"] = table["finalist"].notna()
     table["finalist"] = table["finalist"].eq(True)
     table["role"] = "candidate"
-    others = table.iloc[:0]
-    if beside is not None:
-        others = pd.concat([table[table["finalist"]], beside], ignore_index=True).drop_duplicates("network")
     means = mean_and_std(trainings)
     parts, documents = [], []
     for budget, bounds in constraints.items():
         own = table[table["budget"] == budget]
-        foreign = others[_keeps(others, bounds, latency_from == "measured") & ~others["network"].isin(own["network"])]
+        others = table.iloc[:0] if beside is None else _others(table[table["finalist"]], beside, budget)
+        # What the budget has tried itself is a finalist, or has missed a bound when it was measured for it.
+        tried_here = others["network"].isin(own.loc[own["tried"], "network"])
+        foreign = others[_keeps(others, bounds, latency_from == "measured") & ~tried_here]
+        own = own[own["tried"] | ~own["network"].isin(foreign["network"])]
         part = pd.concat([own, foreign.assign(rank=0, tried=True, finalist=True)], ignore_index=True)
         part = part.merge(means, on="network", how="left", validate="many_to_one")
         part["supernet_accuracy"] = part["network"].map(dict(supernet_accuracy)).astype("float64")
@@ -110,6 +113,12 @@ def choose_winners(
             best = [_winner(budget, part.loc[label].to_dict(), trainings) for label in ranked[: 1 + RUNNERS_UP]]
             documents.append({**best[0], "runners_up": best[1:]})
     return pd.concat(parts, ignore_index=True), documents
+
+
+def _others(finalists: pd.DataFrame, beside: pd.DataFrame, budget: str) -> pd.DataFrame:
+    """Finalists of all budgets, and what was drawn or scaled for any: each network once, for this budget if it was."""
+    here = beside["budget"] == budget
+    return pd.concat([finalists, beside[here], beside[~here]], ignore_index=True).drop_duplicates("network")
 
 
 def _keeps(networks: pd.DataFrame, bounds: Sequence[Constraint], measured: bool) -> NDArray[np.bool_]:
@@ -179,6 +188,7 @@ def _winner(budget: str, row: Mapping[Any, Any], trainings: pd.DataFrame) -> Jso
         "status": "found",
         "architecture": str(row["network"]),
         "role": str(row["role"]),
+        "from_budget": str(row["budget"]),
         "method": str(row["method"]) or None,
         "predicted": _number(row["predicted_score"]),
         **{name: _number(row[name]) for name in ("supernet_accuracy", "validation_accuracy_mean")},
@@ -196,7 +206,7 @@ def _winner(budget: str, row: Mapping[Any, Any], trainings: pd.DataFrame) -> Jso
 def _no_winner(budget: str, part: pd.DataFrame, bounds: Sequence[Constraint], misses: int) -> Json:
     named = ", ".join(str(bound) for bound in bounds)
     nothing = (
-        "architecture", "role", "method", "predicted", "supernet_accuracy", "validation_accuracy_mean",
+        "architecture", "role", "from_budget", "method", "predicted", "supernet_accuracy", "validation_accuracy_mean",
         "validation_accuracy_std", "macs", "params", "predicted_latency_ms", "latency_ms", "latency_upper_quartile_ms",
         "best_seed",
     )  # fmt: skip

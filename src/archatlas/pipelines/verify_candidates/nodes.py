@@ -258,7 +258,7 @@ def choose_winners(
 ) -> tuple[pd.DataFrame, list[dict[str, Any]]]:
     """The winner of each budget by the validation images, and what became of every candidate.
 
-    Whatever was trained alike and keeps the budget can win; with a public table, the finalists of that budget alone.
+    Whatever was trained alike and keeps the budget can win; with a public table, the finalists of any budget.
     """
     from archatlas.verification.candidates import supernet_scores
     from archatlas.verification.winners import choose_winners

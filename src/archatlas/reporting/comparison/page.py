@@ -19,7 +19,7 @@ from archatlas.reporting.comparison.tables import (
     winners_table,
 )
 from archatlas.reporting.html import Tile, render_html
-from archatlas.signals.audit import conclusive, settled
+from archatlas.signals.audit import conclusive, reference, settled
 
 COSTS = ("macs", "params", "latency_ms")
 
@@ -116,8 +116,9 @@ def _audit_tiles(experiments: Sequence[Experiment]) -> list[Tile]:
     return [
         Tile(
             tau,
-            f"highest rank correlation of a predictor with the truth, {numbers.interval(audit['tau_predictor_ci'])} by "
-            f"{numbers.whole(audit['count'])} audit networks: {holders}",
+            f"highest rank correlation of a predictor with {reference(audit)}, "
+            f"{numbers.interval(audit['tau_predictor_ci'])} by {numbers.whole(audit['count'])} audit networks: "
+            f"{holders}",
         )
     ]
 

@@ -21,29 +21,34 @@ from archatlas.reporting.figures.theme import (
     themed,
 )
 
-ROLES = (
+SERIES = (
     ("random", "random, same budget", RANDOM, "circle"),
     ("mobilenet", "scaled MobileNet", MOBILENET, "square"),
-    ("candidate", "winner", WINNER, "star"),
+    ("winner", "winner", WINNER, "star"),
 )
-"""Roles in the table of trainings: name, label, colour, symbol."""
+"""What stands in a row: name, label, colour, symbol."""
 
 
 def figure_comparison(
-    trainings: pd.DataFrame, budgets: Sequence[str], without_mobilenet: Mapping[str, str] | None = None
+    trainings: pd.DataFrame,
+    winners: Sequence[Mapping[str, Any]],
+    without_mobilenet: Mapping[str, str] | None = None,
 ) -> go.Figure:
     """Test accuracy of every training of a winner, of random networks and of the MobileNet, a row per budget.
 
-    ``without_mobilenet`` says of budgets why none stands there.
+    Args:
+        trainings: budget, role, network, seed, test_accuracy.
+        winners: budget and architecture of those that were found.
+        without_mobilenet: says of budgets why none stands there.
     """
-    tested = trainings[trainings["test_accuracy"].notna()] if len(trainings) else trainings
-    tested = tested[tested["budget"].isin(list(budgets))] if len(tested) else tested
+    budgets = [str(winner["budget"]) for winner in winners]
+    tested = _beside_each_other(trainings[trainings["test_accuracy"].notna()], winners) if len(trainings) else trainings
     if tested.empty:
         return empty("No winner was tested.")
     rows = {budget: len(budgets) - 1 - index for index, budget in enumerate(budgets)}
     figure = go.Figure()
-    for offset, (role, label, colour, symbol) in zip((-0.22, 0.0, 0.22), ROLES, strict=True):
-        runs = tested[tested["role"] == role]
+    for offset, (series, label, colour, symbol) in zip((-0.22, 0.0, 0.22), SERIES, strict=True):
+        runs = tested[tested["series"] == series]
         if runs.empty:
             continue
         height = [rows[budget] + offset for budget in runs["budget"]]
@@ -53,7 +58,7 @@ def figure_comparison(
                 y=height,
                 text=runs["network"],
                 mode="markers",
-                marker={"color": colour, "symbol": symbol, "size": 12 if role == "candidate" else 9, "opacity": 0.8},
+                marker={"color": colour, "symbol": symbol, "size": 12 if series == "winner" else 9, "opacity": 0.8},
                 name=label,
                 hovertemplate="%{text}<br>%{x:.2%}<extra>" + label + "</extra>",
             )
@@ -77,6 +82,21 @@ def figure_comparison(
             "ticks": "",
         },
     )
+
+
+def _beside_each_other(tested: pd.DataFrame, winners: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Trainings by the budget in whose row they stand, and as what (``series``).
+
+    A winner may be another budget's finalist or draw, or be trained for several, and is no rival of itself.
+    """
+    tested = tested[tested["role"].isin(["candidate", "random", "mobilenet"])]
+    parts = [tested.iloc[:0].assign(series="")]
+    for winner in winners:
+        won = tested["network"] == winner["architecture"]
+        own = tested[won].drop_duplicates("seed").assign(budget=str(winner["budget"]), series="winner")
+        beside = tested[~won & (tested["budget"] == winner["budget"]) & (tested["role"] != "candidate")]
+        parts += [beside.assign(series=beside["role"]), own]
+    return pd.concat(parts, ignore_index=True)
 
 
 def figure_class_accuracy(winners: Sequence[Mapping[str, Any]], class_names: Sequence[str]) -> go.Figure:

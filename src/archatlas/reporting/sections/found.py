@@ -16,18 +16,18 @@ def found_section(run: Run) -> Section:
     better = sum(is_better(run, winner) for winner in run.found)
     verdict = sentences.verdict(len(run.found), len(run.winners), better)
     blocks: list[Any] = [Text(verdict), Cards(tuple(budget_cards(run)))]
-    budgets = [str(winner["budget"]) for winner in run.found]
     without = {str(winner["budget"]): why for winner in run.found if (why := why_no_mobilenet(run, winner))}
-    if budgets:
+    if run.found:
         blocks.append(
             Chart(
                 "comparison",
-                figure_comparison(run.trainings, budgets, without),
+                figure_comparison(run.trainings, run.found, without),
                 f"Test accuracy of every training of the winners, of random networks{_and_mobilenet(run)}, by budget",
                 "What the search bought",
             )
         )
-        blocks.append(Text(words_of(run).comparison))
+        noise = sentences.noise(run.found, run.test_images is not None)
+        blocks.append(Text(" ".join(text for text in (words_of(run).comparison, noise) if text)))
     if len(run.verified_candidates):
         blocks.append(TableBlock(tables.candidates_table(run), "All candidates that were verified", folded=True))
     return Section(
