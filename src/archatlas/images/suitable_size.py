@@ -44,7 +44,7 @@ def _allowed(size: int, images: int, seconds: float | None) -> bool:
     from joblib import cpu_count
 
     needed = images * _EPOCHS * (size / SIZES[0]) ** 2 / _PER_SECOND
-    return needed <= _SHARE * seconds * cpu_count()
+    return bool(needed <= _SHARE * seconds * cpu_count())
 
 
 def _shorter_side(item: Encoded) -> int | None:

@@ -7,7 +7,7 @@ next to the super-networks and to what is trained alike for the choice. An audit
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -196,7 +196,7 @@ def more_time(budget_s: float, pace: Pace, facts: Facts) -> list[str]:
 
 def _gains(now: Schedule, then: Schedule) -> list[str]:
     """What a run has more of by the second schedule than by the first."""
-    counted = {
+    counted: dict[str, Callable[[Schedule], int]] = {
         "epochs for the winners": _winners_epochs,
         "epochs for finalists": lambda one: one.verification["training"]["epochs"],
         "finalists of each budget": lambda one: one.verification["top_k"],

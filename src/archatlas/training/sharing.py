@@ -52,7 +52,7 @@ def share_out(
             save_file({key: tensor.contiguous() for key, tensor in images.to_tensors().items()}, folder / split)
         try:
             fabric.launch(
-                partial(_share, task, names=list(splits), folder=folder, parent=os.getpid(), told=log_format())
+                partial(_share, task=task, names=list(splits), folder=folder, parent=os.getpid(), told=log_format())
             )
         except ProcessException as error:
             # Where one is killed, another may have noticed that it is gone before it was missed here.

@@ -58,8 +58,9 @@ def plan_finishing(
     made = read_space(search_space)
     members = [member_of(made, name) for name in macs]
     sizes = {one.space.input_shape[-1] for one in members} if facts.one_is_largest else set()
-    timed = [*members, *(largest_network(made, size, 0) for size in sorted(sizes))]
-    seconds_of = training_seconds([(one.space, one.network) for one in timed], device, sharing.share)
+    teachers = [largest_network(made, size, 0) for size in sorted(sizes)]
+    timed = [(one.space, one.network) for one in members] + [(one.space, one.network) for one in teachers]
+    seconds_of = training_seconds(timed, device, sharing.share)
 
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
     records = RecordStore(run_records)
