@@ -7,10 +7,11 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from scipy.stats import t as student
 
 from archatlas.detection.backbones import backbones
 from archatlas.detection.detector import Places, Predictions
-from archatlas.detection.judging import compared, detected, objects_of, precision
+from archatlas.detection.judging import _interval, compared, detected, objects_of, precision
 from archatlas.detection.losses import NOTHING, Targets, assigned, detection_loss, focal_loss, targets_of
 from archatlas.detection.parameters import DetectionParameters
 from archatlas.detection.scenes import Scenes, make_scenes
@@ -117,10 +118,31 @@ def test_precision_by_hand() -> None:
     )
     told = compared(all_objects, {"winner": [many, many], "mobilenet": [many, many.iloc[:0]]}, 20)
     assert told["winner"] == {"mean": 1.0, "low": 1.0, "high": 1.0}
-    reach = 1.96 * (0.5 / 2) ** 0.5  # Of two seeds, 0 and 1; whatever scenes are left out they stay that.
+    reach = 12.7062 * (0.5 / 2) ** 0.5  # Of two seeds, 0 and 1; whatever scenes are left out they stay that.
     ends = {"mean": 0.5, "low": 0.5 - reach, "high": 0.5 + reach}
     assert told["mobilenet"] == pytest.approx(ends), "who finds nothing has nothing"
     assert told["ahead"] == pytest.approx(ends)
+    alone = compared(all_objects, {"winner": [many], "mobilenet": [many.iloc[:0]]}, 20)
+    assert alone["ahead"] == {"mean": 1.0, "low": None, "high": None}, "one seed tells nothing of the noise of training"
+
+
+def test_intervals_know_scenes_and_seeds_each_by_their_own_number() -> None:
+    # Rows: all scenes, and ten times without a tenth of them. Columns: three seeds, 1, 2 and 3.
+    values = np.tile([1.0, 2.0, 3.0], (11, 1))
+    seeds = 1 / 3
+    reach = 4.302653 * seeds**0.5
+    assert _interval(values) == pytest.approx({"mean": 2, "low": 2 - reach, "high": 2 + reach}), (
+        "two degrees of freedom"
+    )
+    values = np.full((11, 3), 2.0)
+    values[1:] += np.where(np.arange(10) < 5, 0.1, -0.1)[:, None]
+    scenes = 0.9 * 10 * 0.01
+    reach = 2.262157 * scenes**0.5
+    assert _interval(values) == pytest.approx({"mean": 2, "low": 2 - reach, "high": 2 + reach}), "nine"
+    values += [-1.0, 0.0, 1.0]
+    freedom = (scenes + seeds) ** 2 / (scenes**2 / 9 + seeds**2 / 2)
+    reach = float(student.ppf(0.975, freedom)) * (scenes + seeds) ** 0.5
+    assert _interval(values)["high"] == pytest.approx(2 + reach)
 
 
 def test_a_detector_learns_what_is_where(bars: ImageSplit, space: ChainSpace, description: ImageDescription) -> None:
