@@ -13,7 +13,7 @@ from archatlas.detection.backbones import backbones
 from archatlas.detection.detector import Places, Predictions
 from archatlas.detection.judging import _interval, compared, detected, objects_of, precision
 from archatlas.detection.losses import NOTHING, Targets, assigned, detection_loss, focal_loss, targets_of
-from archatlas.detection.parameters import DetectionParameters
+from archatlas.detection.parameters import DetectionParameters, SceneParameters
 from archatlas.detection.scenes import Scenes, make_scenes
 from archatlas.detection.training import DetectorJob, train_detector
 from archatlas.errors import ArchatlasError
@@ -65,6 +65,34 @@ def test_objects_are_images_of_the_split_and_do_not_overlap(bars: ImageSplit) ->
     assert not torch.equal(make_scenes(bars, 40, PARAMETERS.scenes, seed=1).images, scenes.images)
     with pytest.raises(ArchatlasError, match="a split holds none"):
         make_scenes(bars.subset(torch.zeros(0, dtype=torch.int64)), 1, PARAMETERS.scenes, 0)
+
+
+def test_every_scene_holds_as_many_objects_as_asked_or_that_is_an_error(bars: ImageSplit) -> None:
+    def asked(**settings: int) -> SceneParameters:
+        return SceneParameters.model_validate({"side": 32, "fewest": 4, "most": 4, **settings})
+
+    # Four of these find room in four of ten scenes.
+    scenes = make_scenes(bars, 20, asked(smallest=11, largest=12), seed=0)
+    assert torch.bincount(scenes.scene, minlength=20).tolist() == [4] * 20
+    with pytest.raises(ArchatlasError, match=r"at least `fewest` = 4 objects .* 16 to 16 pixels, but none of 100"):
+        make_scenes(bars, 1, asked(smallest=16, largest=16), seed=0)  # One arrangement alone holds them.
+
+
+def test_a_crowded_scene_keeps_as_many_detections_as_asked(description: ImageDescription) -> None:
+    """A hundred objects, each seen from nine places."""
+
+    class Seer(torch.nn.Linear):
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            corners = torch.cartesian_prod(torch.arange(10.0) * 10, torch.arange(10.0) * 10).repeat(9, 1)
+            boxes = torch.cat([corners, corners + 9], dim=1)
+            return torch.full((len(images), 900, 1), 3.0), boxes.expand(len(images), -1, -1)
+
+    scenes = Scenes(
+        torch.zeros(1, 1, 100, 100, dtype=torch.uint8), torch.zeros(0, 4), torch.zeros(0).long(), torch.zeros(0).long()
+    )
+    many = PARAMETERS.model_copy(update={"most_detections": 100})
+    found = detected(Seer(1, 1), scenes, description, many)  # type: ignore[arg-type]
+    assert len(found) == len(found[["left", "top"]].drop_duplicates()) == 100
 
 
 def test_objects_are_looked_for_near_their_middle_on_the_map_that_suits_their_size() -> None:
@@ -189,6 +217,11 @@ def test_the_mobilenet_beside_a_winner_is_the_nearest_in_macs(space: ChainSpace)
     [
         ({"scenes": {"fewest": 6}}, "`fewest` is 6, more than `most` = 5"),
         ({"scenes": {"largest": 40}}, "`largest` is 40, more than `side` = 32"),
+        (
+            {"scenes": {"smallest": 20, "largest": 20, "fewest": 4}},
+            "`fewest` is 4, but 1 squares of `smallest` = 20 pixels fill a canvas of `side` = 32",
+        ),
+        ({"most_detections": 101}, "less than or equal to 100"),
         ({"training": {"label_smoothing": 0.1}}, "detectors are trained without"),
     ],
 )

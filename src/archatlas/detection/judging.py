@@ -49,7 +49,8 @@ def detected(
 def _of_scene(probabilities: Tensor, boxes: Tensor, scene: int, parameters: DetectionParameters) -> NDArray[np.float64]:
     """Rows of one scene, the most probable first, of ``[n, classes]`` and ``[n, 4]``."""
     classes = probabilities.shape[1]
-    scores, numbers = probabilities.flatten().topk(min(_CONSIDERED, probabilities.numel()))
+    considered = max(_FEWEST_CONSIDERED, _CONSIDERED_FOR_EACH * parameters.most_detections)
+    scores, numbers = probabilities.flatten().topk(min(considered, probabilities.numel()))
     numbers = numbers[scores >= parameters.least_score]
     places, labels = numbers // classes, numbers % classes
     # Boxes of different classes are moved apart, so that none suppresses another.
@@ -60,8 +61,9 @@ def _of_scene(probabilities: Tensor, boxes: Tensor, scene: int, parameters: Dete
     return rows
 
 
-_CONSIDERED = 200
-"""Pairs of a place and a class, the most probable ones of a scene."""
+_FEWEST_CONSIDERED, _CONSIDERED_FOR_EACH = 200, 20
+"""Pairs of a place and a class, the most probable ones of a scene, and for each detection that may be left of them: an
+object is seen from many places, so that far more boxes are suppressed than stay."""
 
 
 def require_coco() -> None:
