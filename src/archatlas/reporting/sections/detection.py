@@ -54,8 +54,8 @@ def detection_section(run: Run) -> Section | None:
         "detection",
         "As the backbone of a detector",
         "A small one-stage detector without anchors was trained on the winner's maps, and another on those of a "
-        "MobileNet scaled to as many MACs. Both backbones began as trained alike to classify. Scenes were made of the "
-        "images of each split alone.",
+        "MobileNet scaled to as many MACs. Both backbones began as trained alike to classify, by trainings that chose "
+        "neither. Scenes were made of the images of each split alone.",
         blocks,
     )
 
