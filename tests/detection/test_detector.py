@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from scipy.stats import t as student
 
 from archatlas.detection.backbones import backbones
-from archatlas.detection.detector import Places, Predictions
+from archatlas.detection.detector import Detector, Places, Predictions
 from archatlas.detection.judging import _interval, compared, detected, objects_of, precision
 from archatlas.detection.losses import NOTHING, Targets, assigned, detection_loss, focal_loss, targets_of
 from archatlas.detection.parameters import DetectionParameters, SceneParameters
@@ -191,6 +191,16 @@ def test_a_detector_learns_what_is_where(bars: ImageSplit, space: ChainSpace, de
     assert found.groupby("scene").size().max() <= PARAMETERS.most_detections
     assert found["score"].min() >= PARAMETERS.least_score
     assert precision(objects_of(judged), found, np.arange(len(judged)))["map_50"] > 0.5
+
+
+def test_a_detector_looks_at_images_smaller_than_the_strides_of_its_backbone() -> None:
+    mobile = preset("mobile", (3, 16, 16), 3)
+    backbone = mobile.build(mobile.sample(1, np.random.default_rng(0))[0])
+    detector = Detector(backbone, 3, 3, levels=3, width=8).eval()
+    assert detector.strides == (8, 16, 32)
+    with torch.no_grad():
+        said = detector(torch.rand(1, 3, 16, 16))
+    assert said.boxes.shape == (1, len(detector.places(16).strides), 4) == (1, 4 + 1 + 1, 4)
 
 
 def test_the_mobilenet_beside_a_winner_is_the_nearest_in_macs(space: ChainSpace) -> None:
