@@ -19,7 +19,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.blocks import Blocks
 from archatlas.encodings.flat_graphs import FlatGraphs
 from archatlas.encodings.weisfeiler_lehman import node_labels, vocabulary
-from archatlas.encodings.wl_features import WLFeatures
+from archatlas.encodings.wl_features import WLFeatures, joined
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.predictors.families.graph_kernel import Encoding, GraphKernelPredictor, GraphKernelSettings
 from archatlas.predictors.families.weisfeiler_lehman import WLEncoding
@@ -144,7 +144,7 @@ def _trained(key: _Key) -> EncoderEncoding:
     inputs = flat.matrix(graphs)
     features = None
     if settings.pairs != "none":
-        features = WLFeatures.find(graphs, settings.rounds).joined(graphs)
+        features = joined(WLFeatures.find_in(graphs, settings.rounds)[1])
         if settings.pairs == "shuffled":
             features = features[np.random.default_rng([key.seed, 1]).permutation(len(graphs))]
     lesson = EncoderLesson(inputs, features, flat.adjacency(graphs), _kinds(graphs))

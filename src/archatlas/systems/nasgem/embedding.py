@@ -57,7 +57,7 @@ def embedding_of(visited: pd.DataFrame, method: Nasgem, space: SearchSpace, seed
         ],
         ignore_index=True,
     ).assign(x=plane[:, 0], y=plane[:, 1])
-    blocks = WLFeatures.find(others, settings.rounds).blocks(others)
+    blocks = WLFeatures.find_in(others, settings.rounds)[1]
     first, second = np.triu_indices(len(drawn), 1)
     kept = generator.permutation(len(first))[:_SHOWN_PAIRS]
     pairs = {"kernel": wl_kernel(blocks, blocks), "cosine": vectors[1] @ vectors[1].T}
