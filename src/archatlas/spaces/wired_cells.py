@@ -147,7 +147,10 @@ class WiredCells(WiredFrame):
         return wiring_variation.mutate(self, choices, generator, probability)
 
     def crossover(self, first: Choices, second: Choices, generator: np.random.Generator) -> tuple[Choices, Choices]:
-        """What each vertex reads goes to the two children or changes places, with even odds; no child is its parent."""
+        """What each vertex reads goes to the two children or changes places, with even odds.
+
+        Where the input of a child's cell would reach too few vertices, the parent stands in its place.
+        """
         return wiring_variation.crossover(self, first, second, generator)
 
     def neighbours(self, choices: ArrayLike) -> Choices:
