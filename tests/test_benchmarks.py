@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks import gram, nas_bench_101_search
+from benchmarks import gram, nas_bench_101_search, pruning
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.kept import imported, work_of
 
 from archatlas.kedro_ext.module_code import ModuleCode
 from archatlas.kedro_ext.source_code import SourceCode
+from archatlas.storage.work_store import WorkStore
 
 FOLDER = Path(nas_bench_101_search.__file__).parent
 
@@ -81,6 +82,36 @@ def test_every_reach_of_the_table_of_searches_is_half_of_an_interval() -> None:
     # 4.303 of two degrees of freedom, times the spread over the root of three.
     assert best == "| nasgem | 6.000 ± 0.657 | 0.200 ± 0.248 | - | 1 of 3 |"
     assert control == "| random | 6.200 ± 0.497 | - | - | 1 of 3 |"
+
+
+def test_every_way_of_pruning_leaves_a_part_within_the_bound(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    options = pruning._parse(["--quick", "--share", "0.7", "--workers", "1"])
+    setting = pruning.setting_of(options, WorkStore(tmp_path))
+    monkeypatch.setattr(pruning, "meta_graph", lambda setting, seed: np.linspace(1, 2, len(setting.space.edges)))
+    drawn = setting.drawn(8, np.random.default_rng(0))
+    row = drawn[int(setting.macs(drawn).argmax())]
+    left = pruning.smaller(setting, row, setting.job(row, 0).build().state_dict(), seed=0)
+    assert len(left) == 4
+    for one in left.values():
+        assert (one <= row).all()
+        assert setting.macs(one[None])[0] <= 0.7 * setting.macs(row[None])[0]
+    # Rising weights are equal ones in the order of positions.
+    assert (left["lightest edges, learned"] == left["lightest edges, equal weights"]).all()
+    assert not list(tmp_path.iterdir()), "nothing was trained"
+
+
+def test_pruned_networks_are_compared_with_one_that_has_been_trained_as_long() -> None:
+    rows = [
+        (seed, network, share, 9, again + seed, scratch)
+        for seed in range(3)
+        for network, share, again, scratch in (
+            (pruning.WHOLE, 1.0, np.nan, 97.0), (pruning.BESIDE, 0.6, 96.0, 94.0), ("random edges", 0.5, 95.0, 95.0)
+        )
+    ]  # fmt: skip
+    *_, whole, beside, random = pruning.lines(pd.DataFrame(rows, columns=pruning.COLUMNS))
+    assert whole == "| the whole network | 1.00 | 9.0 |  | 97.00 ± 0.00 |  |  |"
+    assert beside == "| never pruned | 0.60 | 9.0 | 97.00 ± 2.48 | 94.00 ± 0.00 |  |  |"
+    assert random == "| random edges | 0.50 | 9.0 | 96.00 ± 2.48 | 95.00 ± 0.00 | -1.00 ± 0.00 | +1.00 ± 0.00 |"
 
 
 def test_the_published_update_is_tried_on_both_units_of_accuracy() -> None:
