@@ -25,7 +25,6 @@ from safetensors.numpy import load_file
 from archatlas.predictors.fitting import Contender, cross_seed_scores
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
 from archatlas.predictors.sample import evaluated_sample
-from archatlas.predictors.t_interval import reach_of_mean
 from archatlas.scores.table import proxies_of
 from archatlas.spaces.search_space import read_space
 
@@ -91,7 +90,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 
 def _with_interval(gains: np.ndarray) -> str:
-    return f"{gains.mean():+.3f} ± {reach_of_mean(gains):.3f}"
+    return f"{gains.mean():+.3f} ± {1.96 * gains.std(ddof=1) / np.sqrt(len(gains)):.3f}"
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
