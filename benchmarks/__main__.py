@@ -21,6 +21,7 @@ BENCHMARKS: dict[str, tuple[str, list[str]]] = {
     "evolution": ("evolution against enumeration", _TINY),
     "segments": ("segment by segment against the whole space at once, at equal evaluations (tables)", _TINY),
     "gram": ("whether a meta-graph learns, on landscapes; with --table on NAS-Bench-101", _TINY),
+    "pruning": ("what is left of wired networks by a learned meta-graph and otherwise, beside unpruned ones", _TINY),
     "nasi_draws": ("how many draws a search at initialisation needs", ["--seeds", "2", "--networks", "300"]),
     "encoders": ("learned encoders of graphs beside what they learn from (tables)", ["--draws", "2", "--labels", "50"]),
     "nas_bench_101_search": ("what methods find on all cells with few evaluations (tables)", ["--seeds", "1"]),

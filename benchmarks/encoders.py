@@ -23,32 +23,31 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from benchmarks.kept import work_of
 from numpy.typing import NDArray
-from scipy.stats import t as student
+from scipy.sparse.linalg import svds
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.blocks import Blocks
 from archatlas.encodings.flat_graphs import FlatGraphs
-from archatlas.encodings.wl_features import WLFeatures, wl_kernel
+from archatlas.encodings.wl_features import WLFeatures, joined, wl_kernel
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
-from archatlas.pipelines.work import work_store
 from archatlas.predictors.benchmark.data import BenchmarkData
 from archatlas.predictors.families.graph_kernel import Encoding, GraphKernelPredictor, GraphKernelSettings
 from archatlas.predictors.families.nasgem import EncoderEncoding, NasgemPredictor, NasgemSettings, trained_encoder
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Predictor, State
+from archatlas.predictors.t_interval import reach_of_mean
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
-from archatlas.storage.work_store import WorkStore
+from archatlas.storage.work_store import WorkStore, fingerprint
 
 Floats = NDArray[np.float64]
 
-_WORK = Path(__file__).parent.parent / "data" / "work" / "encoders_benchmark"
 TABLES = {"nas_bench_101": "test", "nas_bench_201": "test", "transnas_bench_101_micro": "validation"}
 """Tables, and the accuracy that is learned and judged."""
 RAW = "raw WL"
@@ -116,14 +115,14 @@ def measured(table: str, names: Sequence[str], labels: Sequence[int], draws: int
     """Rows contender, labels, draw, tau, chosen."""
     accuracy = TABLES[table]
     data = BenchmarkData.of(load_table(TableParameters.model_validate({"name": table})), accuracy, accuracy, "networks")
-    batch = data.batch(np.arange(len(data)))
+    batch, content = data.batch(np.arange(len(data))), fingerprint(data.content)
     _ = batch.graphs
     _ = batch.costs
     rows = []
     for name in names:
         for draw in sorted(range(draws), key=lambda number: (number % _ENCODERS, number)):
             for count in labels:
-                task, key = work.task(f"{table}-{count}", name), f"{draw}"
+                task, key = work.task(f"{table}-{count}", name, content), f"{draw}"
                 found = task.load_json(key)
                 if found is None:
                     found = ranked(data, batch, name, count, draw)
@@ -156,8 +155,7 @@ def lines(found: pd.DataFrame) -> Iterator[str]:
 def _difference(lead: pd.Series) -> str:
     if len(lead) < 2:
         return f"{lead.mean():+.3f}"
-    reach = student.ppf(0.975, len(lead) - 1) * lead.std(ddof=1) / len(lead) ** 0.5
-    return f"{lead.mean():+.3f} ± {reach:.3f}"
+    return f"{lead.mean():+.3f} ± {reach_of_mean(lead):.3f}"
 
 
 def cosines(table: str, seed: int = 0) -> dict[str, float]:
@@ -168,7 +166,7 @@ def cosines(table: str, seed: int = 0) -> dict[str, float]:
     others = space.sample(min(len(seen) + _UNSEEN, space.networks), np.random.default_rng(seed + 1))  # type: ignore[attr-defined]
     known = {row.tobytes() for row in seen}
     unseen = space.graphs(others[[row.tobytes() not in known for row in others]][:_UNSEEN], canonical=True)
-    blocks = WLFeatures.find(unseen, settings.rounds).blocks(unseen)
+    blocks = WLFeatures.find_in(unseen, settings.rounds)[1]
     kernel, pairs = wl_kernel(blocks, blocks), np.triu_indices(len(unseen), 1)
 
     def agreement(vectors: NDArray[np.floating]) -> float:
@@ -179,17 +177,18 @@ def cosines(table: str, seed: int = 0) -> dict[str, float]:
     return {
         "encoder": agreement(trained_encoder(space, settings, seed).vectors(unseen)),
         "kernel shuffled": agreement(trained_encoder(space, shuffled, seed).vectors(unseen)),
-        "linear": agreement(_linear(space.graphs(seen[:3_000], canonical=True), unseen, settings)),
+        "linear": agreement(_linear(space.graphs(seen, canonical=True), unseen, settings)),
     }
 
 
 def _linear(seen: ArchitectureGraphs, unseen: ArchitectureGraphs, settings: NasgemSettings) -> Floats:
-    """Kernel principal components of the unseen graphs, of those that were seen."""
-    features = WLFeatures.find(seen, settings.rounds)
-    known = features.blocks(seen)
-    values, vectors = np.linalg.eigh(wl_kernel(known, known))
-    values, vectors = values[-settings.dimensions :], vectors[:, -settings.dimensions :]
-    return np.asarray(wl_kernel(features.blocks(unseen), known) @ vectors / np.sqrt(values), dtype=np.float64)
+    """Kernel principal components of the unseen graphs, of those that were seen.
+
+    They are the products with the first singular directions of the features, of which the kernel is the product.
+    """
+    features, blocks = WLFeatures.find_in(seen, settings.rounds)
+    _, _, directions = svds(joined(blocks), k=settings.dimensions, random_state=0)
+    return np.asarray(joined(features.blocks(unseen)) @ directions.T, dtype=np.float64)
 
 
 def seconds(vertices: Sequence[int] = (12, 30), count: int = 10_000) -> Iterator[str]:
@@ -251,7 +250,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.seconds:
         print("\n".join(seconds()))
         return
-    work = work_store(_WORK, "archatlas.predictors.families.nasgem", "archatlas.predictors.families.stack")
+    told_alone = (
+        "lines",
+        "_difference",
+        "cosines",
+        "_linear",
+        "seconds",
+        "random_graphs",
+        "_kernel_with",
+        "_untrained",
+    )
+    work = work_of(__file__, *told_alone, "main")
     for table in options.tables:
         print(f"\n{table}\n", flush=True)
         found = measured(table, options.only, options.labels, options.draws, work)

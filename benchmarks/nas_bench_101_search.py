@@ -3,12 +3,13 @@
 All 423,624 cells, or the 20,001 of which a validation accuracy is known (`--networks 20001`). A method sees one number
 for each network that it asks for: the validation accuracy of one training, where it is known; of all cells only the
 mean test accuracy of three trainings is, and methods then see what one training's validation accuracy may be at that
-level (`spaces/tables/nas_bench_101_full.py`). What counts is the mean test error of the
-network that looks best, and after how many evaluations the first network of 94.0% test accuracy was among them.
+level (`spaces/tables/nas_bench_101_full.py`). What counts is the mean test error of the network that looks best, and
+after how many evaluations the first network of 94.0% test accuracy was among them.
 
-Noise, and what a method draws, follow from the seed: methods are compared seed by seed, each with random search (95%
-interval, t). Settings were chosen on NAS-Bench-201 (5,425 networks) and on the 3,258 cells of the small copy, by
-validation accuracy of one training, before any method was tried on all cells; `VARIANTS` are what was tried.
+Noise, and what a method draws, follow from the seed: methods are compared seed by seed, each with random search. Every
+± is half of a 95% interval by Student's t. Settings were chosen on NAS-Bench-201 (5,425 networks) and on the 3,258
+cells of the small copy, by validation accuracy of one training, before any method was tried on all cells; `VARIANTS`
+are what was tried.
 
     python -m benchmarks.nas_bench_101_search --seeds 50               # goes on where it stopped
     python -m benchmarks.nas_bench_101_search --networks 20001 --only random nasgem gp
@@ -23,23 +24,23 @@ import argparse
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from benchmarks.kept import work_of
 from numpy.typing import NDArray
-from scipy.stats import t as student
 
 from archatlas.costs.counting import count_parts
-from archatlas.pipelines.work import work_store
+from archatlas.predictors.t_interval import reach_of_mean
 from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
 from archatlas.spaces.restricted import restricted
 from archatlas.spaces.tables.files import VARIABLE, find_file
 from archatlas.spaces.tables.nas_bench_101_full import FILE, PAGE, OneTraining
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
-from archatlas.storage.work_store import WorkStore
+from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.systems.account import Account
 from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import Ledger, Limit, Spending
@@ -50,7 +51,6 @@ from archatlas.systems.regularised_evolution import RegularisedEvolution
 
 Floats = NDArray[np.float64]
 
-_WORK = Path(__file__).parent.parent / "data" / "work" / "nas_bench_101_search"
 _GOOD = 0.94
 
 
@@ -180,6 +180,13 @@ class Known:
         """Places of canonical rows."""
         return np.array([self.places[row.tobytes()] for row in choices], dtype=np.int64)
 
+    @cached_property
+    def content(self) -> str:
+        """A digest of all that a search depends on."""
+        noise = None if self.noise is None else (self.noise.levels, self.noise.ratios)
+        costs = None if self.cost_table is None else self.cost_table.to_json()
+        return fingerprint(self.choices, self.truth, self.observed, noise, costs)
+
     def seen(self, seed: int) -> Floats:
         """What the search of this seed sees, ``[n]``."""
         if self.observed is not None:
@@ -225,7 +232,7 @@ def measured(known: Known, methods: Mapping[str, Method], options: argparse.Name
     rows = []
     for name, method in methods.items():
         for seed in range(options.seeds):
-            task = work.task(name.replace(" ", "_"), repr(method), options.evaluations, known.truth)
+            task = work.task(name.replace(" ", "_"), repr(method), options.evaluations, known.content)
             found = task.load_json(f"{seed}")
             if found is None:
                 found = searched(known, method, options.evaluations, seed)
@@ -237,23 +244,19 @@ def measured(known: Known, methods: Mapping[str, Method], options: argparse.Name
 
 
 def lines(found: pd.DataFrame) -> Iterator[str]:
-    """A row for each method, the best first."""
+    """A row for each method, the best first; every ± is half of a 95% interval by Student's t."""
     control = found[found["method"] == "random"].set_index("seed")["error"]
     yield "| method | test error of the best by what was seen | less than random search | to 94.0%, median | found |"
     yield "|---|--:|--:|--:|--:|"
     for name, own in sorted(found.groupby("method"), key=lambda one: one[1]["error"].mean()):
         error = own.set_index("seed")["error"]
         first = own["first_good"].astype("float64")
-        spread = error.std(ddof=1) / len(error) ** 0.5
         ahead = (control - error).dropna()
-        lead = "-"
-        if name != "random" and len(ahead) > 1:
-            reach = student.ppf(0.975, len(ahead) - 1) * ahead.std(ddof=1) / len(ahead) ** 0.5
-            lead = f"{ahead.mean():.3f} ± {reach:.3f}"
+        lead = f"{ahead.mean():.3f} ± {reach_of_mean(ahead):.3f}" if name != "random" and len(ahead) > 1 else "-"
         median = first.fillna(np.inf).median()
         reached = "-" if np.isinf(median) else f"{median:.0f}"
         often = f"{first.notna().sum()} of {len(own)}"
-        yield f"| {name} | {error.mean():.3f} ± {spread:.3f} | {lead} | {reached} | {often} |"
+        yield f"| {name} | {error.mean():.3f} ± {reach_of_mean(error):.3f} | {lead} | {reached} | {often} |"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -266,7 +269,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     methods = {name: method for name, method in METHODS.items() if name in options.only}
     methods |= {name: method for name, method in VARIANTS.items() if options.variants or name in options.only}
-    work = work_store(_WORK, "archatlas.systems.nasgem.method", "archatlas.predictors.families.stack")
+    work = work_of(__file__, "lines", "main")
     for networks in options.networks:
         known = Known.of(networks)
         print(f"\n{networks}: {len(known.choices):,} networks, {options.evaluations} evaluations\n", flush=True)

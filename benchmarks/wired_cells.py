@@ -55,14 +55,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     print("| space | vertices | convolutions | MACs, million | of the chain | images a second | of the chain | ratio |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|")
     for name, settings, shape in (("12 x 2, 8 x 8", DIGITS, (1, 8, 8)), ("30 x 3, 16 x 16", CIFAR10, (3, 16, 16))):
-        space = _space(settings, shape)
+        space = wired_space(settings, shape)
         ratios = [_compare(name, space, row, options) for row in space.sample(options.networks, _generator())]
         print(f"| {name}, median | | | | | | | **{np.median(ratios):.2f}** |", flush=True)
     print(f"\n{options.graphs:,} networks of three cells of 30 vertices, seconds of one core\n")
-    _time_graphs(_space(CIFAR10, (3, 16, 16)), options.graphs)
+    _time_graphs(wired_space(CIFAR10, (3, 16, 16)), options.graphs)
 
 
-def _space(settings: dict[str, object], shape: tuple[int, int, int]) -> WiredCells:
+def wired_space(settings: dict[str, object], shape: tuple[int, int, int]) -> WiredCells:
     space = make_space(SpaceParameters.model_validate({"preset": "wired_cells", **settings}), shape, 10)
     assert isinstance(space, WiredCells)
     return space

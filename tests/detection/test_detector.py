@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 import torch
 from pydantic import ValidationError
+from scipy.stats import t as student
 
 from archatlas.detection.backbones import backbones
-from archatlas.detection.detector import Places, Predictions
-from archatlas.detection.judging import compared, detected, objects_of, precision
+from archatlas.detection.detector import Detector, Places, Predictions
+from archatlas.detection.judging import _interval, compared, detected, objects_of, precision
 from archatlas.detection.losses import NOTHING, Targets, assigned, detection_loss, focal_loss, targets_of
-from archatlas.detection.parameters import DetectionParameters
+from archatlas.detection.parameters import DetectionParameters, SceneParameters
 from archatlas.detection.scenes import Scenes, make_scenes
 from archatlas.detection.training import DetectorJob, train_detector
 from archatlas.errors import ArchatlasError
@@ -66,6 +67,34 @@ def test_objects_are_images_of_the_split_and_do_not_overlap(bars: ImageSplit) ->
         make_scenes(bars.subset(torch.zeros(0, dtype=torch.int64)), 1, PARAMETERS.scenes, 0)
 
 
+def test_every_scene_holds_as_many_objects_as_asked_or_that_is_an_error(bars: ImageSplit) -> None:
+    def asked(**settings: int) -> SceneParameters:
+        return SceneParameters.model_validate({"side": 32, "fewest": 4, "most": 4, **settings})
+
+    # Four of these find room in four of ten scenes.
+    scenes = make_scenes(bars, 20, asked(smallest=11, largest=12), seed=0)
+    assert torch.bincount(scenes.scene, minlength=20).tolist() == [4] * 20
+    with pytest.raises(ArchatlasError, match=r"at least `fewest` = 4 objects .* 16 to 16 pixels, but none of 100"):
+        make_scenes(bars, 1, asked(smallest=16, largest=16), seed=0)  # One arrangement alone holds them.
+
+
+def test_a_crowded_scene_keeps_as_many_detections_as_asked(description: ImageDescription) -> None:
+    """A hundred objects, each seen from nine places."""
+
+    class Seer(torch.nn.Linear):
+        def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            corners = torch.cartesian_prod(torch.arange(10.0) * 10, torch.arange(10.0) * 10).repeat(9, 1)
+            boxes = torch.cat([corners, corners + 9], dim=1)
+            return torch.full((len(images), 900, 1), 3.0), boxes.expand(len(images), -1, -1)
+
+    scenes = Scenes(
+        torch.zeros(1, 1, 100, 100, dtype=torch.uint8), torch.zeros(0, 4), torch.zeros(0).long(), torch.zeros(0).long()
+    )
+    many = PARAMETERS.model_copy(update={"most_detections": 100})
+    found = detected(Seer(1, 1), scenes, description, many)  # type: ignore[arg-type]
+    assert len(found) == len(found[["left", "top"]].drop_duplicates()) == 100
+
+
 def test_objects_are_looked_for_near_their_middle_on_the_map_that_suits_their_size() -> None:
     grids = [torch.cartesian_prod(*[(torch.arange(24 // stride) + 0.5) * stride] * 2) for stride in (2, 4)]
     places = Places(
@@ -117,10 +146,31 @@ def test_precision_by_hand() -> None:
     )
     told = compared(all_objects, {"winner": [many, many], "mobilenet": [many, many.iloc[:0]]}, 20)
     assert told["winner"] == {"mean": 1.0, "low": 1.0, "high": 1.0}
-    reach = 1.96 * (0.5 / 2) ** 0.5  # Of two seeds, 0 and 1; whatever scenes are left out they stay that.
+    reach = 12.7062 * (0.5 / 2) ** 0.5  # Of two seeds, 0 and 1; whatever scenes are left out they stay that.
     ends = {"mean": 0.5, "low": 0.5 - reach, "high": 0.5 + reach}
     assert told["mobilenet"] == pytest.approx(ends), "who finds nothing has nothing"
     assert told["ahead"] == pytest.approx(ends)
+    alone = compared(all_objects, {"winner": [many], "mobilenet": [many.iloc[:0]]}, 20)
+    assert alone["ahead"] == {"mean": 1.0, "low": None, "high": None}, "one seed tells nothing of the noise of training"
+
+
+def test_intervals_know_scenes_and_seeds_each_by_their_own_number() -> None:
+    # Rows: all scenes, and ten times without a tenth of them. Columns: three seeds, 1, 2 and 3.
+    values = np.tile([1.0, 2.0, 3.0], (11, 1))
+    seeds = 1 / 3
+    reach = 4.302653 * seeds**0.5
+    assert _interval(values) == pytest.approx({"mean": 2, "low": 2 - reach, "high": 2 + reach}), (
+        "two degrees of freedom"
+    )
+    values = np.full((11, 3), 2.0)
+    values[1:] += np.where(np.arange(10) < 5, 0.1, -0.1)[:, None]
+    scenes = 0.9 * 10 * 0.01
+    reach = 2.262157 * scenes**0.5
+    assert _interval(values) == pytest.approx({"mean": 2, "low": 2 - reach, "high": 2 + reach}), "nine"
+    values += [-1.0, 0.0, 1.0]
+    freedom = (scenes + seeds) ** 2 / (scenes**2 / 9 + seeds**2 / 2)
+    reach = float(student.ppf(0.975, freedom)) * (scenes + seeds) ** 0.5
+    assert _interval(values)["high"] == pytest.approx(2 + reach)
 
 
 def test_a_detector_learns_what_is_where(bars: ImageSplit, space: ChainSpace, description: ImageDescription) -> None:
@@ -141,6 +191,16 @@ def test_a_detector_learns_what_is_where(bars: ImageSplit, space: ChainSpace, de
     assert found.groupby("scene").size().max() <= PARAMETERS.most_detections
     assert found["score"].min() >= PARAMETERS.least_score
     assert precision(objects_of(judged), found, np.arange(len(judged)))["map_50"] > 0.5
+
+
+def test_a_detector_looks_at_images_smaller_than_the_strides_of_its_backbone() -> None:
+    mobile = preset("mobile", (3, 16, 16), 3)
+    backbone = mobile.build(mobile.sample(1, np.random.default_rng(0))[0])
+    detector = Detector(backbone, 3, 3, levels=3, width=8).eval()
+    assert detector.strides == (8, 16, 32)
+    with torch.no_grad():
+        said = detector(torch.rand(1, 3, 16, 16))
+    assert said.boxes.shape == (1, len(detector.places(16).strides), 4) == (1, 4 + 1 + 1, 4)
 
 
 def test_the_mobilenet_beside_a_winner_is_the_nearest_in_macs(space: ChainSpace) -> None:
@@ -167,6 +227,11 @@ def test_the_mobilenet_beside_a_winner_is_the_nearest_in_macs(space: ChainSpace)
     [
         ({"scenes": {"fewest": 6}}, "`fewest` is 6, more than `most` = 5"),
         ({"scenes": {"largest": 40}}, "`largest` is 40, more than `side` = 32"),
+        (
+            {"scenes": {"smallest": 20, "largest": 20, "fewest": 4}},
+            "`fewest` is 4, but 1 squares of `smallest` = 20 pixels fill a canvas of `side` = 32",
+        ),
+        ({"most_detections": 101}, "less than or equal to 100"),
         ({"training": {"label_smoothing": 0.1}}, "detectors are trained without"),
     ],
 )

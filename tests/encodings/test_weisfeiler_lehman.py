@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from archatlas.encodings import weisfeiler_lehman
 from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.weisfeiler_lehman import label_counts, vocabulary, wl_labels
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
@@ -80,6 +81,20 @@ def test_kinds_of_a_chain_are_the_first_block_and_then_how_many() -> None:
     swapped = space.graphs(space.parse(["12112200", "12121200"]))  # within stage 2, after its first block
     by_swap = kind_counts(swapped, kinds)
     np.testing.assert_array_equal(by_swap[0], by_swap[1])
+
+
+def test_labels_are_the_same_to_the_bit_however_many_graphs_are_labelled_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    space = preset("nas_bench_101", (3, 32, 32), 10)
+    graphs = space.graphs(space.sample(23, np.random.default_rng(0)))
+    whole = wl_labels(graphs, 3)
+    assert whole.dtype == np.int64
+    nodes = graphs.mask.shape[1]
+    for pairs in (1, 5 * nodes**2, 23 * nodes**2):
+        monkeypatch.setattr(weisfeiler_lehman, "_PAIRS_AT_ONCE", pairs)
+        np.testing.assert_array_equal(wl_labels(graphs, 3), whole)
+    assert wl_labels(graphs[:0], 2).shape == (3, 0, nodes)
 
 
 @pytest.mark.parametrize("depth", [1, 2])

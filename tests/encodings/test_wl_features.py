@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from archatlas.encodings.weisfeiler_lehman import wl_labels
-from archatlas.encodings.wl_features import WLFeatures, wl_kernel
+from archatlas.encodings.wl_features import WLFeatures, joined, wl_kernel
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.presets import preset
 
@@ -43,6 +43,17 @@ def test_it_is_the_mean_cosine_of_histograms() -> None:
             lengths = [sum(count**2 for count in row.values()) for row in (one, other)]
             cosines.append(sum(one[label] * other[label] for label in one) / np.prod(lengths) ** 0.5)
         assert wl_kernel(blocks, blocks)[i, j] == pytest.approx(np.mean(cosines))
+
+
+def test_labels_found_once_are_those_found_twice_to_the_bit() -> None:
+    graphs = drawn(25)
+    features, blocks = WLFeatures.find_in(graphs, 3)
+    again = WLFeatures.find(graphs, 3)
+    assert all(np.array_equal(one, other) for one, other in zip(features.labels, again.labels, strict=True))
+    for one, other in zip(blocks, again.blocks(graphs), strict=True):
+        np.testing.assert_array_equal(one.toarray(), other.toarray())
+    whole = joined(blocks)
+    np.testing.assert_allclose((whole @ whole.T).toarray(), wl_kernel(blocks, blocks), rtol=1e-12)
 
 
 def test_labels_that_have_no_column_shorten_a_row_and_change_no_product() -> None:

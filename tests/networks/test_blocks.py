@@ -60,6 +60,18 @@ def test_a_chain_runs_its_parts_in_order() -> None:
     assert [is_identity(block) for block in chain.blocks] == [False, True, False]
 
 
+@pytest.mark.parametrize("side", [16, 5, 1])
+def test_each_stride_has_its_map_however_small_the_images(side: int) -> None:
+    blocks = [ConvNorm(2, 3), ConvNorm(3, 3, 3, 2), nn.MaxPool2d(2, ceil_mode=True), ConvNorm(3, 4)]
+    chain = Chain(ConvNorm(1, 2), blocks, nn.Identity()).eval()
+    with torch.no_grad():
+        maps = chain.features(torch.rand(2, 1, side, side))
+    sizes = [side, -(-side // 2), -(-side // 4)]
+    assert [tuple(one.shape[1:]) for one in maps] == [
+        (channels, size, size) for channels, size in zip((3, 3, 4), sizes, strict=True)
+    ]
+
+
 def test_initialisation_depends_on_the_generator_alone() -> None:
     networks = [nn.Sequential(nn.Conv2d(64, 128, 3), nn.Flatten(), nn.Linear(512, 256)) for _ in range(3)]
     for network, seed in zip(networks, (0, 0, 1), strict=True):

@@ -13,7 +13,7 @@ from pydantic import Field
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.parameters import SpaceParameters
-from archatlas.spaces.protocol import Choices, Names, choice_matrix
+from archatlas.spaces.protocol import Choices, FewerNetworksError, Names, choice_matrix
 from archatlas.spaces.variation import FreeChoices
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class FreeDag(FreeChoices):
             rows = rows[np.sort(first)]
             if len(rows) >= count:
                 return rows[:count]
-        raise ArchatlasError(f"{count:,} different networks of {self.name} could not be drawn: ask for fewer")
+        raise FewerNetworksError(f"{count:,} different networks of {self.name} could not be drawn: ask for fewer", rows)
 
     def names(self, choices: Choices) -> Names:
         return np.array(["".join(map(str, row)) for row in choices.tolist()], dtype=np.str_)

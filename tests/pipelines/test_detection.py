@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,9 @@ from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.search_space import SearchSpaceDocument
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.training.parameters import DeviceParameters
+from archatlas.verification.alone import training_seeds
 from archatlas.verification.parameters import VerificationParameters
+from archatlas.verification.roles import DETECT
 
 SPACE = SpaceParameters.model_validate(
     {"stem_width": 4, "stages": [{"width": 6, "depth": 2, "stride": 2}], "choices": ["k3e1", "k3e2"], "head_width": 0}
@@ -62,6 +65,9 @@ def test_a_winner_and_a_mobilenet_become_detectors_that_are_judged_side_by_side(
     )  # fmt: skip
     detectors = train_detectors(*given)
     assert sorted(detectors) == ["mobilenet_0", "winner_0"]
+    seeds = {json.loads(file.read_bytes()[:-32])["seed"] for file in tmp_path.rglob("trainings-*/*.json")}
+    assert seeds == {*training_seeds(0, 1, DETECT)}
+    assert not seeds & {*training_seeds(0, 100)}, "none of the trainings that chose the winner"
     trained = {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.safetensors")}
     again = train_detectors(*given)
     assert trained == {file: file.stat().st_mtime_ns for file in tmp_path.rglob("*.safetensors")}, "none twice"

@@ -84,3 +84,16 @@ def test_what_is_within_noise_is_said_to_be() -> None:
     unclear = {"ahead": {"mean": 0.01, "low": -0.01, "high": 0.03}}
     assert "within noise" in verdict(unclear)
     assert "Nothing stands beside the winner" in verdict({})
+
+
+def test_one_seed_has_no_interval_and_no_verdict(run: Run) -> None:
+    roles = ("winner", "mobilenet", "ahead")
+    test = {role: {**SUMMARY["test"][role], "low": None, "high": None} for role in roles}
+    section = detection_section(
+        replace(run, detection_summary={**SUMMARY, "test": test}, detection_scores=SCORES.query("seed == 0"))
+    )
+    assert section is not None
+    chart, text, table = section.blocks
+    assert "+0.070 ahead in mean average precision. One seed tells nothing of the noise of training" in text.text
+    assert table.table.rows[0][4].text == "0.620"
+    assert [mark.error_x.visible for mark in chart.figure.data if mark.name.endswith(", mean")] == [False, False]

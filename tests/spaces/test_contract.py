@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.networks.counting import count_module
+from archatlas.networks.feature_maps import GivesFeatures, feature_shapes
 from archatlas.spaces.protocol import (
     Counted,
     CountedInBulk,
@@ -202,6 +203,22 @@ def test_a_built_network_gives_logits_and_blocks_have_the_stated_shapes(space):
             x = space.make_block(position, int(choice)).eval()(x)
         assert x.shape[1:] == space.block_input_shape(len(row))
         assert space.make_head().eval()(x).shape == (2, space.num_classes)
+
+
+def test_networks_give_as_many_maps_for_small_images_as_for_large_ones(space):
+    network = space.build(space.sample(1, np.random.default_rng(5))[0]).eval()
+    if not isinstance(network, GivesFeatures):
+        return
+    shapes = feature_shapes(network, space.input_shape[0])
+    strides = [shape.stride for shape in shapes]
+    assert strides == sorted(set(strides)), "each block that shrinks maps begins a stride, and no other does"
+    with torch.no_grad():
+        images = torch.rand(2, *space.input_shape)
+        maps = network.features(images)
+        torch.testing.assert_close(network.head(maps[-1]), network(images))
+    assert [one.shape[1:] for one in maps] == [
+        (channels, *(-(-side // stride) for side in images.shape[2:])) for channels, stride in shapes
+    ]
 
 
 def test_what_is_no_choice_matrix_is_refused(space):

@@ -11,15 +11,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
+from archatlas.costs.ranges import least_and_most
 from archatlas.errors import ArchatlasError
 from archatlas.networks.counting import count_module
 from archatlas.spaces import wiring
 from archatlas.spaces.documents import describe_space, space_of
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space, preset
+from archatlas.spaces.protocol import draw_at_most
 from archatlas.spaces.wired_cells import CellShape, WiredCells
 from archatlas.spaces.wiring_places import moved
 from archatlas.spaces.wiring_twins import canonical
+from archatlas.systems.problem import Problem
 
 
 def one_cell(operations: str, *, fewest: int = 1, width: int = 2) -> WiredCells:
@@ -192,6 +195,18 @@ def test_a_network_of_too_few_vertices_is_refused():
         space.validate(row_of(space, (0, 0, 1), (0, 2, 3)))
 
 
+def test_where_there_are_few_networks_all_of_them_are_drawn():
+    space = one_cell("01", fewest=1)  # A vertex of either kind, one after the other, side by side, with a skip.
+    names = {"0:1", "0:2", "0:1-1:2", "0:1-0:2", "0:1-0.1:2"}
+    drawn = draw_at_most(space, 2_000, np.random.default_rng(0))
+    assert set(space.names(drawn)) == names
+    assert len(draw_at_most(space, 3, np.random.default_rng(0))) == 3
+    problem = Problem(space)
+    assert set(space.names(problem.draw(100, np.random.default_rng(0)))) == names
+    macs = least_and_most(space).set_index("cost").loc["macs"]
+    assert [macs["least"], macs["most"]] == [problem.costs(drawn)["macs"].min(), problem.costs(drawn)["macs"].max()]
+
+
 def test_more_networks_than_there_are_are_not_drawn():
-    with pytest.raises(ArchatlasError, match="different networks, fewer than asked for: ask for fewer"):
+    with pytest.raises(ArchatlasError, match="gave 5 different networks, fewer than 100 asked for: ask for fewer"):
         one_cell("01").sample(100, np.random.default_rng(0))

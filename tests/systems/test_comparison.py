@@ -41,19 +41,30 @@ def test_methods_are_compared_with_random_search_search_by_search() -> None:
 
     accuracies = {"a": 0.80, "b": 0.82, "c": 0.84, "d": 0.90}
     table = compared(
-        pd.concat([best("atlas", "d"), best("random_search", "a", "b"), best("evolution", "b", "c")]), accuracies, 0
+        pd.concat([best("atlas", "d"), best("random_search", "a", "b", "c"), best("evolution", "b", "c", "c")]),
+        accuracies,
     ).set_index("method")
-    assert table.loc["random_search", "accuracy"] == pytest.approx(0.81)
+    assert table.loc["random_search", "accuracy"] == pytest.approx(0.82)
     assert np.isnan(table.loc["random_search", "ahead"])
-    assert table.loc["evolution", "ahead"] == pytest.approx(0.02)
-    assert table.loc["evolution", ["ahead_low", "ahead_high"]].tolist() == pytest.approx([0.02, 0.02])
-    assert table.loc["evolution", "accuracy_std"] == pytest.approx(0.02 / 2**0.5)
+    assert table.loc["evolution", "accuracy_std"] == pytest.approx(0.02 / 3**0.5)
+    t = 4.302653  # Of two degrees of freedom: the differences of three pairs.
+    # 2, 2 and 0 points: a spread of two over the root of three, a third of that in their mean.
+    ahead, reach = 0.04 / 3, t * 0.02 / 3
+    assert table.loc["evolution", "ahead"] == pytest.approx(ahead)
+    assert table.loc["evolution", ["ahead_low", "ahead_high"]].tolist() == pytest.approx([ahead - reach, ahead + reach])
     # One search of the atlas stands beside each of random search.
-    assert table.loc["atlas", "ahead"] == pytest.approx(0.09)
-    assert table.loc["atlas", ["ahead_low", "ahead_high"]].tolist() == pytest.approx([0.08, 0.10])
+    assert table.loc["atlas", "ahead"] == pytest.approx(0.08)
+    reach = t * 0.02 / 3**0.5
+    assert table.loc["atlas", ["ahead_low", "ahead_high"]].tolist() == pytest.approx([0.08 - reach, 0.08 + reach])
     lines = lines_of(table.reset_index())
-    assert lines[0].startswith("small: atlas 90.0% of 1 searches, +9.0 (+8.0 to +10.0) points ahead of random search;")
-    assert "random_search 81.0% ± 1.4 of 2 searches; 4 networks scored, 4.0 G MACs" in lines[2]
+    assert lines[0].startswith("small: atlas 90.0% of 1 searches, +8.0 (+3.0 to +13.0) points ahead of random search;")
+    assert "random_search 82.0% ± 2.0 of 3 searches; 4 networks scored, 4.0 G MACs" in lines[2]
+    # The least and the largest of two differences say nothing of what others would be.
+    pairs = [best("random_search", "a", "b"), best("evolution", "b", "d")]
+    few = compared(pd.concat(pairs), accuracies).set_index("method").loc["evolution"]
+    assert few["ahead"] == pytest.approx(0.05)
+    assert few[["ahead_low", "ahead_high"]].isna().all()
+    assert "+5.0 points ahead of random search" in lines_of(few.to_frame().T.rename_axis("method").reset_index())[0]
     assert lines[-1].startswith("What it costs to fit, tune and ask a predictor stands in no ledger")
 
 

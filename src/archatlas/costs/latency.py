@@ -21,7 +21,7 @@ from archatlas.costs.part_fit import fitted_factors, shares_of
 from archatlas.costs.runtimes import Call, call_of_module, empty_call
 from archatlas.costs.table import summed
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import ChainFamily, Choices, SearchSpace, chains_of, drawable
+from archatlas.spaces.protocol import ChainFamily, Choices, SearchSpace, chains_of, draw_at_most
 from archatlas.training.memory import keep_freed_memory
 
 if TYPE_CHECKING:
@@ -144,8 +144,8 @@ def latency_tables(space: SearchSpace, parameters: LatencyParameters, seed: int)
         return import_table(Path(str(parameters.table)), space), no_check()
     if parameters.source == "table":
         raise ArchatlasError("`costs.latency.source` is `table`, but no public table is named by `table`")
-    count = drawable(space, parameters.check_networks + parameters.fit_networks)
-    return _measure(space, space.sample(count, np.random.default_rng(seed)), parameters)
+    count = parameters.check_networks + parameters.fit_networks
+    return _measure(space, draw_at_most(space, count, np.random.default_rng(seed)), parameters)
 
 
 def _measure(space: SearchSpace, choices: Choices, parameters: LatencyParameters) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -11,7 +11,7 @@ from archatlas.costs.constraints import COST_COLUMNS
 from archatlas.costs.counting import count_parts
 from archatlas.costs.network_latency import is_of_networks
 from archatlas.costs.table import costs_of, of_member, part_costs
-from archatlas.spaces.protocol import CountedInBulk, Enumerable, SearchSpace, chains_of, drawable
+from archatlas.spaces.protocol import CountedInBulk, Enumerable, SearchSpace, chains_of, draw_at_most
 from archatlas.spaces.restricted import Restricted
 
 MOST_COUNTED = 20_000
@@ -26,7 +26,7 @@ def least_and_most(
     """The extremes of each cost.
 
     They are exact in a whole chain, without enumerating it, since positions choose freely; and in a space that is small
-    enough to be written out. Of any other space they are those of 400 networks that its sampler drew.
+    enough to be written out. Of any other space they are those of at most 400 networks that its sampler drew.
 
     Returns:
         Columns cost (macs, params and, if there is a latency table, latency_ms), least, most (float64), exact (bool).
@@ -70,7 +70,7 @@ def _of_networks(space: SearchSpace, cost_table: pd.DataFrame | None, latency_ta
 
 
 def _of_some_networks(space: SearchSpace, cost_table: pd.DataFrame | None, latency_table: pd.DataFrame | None) -> _Rows:
-    choices = space.sample(drawable(space, _DRAWN), np.random.default_rng(_SEED))
+    choices = draw_at_most(space, _DRAWN, np.random.default_rng(_SEED))
     return _extremes_of(costs_of(space, choices, cost_table, latency_table))
 
 

@@ -94,9 +94,13 @@ def lines_of(summary: Mapping[str, Any]) -> list[str]:
             f"{backbone['detector_macs'] / 1e6:.1f} M): mAP {_spelled(own, '.3f')}"
         )
     if "ahead" in summary[REPORTED]:
-        lines.append(f"The winner is {_spelled(summary[REPORTED]['ahead'], '+.3f')} mAP ahead of the MobileNet.")
+        ahead = summary[REPORTED]["ahead"]
+        silent = " One seed tells nothing of the noise of training." if ahead["low"] is None else ""
+        lines.append(f"The winner is {_spelled(ahead, '+.3f')} mAP ahead of the MobileNet.{silent}")
     return lines
 
 
-def _spelled(own: Mapping[str, float], form: str) -> str:
+def _spelled(own: Mapping[str, Any], form: str) -> str:
+    if own["low"] is None:
+        return f"{own['mean']:{form}}"
     return f"{own['mean']:{form}} ({own['low']:{form}} to {own['high']:{form}})"

@@ -19,6 +19,7 @@ from archatlas.detection.scenes import Scenes
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
+from archatlas.predictors.t_interval import reach_of
 
 SIDES = ["left", "top", "right", "bottom"]
 FOUND_COLUMNS = ["scene", "label", "score", *SIDES]
@@ -48,7 +49,8 @@ def detected(
 def _of_scene(probabilities: Tensor, boxes: Tensor, scene: int, parameters: DetectionParameters) -> NDArray[np.float64]:
     """Rows of one scene, the most probable first, of ``[n, classes]`` and ``[n, 4]``."""
     classes = probabilities.shape[1]
-    scores, numbers = probabilities.flatten().topk(min(_CONSIDERED, probabilities.numel()))
+    considered = max(_FEWEST_CONSIDERED, _CONSIDERED_FOR_EACH * parameters.most_detections)
+    scores, numbers = probabilities.flatten().topk(min(considered, probabilities.numel()))
     numbers = numbers[scores >= parameters.least_score]
     places, labels = numbers // classes, numbers % classes
     # Boxes of different classes are moved apart, so that none suppresses another.
@@ -59,8 +61,9 @@ def _of_scene(probabilities: Tensor, boxes: Tensor, scene: int, parameters: Dete
     return rows
 
 
-_CONSIDERED = 200
-"""Pairs of a place and a class, the most probable ones of a scene."""
+_FEWEST_CONSIDERED, _CONSIDERED_FOR_EACH = 200, 20
+"""Pairs of a place and a class, the most probable ones of a scene, and for each detection that may be left of them: an
+object is seen from many places, so that far more boxes are suppressed than stay."""
 
 
 def require_coco() -> None:
@@ -134,8 +137,10 @@ def _quiet(*_: Any) -> None:
 def compared(objects: pd.DataFrame, found: Mapping[str, Sequence[pd.DataFrame]], scenes: int) -> dict[str, Any]:
     """Mean average precision of each role over its seeds, and how far the first is ahead, with 95% intervals.
 
-    An interval holds the choice of scenes (a jackknife that leaves out a tenth of them at a time) and of seeds, of
-    which three give a rough idea alone. All roles see the same scenes, so the difference is taken sample by sample.
+    An interval holds the choice of scenes (a jackknife that leaves out a tenth of them at a time) and of seeds, each
+    known by as many degrees of freedom as there are tenths or seeds but one (Student's t by Welch and Satterthwaite).
+    One seed tells nothing of the noise of training, and has no interval. All roles see the same scenes, so the
+    difference is taken sample by sample.
 
     Args:
         objects: in all scenes.
@@ -143,7 +148,8 @@ def compared(objects: pd.DataFrame, found: Mapping[str, Sequence[pd.DataFrame]],
         scenes: how many there are.
 
     Returns:
-        by role: mean, low, high; and ``ahead`` (mean, low, high) of the first role where there are two.
+        by role: mean, low, high (None of one seed); and ``ahead``, the same of the first role's lead where there are
+        two.
     """
     numbers = np.arange(scenes)
     samples = [numbers, *(numbers[numbers % _GROUPS != group] for group in range(_GROUPS))]
@@ -160,10 +166,14 @@ def compared(objects: pd.DataFrame, found: Mapping[str, Sequence[pd.DataFrame]],
 _GROUPS = 10
 
 
-def _interval(values: NDArray[np.float64]) -> dict[str, float]:
+def _interval(values: NDArray[np.float64]) -> dict[str, float | None]:
     """Mean and interval of values ``[1 + groups, seeds]``, the first row of all scenes."""
-    mean, left_out, seeds = values[0].mean(), values[1:].mean(axis=1), values.shape[1]
-    of_scenes = (_GROUPS - 1) / _GROUPS * ((left_out - left_out.mean()) ** 2).sum()
-    of_seeds = values[0].var(ddof=1) / seeds if seeds > 1 else 0.0
-    reach = 1.96 * float(np.sqrt(of_scenes + of_seeds))
-    return {"mean": float(mean), "low": float(mean - reach), "high": float(mean + reach)}
+    mean, left_out, seeds = float(values[0].mean()), values[1:].mean(axis=1), values.shape[1]
+    if seeds < 2:
+        return {"mean": mean, "low": None, "high": None}
+    of_scenes = float((_GROUPS - 1) / _GROUPS * ((left_out - left_out.mean()) ** 2).sum())
+    of_seeds = float(values[0].var(ddof=1) / seeds)
+    variance = of_scenes + of_seeds
+    told = of_scenes**2 / (_GROUPS - 1) + of_seeds**2 / (seeds - 1)
+    reach = reach_of(variance, variance**2 / told) if told else 0.0
+    return {"mean": mean, "low": mean - reach, "high": mean + reach}

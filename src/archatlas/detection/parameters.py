@@ -16,7 +16,9 @@ class SceneParameters(BaseModel):
 
     side: int = Field(32, ge=8, le=1024, description="side of the canvas, pixels")
     fewest: int = Field(2, ge=1, le=100, description="objects of a scene, at least")
-    most: int = Field(5, ge=1, le=100, description="objects of a scene, at most; fewer where there is no room left")
+    most: int = Field(
+        5, ge=1, le=100, description="objects of a scene, at most; fewer, down to `fewest`, where there is no room left"
+    )
     smallest: int = Field(7, ge=4, le=1024, description="side of an object, pixels, at least")
     largest: int = Field(14, ge=4, le=1024, description="side of an object, pixels, at most")
     train: int = Field(1000, ge=10, le=1_000_000, description="scenes of training images")
@@ -30,6 +32,13 @@ class SceneParameters(BaseModel):
                     f"`{low}` is {getattr(self, low)}, more than `{high}` = {getattr(self, high)}: lower it, or raise "
                     f"`{high}`"
                 )
+        # A square of s pixels covers just one of the pixels whose row and column are both the last of s.
+        room = (self.side // self.smallest) ** 2
+        if self.fewest > room:
+            raise ValueError(
+                f"`fewest` is {self.fewest}, but {room} squares of `smallest` = {self.smallest} pixels fill a canvas "
+                f"of `side` = {self.side}: lower `fewest` or `smallest`, or raise `side`"
+            )
         return self
 
 
@@ -51,7 +60,9 @@ class DetectionParameters(BaseModel):
     )
     least_score: float = Field(0.05, ge=0, lt=1, description="probability of a class that a detection has at least")
     overlap: float = Field(0.5, gt=0, le=1, description="of two boxes of a class that overlap more, one is left")
-    most_detections: int = Field(20, ge=1, le=1000, description="detections of a scene, the most probable ones")
+    most_detections: int = Field(
+        20, ge=1, le=100, description="detections of a scene, the most probable ones; COCO's precision counts 100"
+    )
 
     @field_validator("training")
     @classmethod

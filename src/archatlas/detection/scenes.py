@@ -16,8 +16,8 @@ from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.predict import to_square
 
-_TRIES = 20
-"""Places that are tried for an object before the scene does without it."""
+_TRIES, _SCENES_TRIED = 20, 100
+"""Places that are tried for an object before the scene does without it, and scenes until one holds enough objects."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ def make_scenes(images: ImageSplit, count: int, parameters: SceneParameters, see
     The canvas is black; an object's box is the whole of its image.
 
     Raises:
-        ArchatlasError: the split holds no images.
+        ArchatlasError: the split holds no images, or the canvas hardly ever has room for as many as are asked for.
     """
     if not len(images):
         raise ArchatlasError("scenes are made of images, and a split holds none: see `images`")
     generator, side, channels = np.random.default_rng(seed), parameters.side, images.images.shape[1]
     canvases = np.zeros((count, channels, side, side), dtype=np.uint8)
-    boxes: list[tuple[int, int, int, int]] = []
+    boxes: list[_Box] = []
     labels: list[int] = []
     scene: list[int] = []
     for number, canvas in enumerate(canvases):
@@ -85,9 +85,26 @@ def make_scenes(images: ImageSplit, count: int, parameters: SceneParameters, see
     )
 
 
-def _places(parameters: SceneParameters, generator: np.random.Generator) -> list[tuple[int, int, int, int]]:
-    """Squares of one scene that do not overlap."""
-    found: list[tuple[int, int, int, int]] = []
+_Box = tuple[int, int, int, int]
+
+
+def _places(parameters: SceneParameters, generator: np.random.Generator) -> list[_Box]:
+    """Squares of one scene that do not overlap, no fewer than are asked for."""
+    for _ in range(_SCENES_TRIED):
+        found = _placed(parameters, generator)
+        if len(found) >= parameters.fewest:
+            return found
+    raise ArchatlasError(
+        f"scenes hold at least `fewest` = {parameters.fewest} objects of `smallest` to `largest` = "
+        f"{parameters.smallest} to {parameters.largest} pixels, but none of {_SCENES_TRIED} drawn on a canvas of "
+        f"`side` = {parameters.side} had room for them: lower `fewest` or `largest`, or raise `side` "
+        "(`detection.scenes`)"
+    )
+
+
+def _placed(parameters: SceneParameters, generator: np.random.Generator) -> list[_Box]:
+    """Squares at random places, as many as were drawn or there is room for."""
+    found: list[_Box] = []
     for _ in range(int(generator.integers(parameters.fewest, parameters.most + 1))):
         size = int(generator.integers(parameters.smallest, parameters.largest + 1))
         for _ in range(_TRIES):
@@ -99,7 +116,7 @@ def _places(parameters: SceneParameters, generator: np.random.Generator) -> list
     return found
 
 
-def _overlap(one: tuple[int, int, int, int], other: tuple[int, int, int, int]) -> bool:
+def _overlap(one: _Box, other: _Box) -> bool:
     return one[0] < other[2] and other[0] < one[2] and one[1] < other[3] and other[1] < one[3]
 
 

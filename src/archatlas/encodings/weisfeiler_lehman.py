@@ -28,8 +28,21 @@ def node_labels(graphs: ArchitectureGraphs) -> Labels:
     return np.where(graphs.mask, labels, np.uint64(0)).view(np.int64)
 
 
+_PAIRS_AT_ONCE = 2**22
+"""Pairs of nodes whose edges are numbers at a time, 32 MiB of them."""
+
+
 def wl_labels(graphs: ArchitectureGraphs, rounds: int) -> Labels:
     """Labels of rounds 0 to ``rounds``, ``[rounds + 1, n, v]``. Padding is 0."""
+    nodes = graphs.mask.shape[1]
+    labels: Labels = np.zeros((rounds + 1, *graphs.mask.shape), dtype=np.int64)
+    step = max(_PAIRS_AT_ONCE // max(nodes, 1) ** 2, 1)
+    for start in range(0, len(graphs), step):
+        labels[:, start : start + step] = _labels_of_chunk(graphs[start : start + step], rounds)
+    return labels
+
+
+def _labels_of_chunk(graphs: ArchitectureGraphs, rounds: int) -> Labels:
     per_round = [node_labels(graphs)]
     edges = graphs.adjacency.astype(np.uint64)
     for _ in range(rounds):

@@ -34,7 +34,18 @@ class WLFeatures:
     @classmethod
     def find(cls, graphs: ArchitectureGraphs, rounds: int) -> Self:
         """A column for every label of rounds 0 to ``rounds`` that occurs in ``graphs``."""
-        return cls(tuple(vocabulary(labels, graphs.mask) for labels in wl_labels(graphs, rounds)))
+        return cls._of(wl_labels(graphs, rounds), graphs.mask)
+
+    @classmethod
+    def find_in(cls, graphs: ArchitectureGraphs, rounds: int) -> tuple[Self, list[csr_array]]:
+        """``find`` and the ``blocks`` of the same graphs, which are labelled once."""
+        found = wl_labels(graphs, rounds)
+        features = cls._of(found, graphs.mask)
+        return features, features._blocks(found, graphs.mask)
+
+    @classmethod
+    def _of(cls, found: Labels, mask: NDArray[np.bool_]) -> Self:
+        return cls(tuple(vocabulary(labels, mask) for labels in found))
 
     def blocks(self, graphs: ArchitectureGraphs) -> list[csr_array]:
         """A sparse matrix ``[n, t]`` for each round.
@@ -42,14 +53,10 @@ class WLFeatures:
         Labels without a column count in the length of a row, which is then shorter than 1: products of its row with
         those of graphs that the columns were found in are exact.
         """
-        found = wl_labels(graphs, len(self.labels) - 1)
-        return [_block(labels, graphs.mask, known) for labels, known in zip(found, self.labels, strict=True)]
+        return self._blocks(wl_labels(graphs, len(self.labels) - 1), graphs.mask)
 
-    def joined(self, graphs: ArchitectureGraphs) -> csr_array:
-        """All blocks side by side, scaled so that products of rows are the kernel, ``[n, all labels]``."""
-        from scipy.sparse import csr_array, hstack
-
-        return csr_array(hstack(self.blocks(graphs)) / len(self.labels) ** 0.5)
+    def _blocks(self, found: Labels, mask: NDArray[np.bool_]) -> list[csr_array]:
+        return [_block(labels, mask, known) for labels, known in zip(found, self.labels, strict=True)]
 
     def state(self) -> State:
         """The labels as arrays."""
@@ -59,6 +66,13 @@ class WLFeatures:
     def from_state(cls, state: State, rounds: int) -> Self:
         """Inverse of ``state``; other entries are left alone."""
         return cls(tuple(np.asarray(state[f"wl.{number}"], np.int64) for number in range(rounds + 1)))
+
+
+def joined(blocks: Sequence[csr_array]) -> csr_array:
+    """All blocks side by side, scaled so that products of rows are the kernel, ``[n, all labels]``."""
+    from scipy.sparse import csr_array, hstack
+
+    return csr_array(hstack(blocks) / len(blocks) ** 0.5)
 
 
 def wl_kernel(first: Sequence[csr_array], second: Sequence[csr_array]) -> Floats:

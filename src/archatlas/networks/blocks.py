@@ -110,13 +110,17 @@ class Head(nn.Module):
 
 
 class Chain(nn.Module):
-    """A stand-alone chain: stem, blocks in order, head. ``blocks[i]`` is the block at position ``i``."""
+    """A stand-alone chain: stem, blocks in order, head. ``blocks[i]`` is the block at position ``i``.
+
+    A block whose maps are smaller than what it reads has that as a ``stride`` of some module in it.
+    """
 
     def __init__(self, stem: nn.Module, blocks: list[nn.Module], head: nn.Module) -> None:
         super().__init__()
         self.stem = stem
         self.blocks = nn.ModuleList(blocks)
         self.head = head
+        self.shrinking = tuple(any(map(_has_stride, block.modules())) for block in blocks)
 
     def forward(self, images: Tensor) -> Tensor:
         x = self.stem(images)
@@ -126,14 +130,23 @@ class Chain(nn.Module):
         return logits
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Maps ``[b, c, h, w]`` of each size, largest first: the last ones before each block that shrinks them."""
+        """Maps ``[b, c, h, w]`` of each stride, largest first: the last ones before each block that shrinks them.
+
+        As many for all images: of small ones the last may be of one size.
+        """
         maps = [self.stem(images)]
-        for block in self.blocks:
+        for block, shrinks in zip(self.blocks, self.shrinking, strict=True):
             x = block(maps[-1])
-            if x.shape[2:] == maps[-1].shape[2:]:
+            if not shrinks:
                 maps.pop()
             maps.append(x)
         return maps
+
+
+def _has_stride(module: nn.Module) -> bool:
+    """Whether a module gives fewer places than it reads."""
+    stride = getattr(module, "stride", 1)
+    return (max(stride) if isinstance(stride, tuple) else stride) > 1
 
 
 def is_identity(module: nn.Module) -> bool:

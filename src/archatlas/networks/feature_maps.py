@@ -34,7 +34,7 @@ class GivesFeatures(Protocol):
     head: nn.Module
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """The last map of each size, largest first."""
+        """The last map of each stride, largest first; as many for images of any size."""
 
 
 def feature_shapes(network: nn.Module, channels: int) -> tuple[FeatureShape, ...]:

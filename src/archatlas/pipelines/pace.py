@@ -26,10 +26,10 @@ def measure_pace(space: SearchSpace, settings: ProjectParameters, images: int, n
     import numpy as np
 
     from archatlas.schedule.pace import seconds_per_image
-    from archatlas.spaces.protocol import drawable
+    from archatlas.spaces.protocol import draw_at_most
 
     batch = settings.supernet.training.batch_size
-    rows = space.sample(drawable(space, networks), np.random.default_rng(0))
+    rows = draw_at_most(space, networks, np.random.default_rng(0))
     given = ([(space, row) for row in rows], settings.device, max(min(batch, images), 2), settings.evaluation.precision)
     train, answer = seconds_per_image(0, *given, seconds=_SECONDS, threads=None).mean(axis=0)
     return Pace(float(train) * batch, float(answer))

@@ -18,7 +18,7 @@ from archatlas.engines.engine import Shares, current_engine, side_by_side
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.predictors.protocol import Predictor
 from archatlas.progress import progress_bar
-from archatlas.spaces.protocol import Choices, Enumerable, ListedSpace, SearchSpace, drawable
+from archatlas.spaces.protocol import Choices, Enumerable, ListedSpace, SearchSpace, draw_at_most, drawable
 from archatlas.storage.atomic import atomic_path
 from archatlas.storage.work_store import WorkStore
 
@@ -54,7 +54,8 @@ def map_space(
     given = predictor, space, cost_table, latency_table, parameters, column
     rows, drawn = atlas_rows(space, parameters), None
     if not _is_enumerated(space, parameters):
-        drawn = space.sample(rows, np.random.default_rng(seed))
+        drawn = draw_at_most(space, rows, np.random.default_rng(seed))
+        rows = len(drawn)
     if work is not None and rows > SPAN:
         yield from _spans(rows, drawn, given, work)
     else:

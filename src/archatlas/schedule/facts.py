@@ -10,7 +10,7 @@ import pandas as pd
 
 from archatlas.costs.table import costs_of
 from archatlas.images.description import ImageDescription
-from archatlas.spaces.protocol import Choices, SearchSpace, chains_of, drawable, networks_of
+from archatlas.spaces.protocol import Choices, SearchSpace, chains_of, draw_at_most, networks_of
 from archatlas.supernet.strategies.extremes import extreme_paths
 
 _DRAWN = 400
@@ -121,7 +121,7 @@ def limits_of(facts: Facts, feasibility: pd.DataFrame, budgets: Iterable[str]) -
 
 def drawn_networks(space: SearchSpace, cost_table: pd.DataFrame, seed: int) -> tuple[Choices, pd.Series]:
     """Random networks, from the fewest MACs to the most; and their MACs."""
-    choices = space.sample(drawable(space, _DRAWN), np.random.default_rng(seed))
+    choices = draw_at_most(space, _DRAWN, np.random.default_rng(seed))
     macs = costs_of(space, choices, cost_table)["macs"]
     order = np.argsort(macs.to_numpy(), kind="stable")
     return choices[order], macs.iloc[order].reset_index(drop=True)

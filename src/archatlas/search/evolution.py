@@ -24,7 +24,7 @@ from pymoo.optimize import minimize
 
 from archatlas.costs.constraints import COST_COLUMNS, Constraint, CostName
 from archatlas.search.parameters import EvolutionParameters
-from archatlas.spaces.protocol import Choices, SearchSpace, drawable
+from archatlas.spaces.protocol import Choices, SearchSpace, draw_at_most, drawable
 
 Predict = Callable[[Choices], pd.DataFrame]
 """From canonical rows to ``enumeration.SCORED_COLUMNS``."""
@@ -124,7 +124,7 @@ class _FirstGeneration(Sampling):  # type: ignore[misc]
     def _do(
         self, problem: Any, n_samples: int, *args: object, random_state: Any = None, **kwargs: object
     ) -> NDArray[np.int64]:
-        drawn = self.space.sample(n_samples, random_state)
+        drawn = draw_at_most(self.space, n_samples, random_state)
         rows = np.concatenate([self.start[: n_samples // 2], drawn]).astype(np.int64)
         _, first = np.unique(rows, axis=0, return_index=True)
         return rows[np.sort(first)][:n_samples]

@@ -30,6 +30,14 @@ Names: TypeAlias = NDArray[np.str_]
 """Names of architectures in the space's standard notation, ``[n]``."""
 
 
+class FewerNetworksError(ArchatlasError):
+    """A sampler was asked for more networks than it finds; those ``found`` are canonical rows ``[n, positions]``."""
+
+    def __init__(self, message: str, found: Choices) -> None:
+        super().__init__(message)
+        self.found = found
+
+
 @runtime_checkable
 class SearchSpace(Protocol):
     """A set of architectures that can be drawn from, varied, named, drawn as graphs and built."""
@@ -58,7 +66,8 @@ class SearchSpace(Protocol):
     def sample(self, count: int, generator: np.random.Generator) -> Choices:
         """``count`` distinct networks without repeats, in canonical form, drawn as ``sampler`` says.
 
-        Raises ArchatlasError if the space is known to have fewer networks.
+        Raises ArchatlasError if the space is known to have fewer networks; FewerNetworksError, with what was drawn, if
+        that shows by drawing alone.
         """
 
     @property
@@ -254,6 +263,14 @@ def networks_of(space: SearchSpace) -> int | None:
 def drawable(space: SearchSpace, count: int) -> int:
     """``count``, or how many networks there are if these are fewer."""
     return min(count, space.networks) if isinstance(space, Counted) else count
+
+
+def draw_at_most(space: SearchSpace, count: int, generator: np.random.Generator) -> Choices:
+    """``count`` different networks as the space's sampler draws them, or fewer where it finds no more."""
+    try:
+        return space.sample(drawable(space, count), generator)
+    except FewerNetworksError as error:
+        return error.found
 
 
 def counts_quickly(space: SearchSpace) -> bool:

@@ -20,7 +20,7 @@ from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.graphs.hashing import mix
 from archatlas.spaces import wired_names, wiring, wiring_variation
-from archatlas.spaces.protocol import Choices, Names, choice_matrix
+from archatlas.spaces.protocol import Choices, FewerNetworksError, Names, choice_matrix
 from archatlas.spaces.wired_frame import OPERATIONS, CellShape, Steps, WiredFrame
 from archatlas.spaces.wired_parameters import MIN_USED_VERTICES, VERTICES, WiredCellParameters
 from archatlas.spaces.wiring_twins import canonical
@@ -28,7 +28,8 @@ from archatlas.spaces.wiring_twins import canonical
 if TYPE_CHECKING:
     from torch import nn
 
-_DRAWS = 50
+_DRAWS, _MOST_IDLE = 50, 10_000
+"""Rounds of as many draws as networks are asked for; draws in a row without a new one, after which none is sought."""
 
 
 @dataclass(frozen=True)
@@ -119,17 +120,22 @@ class WiredCells(WiredFrame):
     def sample(self, count: int, generator: np.random.Generator) -> Choices:
         """``count`` distinct networks, the cells of each drawn by ``wiring.draw``."""
         found: Choices = np.zeros((0, len(self.num_choices)), dtype=np.int8)
-        for _ in range(_DRAWS):
+        tried = idle = 0
+        while True:
             drawn = [wiring.draw(count, self.vertices, self.min_used_vertices, generator) for _ in self.cells]
+            known = len(found)
             found = np.concatenate([found, self.canonicalise(self.rows(drawn))])
             _, first = np.unique(np.packbits(found, axis=1), axis=0, return_index=True)
             found = found[np.sort(first)]
             if len(found) >= count:
                 return found[:count]
-        raise ArchatlasError(
-            f"{_DRAWS} times {count:,} draws from {self.name} gave {len(found):,} different networks, fewer than asked "
-            "for: ask for fewer, or give cells more vertices (`space.vertices`)"
-        )
+            tried, idle = tried + count, 0 if len(found) > known else idle + count
+            if tried >= _DRAWS * count or idle >= _MOST_IDLE:
+                raise FewerNetworksError(
+                    f"{tried:,} draws from {self.name} gave {len(found):,} different networks, fewer than {count:,} "
+                    "asked for: ask for fewer, or give cells more vertices (`space.vertices`)",
+                    found,
+                )
 
     # -- Variation -------------------------------------------------------------------------------------------------
 
@@ -141,7 +147,10 @@ class WiredCells(WiredFrame):
         return wiring_variation.mutate(self, choices, generator, probability)
 
     def crossover(self, first: Choices, second: Choices, generator: np.random.Generator) -> tuple[Choices, Choices]:
-        """What each vertex reads goes to the two children or changes places, with even odds; no child is its parent."""
+        """What each vertex reads goes to the two children or changes places, with even odds.
+
+        Where the input of a child's cell would reach too few vertices, the parent stands in its place.
+        """
         return wiring_variation.crossover(self, first, second, generator)
 
     def neighbours(self, choices: ArrayLike) -> Choices:

@@ -5,7 +5,8 @@ over and over, by the colours of those that they read and of those that read the
 Where colours leave vertices alike, each of these is told from the others in turn and colours are refined, and the least
 of the adjacency matrices that this ends in stands for the graph (McKay, Congressus Numerantium 30, 1981, whose pruning
 by automorphisms is used, too). So equal canonical rows are isomorphic graphs whatever hashes do, and isomorphic graphs
-have equal rows.
+have equal rows, but for those that hardly fit into the places of their operations: where trying places is given up
+(``wiring_places.py``) a graph keeps its own, and may count beside a twin.
 """
 
 from __future__ import annotations

@@ -82,7 +82,7 @@ def _from_used(space: WiredCells, rows: Choices) -> NDArray[np.bool_]:
 def crossover(
     space: WiredCells, first: Choices, second: Choices, generator: np.random.Generator
 ) -> tuple[Choices, Choices]:
-    """See ``WiredCells.crossover``; a child that would be no architecture is its parent."""
+    """See ``WiredCells.crossover``."""
     _, targets = np.array(wiring.pairs(space.vertices)).T
     swapped = generator.random((len(first), len(space.cells), space.vertices + 1)) < 0.5
     by_edge = swapped[:, :, targets].reshape(first.shape)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.errors import ArchatlasError, nearest
+from archatlas.predictors.t_interval import reach_of_mean
 from archatlas.systems.ledger import COUNTED, NOT_COUNTED, Spending
 from archatlas.systems.problem import Method
 from archatlas.systems.registry import METHODS
@@ -21,6 +22,9 @@ SPENT = [*COUNTED, "epochs"]
 
 BEST_COLUMNS = ["method", "budget", "seed", "network", "score", "macs", "params", *SPENT]
 """Of each search the network that it would choose, and what had been spent in all."""
+
+_FEWEST_PAIRS = 3
+"""Of searches: the interval of two by Student's t reaches nine of their spreads to either side, and tells nothing."""
 
 COMPARISON_COLUMNS = [
     "method", "budget", "searches", "accuracy", "accuracy_std", "ahead", "ahead_low", "ahead_high", *SPENT,
@@ -59,43 +63,33 @@ def first_of(candidates: pd.DataFrame, method: str, spent: Spending) -> pd.DataF
     return first.assign(method=method, seed=0, **{kind: getattr(spent, kind) for kind in SPENT})[BEST_COLUMNS]
 
 
-def compared(best: pd.DataFrame, accuracies: Mapping[str, float], seed: int, samples: int = 2000) -> pd.DataFrame:
+def compared(best: pd.DataFrame, accuracies: Mapping[str, float]) -> pd.DataFrame:
     """``COMPARISON_COLUMNS``: a row per method and budget.
 
-    ``ahead`` is by how much its networks are better than those of random search, trained alone, with a 95% interval of
-    the bootstrap over searches (percentiles; searches of one seed are a pair, and a method with one search is paired
-    with each). NaN of random search itself, and the interval where there is one search alone.
+    ``ahead`` is by how much its networks are better than those of random search, trained alone, with a 95% interval by
+    Student's t over searches (those of one seed are a pair, and a method with one search is paired with each). NaN of
+    random search itself, and the interval where there are fewer than three pairs.
 
     Args:
         best: ``BEST_COLUMNS`` of all methods.
         accuracies: of networks trained alone, by name.
-        seed: of the resampling.
-        samples: resamples.
     """
     table = best.assign(accuracy=best["network"].map(accuracies))
-    generator = np.random.default_rng(seed)
     rows = []
     for (budget, method), own in table.groupby(["budget", "method"], sort=False):
         control = table[(table["budget"] == budget) & (table["method"] == CONTROL)].set_index("seed")["accuracy"]
         mine = own.set_index("seed")["accuracy"]
         ahead = mine.iloc[0] - control if len(mine) == 1 else (mine - control).dropna()
-        low, high = _interval(ahead.to_numpy(dtype=np.float64), generator, samples)
+        reach = reach_of_mean(ahead) if len(ahead) >= _FEWEST_PAIRS else np.nan
         is_control = method == CONTROL or ahead.empty
         rows.append(
             (
                 method, budget, len(mine), mine.mean(), mine.std(ddof=1),
-                *((np.nan,) * 3 if is_control else (ahead.mean(), low, high)),
+                *((np.nan,) * 3 if is_control else (ahead.mean(), ahead.mean() - reach, ahead.mean() + reach)),
                 *(own[kind].mean() for kind in SPENT),
             )
         )  # fmt: skip
     return pd.DataFrame(rows, columns=COMPARISON_COLUMNS)
-
-
-def _interval(values: np.ndarray[Any, np.dtype[np.float64]], generator: Any, samples: int) -> tuple[float, float]:
-    if len(values) < 2:
-        return np.nan, np.nan
-    means = values[generator.integers(0, len(values), (samples, len(values)))].mean(axis=1)
-    return float(np.quantile(means, 0.025)), float(np.quantile(means, 0.975))
 
 
 def lines_of(comparison: pd.DataFrame) -> Sequence[str]:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from archatlas.costs.constraints import Constraint, satisfied
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import Choices, SearchSpace, counts_quickly, drawable
+from archatlas.spaces.protocol import Choices, SearchSpace, counts_quickly, draw_at_most, drawable
 from archatlas.spaces.restricted import Restricted
 from archatlas.systems.ledger import Ledger
 
@@ -60,20 +60,20 @@ class Problem:
         Raises:
             ArchatlasError: none was found.
         """
-        at_once = drawable(self.space, _AT_ONCE if counts_quickly(self.space) else _BUILT_AT_ONCE)
+        at_once, tried = drawable(self.space, _AT_ONCE if counts_quickly(self.space) else _BUILT_AT_ONCE), 0
         found = np.zeros((0, len(self.space.num_choices)), dtype=np.int8)
         for _ in range(_DRAWS):
-            drawn = self.space.sample(at_once, generator)
+            drawn = draw_at_most(self.space, at_once, generator)
+            tried += len(drawn)
             found = np.concatenate([found, drawn[self.keeps(drawn)]])
             _, first = np.unique(found, axis=0, return_index=True)
             found = found[np.sort(first)]
-            if len(found) >= count:
+            if len(found) >= count or len(drawn) < at_once:  # The sampler finds no others.
                 break
         if not len(found):
             bounds = ", ".join(map(str, self.constraints))
             raise ArchatlasError(
-                f"none of {_DRAWS * at_once:,} networks drawn from {self.space.name} keeps all bounds ({bounds}): "
-                "relax one"
+                f"none of {tried:,} networks drawn from {self.space.name} keeps all bounds ({bounds}): relax one"
             )
         return found[:count]
 

@@ -43,9 +43,9 @@ def alone(
     )
 
 
-def training_seeds(seed: int, count: int) -> list[int]:
-    """The seeds of the trainings of one network: different for every ``seed`` of the project."""
-    return [mixed_seed(seed, TRAIN, number) >> 32 for number in range(count)]
+def training_seeds(seed: int, count: int, role: int = TRAIN) -> list[int]:
+    """The seeds of the trainings of one network: different for every ``seed`` of the project, and for every role."""
+    return [mixed_seed(seed, role, number) >> 32 for number in range(count)]
 
 
 def job_of(space: SearchSpace, network: str, seed: int) -> TrainingJob:

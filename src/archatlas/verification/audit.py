@@ -21,7 +21,7 @@ from archatlas.predictors.metrics import (
 )
 from archatlas.predictors.protocol import Predictor
 from archatlas.scorers.registry import audited_scorers, scored
-from archatlas.spaces.protocol import Choices, SearchSpace, drawable
+from archatlas.spaces.protocol import Choices, SearchSpace, draw_at_most
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.seeds import mixed_seed
 from archatlas.verification.alone import train_roles
@@ -47,7 +47,7 @@ def draw_audit(space: SearchSpace, count: int, fitted: Collection[str], generato
         generator: of the draw.
     """
     known = set(fitted)
-    choices = space.sample(drawable(space, count + len(known)), generator)
+    choices = draw_at_most(space, count + len(known), generator)
     fresh = [row for row, name in enumerate(space.names(choices)) if str(name) not in known]
     return choices[fresh[:count]]
 

@@ -19,7 +19,7 @@ from archatlas.predictors.make import describe_predictor, make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations, Predictor
 from archatlas.predictors.scores import NetworkScores
-from archatlas.spaces.protocol import Enumerable, SearchSpace
+from archatlas.spaces.protocol import Enumerable, SearchSpace, draw_at_most
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ def choose_networks(
     if isinstance(space, Enumerable) and space.networks <= _POOL:
         choices = space.enumerate_networks(0, space.networks)
     else:
-        choices = space.sample(_POOL, generator)
+        choices = draw_at_most(space, _POOL, generator)
     batch = ArchitectureBatch(space, choices, cost_table=cost_table)
     score = predictor.predict(batch).mean
     strata = np.array_split(np.argsort(-score, kind="stable"), min(count, len(choices)))

@@ -14,7 +14,7 @@ from archatlas.costs.latency import measure_network
 from archatlas.costs.latency_columns import LATENCY, MEASURED
 from archatlas.costs.parameters import LatencyParameters
 from archatlas.costs.table import costs_of
-from archatlas.spaces.protocol import SearchSpace, counts_quickly, drawable
+from archatlas.spaces.protocol import SearchSpace, counts_quickly, draw_at_most, drawable
 from archatlas.training.seeds import mixed_seed
 from archatlas.verification.mobilenet import scaled_mobilenets, why_none
 from archatlas.verification.parameters import VerificationParameters
@@ -115,7 +115,7 @@ def random_networks(
     for _ in range(1 if drawable(space, at_once + 1) <= at_once else _DRAWS):
         if not any(missing.values()):
             break
-        choices = space.sample(drawable(space, at_once), generator)
+        choices = draw_at_most(space, at_once, generator)
         costs = costs_of(space, choices, cost_table, latency_table)
         for budget, bounds in constraints.items():
             rows = np.flatnonzero(satisfied(costs, bounds))[: missing[budget] + len(seen)]
@@ -127,6 +127,8 @@ def random_networks(
             part.insert(0, "network", pd.Series(names[fresh], dtype="str"))
             part.insert(0, "budget", budget)
             found[budget].append(part)
+        if len(choices) < drawable(space, at_once):
+            break  # The sampler finds no others.
     columns = ["budget", "network", "macs", "params", LATENCY]
     empty = no_comparisons()[columns]
     table = pd.concat([empty, *(part for parts in found.values() for part in parts)], ignore_index=True)

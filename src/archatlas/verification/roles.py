@@ -12,7 +12,7 @@ ROLE_COLUMNS = [
 
 ROLE_TYPES = {"role": "str", "budget": "str", "network": "str", "seed": "int64"}
 
-DRAW_AUDIT, DRAW_RANDOM, RESAMPLE, TRAIN, DRAW_CALIBRATION, FINISH = range(6)
+DRAW_AUDIT, DRAW_RANDOM, RESAMPLE, TRAIN, DRAW_CALIBRATION, FINISH, DETECT = range(7)
 """What a random choice is for: mixed into its seed."""
 
 

@@ -21,7 +21,7 @@ from archatlas.spaces.restricted import restricted
 from archatlas.spaces.wired_cells import WiredCells
 from archatlas.systems.gram.complete_graph import Edges, TypedVertices, complete_graph_of
 from archatlas.systems.gram.history import HISTORY, history_of, weights_over_time
-from archatlas.systems.gram.meta_graph import Drawing, Learning, draw_cell
+from archatlas.systems.gram.meta_graph import Baseline, Drawing, Learning, draw_cell
 from archatlas.systems.gram.method import DRAWN, Gram, unpacked
 from archatlas.systems.ledger import Ledger, Limit, Spending
 from archatlas.systems.problem import Problem
@@ -101,6 +101,19 @@ def test_weights_change_by_what_a_score_is_ahead_of_the_baseline() -> None:
     assert replace(mean, lowest=0.9).step(weights, drawn, scores[::-1])[0] == 0.9
 
 
+@pytest.mark.parametrize("baseline", ["mean", "top5"])
+@pytest.mark.parametrize("per_deviation", [False, True])
+def test_steps_however_large_end_at_the_bounds(baseline: Baseline, per_deviation: bool) -> None:
+    learning = Learning(baseline, 1000.0, per_deviation, 1.0, 0.0, 5.0)
+    scores, drawn = [0.9, 0.1, 0.95], np.array([True, False])
+    weights = [learning.begin(2)]
+    for number in range(1, 4):
+        weights.append(learning.step(weights[-1], drawn, scores[:number]))
+    assert all((one >= 0).all() and (one <= 5).all() for one in weights)
+    assert weights[2][0] < 1e-100 < weights[3][0], "and come back from there"
+    assert [one[1] for one in weights] == [1] * 4
+
+
 def test_it_learns_what_frozen_weights_do_not() -> None:
     def gained(method: Gram) -> float:
         thirds = [np.array_split(searched(method, 45, seed)["score"].dropna(), 3) for seed in range(4)]
@@ -138,11 +151,17 @@ def test_it_keeps_bounds_and_stops_where_nothing_gets_better() -> None:
 
 
 def test_what_cannot_be_searched_is_told() -> None:
-    with pytest.raises(ArchatlasError, match=r"none of .* networks that GRAM drew .* keeps all bounds \(max_macs 1\)"):
+    with pytest.raises(
+        ArchatlasError,
+        match=r"none of .* that GRAM drew .* uses 3 vertices in each cell and keeps all bounds \(max_macs 1\)",
+    ):
         searched(Gram(), 5, 0, Constraint("macs", "max", 1.0))
-    with pytest.raises(ArchatlasError, match="every edge would be clipped to nothing"):
-        Gram(lowest=0.0, first_weight=0.0, highest=0.0)
-    with pytest.raises(ArchatlasError, match="`min_used` of GRAM is 9, but a cell has 8 vertices"):
+    for same in (0.0, 1.0):
+        with pytest.raises(ArchatlasError, match=f"no weight could change, but got {same:g}, {same:g} and {same:g}"):
+            Gram(lowest=same, first_weight=same, highest=same)
+    with pytest.raises(ArchatlasError, match="`first_weight` of GRAM must be above 0, but is 0: scores multiply"):
+        Gram(first_weight=0.0)
+    with pytest.raises(ArchatlasError, match="`min_used` of GRAM is 9, but a cell uses 8 vertices at most"):
         searched(Gram(min_used=9), 5)
     with pytest.raises(ArchatlasError, match="hardly ever got a cell that uses 8 vertices"):
         searched(Gram(min_used=8, edge_scale=0.01), 5)
@@ -176,5 +195,20 @@ def test_all_cells_drawn_are_valid_and_their_edges_say_all(seed: int) -> None:
     assert len(wired.choices) > 10
     assert CELLS_101.cells.valid(wired.choices).all()
     assert (TYPED.wire(wired.drawn).choices == wired.choices).all()
+    assert (wired.used == CELLS_101.cells.used(CELLS_101.cells.adjacency(wired.choices))[:, 1:-1].sum(axis=1)).all()
     known = restricted(CELLS_101, CELLS_101.canonicalise(wired.choices[:3]), 3)
     assert isinstance(complete_graph_of(known), TypedVertices)
+
+
+def test_dead_ends_and_the_output_are_no_used_vertices() -> None:
+    class Any101(Small):
+        def evaluate(self, choices: Choices) -> pd.DataFrame:
+            return pd.DataFrame({"network": CELLS_101.names(choices), "accuracy": choices.sum(axis=1) / 20})
+
+    ledger = Ledger(Limit(evaluations=12))
+    visited = Gram(min_used=4).search(Problem(CELLS_101), Any101(), ledger, np.random.default_rng(0))
+    cells = CELLS_101.parse(visited["network"].to_numpy(dtype=np.str_))
+    used = CELLS_101.cells.used(CELLS_101.cells.adjacency(cells))[:, 1:-1].sum(axis=1)
+    assert sorted(set(used)) == [4, 5]
+    with pytest.raises(ArchatlasError, match="`min_used` of GRAM is 6, but a cell uses 5 vertices at most"):
+        Gram(min_used=6).search(Problem(CELLS_101), Any101(), ledger, np.random.default_rng(0))

@@ -68,6 +68,27 @@ def test_what_is_left_keeps_the_bounds_and_is_a_part(seed: int) -> None:
         assert SPACE.valid(pruned[None])[0]
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_shrinking_finds_the_few_edges_that_can_go(seed: int) -> None:
+    settings = {"preset": "wired_cells", "vertices": 12, "min_used_vertices": 12}
+    space = make_space(SpaceParameters.model_validate(settings), (1, 8, 8), 10)
+    assert isinstance(space, WiredCells)
+    # Both cells are chains of all vertices, none of which may be lost; one edge jumps over one.
+    row = np.array([target == source + 1 or edge == (1, 4, 6) for edge in space.edges for source, target in [edge[1:]]])
+    chains = row.astype(np.int8)
+    limit = float(space.counted_costs(chains[None])["macs"][0] - 1)
+    problem = Problem(space, [Constraint("macs", "max", limit)])
+    tried: list[int] = []
+
+    def cheap(rows: Choices) -> np.ndarray:
+        tried.append(len(rows))
+        return -space.counted_costs(rows)["macs"].astype(np.float64)
+
+    shrunk = shrink(problem, chains, cheap, np.random.default_rng(seed))
+    assert tried == [2], "vertex 6 reads 4 and 5, and may do without either"
+    assert [space.edges[place] for place in np.flatnonzero(chains - shrunk)] == [(1, 4, 6)]
+
+
 def test_bounds_that_no_pruning_keeps_are_told() -> None:
     for prune in (
         lambda: prune_lightest(within(1.0), ROW, np.ones(len(ROW))),

@@ -11,10 +11,12 @@ import pytest
 
 from archatlas.costs.constraints import Constraint
 from archatlas.errors import ArchatlasError
+from archatlas.predictors.protocol import Prediction
 from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.nas_bench_101 import NasBench101
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.systems.ledger import Ledger, Limit, Spending
+from archatlas.systems.nasgem import method as nasgem_method
 from archatlas.systems.nasgem.embedding import EMBEDDED, PAIRS, embedding_of
 from archatlas.systems.nasgem.method import Nasgem
 from archatlas.systems.nasgem.pools import apart_from, neighbours, stratified
@@ -91,6 +93,36 @@ def test_rounds_are_ahead_of_random_search_at_equal_cost(predictor: str) -> None
     assert len(visited) == 40
     assert visited["network"].is_unique
     assert visited["score"][20:].mean() > visited["score"][:20].mean() + 0.1, "half was scored up front"
+
+
+def test_with_few_evaluations_every_round_is_learned_and_one_that_is_not_is_told(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    learned: list[int] = []
+
+    class Counting:
+        def fit(self, batch: Any, evaluations: Any) -> None:
+            learned.append(len(evaluations.score))
+
+        def predict(self, batch: Any) -> Prediction:
+            return Prediction(np.zeros(len(batch)), np.ones(len(batch)))
+
+    monkeypatch.setattr(nasgem_method, "make_predictor", lambda *_, **__: Counting())
+    for evaluations, rounds in ((14, [8, 10, 12]), (9, [8]), (8, []), (3, []), (40, [20, 27, 34])):
+        learned.clear()
+        assert len(searched(Nasgem(pool=50), Problem(SPACE), evaluations=evaluations)) == evaluations
+        assert learned == rounds, "nothing is learned from fewer than 8, nor from all that can be had"
+        random = evaluations <= 8
+        assert [message.startswith("NASGEM scores all") for message in caplog.messages] == [True] * random
+        caplog.clear()
+    monkeypatch.setattr(
+        Deep,
+        "evaluate",
+        lambda self, choices: pd.DataFrame({"network": SPACE.names(choices), "accuracy": 0.5, "log_loss": 0.5}),
+    )
+    assert len(searched(Nasgem(pool=50, rounds=1), Problem(SPACE), evaluations=10)) == 10
+    assert len(caplog.messages) == 1
+    assert "could learn nothing in a round, and chose at random: all scores are equal" in caplog.messages[0]
 
 
 def test_bounds_hold_and_efficiency_makes_networks_small() -> None:

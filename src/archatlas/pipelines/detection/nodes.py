@@ -78,7 +78,8 @@ def train_detectors(
     """The weights of the detectors, by role and number of the seed.
 
     All backbones begin as trained alike to classify, by the schedule that finalists are compared by, once for each
-    seed: the winner's further training would favour it.
+    seed: the winner's further training would favour it. So would the trainings that it was chosen by, which are lucky
+    ones, and seeds are others.
     """
     verification = scheduled(verification, verification_schedule)
     from archatlas.detection.scenes import Scenes
@@ -88,10 +89,11 @@ def train_detectors(
     from archatlas.training.weights import arrays_of
     from archatlas.verification.alone import alone, job_of, training_seeds
     from archatlas.verification.members import member_of
+    from archatlas.verification.roles import DETECT
 
     space, images = read_space(search_space), (train_images, validation_images, image_description)
     classifiers = alone(*images, verification, device, trainings_in(work_folder))
-    seeds = training_seeds(seed, detection.seeds)
+    seeds = training_seeds(seed, detection.seeds, DETECT)
     asked = [(role, name, one) for role, name in _named(detection_backbones) for one in seeds]
     trained = [job_of(space, name, one) for _, name, one in asked]
     classifiers.run(trained, "backbones")

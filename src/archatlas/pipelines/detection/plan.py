@@ -9,14 +9,17 @@ _SHARE = 0.8
 
 
 def plan(ahead: Ahead) -> Plan:
-    """Detectors on two backbones, trained side by side, and judged."""
-    detection = ahead.settings.detection
+    """Two backbones trained to classify, detectors on them, side by side, and judged."""
+    detection, alone = ahead.settings.detection, ahead.settings.verification.training
     count, scenes, training = 2 * detection.seeds, detection.scenes, detection.training
-    what = f"{count} detectors on 2 backbones, {scenes.train:,} scenes, {training.epochs} epochs each"
+    what = (
+        f"{count} trainings of 2 backbones, as many detectors: {scenes.train:,} scenes, {training.epochs} epochs each"
+    )
     if ahead.pace is None:
         return Plan(what, None, ahead.workers)
     # A step of the pace is one of these images at their own size.
     pixels = (scenes.side / ahead.side) ** 2
     images = count * training.epochs * scenes.train * pixels
-    steps = _SHARE * images / ahead.settings.supernet.training.batch_size / min(ahead.workers, count)
-    return Plan(what, 10 + steps * ahead.pace.step, ahead.workers)
+    steps = _SHARE * images / ahead.settings.supernet.training.batch_size
+    steps += count * alone.epochs * ahead.train / alone.batch_size
+    return Plan(what, 10 + steps * ahead.pace.step / min(ahead.workers, count), ahead.workers)

@@ -93,13 +93,13 @@ def train_best(
     return best, done[["network", "seed", "accuracy"]]
 
 
-def compare(method_networks: pd.DataFrame, method_trainings: pd.DataFrame, seed: int) -> pd.DataFrame:
+def compare(method_networks: pd.DataFrame, method_trainings: pd.DataFrame) -> pd.DataFrame:
     """Methods side by side: what their networks come to alone, and how far they are ahead of random search."""
     from archatlas.systems.comparison import compared, lines_of
 
     means = method_trainings.groupby("network")["accuracy"].mean()
     accuracies = {str(network): float(mean) for network, mean in means.items()}
-    comparison = compared(method_networks, accuracies, seed)
+    comparison = compared(method_networks, accuracies)
     for line in lines_of(comparison):
         logging.getLogger("archatlas").info(line)
     return comparison

@@ -8,11 +8,10 @@ import numpy as np
 import pandas as pd
 
 from archatlas.predictors.benchmark.row import MEASURED
+from archatlas.predictors.t_interval import reach_of_mean
 
 SET = ["space", "learned", "judged", "labels"]
 """Columns that name what predictors are compared on."""
-
-CONFIDENCE = 0.95
 
 
 def summarise(rows: pd.DataFrame) -> pd.DataFrame:
@@ -39,14 +38,8 @@ def summarise(rows: pd.DataFrame) -> pd.DataFrame:
 
 def paired_difference(first: pd.Series, second: pd.Series) -> tuple[float, float, float]:
     """Mean of ``first - second`` over the index that both have, and its 95% interval (nan for fewer than two)."""
-    from scipy.stats import t
-
     difference = (first - second).dropna().to_numpy(dtype=np.float64)
-    count = len(difference)
-    mean = float(difference.mean()) if count else float("nan")
-    if count < 2:
-        return mean, float("nan"), float("nan")
-    reach = float(t.ppf((1 + CONFIDENCE) / 2, count - 1) * difference.std(ddof=1) / np.sqrt(count))
+    mean, reach = float(difference.mean()) if len(difference) else float("nan"), reach_of_mean(difference)
     return mean, mean - reach, mean + reach
 
 

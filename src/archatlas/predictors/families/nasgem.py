@@ -19,18 +19,16 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.blocks import Blocks
 from archatlas.encodings.flat_graphs import FlatGraphs
 from archatlas.encodings.weisfeiler_lehman import node_labels, vocabulary
-from archatlas.encodings.wl_features import WLFeatures
-from archatlas.errors import ArchatlasError
+from archatlas.encodings.wl_features import WLFeatures, joined
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.predictors.families.graph_kernel import Encoding, GraphKernelPredictor, GraphKernelSettings
 from archatlas.predictors.families.weisfeiler_lehman import WLEncoding
 from archatlas.predictors.parameters import Tuned
 from archatlas.predictors.protocol import State
 from archatlas.spaces.identity import identity_of
-from archatlas.spaces.protocol import Choices, SearchSpace, drawable, networks_of
+from archatlas.spaces.protocol import SearchSpace, draw_at_most, networks_of
 
 _RAW, _LEARNED = "wl", "encoder"
-_FEWEST_DRAWN = 8
 
 
 class NasgemSettings(GraphKernelSettings):
@@ -140,29 +138,19 @@ def _trained(key: _Key) -> EncoderEncoding:
     )
 
     space, settings = key.space, key.settings
-    choices = _drawn(space, drawable(space, settings.graphs), np.random.default_rng(key.seed))
+    choices = draw_at_most(space, settings.graphs, np.random.default_rng(key.seed))
     graphs = space.graphs(choices, canonical=True)
     flat = FlatGraphs.find(graphs)
     inputs = flat.matrix(graphs)
     features = None
     if settings.pairs != "none":
-        features = WLFeatures.find(graphs, settings.rounds).joined(graphs)
+        features = joined(WLFeatures.find_in(graphs, settings.rounds)[1])
         if settings.pairs == "shuffled":
             features = features[np.random.default_rng([key.seed, 1]).permutation(len(graphs))]
     lesson = EncoderLesson(inputs, features, flat.adjacency(graphs), _kinds(graphs))
     shape = EncoderShape(inputs.shape[1], settings.width, settings.dimensions)
     training = EncoderTraining(settings.steps, settings.batch_size, settings.learning_rate, settings.reconstruction)
     return EncoderEncoding(flat, train_encoder(shape, lesson, training, key.seed))
-
-
-def _drawn(space: SearchSpace, count: int, generator: np.random.Generator) -> Choices:
-    """Networks to learn from: ``count``, or a half, a quarter and so on where nobody knows how few there are."""
-    try:
-        return space.sample(count, generator)
-    except ArchatlasError:
-        if count < _FEWEST_DRAWN:
-            raise
-    return _drawn(space, count // 2, generator)
 
 
 def _kinds(graphs: ArchitectureGraphs) -> NDArray[np.int64]:

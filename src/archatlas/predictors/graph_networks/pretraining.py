@@ -16,7 +16,7 @@ from archatlas.encodings.feature_groups import GROUPS, log_costs
 from archatlas.encodings.feature_scaling import FeatureScaling
 from archatlas.predictors.graph_networks.ensembles import Ensemble, Rows
 from archatlas.predictors.graph_networks.schedule import one_cycle
-from archatlas.spaces.protocol import drawable
+from archatlas.spaces.protocol import draw_at_most
 
 if TYPE_CHECKING:
     from archatlas.predictors.parameters import GCNSettings
@@ -40,7 +40,7 @@ def lesson_of(batch: ArchitectureBatch, settings: GCNSettings, seed: int) -> Les
     first 64 are taken as they are, so that a component counts by its variance. Costs are said again beside them.
     """
     space = batch.space
-    choices = space.sample(drawable(space, _ARCHITECTURES), np.random.default_rng(seed))
+    choices = draw_at_most(space, _ARCHITECTURES, np.random.default_rng(seed))
     sample = ArchitectureBatch(space, choices, cost_table=batch.cost_table)
     scaling = FeatureScaling.find(sample, GROUPS, costs=settings.costs)
     whole = scaling.matrix(sample).astype(np.float64)

@@ -54,8 +54,8 @@ def detection_section(run: Run) -> Section | None:
         "detection",
         "As the backbone of a detector",
         "A small one-stage detector without anchors was trained on the winner's maps, and another on those of a "
-        "MobileNet scaled to as many MACs. Both backbones began as trained alike to classify. Scenes were made of the "
-        "images of each split alone.",
+        "MobileNet scaled to as many MACs. Both backbones began as trained alike to classify, by trainings that chose "
+        "neither. Scenes were made of the images of each split alone.",
         blocks,
     )
 
@@ -65,11 +65,17 @@ def verdict(test: Mapping[str, Any]) -> str:
     ahead = test.get("ahead")
     if ahead is None:
         return "Nothing stands beside the winner: a MobileNet is scaled for chains of blocks only."
+    if ahead["low"] is None:
+        return (
+            f"The detector on the winner is {ahead['mean']:+.3f} ahead in mean average precision. One seed tells "
+            "nothing of the noise of training, so that none can be said to be better: raise `detection.seeds`."
+        )
     ends = f"{ahead['low']:+.3f} to {ahead['high']:+.3f}"
     told = "within noise" if ahead["low"] <= 0 <= ahead["high"] else "beyond noise"
     return (
         f"The detector on the winner is {ahead['mean']:+.3f} ahead in mean average precision ({ends}), {told}. "
-        "Intervals hold the choice of scenes and the seeds of the detectors; a few seeds tell of the latter roughly."
+        "Intervals hold the choice of scenes and the seeds of the detectors, by Student's t: they are wide where the "
+        "seeds are few."
     )
 
 
@@ -83,16 +89,22 @@ def figure_precision(scores: pd.DataFrame, test: Mapping[str, Any]) -> go.Figure
             x=own["map"], y=[name] * len(own), mode="markers", name=name, showlegend=False,
             marker={"size": 9, "color": colour, "opacity": 0.5}, hovertemplate="%{x:.3f}<extra></extra>",
         )  # fmt: skip
-        reach = {"array": [mean["high"] - mean["mean"]], "arrayminus": [mean["mean"] - mean["low"]]}
         figure.add_scatter(
             x=[mean["mean"]], y=[name], mode="markers", name=f"{name}, mean", showlegend=False,
             marker={"size": 14, "color": colour, "symbol": "line-ns-open", "line": {"width": 3}},
-            error_x={"type": "data", "symmetric": False, "thickness": 2, "width": 6, "color": colour, **reach},
+            error_x=_drawn_interval(mean, colour),
             hovertemplate="mean %{x:.3f}<extra></extra>",
         )  # fmt: skip
     figure.update_xaxes(title_text="mean average precision (overlaps of .5 to .95)")
     figure.update_yaxes(autorange="reversed")
     return themed(figure, height=220)
+
+
+def _drawn_interval(own: Mapping[str, Any], colour: str) -> dict[str, Any]:
+    if own["low"] is None:
+        return {"visible": False}
+    reach = {"array": [own["high"] - own["mean"]], "arrayminus": [own["mean"] - own["low"]]}
+    return {"type": "data", "symmetric": False, "thickness": 2, "width": 6, "color": colour, **reach}
 
 
 def detection_table(scores: pd.DataFrame, summary: Mapping[str, Any]) -> Table:
@@ -108,7 +120,7 @@ def detection_table(scores: pd.DataFrame, summary: Mapping[str, Any]) -> Table:
                 numbers.short(backbone["macs"]),
                 numbers.short(backbone["detector_macs"]),
                 numbers.short(backbone["detector_params"]),
-                f"{own['mean']:.3f} ({own['low']:.3f} to {own['high']:.3f})",
+                f"{own['mean']:.3f}{_ends(own)}",
                 f"{of_test['map_50']:.3f}",
                 f"{of_test['map_75']:.3f}",
                 f"{means.loc[('validation', role), 'map']:.3f}",
@@ -119,6 +131,10 @@ def detection_table(scores: pd.DataFrame, summary: Mapping[str, Any]) -> Table:
         "mAP, validation scenes",
     )  # fmt: skip
     return Table((("backbone", "left"), *((column, "right") for column in columns)), tuple(rows))
+
+
+def _ends(own: Mapping[str, Any]) -> str:
+    return "" if own["low"] is None else f" ({own['low']:.3f} to {own['high']:.3f})"
 
 
 def figure_scenes(run: Run) -> go.Figure:

@@ -35,7 +35,7 @@ def methods_section(run: Run) -> Section | None:
         ),
         Text(
             "A mark is the mean over the searches of a method. Its line is the 95% interval of its lead over random "
-            "search, search by search (bootstrap; a rough one of few searches): where it does not reach down to the "
+            "search, search by search (Student's t; none of fewer than three): where it does not reach down to the "
             "dashed line, chance alone hardly explains the lead. The main job and the segments search once and stand "
             "beside each random search, so that their interval holds the spread of random search and not their own."
         ),

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
-from archatlas.spaces.protocol import Choices, ListedSpace, SearchSpace, Segmented, drawable
+from archatlas.spaces.protocol import Choices, ListedSpace, SearchSpace, Segmented, draw_at_most
 from archatlas.spaces.restricted import Restricted
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class Segment(Restricted):
         return rows[:count]
 
     def _tails(self, count: int, generator: np.random.Generator) -> Choices:
-        networks = self.whole.sample(drawable(self.whole, count), generator)
+        networks = draw_at_most(self.whole, count, generator)
         return networks[generator.permutation(np.arange(count) % len(networks)), self.stop :]
 
 

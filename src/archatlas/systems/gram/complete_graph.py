@@ -24,10 +24,11 @@ Drawn = NDArray[np.bool_]
 
 
 class Wired(NamedTuple):
-    """Networks, and what of the drawn edges they consist of."""
+    """Networks, what of the drawn edges they consist of, and how many vertices their smallest cell uses, ``[n]``."""
 
     choices: Choices
     drawn: Drawn
+    used: NDArray[np.int64]
 
 
 class CompleteGraph(Protocol):
@@ -39,6 +40,10 @@ class CompleteGraph(Protocol):
     @property
     def fewest(self) -> int:
         """Vertices that a draw must use in each cell for it to be a network at all."""
+
+    @property
+    def most(self) -> int:
+        """Vertices that a cell can use."""
 
     def wire(self, drawn: Drawn) -> Wired:
         """The networks of those draws that are one, in their order."""
@@ -53,6 +58,12 @@ class _ChoosesEdges(Protocol):
 
     @property
     def min_used_vertices(self) -> int: ...
+
+    @property
+    def vertices(self) -> int: ...
+
+    def used(self, choices: Choices) -> NDArray[np.int64]:
+        """How many vertices each cell uses, ``[n, cells]``."""
 
 
 @dataclass(frozen=True)
@@ -69,8 +80,13 @@ class Edges:
     def fewest(self) -> int:
         return self.space.min_used_vertices
 
+    @property
+    def most(self) -> int:
+        return self.space.vertices
+
     def wire(self, drawn: Drawn) -> Wired:
-        return Wired(drawn.astype(np.int8), drawn)
+        choices = drawn.astype(np.int8)
+        return Wired(choices, drawn, self.space.used(choices).min(axis=1))
 
 
 @dataclass(frozen=True)
@@ -88,6 +104,10 @@ class TypedVertices:
     def vertices(self) -> int:
         """Typed vertices; the output comes after them."""
         return self.space.cells.inner * len(self.space.operations)
+
+    @property
+    def most(self) -> int:
+        return self.space.cells.inner
 
     @cached_property
     def edges(self) -> tuple[Edge, ...]:
@@ -115,7 +135,8 @@ class TypedVertices:
         small = np.take_along_axis(np.take_along_axis(matrix, order[:, :, None], axis=1), order[:, None, :], axis=2)
         # Unused vertices fill up the five; they have no edges, and their operation is of no account.
         operations = (places - 1) % len(self.space.operations)
-        return Wired(self.space.cells.rows(np.triu(small, 1), operations), matrix[:, sources, targets])
+        rows = self.space.cells.rows(np.triu(small, 1), operations)
+        return Wired(rows, matrix[:, sources, targets], used[:, 1:-1].sum(axis=1))
 
 
 def complete_graph_of(space: SearchSpace) -> CompleteGraph | None:

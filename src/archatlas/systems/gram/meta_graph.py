@@ -20,6 +20,8 @@ Floats = NDArray[np.float64]
 Baseline = Literal["mean", "top5"]
 
 _TOP, _ROUNDS, _AT_ONCE = 5, 200, 8
+_LARGEST_STEP = 500.0
+"""Of a weight's logarithm: it leads to either bound, and is far from what overflows."""
 
 
 class TooFewError(ArchatlasError):
@@ -28,12 +30,13 @@ class TooFewError(ArchatlasError):
 
 @dataclass(frozen=True)
 class Drawing:
-    """How networks are drawn: the graphs' edges, by how much odds are scaled, and vertices that a cell uses at least.
+    """How networks are drawn: the graphs' edges, by how much odds are scaled, and vertices that are visited at least.
 
     From the source on each visited vertex, in order, offers its out-edges with ``p = softmax(weights)``; each is kept
     with probability p by itself, and its target is visited then [secondary source]. As p adds up to one, 36% of
     the draws from equal weights are empty; so ``p`` is scaled, and cells that use too little are drawn again
-    [our reconstruction: released cells use 11 to 13 of 30 vertices].
+    [our reconstruction: released cells use 11 to 13 of 30 vertices]. What a cell uses is visited; where vertices must
+    lead to an output not all that is visited is used.
     """
 
     edges: tuple[Edge, ...]
@@ -49,7 +52,7 @@ class Drawing:
         """``count`` draws, bool ``[count, edges]``; cells follow one another.
 
         Raises:
-            TooFewError: cells with so many used vertices hardly ever come; weights can have gone so far apart.
+            TooFewError: cells with so many visited vertices hardly ever come; weights can have gone so far apart.
         """
         cells = self._layout[0]
         odds = self.scale * self.shares(weights)
@@ -72,8 +75,8 @@ class Drawing:
         _, sources, targets = self._layout
         parts: list[Drawn] = []
         for _ in range(_ROUNDS):
-            drawn, used = draw_cell(odds, sources[own], targets[own], _AT_ONCE * count, generator)
-            parts.append(drawn[used >= max(self.fewest, 1)])
+            drawn, visited = draw_cell(odds, sources[own], targets[own], _AT_ONCE * count, generator)
+            parts.append(drawn[visited >= max(self.fewest, 1)])
             if sum(map(len, parts)) >= count:
                 return np.concatenate(parts)[:count]
         raise TooFewError(
@@ -89,7 +92,7 @@ def draw_cell(
     count: int,
     generator: np.random.Generator,
 ) -> tuple[Drawn, NDArray[np.int64]]:
-    """Draws of one cell, ``[count, its edges]``, and how many vertices each uses, ``[count]``.
+    """Draws of one cell, ``[count, its edges]``, and how many vertices each visits, ``[count]``.
 
     Empty ones and small ones as they come; ``odds`` are those by which an edge of a visited vertex is kept.
     """
@@ -128,11 +131,15 @@ class Learning:
     highest: float
 
     def __post_init__(self) -> None:
-        if not 0 <= self.lowest <= self.first <= self.highest or self.highest == 0 or not np.isfinite(self.highest):
+        if not (0 <= self.lowest <= self.first <= self.highest < np.inf and self.lowest < self.highest):
             raise ArchatlasError(
                 "`lowest`, `first_weight` and `highest` of GRAM's meta-graph must rise from 0 on, and `highest` be "
-                "above 0, or every edge would be clipped to nothing, but got "
-                f"{self.lowest}, {self.first} and {self.highest}"
+                "above `lowest`, or no weight could change, but got "
+                f"{self.lowest:g}, {self.first:g} and {self.highest:g}"
+            )
+        if self.first == 0:
+            raise ArchatlasError(
+                "`first_weight` of GRAM must be above 0, but is 0: scores multiply weights, so that they would stay 0"
             )
         if not (np.isfinite(self.alpha) and self.alpha >= 0):
             raise ArchatlasError(f"`alpha` of GRAM must be at least 0, but is {self.alpha}")
@@ -149,5 +156,6 @@ class Learning:
         if self.per_deviation:
             spread = float(known.std())
             ahead = ahead / spread if spread > 0 else 0.0
-        changed: Floats = np.where(drawn, weights * np.exp(self.alpha * ahead), weights)
+        factor = np.exp(np.clip(self.alpha * ahead, -_LARGEST_STEP, _LARGEST_STEP))
+        changed: Floats = np.where(drawn, weights * factor, weights)
         return np.clip(changed, self.lowest, self.highest)

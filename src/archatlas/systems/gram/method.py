@@ -65,12 +65,11 @@ class Gram:
         return Learning(self.baseline, alpha, self.per_deviation, self.first_weight, self.lowest, self.highest)
 
     def drawing(self, graph: CompleteGraph) -> Drawing:
-        """The drawing; ArchatlasError for more used vertices than there are."""
-        vertices = max(target for _, _, target in graph.edges)
+        """The drawing; ArchatlasError for more used vertices than a cell can have."""
         fewest = graph.fewest if self.min_used is None else self.min_used
-        if fewest > vertices:
+        if fewest > graph.most:
             raise ArchatlasError(
-                f"`min_used` of GRAM is {fewest}, but a cell has {vertices} vertices: lower it "
+                f"`min_used` of GRAM is {fewest}, but a cell uses {graph.most} vertices at most: lower it "
                 "(`methods.settings.gram.min_used`)"
             )
         return Drawing(graph.edges, self.edge_scale, max(fewest, graph.fewest))
@@ -138,7 +137,7 @@ class _Draws:
                     raise
                 break  # Converged, to cells that are too small.
             canonical = self._problem.space.canonicalise(wired.choices)
-            kept = self._problem.keeps(canonical)
+            kept = (wired.used >= self._drawing.fewest) & self._problem.keeps(canonical)
             for row, drawn in zip(canonical[kept], wired.drawn[kept], strict=True):
                 if len(rows) < count and row.tobytes() not in self._known:
                     self._known.add(row.tobytes())
@@ -148,8 +147,9 @@ class _Draws:
         if not rows and not self._known:
             bounds = ", ".join(map(str, self._problem.constraints)) or "none"
             raise ArchatlasError(
-                f"none of {tried:,} networks that GRAM drew from its meta-graph of {self._problem.space.name} keeps "
-                f"all bounds ({bounds}): relax one, or lower `methods.settings.gram.min_used` or `edge_scale`"
+                f"none of {tried:,} networks that GRAM drew from its meta-graph of {self._problem.space.name} uses "
+                f"{self._drawing.fewest} vertices in each cell and keeps all bounds ({bounds}): relax one, or lower "
+                "`methods.settings.gram.min_used` or `edge_scale`"
             )
         positions, places = len(self._problem.space.num_choices), len(self._graph.edges)
         return (

@@ -50,15 +50,18 @@ def prune_randomly(problem: Problem, row: Row, generator: np.random.Generator) -
 
 
 def shrink(problem: Problem, row: Row, score: Callable[[Choices], Floats], generator: np.random.Generator) -> Row:
-    """The row after as many steps as it takes, each the best by ``score`` of ten random removals of one edge."""
+    """The row after as many steps as it takes, each the best by ``score`` of ten random removals of one edge.
+
+    Removals that would leave a cell with too few vertices are none of the ten. Raises as ``prune_lightest``.
+    """
     space = _space(problem)
     now = space.rows(space.reads(row[None]))
     while not problem.keeps(space.canonicalise(now))[0]:
-        edges = np.flatnonzero(now[0])
-        tried = np.repeat(now, min(TRIES, len(edges)), axis=0)
-        tried[np.arange(len(tried)), generator.choice(edges, len(tried), replace=False)] = 0
+        edges = generator.permutation(np.flatnonzero(now[0]))
+        tried = np.repeat(now, len(edges), axis=0)
+        tried[np.arange(len(edges)), edges] = 0
         tried = space.rows(space.reads(tried))
-        tried = tried[space.valid(tried)]
+        tried = tried[space.valid(tried)][:TRIES]
         if not len(tried):
             raise _never(problem)
         now = tried[[int(np.argmax(score(tried)))]]

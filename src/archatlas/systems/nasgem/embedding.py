@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from archatlas.encodings.wl_features import WLFeatures, wl_kernel
 from archatlas.predictors.families.nasgem import NasgemSettings, trained_encoder
-from archatlas.spaces.protocol import SearchSpace, drawable
+from archatlas.spaces.protocol import SearchSpace, draw_at_most
 from archatlas.systems.nasgem.method import ENCODER_SEED, Nasgem
 
 EMBEDDED = ["budget", "network", "score", "x", "y"]
@@ -45,7 +45,7 @@ def embedding_of(visited: pd.DataFrame, method: Nasgem, space: SearchSpace, seed
     settings = NasgemSettings.model_validate(dict(method.settings))
     encoder = trained_encoder(space, settings, ENCODER_SEED)
     generator = np.random.default_rng(seed)
-    drawn = space.sample(drawable(space, _OTHERS), generator)
+    drawn = draw_at_most(space, _OTHERS, generator)
     others = space.graphs(drawn, canonical=True)
     scored = space.graphs(space.parse(known["network"].to_numpy(dtype=np.str_)))
     vectors = [encoder.vectors(graphs).astype(np.float64) for graphs in (scored, others)]
@@ -57,7 +57,7 @@ def embedding_of(visited: pd.DataFrame, method: Nasgem, space: SearchSpace, seed
         ],
         ignore_index=True,
     ).assign(x=plane[:, 0], y=plane[:, 1])
-    blocks = WLFeatures.find(others, settings.rounds).blocks(others)
+    blocks = WLFeatures.find_in(others, settings.rounds)[1]
     first, second = np.triu_indices(len(drawn), 1)
     kept = generator.permutation(len(first))[:_SHOWN_PAIRS]
     pairs = {"kernel": wl_kernel(blocks, blocks), "cosine": vectors[1] @ vectors[1].T}

@@ -11,6 +11,7 @@ With another family as ``predictor`` and many small rounds this is Bayesian opti
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,7 @@ ENCODER_SEED = 0
 """Of predictors, and of the encoder among them."""
 _FEWEST_LEARNED, _MOST_IDLE = 8, 5
 """Networks with scores, and rounds in a row without a new network."""
+_LOGGER = logging.getLogger(__name__)
 _BUILT = 400
 """Networks of a pool where each must be built to be counted."""
 
@@ -49,7 +51,7 @@ class Nasgem:
     """A share of the networks ``up_front``, then as many in each of ``rounds``.
 
     Attributes:
-        up_front: share of the affordable networks that is scored before anything is learned.
+        up_front: share of the affordable networks that is scored before anything is learned; 8 at least.
         rounds: of learning, predicting the pool, and scoring what the rule ranks first.
         pool: networks that are predicted in a round.
         near: share of the pool that are mutants of the best ``parents`` so far; the others are drawn.
@@ -86,7 +88,13 @@ class Nasgem:
         """All that was scored until the ledger closed, or nothing new was found any more (``problem.Method``)."""
         account = Account(problem, evaluator, ledger)
         affordable = ledger.limit.evaluations or _UNLIMITED
-        first = max(round(self.up_front * affordable), 1)
+        # As many as a predictor can be fitted to, or the first round would choose at random.
+        first = max(round(self.up_front * affordable), min(_FEWEST_LEARNED, affordable))
+        if first >= affordable:
+            _LOGGER.warning(
+                "NASGEM scores all %d networks that it may before it learns anything, and so searches at random: raise "
+                "`methods.evaluations` above %d, or lower `up_front`", affordable, _FEWEST_LEARNED,
+            )  # fmt: skip
         each = max(-(-(affordable - first) // self.rounds), 1)
         drawn = stratified(problem, first, generator) if self.strata else problem.draw(first, generator)
         known = _Known(drawn, self._wanted(problem, drawn, account))
@@ -120,7 +128,14 @@ class Nasgem:
         """Places in the pool, the most promising first; at random as long as there is too little to learn from."""
         order = generator.permutation(len(pool))
         choices, scores = known.scored
-        if len(scores) < _FEWEST_LEARNED or not np.ptp(scores) or not len(pool):
+        if len(scores) < _FEWEST_LEARNED or not np.ptp(scores):
+            what = f"{len(scores)} networks have scores" if len(scores) < _FEWEST_LEARNED else "all scores are equal"
+            _LOGGER.warning(
+                "NASGEM could learn nothing in a round, and chose at random: %s, and a predictor is fitted to %d or "
+                "more that differ", what, _FEWEST_LEARNED,
+            )  # fmt: skip
+            return order
+        if not len(pool):
             return order
         learned = by_ranks(Evaluations(scores, np.zeros(len(scores)), np.full(len(scores), "search")))
         # One seed for all searches: what an encoder learns from graphs alone it then learns but once.
