@@ -29,7 +29,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archatlas.predictors.t_interval import reach_of_mean
+from archatlas.predictors.noise import reach_of_mean
 from archatlas.spaces import wiring
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space

@@ -33,7 +33,7 @@ from benchmarks.kept import work_of
 from numpy.typing import NDArray
 
 from archatlas.costs.counting import count_parts
-from archatlas.predictors.t_interval import reach_of_mean
+from archatlas.predictors.noise import reach_of_mean
 from archatlas.spaces.protocol import Choices, PrefixShared, SearchSpace
 from archatlas.spaces.restricted import restricted
 from archatlas.spaces.tables.files import VARIABLE, find_file

@@ -39,7 +39,7 @@ from torch import Tensor
 from archatlas.costs.constraints import Constraint
 from archatlas.images.parameters import AugmentationParameters, ImagesParameters
 from archatlas.images.preparing import PreparedImages, prepare
-from archatlas.predictors.t_interval import reach_of_mean
+from archatlas.predictors.noise import reach_of_mean
 from archatlas.spaces.protocol import Choices
 from archatlas.spaces.wired_cells import WiredCells
 from archatlas.storage.work_store import WorkStore

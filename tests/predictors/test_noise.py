@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from archatlas.predictors.noise import combined_reach, reach_over_folds, variance_over_folds
+from archatlas.predictors.noise import combined_reach, reach_of_mean, reach_over_folds, variance_over_folds
 
 
 def test_one_variance_is_a_t_interval_and_a_known_one_a_normal_interval() -> None:
@@ -15,6 +15,15 @@ def test_one_variance_is_a_t_interval_and_a_known_one_a_normal_interval() -> Non
     assert combined_reach([0.01], [3], confidence=0.5) == pytest.approx(0.7649 * 0.1, rel=1e-4)
     assert combined_reach([0.0, 0.0], [1, 5]) == 0.0
     assert combined_reach([], []) == 0.0
+
+
+def test_the_mean_of_three_values_is_held_as_often_as_is_said() -> None:
+    # A spread of 1, and the quantile of two degrees of freedom.
+    assert reach_of_mean([1.0, 2.0, 3.0]) == pytest.approx(4.302653 / 3**0.5)
+    assert np.isnan(reach_of_mean([1.0]))
+    drawn = np.random.default_rng(0).normal(size=(2000, 3))
+    held = [abs(values.mean()) <= reach_of_mean(values) for values in drawn]
+    assert np.mean(held) == pytest.approx(0.95, abs=0.015)
 
 
 def test_two_variances_are_welchs_test() -> None:

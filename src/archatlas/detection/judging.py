@@ -19,7 +19,7 @@ from archatlas.detection.scenes import Scenes
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.images.normalise import normalise
-from archatlas.predictors.t_interval import reach_of
+from archatlas.predictors.noise import combined_reach
 
 SIDES = ["left", "top", "right", "bottom"]
 FOUND_COLUMNS = ["scene", "label", "score", *SIDES]
@@ -173,7 +173,5 @@ def _interval(values: NDArray[np.float64]) -> dict[str, float | None]:
         return {"mean": mean, "low": None, "high": None}
     of_scenes = float((_GROUPS - 1) / _GROUPS * ((left_out - left_out.mean()) ** 2).sum())
     of_seeds = float(values[0].var(ddof=1) / seeds)
-    variance = of_scenes + of_seeds
-    told = of_scenes**2 / (_GROUPS - 1) + of_seeds**2 / (seeds - 1)
-    reach = reach_of(variance, variance**2 / told) if told else 0.0
+    reach = combined_reach([of_scenes, of_seeds], [_GROUPS - 1, seeds - 1])
     return {"mean": mean, "low": mean - reach, "high": mean + reach}

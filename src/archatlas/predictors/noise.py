@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 Floats = NDArray[np.float64]
 
@@ -29,6 +29,13 @@ def combined_reach(variances: Sequence[float], degrees: Sequence[float], confide
     total, spent = sum(variance for variance, _ in parts), sum(variance**2 / free for variance, free in parts)
     free = total**2 / spent if spent else np.inf
     return float(t.ppf((1 + confidence) / 2, free) * total**0.5)
+
+
+def reach_of_mean(values: ArrayLike) -> float:
+    """How far a 95% interval reaches to either side of the mean of independent values; NaN of fewer than two."""
+    known = np.asarray(values, dtype=np.float64)
+    count = len(known)
+    return combined_reach([float(known.var(ddof=1)) / count], [count - 1]) if count > 1 else float("nan")
 
 
 def reach_over_folds(values: Floats) -> float:

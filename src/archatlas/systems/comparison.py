@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.errors import ArchatlasError, nearest
-from archatlas.predictors.t_interval import reach_of_mean
+from archatlas.predictors.noise import reach_of_mean
 from archatlas.systems.ledger import COUNTED, NOT_COUNTED, Spending
 from archatlas.systems.problem import Method
 from archatlas.systems.registry import METHODS

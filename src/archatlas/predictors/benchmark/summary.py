@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.predictors.benchmark.row import MEASURED
-from archatlas.predictors.t_interval import reach_of_mean
+from archatlas.predictors.noise import reach_of_mean
 
 SET = ["space", "learned", "judged", "labels"]
 """Columns that name what predictors are compared on."""
