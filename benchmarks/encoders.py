@@ -40,8 +40,8 @@ from archatlas.predictors.families.graph_kernel import Encoding, GraphKernelPred
 from archatlas.predictors.families.nasgem import EncoderEncoding, NasgemPredictor, NasgemSettings, trained_encoder
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau
-from archatlas.predictors.protocol import Predictor, State
 from archatlas.predictors.noise import reach_of_mean
+from archatlas.predictors.protocol import Predictor, State
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
 from archatlas.storage.work_store import WorkStore, fingerprint
