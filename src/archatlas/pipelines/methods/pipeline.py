@@ -85,7 +85,7 @@ def _comparison() -> list[Pipeline]:
                 node(train_best, inputs=inputs, outputs=["method_networks", "method_trainings"], name="train_best"),
                 node(
                     compare,
-                    inputs=["method_networks", "method_trainings", "params:seed"],
+                    inputs=["method_networks", "method_trainings", "image_description", "params:seed"],
                     outputs="method_comparison",
                     name="compare_methods",
                 ),
