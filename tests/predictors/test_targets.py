@@ -40,7 +40,14 @@ def test_noisy_rows_weigh_less() -> None:
 
 
 def test_every_row_is_left_out_once_in_equal_shares() -> None:
-    assert np.bincount(leave_out(20, 5, seed=0)).tolist() == [4] * 5
+    left_out = leave_out(np.arange(20), 5, seed=0)
+    assert np.bincount(left_out).tolist() == [4] * 5
+    np.testing.assert_array_equal(left_out, np.random.default_rng(0).permutation(20) % 5)
+
+
+def test_twins_are_left_out_together() -> None:
+    networks = np.array([0, 1, 0, 2, 3, 1])
+    np.testing.assert_array_equal(leave_out(networks, 4, seed=0), leave_out(np.arange(4), 4, seed=0)[networks])
 
 
 def test_errors_beyond_the_spread_of_the_members() -> None:

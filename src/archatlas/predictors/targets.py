@@ -87,9 +87,15 @@ def noise_weights(evaluations: Evaluations) -> Floats:
     return np.asarray(weights / weights.mean(), dtype=np.float64)
 
 
-def leave_out(count: int, members: int, seed: int) -> NDArray[np.int64]:
-    """For each of ``count`` rows the one ensemble member that is fitted without it, ``[count]``, in equal shares."""
-    return np.random.default_rng(seed).permutation(count) % members
+def leave_out(networks: NDArray[np.int64], members: int, seed: int) -> NDArray[np.int64]:
+    """For each row the one ensemble member that is fitted without it, ``[n]``, in equal shares of the networks.
+
+    ``networks`` numbers them from 0 (``ArchitectureBatch.networks``): twins are left out together, since a member that
+    has learned one knows the other.
+    """
+    count = int(networks.max(initial=-1)) + 1
+    of_network: NDArray[np.int64] = np.random.default_rng(seed).permutation(count) % members
+    return of_network[networks]
 
 
 _COVERED = {0.8: 1.2815515655446004, 0.95: 1.959963984540054}
