@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+_GUESSED_SPREAD = 0.02
+"""The spread of scores of which one alone is known, as a share of it: about that of accuracies of a space."""
+
+
+def spread_of(score: Floats) -> float:
+    """The standard deviation of scores, above 0; where they do not differ a guess by their level, 1 if that is 0."""
+    return float(score.std()) if np.ptp(score) > 0 else _GUESSED_SPREAD * abs(float(score.mean())) or 1.0
+
+
 @dataclass(frozen=True)
 class TargetTransform:
     """Piecewise linear between knots ``scores [k]`` and ``values [k]``, both increasing; ``slope`` beyond them.
@@ -35,7 +44,7 @@ class TargetTransform:
         Equal scores share their mean rank. Quantiles undo the long lower tail that accuracies have: with squared errors
         the tail would take the model's capacity, and ranks are what it is asked for.
         """
-        spread = float(score.std()) or 1.0
+        spread = spread_of(score)
         if name == "raw":
             mean = float(score.mean())
             return cls(np.array([mean, mean + spread]), np.array([0.0, 1.0]), spread)

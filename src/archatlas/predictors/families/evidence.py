@@ -26,6 +26,8 @@ _FEWEST = 4
 """Labels from which on processes are fitted."""
 _SLOPE, _SLOPE_SPREAD, _LINE_VARIANCE = 0.75, 0.6, 0.5
 """Of the target on the prior mean, before any label: slope, how sure it is, and variance of what it leaves."""
+_LEAST_SLOPE = 0.1
+"""While the line speaks alone: labels that contradict the prior mean leave its order, since there is no other."""
 _GATE = 2
 """Power of the ratio of errors by which a prior mean that errs is believed less."""
 _STANDARD = TargetTransform(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 1.0)
@@ -34,6 +36,7 @@ _STANDARD = TargetTransform(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 1.0)
 class EvidenceSettings(PredictorSettings):
     """A prior mean of opinions that need no label, and Gaussian processes for what labels say beyond it."""
 
+    fewest: ClassVar[int] = 0
     tuned: ClassVar[Mapping[str, Tuned]] = {"worth": [5.0, 15.0, 45.0], "transform": ["quantile", "raw"]}
 
     prior: dict[str, NonNegativeFloat] = Field(
@@ -85,10 +88,10 @@ class EvidencePredictor:
 
     on the scale of the target: f is the Gaussian process of ``gaussian_process.py``, g the same with all opinions as
     columns beside its features, and h as g, but of what b m leaves (a fixed mean function: Rasmussen and Williams 2006,
-    section 2.7). b is a Bayesian slope about .75, and at least 0. For n labels ``d = w / (w + n)`` and ``p = d^2``,
-    where w is the setting ``worth``, and less where left-out rows say that the prior errs (``_shares``). So the prior
-    alone speaks before any label, h takes back where it errs, and in the end half of the answer has never heard an
-    opinion.
+    section 2.7). b is a Bayesian slope about .75, and at least 0 (.1 where the line is alone). For n labels ``d = w /
+    (w + n)`` and ``p = d^2``, where w is the setting ``worth``, and less where left-out rows say that the prior errs
+    (``_shares``). So the prior alone speaks before any label, h takes back where it errs, and in the end half of the
+    answer has never heard an opinion.
 
     Ours; what was chosen was chosen on TransNAS-Bench-101 micro, NAS-Bench-101 and NAS-Bench-Macro
     (docs/predictors.md). Rows of ``fit`` whose score is NaN have no label: they tell how opinions are spread over the
@@ -231,7 +234,8 @@ def _line(level: Floats, values: Floats) -> Floats:
         return np.array([0.0, _SLOPE, (1 - _SLOPE**2) ** 0.5])
     centred, precision = level - level.mean(), 1 / _SLOPE_SPREAD**2
     evidence = centred @ values / _LINE_VARIANCE + _SLOPE * precision
-    slope = max(float(evidence / (centred @ centred / _LINE_VARIANCE + precision)), 0.0)
+    least = _LEAST_SLOPE if len(values) < _FEWEST else 0.0
+    slope = max(float(evidence / (centred @ centred / _LINE_VARIANCE + precision)), least)
     left = float(((values - values.mean() - slope * centred) ** 2).sum())
     error = ((left + _FEWEST * _LINE_VARIANCE) / (len(values) + _FEWEST)) ** 0.5
     return np.array([values.mean() - slope * level.mean(), slope, error])

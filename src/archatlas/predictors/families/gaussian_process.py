@@ -104,7 +104,9 @@ class GaussianProcessPredictor:
         members, errors = [], np.zeros((settings.ensemble, len(batch)))
         for number in range(settings.ensemble):
             generator = np.random.default_rng([self._seed, number])
-            searched = generator.permutation(np.flatnonzero(left_out != number))[:_SEARCHED_ROWS]
+            # Of one network alone nothing can be left out.
+            others = np.flatnonzero((left_out != number) | (batch.networks.max() == 0))
+            searched = generator.permutation(others)[:_SEARCHED_ROWS]
             kernel = search_kernel(
                 features[searched],
                 numbers,

@@ -58,6 +58,8 @@ class RandomForestPredictor:
         drawn = np.array([np.bincount(rows, minlength=len(batch)) for rows in forest.estimators_samples_])
         outputs = _outputs(state, columns)
         out = (_by_network(drawn, batch.networks) == 0).T
+        if not out.any():  # A few trees may all have drawn each of a few networks.
+            out = ~out
         known = out.any(axis=1)
         out_of_bag = (outputs * out).sum(axis=1)[known] / out.sum(axis=1)[known]
         error = ErrorSpread.fit(target[known], out_of_bag, outputs[known].std(axis=1))
