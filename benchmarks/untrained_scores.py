@@ -27,7 +27,7 @@ import pandas as pd
 
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.preparing import PreparedImages, prepare
-from archatlas.pipelines.work import work_store
+from archatlas.pipelines.score_untrained.nodes import scores_in
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
 from archatlas.scores.parameters import ALL, ScoreParameters
 from archatlas.scores.score import score_networks
@@ -106,7 +106,7 @@ def _scored(
         ),
         device=DeviceParameters(accelerator="cpu", workers=options.workers),
         seed=seed,
-        work=work_store(_WORK, "archatlas.scores.score"),
+        work=scores_in(_WORK),
         progress=f"seed {seed}",
     )
     seconds = time.perf_counter() - begun

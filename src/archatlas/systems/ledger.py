@@ -69,6 +69,10 @@ class Ledger:
             self.spent = after
         return not self.closed
 
+    def owe(self, price: Spending) -> None:
+        """Spend ``price`` whatever the limit: what a search cannot end without."""
+        self.spent += price
+
     def left(self, kind: str) -> float:
         """How much of a kind may still be spent; infinite where it has no limit."""
         most = getattr(self.limit, kind)

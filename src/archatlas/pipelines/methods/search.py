@@ -21,6 +21,7 @@ from archatlas.training.parameters import DeviceParameters
 if TYPE_CHECKING:
     from archatlas.costs.constraints import Constraint
     from archatlas.spaces.protocol import SearchSpace
+    from archatlas.storage.work_store import WorkStore
     from archatlas.systems.nasi.start import Start
     from archatlas.systems.problem import Method
     from archatlas.systems.searches import Search, Searches
@@ -263,8 +264,12 @@ def _start(
     from archatlas.systems.nasi.start import Start
 
     train, description = ImageSplit.from_tensors(train_images), ImageDescription.model_validate(image_description)
-    work = work_store(work_folder, "archatlas.systems.nasi.steepness")
-    return Start(space, train if len(train) else None, description, work)
+    return Start(space, train if len(train) else None, description, draws_in(work_folder))
+
+
+def draws_in(work_folder: Path) -> "WorkStore":
+    """What searches at initialisation draw; the sweep of their rewards finds it there."""
+    return work_store(work_folder, "archatlas.systems.nasi.draws", "archatlas.spaces.tables.registry")
 
 
 def _bounds(feasibility: pd.DataFrame, search: SearchParameters) -> dict[str, tuple["Constraint", ...]]:
