@@ -3,7 +3,7 @@
 Draws are made once for each seed and each kind of images and labels, on the untrained super-network of the whole space;
 then every reward is tried on the same draws, which costs nothing. Accuracies are the table's and choose nothing.
 Controls: the networks with the most params and with the most MACs, and the best of ten random networks by validation
-accuracy.
+accuracy, which is the mean of two trainings on NAS-Bench-201 (there is none on NAS-Bench-Macro: by its test accuracy).
 
 The data folder is what ARCHATLAS_BENCHMARK_DATA names. Draws are kept under data/work: a command that was stopped goes
 on.

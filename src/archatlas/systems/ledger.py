@@ -1,4 +1,4 @@
-"""What a search spends. Methods are compared at equal ledgers."""
+"""What a search spends. Methods that score networks are compared at equal limits; what each has spent is told."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Search methods side by side, on the main job's super-networks or by trainings alone, each at the same ledger."""
+"""Search methods side by side, on the main job's super-networks or by trainings alone, and what each spends."""
 
 from __future__ import annotations
 
