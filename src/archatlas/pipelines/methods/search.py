@@ -184,7 +184,7 @@ def searcher_without_training(name: str) -> Callable[..., tuple[pd.DataFrame, pd
             searches = _untrained(name, made, cost_table, latency_table, methods)
             start = _start(made, train_images, image_description, work_folder)
             visited = searches.by(start, _asked(budgets, methods.seeds, seed, alike=True))
-        return visited, candidates_of_searches(visited, budgets, search), feasibility
+        return visited, candidates_of_searches(visited, budgets, search, one_scale=False), feasibility
 
     return search
 
