@@ -2,14 +2,22 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
+import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.fitting import compared, cross_seed_scores, pairings
-from archatlas.predictors.folds import fold_of
+from archatlas.predictors.folds import fold_of, mean_over_folds
 from archatlas.predictors.parameters import GCNSettings, PredictorParameters
 from archatlas.predictors.scores import network_scores
 
 CHEAP = {"ridge": ("ridge", {}), "params": ("params", {}), "constant": ("constant", {})}
+
+
+def test_folds_scatter_less_than_new_data_would() -> None:
+    mean, error = mean_over_folds(np.array([1.0, 2.0, 3.0, 4.0]))
+    # Of variance 5/3 over four folds: 5/3 (1/4 + 1/3).
+    assert mean == 2.5
+    assert error**2 == pytest.approx(5 / 3 * 7 / 12)
 
 
 def test_every_predictor_stands_in_the_same_splits(batch: ArchitectureBatch, evaluations: pd.DataFrame) -> None:

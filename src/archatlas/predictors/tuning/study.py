@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.fitting import Contender, compared, predicted_pairs
-from archatlas.predictors.folds import fold_of
+from archatlas.predictors.folds import fold_of, mean_over_folds
 from archatlas.predictors.metrics import kendall_tau, paired_bootstrap_interval
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.predictors.scores import NetworkScores
@@ -245,14 +245,9 @@ def _value(trial: optuna.trial.FrozenTrial) -> float:
 
 
 def _is_within_error(best: list[float], other: list[float], folds: int) -> bool:
-    """Whether the lead is at most its standard error.
-
-    Folds share most of what they are fitted to, so their leads scatter less than those of new data would: the variance
-    of the mean of ``k`` folds is ``s^2 (1/k + 1/(k - 1))``, not ``s^2 / k`` (Nadeau and Bengio 2003, section 3, with
-    the share of a fold that is judged over the share that is fitted).
-    """
-    lead = (np.array(best) - np.array(other)).reshape(folds, -1).mean(axis=1)
-    return bool(lead.mean() <= lead.std(ddof=1) * (1 / folds + 1 / (folds - 1)) ** 0.5)
+    """Whether the lead is at most its standard error."""
+    lead, error = mean_over_folds((np.array(best) - np.array(other)).reshape(folds, -1).mean(axis=1))
+    return lead <= error
 
 
 # -- Tables ------------------------------------------------------------------------------------------------------------
