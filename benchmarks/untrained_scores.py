@@ -8,7 +8,7 @@ The data folder is what ARCHATLAS_BENCHMARK_DATA names. What is done is kept und
 command that was stopped goes on, and a larger sample begins with a smaller one.
 
     python -m benchmarks.untrained_scores --networks 200 --image-size 32                 # are they the published ones?
-    python -m benchmarks.untrained_scores                                                # all 5,425 networks: 15 minutes
+    python -m benchmarks.untrained_scores                                               # all 5,425 networks: 15 minutes
     python -m benchmarks.untrained_scores --space nas_bench_macro                        # all 3,969 networks
     python -m benchmarks.untrained_scores --networks 200 --noise 3                       # how far seeds agree
 """
