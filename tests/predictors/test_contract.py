@@ -149,6 +149,11 @@ def test_names_and_settings_are_checked() -> None:
         make_predictor("gnc", None, seed=0)
     with pytest.raises(ArchatlasError, match=r"`predictor.gcn`: there is no setting 'widht'; did you mean `width`\?"):
         make_predictor("gcn", {"widht": 3}, seed=0)
+    for name in ("multi_fidelity", "evidence"):
+        with pytest.raises(ArchatlasError, match=r"no predictor 'gnc'; did you mean `gcn`\?"):
+            make_predictor(name, {"cheap": "gnc"}, seed=0)
+        with pytest.raises(ArchatlasError, match=r"`predictor.ridge`: there is no setting 'width'"):
+            make_predictor(name, {"cheap": "ridge", "cheap_settings": {"width": 3}}, seed=0)
     with pytest.raises(ArchatlasError, match=r"`predictor.gcn.width`: .*greater than or equal to 1.*got 0"):
         make_predictor("gcn", {"width": 0}, seed=0)
 

@@ -36,6 +36,11 @@ class PredictorSettings(BaseModel):
     tuned: ClassVar[Mapping[str, Tuned]] = {}
     tried_first: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
 
+    @property
+    def members(self) -> Mapping[str, Mapping[str, Any]]:
+        """Settings of other families that it makes by their names, by family."""
+        return {}
+
 
 class ConstantSettings(PredictorSettings):
     """The constant predictor has nothing to set."""
@@ -266,13 +271,15 @@ class StackSettings(PredictorSettings):
 class MultiFidelitySettings(PredictorSettings):
     """Scores of a super-network with few true accuracies beside them."""
 
-    cheap: Literal["flow", "gcn", "gp", "lightgbm", "ridge", "stack"] = Field(
-        default="gcn", description="the family that predicts the scores of the super-network"
-    )
+    cheap: str = Field(default="gcn", description="the family that predicts the scores of the super-network")
     cheap_settings: dict[str, Any] = Field(default={}, description="its settings that are not the family's defaults")
     gp: GaussianProcessSettings = Field(
         default=GaussianProcessSettings(), description="Gaussian processes for what the truth has beyond that"
     )
+
+    @property
+    def members(self) -> dict[str, dict[str, Any]]:
+        return {self.cheap: self.cheap_settings}
 
 
 class PredictorParameters(BaseModel):

@@ -20,9 +20,9 @@ class RegularisedEvolution:
     """A queue of ``population`` networks: the best of ``tournament`` of them has a mutated child, and the oldest dies.
 
     The paper has 100 and 25 [published]. Where the ledger allows few evaluations the population is a quarter of them:
-    with as many as it allows this would be random search, and the tournament is the same part of it: the best of nearly
-    all would have every child. A child that is out of bounds, or its parent, is drawn again, and after ``_MOST_TRIES`` a
-    network drawn anew takes its place [our reconstruction: the paper has neither].
+    with as many as it allows this would be random search. The tournament is the same part of it: of a larger one nearly
+    every child would be the best's. A child that is out of bounds, or its parent, is drawn again, and after
+    ``_MOST_TRIES`` a network drawn anew takes its place [our reconstruction: the paper has neither].
     """
 
     population: int = 100

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -46,12 +46,16 @@ class EvidenceSettings(PredictorSettings):
     worth: float = Field(
         default=15.0, ge=0, le=1e6, description="how many labels the prior mean is worth: its share is half at so many"
     )
-    cheap: Literal["flow", "gcn", "gp", "lightgbm", "ridge", "stack"] = Field(
+    cheap: str = Field(
         default="gcn", description="the family that predicts scores of super-networks where they are an opinion"
     )
     cheap_settings: dict[str, Any] = Field(default={}, description="its settings that are not the family's defaults")
     gp: GaussianProcessSettings = Field(default=GaussianProcessSettings(), description="the Gaussian processes")
     transform: TargetTransformName = Field(default="quantile", description="what is learned, as of gp")
+
+    @property
+    def members(self) -> dict[str, dict[str, Any]]:
+        return {self.cheap: self.cheap_settings}
 
 
 @dataclass(frozen=True)
