@@ -24,7 +24,8 @@ def make_predictor(name: str, settings: Mapping[str, Any] | None, seed: int) -> 
     Raises ArchatlasError for an unknown family or setting, with the nearest known name.
     """
     validated = predictor_settings(name, settings)
-    return _asking_for(validated.fewest, name, PREDICTORS.load(name))(validated, seed)
+    predictor: Predictor = _asking_for(validated.fewest, name, PREDICTORS.load(name))(validated, seed)
+    return predictor
 
 
 @cache

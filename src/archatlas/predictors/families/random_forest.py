@@ -90,11 +90,10 @@ def _columns(batch: ArchitectureBatch, kinds: Labels) -> NDArray[np.float32]:
     return columns.astype(np.float32)
 
 
-def _by_network(drawn: Integers, networks: Integers) -> Integers:
+def _by_network(drawn: Integers, networks: Integers) -> Floats:
     """How often each tree drew the rows of each row's network, ``[trees, n]``."""
-    of_network = np.zeros((len(drawn), networks.max() + 1), dtype=np.int64)
-    np.add.at(of_network, (slice(None), networks), drawn)
-    return of_network[:, networks]
+    of_network = np.stack([np.bincount(networks, weights=of_tree) for of_tree in drawn])
+    return np.asarray(of_network[:, networks], dtype=np.float64)
 
 
 def _nodes(forest: Any) -> dict[str, NDArray[Any]]:

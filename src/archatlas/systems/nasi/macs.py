@@ -12,7 +12,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
 
-class MacCounter(TorchDispatchMode):
+class MacCounter(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """In its block adds up ``macs`` of convolutions and products of matrices: half of what PyTorch calls operations.
 
     PyTorch's own counter tells them apart by module, which takes longer than a draw, and takes the gradient of a
@@ -20,7 +20,7 @@ class MacCounter(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         self.macs = 0.0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None) -> Any:
