@@ -3,7 +3,8 @@
 On public tables: some networks are drawn and labelled, every network's opinions are known (costs; the published scores
 without training where the table has them), and all networks are ranked. Kendall's tau-b, and within the truly better
 half in brackets, mean of ten draws; then differences of the same draws with their 95% interval (t). With no label
-`evidence` ranks by its prior mean. The last row of a table gives it noise in the place of every opinion.
+`evidence` ranks by its prior mean. The last row of a table gives it noise in the place of every opinion, for each
+draw another.
 
     python -m benchmarks.evidence                        # half an hour on one core; tables in ARCHATLAS_BENCHMARK_DATA
     python -m benchmarks.evidence --tables transnas_bench_101_micro --seeds 3 --labels 10 30
@@ -28,6 +29,7 @@ from archatlas.encodings.opinions import OpinionScale, opinions_of
 from archatlas.predictors.benchmark.data import BenchmarkData
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
+from archatlas.predictors.noise import reach_of_mean
 from archatlas.predictors.protocol import Evaluations
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
@@ -44,8 +46,6 @@ TABLES: dict[str, tuple[str, Any]] = {
 CANDIDATES = ("grad_norm", "jacov", "macs", "nwot", "params", "synflow")
 """Opinions that this library can make for any space."""
 _NOISE = {"prior": {"noise": 1.0}}
-_QUANTILE = {10: 2.262, 5: 2.776, 3: 4.303}
-"""Of Student's t, by the number of draws: 95%, both sides."""
 
 
 @dataclass(frozen=True)
@@ -77,9 +77,9 @@ class Known:
         """Opinions that are costs."""
         return opinions_of(self.batch)[["params", "macs"]]
 
-    def contenders(self) -> dict[str, tuple[str, Mapping[str, Any], ArchitectureBatch]]:
-        """Family, settings and what it is told, by the name in the table."""
-        noise = pd.DataFrame({"noise": np.random.default_rng(2021).normal(size=len(self.batch))})
+    def contenders(self, seed: int) -> dict[str, tuple[str, Mapping[str, Any], ArchitectureBatch]]:
+        """Family, settings and what it is told, by the name in the table; each seed has noise of its own."""
+        noise = pd.DataFrame({"noise": np.random.default_rng([2021, seed]).normal(size=len(self.batch))})
         told: dict[str, tuple[str, Mapping[str, Any], ArchitectureBatch]] = {"evidence": ("evidence", {}, self.batch)}
         if self.data.table.proxies:
             told["evidence, costs alone"] = ("evidence", {}, self.batch.with_proxies(self.costs))
@@ -90,8 +90,8 @@ class Known:
 def measured(known: Known, labels: Sequence[int], seeds: int) -> pd.DataFrame:
     """Rows contender, labels, seed, tau, top."""
     rows = []
-    for name, (family, settings, batch) in known.contenders().items():
-        for seed in range(seeds):
+    for seed in range(seeds):
+        for name, (family, settings, batch) in known.contenders(seed).items():
             for count in labels:
                 if not count and (family != "evidence" or seed):
                     continue
@@ -151,7 +151,7 @@ def _difference(by_cell: pd.DataFrame, one: str, other: str, count: int) -> str:
     lead = (first - second).dropna()
     if len(lead) < 2:
         return f"{lead.mean():+.3f}"
-    reach = _QUANTILE.get(len(lead), 2.0) * lead.std(ddof=1) / len(lead) ** 0.5
+    reach = reach_of_mean(lead)
     return f"{lead.mean():+.3f} ± {reach:.3f}"
 
 

@@ -3,7 +3,8 @@
 Reads the current results of `kedro run` and `kedro run --pipelines score_untrained`. Predictors learn one
 super-network's scores of a part of the sample and are judged by another's scores of the rest, on other images (protocol
 `cross_seed`): once without the untrained scores and once with them. Kendall's tau, and within the better half in
-brackets; differences of the same folds and super-networks, with the 95% interval of their mean.
+brackets; differences of the same folds, of each the mean over pairs of super-networks, with the 95% interval of their
+mean (t; folds share what is learned, and the interval counts that).
 
     kedro run && kedro run --pipelines score_untrained && python -m benchmarks.untrained_evidence
     python -m benchmarks.untrained_evidence --networks 100                # fewer labels
@@ -24,6 +25,7 @@ from safetensors.numpy import load_file
 
 from archatlas.predictors.fitting import Contender, cross_seed_scores
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
+from archatlas.predictors.noise import reach_over_folds
 from archatlas.predictors.sample import evaluated_sample
 from archatlas.scores.table import proxies_of
 from archatlas.spaces.search_space import read_space
@@ -81,16 +83,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
             )
             for one, contender in ((batch, without), (told, informed))
         ]
-        gains = [
-            pair[1][metric].to_numpy() - pair[0][metric].to_numpy()
-            for metric in ("kendall_tau", "kendall_tau_top_half")
-        ]
+        by_fold = [one.groupby("fold")[["kendall_tau", "kendall_tau_top_half"]].mean() for one in pair]
+        gains = [(by_fold[1] - by_fold[0])[metric].to_numpy() for metric in by_fold[0]]
         cells = [f"{one['kendall_tau'].mean():.3f} ({one['kendall_tau_top_half'].mean():.3f})" for one in pair]
         print(f"| {name} | {' | '.join(cells)} | {' | '.join(map(_with_interval, gains))} |", flush=True)
 
 
 def _with_interval(gains: np.ndarray) -> str:
-    return f"{gains.mean():+.3f} ± {1.96 * gains.std(ddof=1) / np.sqrt(len(gains)):.3f}"
+    return f"{gains.mean():+.3f} ± {reach_over_folds(gains):.3f}"
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:

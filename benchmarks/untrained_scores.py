@@ -8,7 +8,7 @@ The data folder is what ARCHATLAS_BENCHMARK_DATA names. What is done is kept und
 command that was stopped goes on, and a larger sample begins with a smaller one.
 
     python -m benchmarks.untrained_scores --networks 200 --image-size 32                 # are they the published ones?
-    python -m benchmarks.untrained_scores                                                # all 9,445 cells, half an hour
+    python -m benchmarks.untrained_scores                                               # all 5,425 networks: 15 minutes
     python -m benchmarks.untrained_scores --space nas_bench_macro                        # all 3,969 networks
     python -m benchmarks.untrained_scores --networks 200 --noise 3                       # how far seeds agree
 """
@@ -27,7 +27,7 @@ import pandas as pd
 
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.preparing import PreparedImages, prepare
-from archatlas.pipelines.work import work_store
+from archatlas.pipelines.score_untrained.nodes import scores_in
 from archatlas.predictors.metrics import kendall_tau, kendall_tau_top_half
 from archatlas.scores.parameters import ALL, ScoreParameters
 from archatlas.scores.score import score_networks
@@ -106,7 +106,7 @@ def _scored(
         ),
         device=DeviceParameters(accelerator="cpu", workers=options.workers),
         seed=seed,
-        work=work_store(_WORK, "archatlas.scores.score"),
+        work=scores_in(_WORK),
         progress=f"seed {seed}",
     )
     seconds = time.perf_counter() - begun

@@ -8,7 +8,8 @@ import pytest
 from archatlas.costs.counting import count_parts
 from archatlas.encodings import feature_groups as module
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.encodings.feature_groups import GROUPS, FeatureColumns, distinct_rows, feature_groups, log_costs
+from archatlas.encodings.distinct_rows import distinct_rows
+from archatlas.encodings.feature_groups import GROUPS, FeatureColumns, feature_groups, log_costs
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.predictors.parameters import ReadOutGroup

@@ -37,6 +37,15 @@ def test_what_is_missing_counts_as_the_lowest() -> None:
     assert here[3] == here[0] == here.min()
 
 
+def test_what_is_missing_counts_as_the_lowest_whatever_is_asked_beside_it() -> None:
+    knots = proxy_knots(_batch({"a": [float(value) for value in range(101)], "b": [float("nan")] * 101}))
+    lowest = proxy_quantiles(_batch({"a": [0.0], "b": [0.0]}), knots)
+    assert lowest[0, 0] == pytest.approx(-2.577, abs=5e-3)
+    for beside in ([], [50.0], [1e9, 2e9]):
+        missing = [float("nan"), *beside]
+        np.testing.assert_array_equal(proxy_quantiles(_batch({"a": missing, "b": missing}), knots)[:1], lowest)
+
+
 def test_other_proxies_than_those_of_the_fit() -> None:
     two, one = _batch({"a": [1.0, 2.0], "b": [1.0, 2.0]}), _batch({"a": [1.0, 2.0]})
     with pytest.raises(ArchatlasError, match="fitted with 2 proxies, asked to predict with 1"):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -12,7 +13,7 @@ from archatlas.errors import ArchatlasError
 from archatlas.predictors.make import describe_predictor, load_predictor, make_predictor, state_tensors
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.registry import PREDICTORS
+from archatlas.predictors.registry import PREDICTORS, settings_model
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.presets import preset
 from archatlas.spaces.restricted import restricted
@@ -73,6 +74,30 @@ def test_refuses_to_predict_before_it_is_fitted(name: str, batch: ArchitectureBa
             call()
 
 
+@pytest.mark.parametrize("count", [0, 1, 2, 3])
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_a_few_labels_are_learned_or_refused(name: str, count: int, batch: ArchitectureBatch) -> None:
+    """A family says something of the unit of the labels, without a warning, or how many it needs."""
+    predictor, fewest = make_predictor(name, QUICK.get(name), seed=0), settings_model(name).fewest
+    accuracies = np.array([0.90, 0.86, 0.93])[:count]
+    evaluations = Evaluations(accuracies, np.full(count, 0.01), np.full(count, "table"))
+    if count < fewest:
+        twice = np.tile(np.arange(count), 2)  # As many networks as before.
+        for known, scores in ((batch[:count], evaluations), (batch[twice], evaluations[twice])):
+            with pytest.raises(ArchatlasError, match=f"`{name}` learns from {fewest} or more .* there are {count}"):
+                predictor.fit(known, scores)
+        return
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        predictor.fit(batch[:count], evaluations)
+        predicted = predictor.predict(batch)
+    assert np.isfinite(predicted.std).all()
+    assert (predicted.std > 0).all()
+    assert np.isfinite(predicted.mean).all()
+    if count == 1:
+        assert (np.abs(predicted.mean - 0.9) < 0.1).all()
+
+
 @pytest.mark.parametrize("name", LEARN)
 @pytest.mark.parametrize("transform", ["raw", "quantile"])
 def test_beats_the_constant_and_costs(
@@ -124,6 +149,11 @@ def test_names_and_settings_are_checked() -> None:
         make_predictor("gnc", None, seed=0)
     with pytest.raises(ArchatlasError, match=r"`predictor.gcn`: there is no setting 'widht'; did you mean `width`\?"):
         make_predictor("gcn", {"widht": 3}, seed=0)
+    for name in ("multi_fidelity", "evidence"):
+        with pytest.raises(ArchatlasError, match=r"no predictor 'gnc'; did you mean `gcn`\?"):
+            make_predictor(name, {"cheap": "gnc"}, seed=0)
+        with pytest.raises(ArchatlasError, match=r"`predictor.ridge`: there is no setting 'width'"):
+            make_predictor(name, {"cheap": "ridge", "cheap_settings": {"width": 3}}, seed=0)
     with pytest.raises(ArchatlasError, match=r"`predictor.gcn.width`: .*greater than or equal to 1.*got 0"):
         make_predictor("gcn", {"width": 0}, seed=0)
 

@@ -58,6 +58,21 @@ def test_the_first_labels_do_not_overturn_it(batch: ArchitectureBatch, truth: Fl
     assert (predicted.std > 0).all()
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_a_few_labels_against_the_prior_leave_its_order(batch: ArchitectureBatch, truth: Floats, count: int) -> None:
+    few = _labelled(truth, count)
+    predicted = _predicted(_told(batch, jacov=np.where(np.isnan(few.score), truth, -truth)), few)
+    assert len(np.unique(predicted.mean)) > 100
+    assert kendall_tau(truth[count:], predicted.mean[count:]) > 0.99
+
+
+def test_one_label_tells_the_level_and_no_network_is_thrown_far_from_it(
+    batch: ArchitectureBatch, truth: Floats
+) -> None:
+    predicted = _predicted(_told(batch, jacov=truth), _labelled(np.full(len(truth), 0.9), 1))
+    assert 0.85 < predicted.mean.min() < 0.9 < predicted.mean.max() < 1
+
+
 def test_a_prior_that_is_right_is_used_and_scores_have_the_unit_of_labels(
     batch: ArchitectureBatch, truth: Floats
 ) -> None:

@@ -29,17 +29,17 @@ def test_leave_one_out_errors_are_those_of_fits_without_the_row() -> None:
     features, values = generator.normal(size=(12, 3)), generator.normal(size=12)
     kernel = ColumnKernel(np.arange(3), np.array([1.0, 0.5, 2.0]), signal=1.2, noise=0.1)
     factors = generator.uniform(0.5, 2.0, size=12)
-    _, errors = _posterior(kernel, features, values, factors, np.arange(12))
+    _, errors = _posterior(kernel, features, values, factors, np.arange(12), np.arange(12))
     for row in range(12):
         others = np.arange(12) != row
-        member, _ = _posterior(kernel, features[others], values[others], factors[others], np.arange(11))
+        member, _ = _posterior(kernel, features[others], values[others], factors[others], np.arange(11), np.arange(11))
         assert errors[row] == pytest.approx(values[row] - member.predict(features[[row]])[0][0], abs=1e-6)
 
 
 def test_variance_falls_where_rows_are_near() -> None:
     features = np.array([[0.0], [1.0]])
     kernel = ColumnKernel(np.array([0]), np.array([1.0]), signal=2.0, noise=0.1)
-    member, _ = _posterior(kernel, features, np.array([1.0, -1.0]), np.ones(2), np.arange(2))
+    member, _ = _posterior(kernel, features, np.array([1.0, -1.0]), np.ones(2), np.arange(2), np.arange(2))
     at, far = member.predict(np.array([[0.0], [50.0]]))[1]
     assert far == pytest.approx(2.1)
     # Seen once with noise .1, and a neighbour at distance 1 besides.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.flat_graphs import FlatGraphs
@@ -11,6 +12,7 @@ from archatlas.encodings.wl_features import WLFeatures, wl_kernel
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.predictors.families.nasgem import NasgemPredictor, NasgemSettings, trained_encoder
 from archatlas.predictors.families.weisfeiler_lehman import WLPredictor, WLSettings
+from archatlas.predictors.graph_networks.kernel_encoder import EncoderShape, KernelEncoder
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations
 from archatlas.spaces.chain_parts import Stage
@@ -30,6 +32,13 @@ def agreement(settings: NasgemSettings) -> float:
     blocks = WLFeatures.find(graphs, settings.rounds).blocks(graphs)
     pairs = np.triu_indices(len(graphs), 1)
     return float(np.corrcoef((vectors @ vectors.T)[pairs], wl_kernel(blocks, blocks)[pairs])[0, 1])
+
+
+def test_an_encoder_leaves_random_numbers_alone() -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    KernelEncoder(EncoderShape(4, 8, 3), torch.Generator().manual_seed(0))
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_cosines_follow_the_kernel_on_unseen_graphs_and_only_where_they_are_taught_to() -> None:

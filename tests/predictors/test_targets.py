@@ -5,7 +5,14 @@ import pytest
 from scipy.stats import norm
 
 from archatlas.predictors.protocol import Evaluations
-from archatlas.predictors.targets import ErrorSpread, TargetTransform, interval_width, leave_out, noise_weights
+from archatlas.predictors.targets import (
+    ErrorSpread,
+    TargetTransform,
+    interval_width,
+    leave_out,
+    noise_weights,
+    spread_of,
+)
 
 
 def test_quantiles_of_ranks_with_a_tie() -> None:
@@ -25,9 +32,14 @@ def test_inverse_undoes_forward_inside_and_outside(name: str) -> None:
     assert (transform.inverse_std(x, np.full(31, 0.1)) > 0).all()
 
 
-def test_constant_scores_are_possible() -> None:
-    transform = TargetTransform.fit(np.full(4, 0.7), "quantile")
-    np.testing.assert_allclose(transform.inverse(np.zeros(3)), 0.7)
+@pytest.mark.parametrize("name", ["raw", "quantile"])
+def test_where_scores_do_not_differ_their_level_says_how_far_others_may_lie(name: str) -> None:
+    for count in (1, 4):
+        transform = TargetTransform.fit(np.full(count, 0.7), name)  # type: ignore[arg-type]
+        np.testing.assert_allclose(transform.inverse(np.array([-2.0, 0.0, 2.0])), [0.672, 0.7, 0.728])
+    assert spread_of(np.array([-0.4])) == pytest.approx(0.008)
+    assert spread_of(np.zeros(3)) == 1
+    assert spread_of(np.array([0.1, 0.3])) == pytest.approx(0.1)
 
 
 def test_noisy_rows_weigh_less() -> None:
@@ -40,7 +52,14 @@ def test_noisy_rows_weigh_less() -> None:
 
 
 def test_every_row_is_left_out_once_in_equal_shares() -> None:
-    assert np.bincount(leave_out(20, 5, seed=0)).tolist() == [4] * 5
+    left_out = leave_out(np.arange(20), 5, seed=0)
+    assert np.bincount(left_out).tolist() == [4] * 5
+    np.testing.assert_array_equal(left_out, np.random.default_rng(0).permutation(20) % 5)
+
+
+def test_twins_are_left_out_together() -> None:
+    networks = np.array([0, 1, 0, 2, 3, 1])
+    np.testing.assert_array_equal(leave_out(networks, 4, seed=0), leave_out(np.arange(4), 4, seed=0)[networks])
 
 
 def test_errors_beyond_the_spread_of_the_members() -> None:

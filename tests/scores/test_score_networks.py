@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 import torch
 from pandas.testing import assert_frame_equal
@@ -24,10 +23,6 @@ from archatlas.scores.score import score_networks
 from archatlas.scores.table import DEFINITION, not_finite, proxies_of
 from archatlas.spaces.chain import ChainSpace
 from archatlas.storage.work_store import WorkStore
-from archatlas.systems.account import Account
-from archatlas.systems.ledger import Ledger, Limit
-from archatlas.systems.problem import Problem
-from archatlas.systems.untrained import UntrainedEvaluator
 from archatlas.training.parameters import DeviceParameters
 
 ALONE = DeviceParameters(accelerator="cpu", workers=1)
@@ -144,19 +139,3 @@ def test_predictors_take_the_scores_as_proxies(space: ChainSpace, given: dict[st
     predictor.fit(batch[:20], Evaluations(truth[:20], np.zeros(20), np.full(20, "proxy")))
     predicted = predictor.predict(batch[20:]).mean
     assert np.corrcoef(predicted, truth[20:])[0, 1] > 0.9
-
-
-def test_search_methods_can_ask_for_them(space: ChainSpace, given: dict[str, Any]) -> None:
-    given["parameters"] = ScoreParameters(batch=8, image_size=4)
-    evaluator = UntrainedEvaluator(space, "nwot", **given)
-    rows = space.enumerate_networks(0, 5)
-    account = Account(Problem(space), evaluator, Ledger(Limit(evaluations=3)))
-    scores = account.scores(rows)
-    table = score_networks(space, rows[:3], **given)
-    assert scores[:3].tolist() == table["nwot"].tolist()
-    assert np.isnan(scores[3:]).all()
-    # 8 images of a quarter of the pixels, forward and twice as much backward.
-    (price,) = evaluator.price(np.array([100]))
-    assert (price.evaluations, price.forward_macs, price.backward_macs) == (1, 200, 400)
-    assert evaluator.evaluate(rows)["source"].unique().tolist() == ["proxy"]
-    assert isinstance(account.visited(), pd.DataFrame)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from torch import Tensor, nn
 
 import archatlas
 from archatlas.errors import ArchatlasError
-from archatlas.networks.blocks import Chain, Head, MBConv
+from archatlas.networks.blocks import Activation, Chain, ConvNorm, Head, MBConv
 from archatlas.networks.cells import EdgeCell, NormHead, PreActivationConv
 from archatlas.scores.agreement import agreement
 from archatlas.scores.initialisation import draw_weights
@@ -132,6 +133,27 @@ def test_synflow_of_a_deep_network_is_finite() -> None:
     network = nn.Sequential(nn.Flatten(), *layers)
     found = score("synflow", network, torch.zeros(2, 1, 10, 10), torch.tensor([0, 1]))
     assert found == pytest.approx(41 * math.log(100) + math.log(40))
+
+
+@pytest.mark.parametrize("activation", get_args(Activation))
+def test_synflow_rises_with_depth_as_much_whatever_bounds_the_activations(activation: Activation) -> None:
+    def of(depth: int, activation: Activation) -> float:
+        stem = ConvNorm(1, 16, 3, activation=activation)
+        blocks: list[nn.Module] = [MBConv(16, 16, kernel=3, expansion=3, activation=activation) for _ in range(depth)]
+        network = Chain(stem, blocks, Head(16, 32, 3, activation))
+        draw_weights(network, "pytorch", 0)
+        return score("synflow", network, torch.zeros(2, 1, 8, 8), torch.tensor([0, 1]))
+
+    scores = [of(depth, activation) for depth in (1, 2, 4, 8)]
+    assert scores == sorted(set(scores))
+    assert scores == [of(depth, "relu") for depth in (1, 2, 4, 8)]
+
+
+@pytest.mark.parametrize("bent", [nn.SiLU(), nn.GELU(), nn.Tanh(), nn.ELU(), nn.Softplus(), nn.Mish(), nn.Hardtanh()])
+def test_synflow_sees_bent_activations_as_identities(bent: nn.Module) -> None:
+    network = nn.Sequential(linear([[-1.0, 2.0]], bent), nn.Linear(1, 1, bias=False))
+    nn.init.constant_(network[1].weight, -3.0)  # type: ignore[arg-type]
+    assert score("synflow", network, torch.zeros(2, 1, 1, 2), torch.tensor([0, 0])) == pytest.approx(math.log(18))
 
 
 def test_rectifiers_are_counted_as_often_as_they_are_passed() -> None:

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from archatlas.errors import ArchatlasError
-from archatlas.systems.comparison import BEST_COLUMNS, best_of, compared, lines_of, make_method
+from archatlas.systems.comparison import BEST_COLUMNS, best_of, compared, lines_of, make_method, mean_accuracies
 from archatlas.systems.regularised_evolution import RegularisedEvolution
 
 
@@ -66,6 +66,13 @@ def test_methods_are_compared_with_random_search_search_by_search() -> None:
     assert few[["ahead_low", "ahead_high"]].isna().all()
     assert "+5.0 points ahead of random search" in lines_of(few.to_frame().T.rename_axis("method").reset_index())[0]
     assert lines[-1].startswith("What it costs to fit, tune and ask a predictor stands in no ledger")
+
+
+def test_a_training_that_diverged_counts_as_a_guess(caplog: pytest.LogCaptureFixture) -> None:
+    table = pd.DataFrame({"network": ["a", "b", "a", "b", "c"], "accuracy": [0.8, 0.9, np.nan, 0.7, np.nan]})
+    assert mean_accuracies(table, 10) == pytest.approx({"a": 0.45, "b": 0.8, "c": 0.1})
+    assert "2 of 5 trainings of what methods would choose diverged" in caplog.text
+    assert "a guess among 10 classes: a, c" in caplog.text
 
 
 def test_settings_of_a_method_are_its_fields() -> None:

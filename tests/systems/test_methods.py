@@ -139,6 +139,11 @@ def test_bounds_that_hardly_any_network_keeps_are_told() -> None:
         searched(METHODS_TRIED["random"], Problem(SPACE, [Constraint("macs", "max", 1.0)], PARTS), evaluations=5)
 
 
+def test_with_few_evaluations_a_tournament_is_the_same_part_of_a_smaller_population() -> None:
+    sizes = {evaluations: RegularisedEvolution().sizes(evaluations) for evaluations in (None, 800, 150, 56, 8, 2)}
+    assert sizes == {None: (100, 25), 800: (100, 25), 150: (37, 9), 56: (14, 4), 8: (2, 2), 2: (2, 2)}
+
+
 def test_each_name_is_a_method_with_settings() -> None:
     made = {name: METHODS.load(name)() for name in METHODS}
     assert {RandomSearch, RegularisedEvolution} <= {type(method) for method in made.values()}

@@ -9,6 +9,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.make import describe_predictor, load_predictor, make_predictor
 from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Predictor
+from archatlas.predictors.registry import PREDICTORS
 from archatlas.predictors.scores import NetworkScores
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
@@ -51,6 +52,23 @@ def sample() -> tuple[ArchitectureBatch, NetworkScores]:
     macs = np.log(batch.costs["macs"].to_numpy(dtype=np.float64))
     score = 0.3 + 0.05 * (macs - macs.mean()) / macs.std() + truth_of(batch) - 0.8
     return batch, scores_of(batch, score + generator.normal(scale=0.01, size=200))
+
+
+def test_whatever_family_a_study_may_pick_can_be_calibrated(sample: tuple[ArchitectureBatch, NetworkScores]) -> None:
+    """``tuning.families`` takes all of the registry's, and so does the predictor of cheap scores."""
+    batch, scores = sample
+    rows = np.arange(10)
+    trainings = pd.DataFrame(
+        {"network": batch.space.names(batch.choices[rows]), "seed": 0, "validation_accuracy": truth_of(batch[rows])}
+    )
+    predictor = make_predictor("macs", {}, 0)
+    predictor.fit(batch, scores.evaluations())
+    described = describe_predictor("macs", {}, 0, "accuracy", SPACE)
+    calibrated, document, _ = calibrate(batch, scores, trainings, predictor, described, seed=0)
+    assert document["settings"]["cheap"] == "macs"
+    assert np.isfinite(calibrated.predict(batch).mean).all()
+    for family in PREDICTORS:
+        make_predictor("multi_fidelity", {"cheap": family}, 0)
 
 
 def tuned(sample: tuple[ArchitectureBatch, NetworkScores]) -> Predictor:

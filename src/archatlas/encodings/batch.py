@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from archatlas.encodings.distinct_rows import distinct_rows
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.protocol import Choices, SearchSpace
 
@@ -60,6 +61,11 @@ class ArchitectureBatch:
         other = ArchitectureBatch(self.space, self.choices, cost_table=self.cost_table, proxies=proxies, canonical=True)
         other.__dict__ |= {name: made for name, made in self.__dict__.items() if name in ("graphs", "costs")}
         return other
+
+    @cached_property
+    def networks(self) -> NDArray[np.int64]:
+        """The number of each row's network, ``[n]``, in the order of their first rows; twins have the same."""
+        return distinct_rows(self.choices)[1]
 
     @cached_property
     def graphs(self) -> ArchitectureGraphs:

@@ -24,6 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.encodings.distinct_rows import distinct_rows
 from archatlas.encodings.graph_statistics import degrees, depths, edge_labels, node_sums, path_statistics, path_totals
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.operation_columns import OperationColumns
@@ -165,14 +166,6 @@ def log_costs(batch: ArchitectureBatch) -> Floats:
     counted = (batch if counts_quickly(batch.space) or len(batch) else _one_of(batch.space)).costs
     logarithms: Floats = np.log(counted[["params", "macs"]].to_numpy(np.float64))
     return logarithms[: len(batch)]
-
-
-def distinct_rows(choices: NDArray[np.int8]) -> tuple[Integers, Integers]:
-    """Where each distinct row first stands, ascending, and for every row its place among the distinct ones."""
-    packed = np.ascontiguousarray(choices).view(f"V{choices.shape[1] * choices.itemsize}").ravel()
-    _, first, place = np.unique(packed, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    return first[order], np.argsort(order)[place]
 
 
 def _letter_of(graphs: ArchitectureGraphs, letters: Sequence[int]) -> Integers:

@@ -22,17 +22,22 @@ _KNOTS = 101
 
 
 def proxy_knots(batch: ArchitectureBatch) -> Floats:
-    """Quantiles of each proxy of the batch, ``[101, proxies]``; a missing value counts as the lowest.
+    """Quantiles of each proxy of the batch, ``[101, proxies]``; a missing value counts as the lowest, 0 if all are.
 
     Raises ArchatlasError if the batch has no proxies.
     """
-    return np.asarray(np.quantile(_values(batch), np.linspace(0, 1, _KNOTS), axis=0), dtype=np.float64)
+    values = _values(batch)
+    missing = np.isnan(values)
+    lowest = np.where(missing.all(axis=0), 0.0, np.where(missing, np.inf, values).min(axis=0, initial=np.inf))
+    filled = np.where(missing, lowest, values)
+    return np.asarray(np.quantile(filled, np.linspace(0, 1, _KNOTS), axis=0), dtype=np.float64)
 
 
 def proxy_quantiles(batch: ArchitectureBatch, knots: Floats) -> Floats:
     """Normal quantiles of the share of the training sample that lies below, ``[n, proxies]``, from -2.6 to 2.6.
 
-    A missing value counts as the lowest. Raises ArchatlasError if the batch has not the proxies of the knots.
+    A missing value counts as the lowest of that sample, whatever else is asked for. Raises ArchatlasError if the batch
+    has not the proxies of the knots.
     """
     from scipy.stats import norm
 
@@ -40,13 +45,11 @@ def proxy_quantiles(batch: ArchitectureBatch, knots: Floats) -> Floats:
     if values.shape[1] != knots.shape[1]:
         raise ArchatlasError(f"fitted with {knots.shape[1]} proxies, asked to predict with {values.shape[1]}")
     shares = norm.ppf((np.arange(_KNOTS) + 0.5) / _KNOTS)
-    below = (np.interp(column, known, shares) for column, known in zip(values.T, knots.T, strict=True))
-    return np.stack([*below], axis=1)
+    known = np.where(np.isnan(values), knots[0], values)
+    return np.stack([np.interp(column, of_it, shares) for column, of_it in zip(known.T, knots.T, strict=True)], axis=1)
 
 
 def _values(batch: ArchitectureBatch) -> Floats:
     if batch.proxies is None or not batch.proxies.shape[1]:
         raise ArchatlasError("`proxies: true` asks for zero-cost proxies, but this space has none: set it to false")
-    values = batch.proxies.to_numpy(np.float64)
-    lowest = np.nanmin(np.where(np.isnan(values), np.inf, values), axis=0)
-    return np.where(np.isnan(values), lowest, values)
+    return batch.proxies.to_numpy(np.float64)

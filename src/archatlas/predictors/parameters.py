@@ -27,13 +27,19 @@ class PredictorSettings(BaseModel):
 
     ``tuned`` are the settings that it may choose (those that are not named stay as configured), ``tried_first`` the
     variants that it tries before it searches, by name, each with what differs from the configuration; none: the
-    configuration itself, under the family's name.
+    configuration itself, under the family's name. ``fewest`` networks with a score are needed to learn anything.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
+    fewest: ClassVar[int] = 1
     tuned: ClassVar[Mapping[str, Tuned]] = {}
     tried_first: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+
+    @property
+    def members(self) -> Mapping[str, Mapping[str, Any]]:
+        """Settings of other families that it makes by their names, by family."""
+        return {}
 
 
 class ConstantSettings(PredictorSettings):
@@ -62,6 +68,8 @@ class RidgeSettings(PredictorSettings):
 class LightGBMSettings(PredictorSettings):
     """Gradient-boosted trees on one-hot choices and counts of node kinds."""
 
+    fewest: ClassVar[int] = 3
+
     tuned: ClassVar[Mapping[str, Tuned]] = {
         "trees": [75, 150, 300],
         "leaves": (3, 31, True),
@@ -81,6 +89,8 @@ class LightGBMSettings(PredictorSettings):
 
 class RandomForestSettings(PredictorSettings):
     """A random forest on one-hot choices and counts of node kinds: the baseline that most papers print."""
+
+    fewest: ClassVar[int] = 2
 
     trees: int = Field(default=200, ge=2, le=5000, description="trees, each on a bootstrap sample")
     max_features: float = Field(
@@ -118,6 +128,7 @@ class GaussianProcessSettings(PredictorSettings):
 class GCNSettings(PredictorSettings):
     """An ensemble of small graph convolutional networks, and what stands beside it."""
 
+    fewest: ClassVar[int] = 2
     tuned: ClassVar[Mapping[str, Tuned]] = {
         "width": [8, 16, 32],
         "depth": (1, 3, False),
@@ -229,6 +240,7 @@ class FlowSettings(GCNSettings):
 class StackSettings(PredictorSettings):
     """Several families as one, by weights found out of fold. A member's settings; null: not a member."""
 
+    fewest: ClassVar[int] = 2
     tuned: ClassVar[Mapping[str, Tuned]] = {"transform": _TRANSFORMS}
 
     gp: GaussianProcessSettings | None = Field(default=GaussianProcessSettings(), description="Gaussian processes")
@@ -259,13 +271,15 @@ class StackSettings(PredictorSettings):
 class MultiFidelitySettings(PredictorSettings):
     """Scores of a super-network with few true accuracies beside them."""
 
-    cheap: Literal["flow", "gcn", "gp", "lightgbm", "ridge", "stack"] = Field(
-        default="gcn", description="the family that predicts the scores of the super-network"
-    )
+    cheap: str = Field(default="gcn", description="the family that predicts the scores of the super-network")
     cheap_settings: dict[str, Any] = Field(default={}, description="its settings that are not the family's defaults")
     gp: GaussianProcessSettings = Field(
         default=GaussianProcessSettings(), description="Gaussian processes for what the truth has beyond that"
     )
+
+    @property
+    def members(self) -> dict[str, dict[str, Any]]:
+        return {self.cheap: self.cheap_settings}
 
 
 class PredictorParameters(BaseModel):

@@ -84,7 +84,7 @@ def settings_model(name: str) -> type[PredictorSettings]:
 def predictor_settings(name: str, settings: Mapping[str, Any] | None) -> PredictorSettings:
     """All settings of the family ``name``, with ``settings`` in the place of its defaults.
 
-    Raises ArchatlasError for an unknown family or setting, with the nearest known name.
+    Raises ArchatlasError for an unknown family or setting, with the nearest known name, also of families that it makes.
     """
     model = settings_model(name)
     unknown = sorted(set(settings or {}) - set(model.model_fields))
@@ -92,9 +92,12 @@ def predictor_settings(name: str, settings: Mapping[str, Any] | None) -> Predict
         hint = nearest(unknown[0], model.model_fields)
         raise ArchatlasError(f"`predictor.{name}`: there is no setting {unknown[0]!r}{hint}")
     try:
-        return model.model_validate(dict(settings or {}))
+        validated = model.model_validate(dict(settings or {}))
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
         message = f"`predictor.{name}.{place}`: {first['msg']}, but got {first['input']!r}"
         raise ArchatlasError(message) from error
+    for member, given in validated.members.items():
+        predictor_settings(member, given)
+    return validated

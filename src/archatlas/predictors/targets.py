@@ -17,6 +17,15 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 
 
+_GUESSED_SPREAD = 0.02
+"""The spread of scores of which one alone is known, as a share of it: about that of accuracies of a space."""
+
+
+def spread_of(score: Floats) -> float:
+    """The standard deviation of scores, above 0; where they do not differ a guess by their level, 1 if that is 0."""
+    return float(score.std()) if np.ptp(score) > 0 else _GUESSED_SPREAD * abs(float(score.mean())) or 1.0
+
+
 @dataclass(frozen=True)
 class TargetTransform:
     """Piecewise linear between knots ``scores [k]`` and ``values [k]``, both increasing; ``slope`` beyond them.
@@ -35,7 +44,7 @@ class TargetTransform:
         Equal scores share their mean rank. Quantiles undo the long lower tail that accuracies have: with squared errors
         the tail would take the model's capacity, and ranks are what it is asked for.
         """
-        spread = float(score.std()) or 1.0
+        spread = spread_of(score)
         if name == "raw":
             mean = float(score.mean())
             return cls(np.array([mean, mean + spread]), np.array([0.0, 1.0]), spread)
@@ -87,9 +96,15 @@ def noise_weights(evaluations: Evaluations) -> Floats:
     return np.asarray(weights / weights.mean(), dtype=np.float64)
 
 
-def leave_out(count: int, members: int, seed: int) -> NDArray[np.int64]:
-    """For each of ``count`` rows the one ensemble member that is fitted without it, ``[count]``, in equal shares."""
-    return np.random.default_rng(seed).permutation(count) % members
+def leave_out(networks: NDArray[np.int64], members: int, seed: int) -> NDArray[np.int64]:
+    """For each row the one ensemble member that is fitted without it, ``[n]``, in equal shares of the networks.
+
+    ``networks`` numbers them from 0 (``ArchitectureBatch.networks``): twins are left out together, since a member that
+    has learned one knows the other.
+    """
+    count = int(networks.max(initial=-1)) + 1
+    of_network: NDArray[np.int64] = np.random.default_rng(seed).permutation(count) % members
+    return of_network[networks]
 
 
 _COVERED = {0.8: 1.2815515655446004, 0.95: 1.959963984540054}

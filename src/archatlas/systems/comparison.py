@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
@@ -14,6 +15,8 @@ from archatlas.predictors.noise import reach_of_mean
 from archatlas.systems.ledger import COUNTED, NOT_COUNTED, Spending
 from archatlas.systems.problem import Method
 from archatlas.systems.registry import METHODS
+
+_LOGGER = logging.getLogger(__name__)
 
 CONTROL = "random_search"
 """What others are compared with."""
@@ -61,6 +64,21 @@ def first_of(candidates: pd.DataFrame, method: str, spent: Spending) -> pd.DataF
     """``BEST_COLUMNS`` of a method that makes one search for all budgets: its first candidate of each."""
     first = candidates[candidates["rank"] == 1].rename(columns={"predicted_score": "score"})
     return first.assign(method=method, seed=0, **{kind: getattr(spent, kind) for kind in SPENT})[BEST_COLUMNS]
+
+
+def mean_accuracies(trainings: pd.DataFrame, num_classes: int) -> dict[str, float]:
+    """The mean over the trainings (columns network, accuracy) of each network; what has diverged counts as a guess.
+
+    Such a training has no accuracy. Left out, it would speak for the method that chose the network.
+    """
+    diverged = trainings["accuracy"].isna()
+    if diverged.any():
+        _LOGGER.warning(
+            "%d of %d trainings of what methods would choose diverged. They count as a guess among %d classes: %s",
+            diverged.sum(), len(trainings), num_classes, ", ".join(trainings.loc[diverged, "network"].unique()),
+        )  # fmt: skip
+    means = trainings["accuracy"].fillna(1 / num_classes).groupby(trainings["network"]).mean()
+    return {str(network): float(mean) for network, mean in means.items()}
 
 
 def compared(best: pd.DataFrame, accuracies: Mapping[str, float]) -> pd.DataFrame:

@@ -1,4 +1,4 @@
-"""What a search spends. Methods are compared at equal ledgers."""
+"""What a search spends. Methods that score networks are compared at equal limits; what each has spent is told."""
 
 from __future__ import annotations
 
@@ -68,6 +68,10 @@ class Ledger:
         if not self.closed:
             self.spent = after
         return not self.closed
+
+    def owe(self, price: Spending) -> None:
+        """Spend ``price`` whatever the limit: what a search cannot end without."""
+        self.spent += price
 
     def left(self, kind: str) -> float:
         """How much of a kind may still be spent; infinite where it has no limit."""

@@ -20,25 +20,31 @@ class RegularisedEvolution:
     """A queue of ``population`` networks: the best of ``tournament`` of them has a mutated child, and the oldest dies.
 
     The paper has 100 and 25 [published]. Where the ledger allows few evaluations the population is a quarter of them:
-    with as many as it allows this would be random search. A child that is out of bounds, or its parent, is drawn again,
-    and after ``_MOST_TRIES`` a network drawn anew takes its place [our reconstruction: the paper has neither].
+    with as many as it allows this would be random search. The tournament is the same part of it: of a larger one nearly
+    every child would be the best's. A child that is out of bounds, or its parent, is drawn again, and after
+    ``_MOST_TRIES`` a network drawn anew takes its place [our reconstruction: the paper has neither].
     """
 
     population: int = 100
     tournament: int = 25
+
+    def sizes(self, evaluations: int | None) -> tuple[int, int]:
+        """Population and tournament where so many networks may be scored; None: as many as it likes."""
+        population = min(self.population, max((evaluations or 4 * self.population) // 4, 2))
+        return population, min(self.tournament, max(round(self.tournament * population / self.population), 2))
 
     def search(
         self, problem: Problem, evaluator: Evaluator, ledger: Ledger, generator: np.random.Generator
     ) -> pd.DataFrame:
         """All that was scored until the ledger closed, or nothing new was found any more (``problem.Method``)."""
         account = Account(problem, evaluator, ledger)
-        population = min(self.population, max((ledger.limit.evaluations or 4 * self.population) // 4, 2))
+        population, tournament = self.sizes(ledger.limit.evaluations)
         first = problem.draw(population, generator)
         alive: deque[tuple[Choices, float]] = deque(maxlen=population)
         alive.extend(_known(first, account.scores(first)))
         idle, bounds = 0, _Bounds(problem)
         while alive and not account.closed and idle < _MOST_IDLE:
-            drawn = generator.choice(len(alive), size=min(self.tournament, len(alive)), replace=False)
+            drawn = generator.choice(len(alive), size=min(tournament, len(alive)), replace=False)
             parent = max((alive[int(place)] for place in drawn), key=lambda one: one[1])[0]
             child = _child(problem, bounds, parent, generator)
             before = len(account)

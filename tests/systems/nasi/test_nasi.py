@@ -15,19 +15,25 @@ from archatlas.costs.constraints import Constraint
 from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
+from archatlas.networks.counting import count_module
 from archatlas.scores.parameters import ScoreParameters
 from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.nas_bench_201 import NasBench201
 from archatlas.spaces.presets import preset
+from archatlas.spaces.restricted import restricted
 from archatlas.storage.work_store import WorkStore
 from archatlas.systems.account import VISITED
-from archatlas.systems.ledger import Ledger, Limit
+from archatlas.systems.ledger import Ledger, Limit, Spending
+from archatlas.systems.nasi import selection
+from archatlas.systems.nasi.macs import MacCounter
 from archatlas.systems.nasi.method import Nasi
-from archatlas.systems.nasi.reward import ADA, FIX, Reward, logits_of, thresholds
+from archatlas.systems.nasi.reward import ADA, CONFIGURED, FIX, Reward, logits_of, thresholds
 from archatlas.systems.nasi.selection import favoured, ranked, ranked_by_each, sums_of
 from archatlas.systems.nasi.start import Start, looking
 from archatlas.systems.nasi.steepness import Draw, draw, gumbel
+from archatlas.systems.nasi.sweep import swept
 from archatlas.systems.problem import Problem
+from archatlas.systems.searches import Search, Searches
 
 SHAPE = (3, 8, 8)
 DESCRIPTION = ImageDescription.model_validate(
@@ -49,6 +55,10 @@ def start() -> Start:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (40, *SHAPE), dtype=torch.uint8, generator=generator)
     return Start(CELLS, ImageSplit(images, torch.arange(40) % 3), DESCRIPTION)
+
+
+def macs_of(choices: np.ndarray) -> int:
+    return count_module(lambda: CELLS.build(choices), SHAPE).macs
 
 
 class Linear(nn.Module):
@@ -108,7 +118,7 @@ def test_gumbel_noise_draws_every_choice_alike() -> None:
 
 
 def draws(*rows: tuple[float, list[float]]) -> list[Draw]:
-    return [Draw((0,), trace, 1, np.array(gradient)) for trace, gradient in rows]
+    return [Draw((0,), trace, 1, np.array(gradient), Spending()) for trace, gradient in rows]
 
 
 def test_one_step_from_zero_as_algorithm_1_has_it() -> None:
@@ -162,6 +172,25 @@ def test_ranked_are_the_most_favoured_within_bounds() -> None:
     np.testing.assert_allclose(several[0][1], np.sort(-all_scores[kept])[::-1][:7])
 
 
+def test_networks_of_a_table_are_favoured_over_all_their_spellings() -> None:
+    logits = np.random.default_rng(3).normal(size=sum(CELLS.num_choices))
+    rows = CELLS.enumerate_networks(0, CELLS.networks)[::50]
+    part = restricted(CELLS, rows, len(rows))
+    found = favoured(part, logits, rows, np.random.default_rng(0))
+    np.testing.assert_array_equal(found, favoured(CELLS, logits, rows, np.random.default_rng(1)))
+
+
+def test_the_sweep_names_what_each_search_has_chosen(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selection, "_WRITTEN_OUT", 10_000)  # Networks can be written out, and their spellings not.
+    macs = Problem(CELLS).costs(CELLS.enumerate_networks(0, CELLS.networks))["macs"]
+    bounds = [(Constraint("macs", "max", int(macs.quantile(share))),) for share in (0.02, 0.03)]
+    asked = [Search("small", bounds[0], 0, 7), Search("large", bounds[1], 0, 7)]
+    searches = Searches("nasi", Nasi(steps=2, batch=8), CELLS, None, pd.DataFrame(), "accuracy", Limit())  # type: ignore[arg-type]
+    sweep = swept(searches, asked, start)
+    own = sweep[sweep["reward"] == CONFIGURED].set_index("budget")["network"]
+    assert own.to_dict() == {one.budget: searches.one(one, start)["network"][0] for one in asked}
+
+
 def test_cells_that_lead_nowhere_are_not_looking(start: Start) -> None:
     parameters = ScoreParameters(batch=16)
     supernet, (images, _) = start.supernet(parameters, 0), start.batch(parameters, 0, 0)
@@ -169,8 +198,19 @@ def test_cells_that_lead_nowhere_are_not_looking(start: Start) -> None:
         CELLS.parse(np.array(["|none~0|+|none~0|none~1|+|none~0|none~1|none~2|"])),
         CELLS.parse(np.array(["|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|none~1|none~2|"] * 3)),
     )
-    assert looking(supernet, dead, images, 1).tolist() == []
-    assert looking(supernet, np.concatenate([dead, skip]), images, 2).tolist() == [1, 2]
+    assert looking(supernet, dead, images, 1, Ledger()).tolist() == []
+    ledger = Ledger(Limit(forward_macs=1), closed=True)
+    assert looking(supernet, np.concatenate([dead, skip]), images, 2, ledger).tolist() == [1, 2]
+    # Three were looked at, with 16 images, whether or not the ledger was closed.
+    macs = [macs_of(row) for row in (dead[0], skip[0], skip[1])]
+    assert ledger.spent.forward_macs == pytest.approx(16 * sum(macs), rel=0.01)
+
+
+def test_making_a_super_network_leaves_the_random_numbers_alone(start: Start) -> None:
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    start.supernet(ScoreParameters(batch=16), 0)
+    assert torch.equal(torch.get_rng_state(), before)
 
 
 def test_a_search_is_its_generator_s_and_its_draws_are_kept(start: Start, tmp_path: Any) -> None:
@@ -195,6 +235,41 @@ def test_a_search_is_its_generator_s_and_its_draws_are_kept(start: Start, tmp_pa
     assert without.equals(first)
 
 
+def test_each_draw_is_charged_what_it_costs(tmp_path: Any) -> None:
+    """Through chosen operations a draw costs what its network does, also where it was kept."""
+    images = torch.randint(256, (40, *SHAPE), dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
+    start = Start(CELLS, ImageSplit(images, torch.arange(40) % 3), DESCRIPTION, WorkStore(tmp_path))
+    method = Nasi(steps=5, batch=8, through="chosen")
+    supernet = start.supernet(method.parameters(start), 2)
+    ledger, again = Ledger(), Ledger()
+    made = method.draws(start, supernet, ledger, 2)
+    assert ledger.spent.forward_macs == sum(one.spent.forward_macs for one in made)
+    macs = [macs_of(np.array(one.choices)) for one in made]
+    beyond = np.array([one.spent.forward_macs for one in made]) - 8 * np.array(macs)
+    assert (beyond >= 0).all()  # The super-network computes what leads nowhere, too.
+    assert (beyond == 0).sum() == 4
+    assert len({one.spent.forward_macs for one in made}) > 1
+    assert len(method.draws(start, supernet, again, 2)) == 5
+    assert (again.spent.forward_macs, again.spent.backward_macs) == (
+        ledger.spent.forward_macs,
+        ledger.spent.backward_macs,
+    )
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+def test_gradients_of_a_grouped_convolution_are_counted_by_group(groups: int) -> None:
+    images = torch.randn(2, 4, 5, 5, requires_grad=True)
+    weight = torch.randn(4, 4 // groups, 3, 3, requires_grad=True)
+    once = 2 * 25 * 9 * 16 / groups
+    with MacCounter() as counter:
+        out = functional.conv2d(images, weight, padding=1, groups=groups)
+        assert counter.macs == once
+        gradients = torch.autograd.grad(out.square().sum(), [images, weight], create_graph=True)
+        assert counter.macs == 3 * once
+        torch.autograd.grad(sum(one.square().sum() for one in gradients), [images, weight])  # type: ignore[arg-type]
+    assert counter.macs == 9 * once
+
+
 def test_a_ledger_ends_the_draws(start: Start) -> None:
     method, ledger = Nasi(steps=4, batch=16), Ledger()
     supernet = start.supernet(ScoreParameters(batch=16), 1)
@@ -210,20 +285,20 @@ def test_without_images_batches_are_gaussian() -> None:
 
 
 def test_draws_without_a_finite_trace_are_told(start: Start, caplog: pytest.LogCaptureFixture) -> None:
-    from archatlas.systems.nasi import method
+    from archatlas.systems.nasi import draws as module
 
     fit = draws((1.0, [1.0]), (float("nan"), [1.0]), (2.0, [float("inf")]))
-    assert len(method._finite(fit)) == 1
+    assert len(module._finite(fit)) == 1
     assert "leaves out 2 of 3 draws" in caplog.text
     with pytest.raises(ArchatlasError, match="made 1 draws, and none has a finite trace"):
-        method._finite(fit[1:2])
+        module._finite(fit[1:2])
 
 
 def test_searches_without_scores_leave_the_columns_of_others(start: Start) -> None:
     from archatlas.search.parameters import SearchParameters
     from archatlas.systems.candidates import candidates_of_searches
     from archatlas.systems.comparison import best_of
-    from archatlas.systems.searches import Search, Searches, nothing_visited
+    from archatlas.systems.searches import nothing_visited
 
     problem = Problem(CELLS)
     searches = Searches("nasi", Nasi(steps=2, batch=8, candidates=3), CELLS, None, pd.DataFrame(), "accuracy", Limit())  # type: ignore[arg-type]

@@ -40,7 +40,9 @@ def map_networks(
         target=calibrated_predictor["target"],
         seed=seed,
         alone=search_space["known"] is not None or calibration is not None,
-        work=work_store(work_folder, "archatlas.predictors.atlas", "archatlas.predictors.make").task(
+        work=work_store(
+            work_folder, "archatlas.predictors.atlas", "archatlas.predictors.make", "archatlas.spaces.tables.registry"
+        ).task(
             "atlas",
             calibrated_predictor,
             calibrated_predictor_state,

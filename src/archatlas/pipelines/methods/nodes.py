@@ -93,13 +93,15 @@ def train_best(
     return best, done[["network", "seed", "accuracy"]]
 
 
-def compare(method_networks: pd.DataFrame, method_trainings: pd.DataFrame) -> pd.DataFrame:
+def compare(
+    method_networks: pd.DataFrame, method_trainings: pd.DataFrame, image_description: dict[str, Any]
+) -> pd.DataFrame:
     """Methods side by side: what their networks come to alone, and how far they are ahead of random search."""
-    from archatlas.systems.comparison import compared, lines_of
+    from archatlas.images.description import ImageDescription
+    from archatlas.systems.comparison import compared, lines_of, mean_accuracies
 
-    means = method_trainings.groupby("network")["accuracy"].mean()
-    accuracies = {str(network): float(mean) for network, mean in means.items()}
-    comparison = compared(method_networks, accuracies)
+    classes = ImageDescription.model_validate(image_description).num_classes
+    comparison = compared(method_networks, mean_accuracies(method_trainings, classes))
     for line in lines_of(comparison):
         logging.getLogger("archatlas").info(line)
     return comparison

@@ -1,4 +1,4 @@
-"""Search methods side by side, on the main job's super-networks or by trainings alone, each at the same ledger."""
+"""Search methods side by side, on the main job's super-networks or by trainings alone, and what each spends."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def _comparison() -> list[Pipeline]:
                 node(train_best, inputs=inputs, outputs=["method_networks", "method_trainings"], name="train_best"),
                 node(
                     compare,
-                    inputs=["method_networks", "method_trainings"],
+                    inputs=["method_networks", "method_trainings", "image_description"],
                     outputs="method_comparison",
                     name="compare_methods",
                 ),

@@ -21,6 +21,7 @@ from archatlas.training.parameters import DeviceParameters
 if TYPE_CHECKING:
     from archatlas.costs.constraints import Constraint
     from archatlas.spaces.protocol import SearchSpace
+    from archatlas.storage.work_store import WorkStore
     from archatlas.systems.nasi.start import Start
     from archatlas.systems.problem import Method
     from archatlas.systems.searches import Search, Searches
@@ -183,7 +184,7 @@ def searcher_without_training(name: str) -> Callable[..., tuple[pd.DataFrame, pd
             searches = _untrained(name, made, cost_table, latency_table, methods)
             start = _start(made, train_images, image_description, work_folder)
             visited = searches.by(start, _asked(budgets, methods.seeds, seed, alike=True))
-        return visited, candidates_of_searches(visited, budgets, search), feasibility
+        return visited, candidates_of_searches(visited, budgets, search, one_scale=False), feasibility
 
     return search
 
@@ -263,8 +264,12 @@ def _start(
     from archatlas.systems.nasi.start import Start
 
     train, description = ImageSplit.from_tensors(train_images), ImageDescription.model_validate(image_description)
-    work = work_store(work_folder, "archatlas.systems.nasi.steepness")
-    return Start(space, train if len(train) else None, description, work)
+    return Start(space, train if len(train) else None, description, draws_in(work_folder))
+
+
+def draws_in(work_folder: Path) -> "WorkStore":
+    """What searches at initialisation draw; the sweep of their rewards finds it there."""
+    return work_store(work_folder, "archatlas.systems.nasi.draws", "archatlas.spaces.tables.registry")
 
 
 def _bounds(feasibility: pd.DataFrame, search: SearchParameters) -> dict[str, tuple["Constraint", ...]]:

@@ -9,6 +9,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.pipelines.space import searched_space
 from archatlas.pipelines.work import work_store
 from archatlas.scores.parameters import ScoreParameters
+from archatlas.storage.work_store import WorkStore
 from archatlas.training.parameters import DeviceParameters
 
 
@@ -38,6 +39,11 @@ def score(
         device=device,
         seed=seed,
         cost_table=cost_table,
-        work=work_store(work_folder, "archatlas.scores.score"),
+        work=scores_in(work_folder),
         progress="untrained networks",
     )
+
+
+def scores_in(work_folder: Path) -> WorkStore:
+    """Scores without training that were made already."""
+    return work_store(work_folder, "archatlas.scores.score", "archatlas.spaces.tables.registry")

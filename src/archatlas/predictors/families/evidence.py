@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 import pandas as pd
@@ -26,6 +26,8 @@ _FEWEST = 4
 """Labels from which on processes are fitted."""
 _SLOPE, _SLOPE_SPREAD, _LINE_VARIANCE = 0.75, 0.6, 0.5
 """Of the target on the prior mean, before any label: slope, how sure it is, and variance of what it leaves."""
+_LEAST_SLOPE = 0.1
+"""While the line speaks alone: labels that contradict the prior mean leave its order, since there is no other."""
 _GATE = 2
 """Power of the ratio of errors by which a prior mean that errs is believed less."""
 _STANDARD = TargetTransform(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 1.0)
@@ -34,6 +36,7 @@ _STANDARD = TargetTransform(np.array([0.0, 1.0]), np.array([0.0, 1.0]), 1.0)
 class EvidenceSettings(PredictorSettings):
     """A prior mean of opinions that need no label, and Gaussian processes for what labels say beyond it."""
 
+    fewest: ClassVar[int] = 0
     tuned: ClassVar[Mapping[str, Tuned]] = {"worth": [5.0, 15.0, 45.0], "transform": ["quantile", "raw"]}
 
     prior: dict[str, NonNegativeFloat] = Field(
@@ -43,12 +46,16 @@ class EvidenceSettings(PredictorSettings):
     worth: float = Field(
         default=15.0, ge=0, le=1e6, description="how many labels the prior mean is worth: its share is half at so many"
     )
-    cheap: Literal["flow", "gcn", "gp", "lightgbm", "ridge", "stack"] = Field(
+    cheap: str = Field(
         default="gcn", description="the family that predicts scores of super-networks where they are an opinion"
     )
     cheap_settings: dict[str, Any] = Field(default={}, description="its settings that are not the family's defaults")
     gp: GaussianProcessSettings = Field(default=GaussianProcessSettings(), description="the Gaussian processes")
     transform: TargetTransformName = Field(default="quantile", description="what is learned, as of gp")
+
+    @property
+    def members(self) -> dict[str, dict[str, Any]]:
+        return {self.cheap: self.cheap_settings}
 
 
 @dataclass(frozen=True)
@@ -85,10 +92,10 @@ class EvidencePredictor:
 
     on the scale of the target: f is the Gaussian process of ``gaussian_process.py``, g the same with all opinions as
     columns beside its features, and h as g, but of what b m leaves (a fixed mean function: Rasmussen and Williams 2006,
-    section 2.7). b is a Bayesian slope about .75, and at least 0. For n labels ``d = w / (w + n)`` and ``p = d^2``,
-    where w is the setting ``worth``, and less where left-out rows say that the prior errs (``_shares``). So the prior
-    alone speaks before any label, h takes back where it errs, and in the end half of the answer has never heard an
-    opinion.
+    section 2.7). b is a Bayesian slope about .75, and at least 0 (.1 where the line is alone). For n labels ``d = w /
+    (w + n)`` and ``p = d^2``, where w is the setting ``worth``, and less where left-out rows say that the prior errs
+    (``_shares``). So the prior alone speaks before any label, h takes back where it errs, and in the end half of the
+    answer has never heard an opinion.
 
     Ours; what was chosen was chosen on TransNAS-Bench-101 micro, NAS-Bench-101 and NAS-Bench-Macro
     (docs/predictors.md). Rows of ``fit`` whose score is NaN have no label: they tell how opinions are spread over the
@@ -231,7 +238,8 @@ def _line(level: Floats, values: Floats) -> Floats:
         return np.array([0.0, _SLOPE, (1 - _SLOPE**2) ** 0.5])
     centred, precision = level - level.mean(), 1 / _SLOPE_SPREAD**2
     evidence = centred @ values / _LINE_VARIANCE + _SLOPE * precision
-    slope = max(float(evidence / (centred @ centred / _LINE_VARIANCE + precision)), 0.0)
+    least = _LEAST_SLOPE if len(values) < _FEWEST else 0.0
+    slope = max(float(evidence / (centred @ centred / _LINE_VARIANCE + precision)), least)
     left = float(((values - values.mean() - slope * centred) ** 2).sum())
     error = ((left + _FEWEST * _LINE_VARIANCE) / (len(values) + _FEWEST)) ** 0.5
     return np.array([values.mean() - slope * level.mean(), slope, error])

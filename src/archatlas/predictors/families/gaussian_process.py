@@ -10,8 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.encodings.feature_groups import FeatureColumns, distinct_rows
+from archatlas.encodings.distinct_rows import distinct_rows
+from archatlas.encodings.feature_groups import FeatureColumns
 from archatlas.predictors.families.column_kernel import ColumnKernel, column_scales, search_kernel
+from archatlas.predictors.families.left_out_errors import left_out_errors
 from archatlas.predictors.families.most_rows import learned_from_most
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import Floats, TargetTransform, interval_width, leave_out, noise_weights
@@ -72,8 +74,8 @@ class GaussianProcessPredictor:
     from at most 300 rows, its share left out, and a random part of the columns; its posterior then takes all rows (at
     most ``rows``). The standard deviation is that of a new evaluation: the members' variance and their spread, times
     one factor that makes the normal intervals of left-out rows cover what they promise. The errors of these rows are
-    leave-one-out ones (Rasmussen and Williams 2006, equation 5.12) under kernels that have not seen the row. Row noise
-    is the noise of the kernel, larger where the weights of the rows are smaller.
+    those of predictions by all other networks' rows (``left_out_errors``) under kernels that have not seen the network.
+    Row noise is the noise of the kernel, larger where the weights of the rows are smaller.
     """
 
     def __init__(self, settings: GaussianProcessSettings, seed: int) -> None:
@@ -98,11 +100,13 @@ class GaussianProcessPredictor:
         groups = columns.groups(batch)
         numbers, scales = column_scales(groups)
         features = _scaled(groups, scales)
-        left_out = leave_out(len(batch), settings.ensemble, self._seed)
+        left_out = leave_out(batch.networks, settings.ensemble, self._seed)
         members, errors = [], np.zeros((settings.ensemble, len(batch)))
         for number in range(settings.ensemble):
             generator = np.random.default_rng([self._seed, number])
-            searched = generator.permutation(np.flatnonzero(left_out != number))[:_SEARCHED_ROWS]
+            # Of one network alone nothing can be left out.
+            others = np.flatnonzero((left_out != number) | (batch.networks.max() == 0))
+            searched = generator.permutation(others)[:_SEARCHED_ROWS]
             kernel = search_kernel(
                 features[searched],
                 numbers,
@@ -113,7 +117,9 @@ class GaussianProcessPredictor:
                 steps=settings.steps,
                 generator=generator,
             )
-            member, errors[number] = _posterior(kernel, features, values - centre, noise_factors, searched)
+            member, errors[number] = _posterior(
+                kernel, features, values - centre, noise_factors, searched, batch.networks
+            )
             members.append(member)
         variances = _predict_all(members, features)[1] + errors.var(axis=0)
         own = (left_out, np.arange(len(batch)))
@@ -198,9 +204,14 @@ def _drawn_columns(numbers: Integers, scales: Floats, share: float, generator: n
 
 
 def _posterior(
-    kernel: ColumnKernel, features: Floats, values: Floats, noise_factors: Floats, searched: Integers
+    kernel: ColumnKernel,
+    features: Floats,
+    values: Floats,
+    noise_factors: Floats,
+    searched: Integers,
+    networks: Integers,
 ) -> tuple[_Member, Floats]:
-    """The member that has seen all rows, and its leave-one-out errors ``[n]``."""
+    """The member that has seen all rows, and its errors ``[n]`` without the row's network."""
     from scipy.linalg import cholesky, solve_triangular
 
     rows = np.ascontiguousarray(kernel.inside(features))
@@ -213,7 +224,7 @@ def _posterior(
 
     whitening = whitening_of(covariance)
     dual = whitening.T @ (whitening @ values)
-    errors = dual / np.einsum("kn,kn->n", whitening, whitening)
+    errors, _ = left_out_errors(whitening, dual, networks)
     return _Member(kernel, rows, dual, searched, whitening_of(covariance[np.ix_(searched, searched)])), errors
 
 

@@ -38,7 +38,7 @@ class LightGBMPredictor:
         self._target = TargetTransform.fit(evaluations.score, self._settings.transform)
         columns, target = self._columns(batch), self._target.forward(evaluations.score)
         weights = noise_weights(evaluations)
-        left_out = leave_out(len(batch), self._settings.ensemble, self._seed)
+        left_out = leave_out(batch.networks, self._settings.ensemble, self._seed)
         self._members = [
             self._boost(columns[left_out != member], target[left_out != member], weights[left_out != member], member)
             for member in range(self._settings.ensemble)

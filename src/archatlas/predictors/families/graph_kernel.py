@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from typing import Protocol, Self
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.blocks import Blocks
-from archatlas.encodings.feature_groups import distinct_rows
+from archatlas.encodings.distinct_rows import distinct_rows
 from archatlas.predictors.families.block_kernel import BlockKernel, KernelName, search_block_kernel
+from archatlas.predictors.families.left_out_errors import left_out_errors
 from archatlas.predictors.families.most_rows import learned_from_most
 from archatlas.predictors.parameters import PredictorSettings, TargetTransformName
 from archatlas.predictors.protocol import Evaluations, Prediction, State, part_of_state
@@ -58,7 +60,7 @@ class _Process:
         rows: the ``n`` that were learned
         dual: ``[n]``
         whitening: ``[n, n]``, inverse of the Cholesky factor of their covariance
-        errors, sigma: ``[n]``, of each row foretold by all others (Rasmussen and Williams 2006, equation 5.12)
+        errors, sigma: ``[n]``, of each row foretold by those of all other networks (``left_out_errors``)
     """
 
     encoding: Encoding
@@ -71,9 +73,16 @@ class _Process:
 
     @classmethod
     def fit(
-        cls, encoding: Encoding, rows: Blocks, values: Floats, noise_factors: Floats, name: KernelName, seed: int
+        cls,
+        encoding: Encoding,
+        rows: Blocks,
+        values: Floats,
+        noise_factors: Floats,
+        networks: NDArray[np.int64],
+        name: KernelName,
+        seed: int,
     ) -> Self:
-        """The posterior of ``values [n]``, of mean zero."""
+        """The posterior of ``values [n]``, of mean zero; ``networks`` numbers those of the rows."""
         from scipy.linalg import cholesky, solve_triangular
 
         some = np.random.default_rng(seed).permutation(len(values))[:_SEARCHED_ROWS]
@@ -82,8 +91,9 @@ class _Process:
         covariance[np.diag_indices_from(covariance)] += kernel.noise * noise_factors + _JITTER
         factor = cholesky(covariance, lower=True, check_finite=False)
         whitening = np.asarray(solve_triangular(factor, np.eye(len(values)), lower=True), dtype=np.float64)
-        dual, precision = whitening.T @ (whitening @ values), np.einsum("kn,kn->n", whitening, whitening)
-        return cls(encoding, kernel, rows, dual, whitening, dual / precision, precision**-0.5)
+        dual = whitening.T @ (whitening @ values)
+        errors, precision = left_out_errors(whitening, dual, networks)
+        return cls(encoding, kernel, rows, dual, whitening, errors, precision**-0.5)
 
     def predict(self, blocks: Blocks) -> tuple[Floats, Floats]:
         """Mean about that of the target, and standard deviation of a new observation, ``[m]``."""
@@ -94,7 +104,7 @@ class _Process:
 
     @property
     def surprise(self) -> float:
-        """Minus the mean log density of a row by all others, without its constant (equation 5.10)."""
+        """Minus the mean log density of a row by all other networks, without its constant (equation 5.10)."""
         return float(np.mean((self.errors / self.sigma) ** 2 / 2 + np.log(self.sigma)))
 
 
@@ -145,7 +155,13 @@ class GraphKernelPredictor(ABC):
         centre = float(values.mean())
         processes = {
             name: _Process.fit(
-                encoding, encoding.blocks(batch), values - centre, noise_factors, self._settings.kernel, self._seed
+                encoding,
+                encoding.blocks(batch),
+                values - centre,
+                noise_factors,
+                batch.networks,
+                self._settings.kernel,
+                self._seed,
             )
             for name, encoding in self.encodings(batch).items()
         }
@@ -172,7 +188,7 @@ class GraphKernelPredictor(ABC):
         return Prediction(fitted.target.inverse(value)[place], std[place])
 
     def held_out(self) -> Prediction:
-        """Of the rows of the last fit, each foretold by all others that were learned."""
+        """Of the rows of the last fit, each foretold by all other networks that were learned."""
         if self._held_out is None:
             raise RuntimeError("held_out was called before fit")
         return self._held_out

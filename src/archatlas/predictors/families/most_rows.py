@@ -20,6 +20,8 @@ def learned_from_most(
 ) -> Prediction:
     """What is held out of every row, in their order, where at most ``rows`` drawn at random are learned from.
 
+    Networks are drawn, with all of their rows, so that no twin of what is held out is learned.
+
     Args:
         learn: fits, and gives what is held out of the rows that it was given
         predict: what the fit says of others
@@ -30,8 +32,10 @@ def learned_from_most(
     """
     if len(batch) <= rows:
         return learn(batch, evaluations)
-    order = np.random.default_rng([seed, 7]).permutation(len(batch))
-    learned, rest = order[:rows], order[rows:]
+    drawn = np.argsort(np.random.default_rng([seed, 7]).permutation(batch.networks.max() + 1))[batch.networks]
+    order = np.argsort(drawn, kind="stable")
+    most = int(np.searchsorted(drawn[order], drawn[order[rows]])) or rows  # One network may have more rows than that.
+    learned, rest = order[:most], order[most:]
     parts = [learn(batch[learned], evaluations[learned]), predict(batch[rest])]
     place = np.argsort(order)
     mean, std = (np.concatenate([getattr(part, name) for part in parts])[place] for name in ("mean", "std"))

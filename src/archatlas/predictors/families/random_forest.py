@@ -27,9 +27,9 @@ class RandomForestPredictor:
 
     scikit-learn itself keeps forests by pickle alone, and does not promise that another version loads them.
 
-    The standard deviation is that of ``ErrorSpread`` for out-of-bag errors. The state holds the nodes of all trees one
-    after the other: ``feature`` (-1 in a leaf), ``threshold``, ``left`` and ``right`` (numbers of nodes) and
-    ``value``; and ``roots [trees]``.
+    The standard deviation is that of ``ErrorSpread`` for out-of-bag errors, by trees that saw no twin. The state holds
+    the nodes of all trees one after the other: ``feature`` (-1 in a leaf), ``threshold``, ``left`` and ``right``
+    (numbers of nodes) and ``value``; and ``roots [trees]``.
     """
 
     def __init__(self, settings: RandomForestSettings, seed: int) -> None:
@@ -57,7 +57,9 @@ class RandomForestPredictor:
         state: dict[str, Any] = {"kinds": kinds, **_nodes(forest), **transform.state()}
         drawn = np.array([np.bincount(rows, minlength=len(batch)) for rows in forest.estimators_samples_])
         outputs = _outputs(state, columns)
-        out = (drawn == 0).T
+        out = (_by_network(drawn, batch.networks) == 0).T
+        if not out.any():  # A few trees may all have drawn each of a few networks.
+            out = ~out
         known = out.any(axis=1)
         out_of_bag = (outputs * out).sum(axis=1)[known] / out.sum(axis=1)[known]
         error = ErrorSpread.fit(target[known], out_of_bag, outputs[known].std(axis=1))
@@ -86,6 +88,12 @@ def _columns(batch: ArchitectureBatch, kinds: Labels) -> NDArray[np.float32]:
     """Columns ``[n, d]``, in the precision that scikit-learn's trees compare in."""
     columns = np.hstack([one_hot(batch.choices, batch.space.num_choices), kind_counts(batch.graphs, kinds)])
     return columns.astype(np.float32)
+
+
+def _by_network(drawn: Integers, networks: Integers) -> Floats:
+    """How often each tree drew the rows of each row's network, ``[trees, n]``."""
+    of_network = np.stack([np.bincount(networks, weights=of_tree) for of_tree in drawn])
+    return np.asarray(of_network[:, networks], dtype=np.float64)
 
 
 def _nodes(forest: Any) -> dict[str, NDArray[Any]]:

@@ -9,14 +9,17 @@ import numpy as np
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.protocol import Evaluations, Prediction, State
-from archatlas.predictors.targets import Floats
+from archatlas.predictors.targets import Floats, spread_of
 
 if TYPE_CHECKING:
     from archatlas.predictors.parameters import ConstantSettings, CostSettings
 
 
 class _LinePredictor(ABC):
-    """``intercept + slope * x`` by least squares; the standard deviation is that of its residuals."""
+    """``intercept + slope * x`` by least squares; the standard deviation is that of its residuals.
+
+    A line through one or two scores leaves nothing: there it is that of the scores.
+    """
 
     def __init__(self) -> None:
         self._line: Floats | None = None
@@ -31,7 +34,8 @@ class _LinePredictor(ABC):
         variance = float(centred @ centred)
         slope = float(centred @ score) / variance if variance > 0 else 0.0
         intercept = float(score.mean()) - slope * float(x.mean())
-        self._line = np.array([intercept, slope, (score - intercept - slope * x).std()])
+        left = (score - intercept - slope * x).std() if len(score) > 2 else spread_of(score)
+        self._line = np.array([intercept, slope, left])
 
     def predict(self, batch: ArchitectureBatch) -> Prediction:
         if self._line is None:

@@ -40,7 +40,7 @@ class StackPredictor:
         settings = self._settings
         target = TargetTransform.fit(evaluations.score, settings.transform)
         values = target.forward(evaluations.score)
-        fold_of = leave_out(len(batch), settings.folds, self._seed)
+        fold_of = leave_out(batch.networks, settings.folds, self._seed)
         means, stds = [], []
         for name, member in self._members.items():
             member.fit(batch, evaluations)

@@ -81,7 +81,7 @@ class GCNPredictor:
         settings, count = self._settings, len(batch)
         target = TargetTransform.fit(evaluations.score, settings.transform)
         values = target.forward(evaluations.score)
-        left_out = leave_out(count, settings.ensemble, self._seed)
+        left_out = leave_out(batch.networks, settings.ensemble, self._seed)
         everywhere = np.repeat(noise_weights(evaluations)[:, None], settings.ensemble, axis=1)
         weights = everywhere * (left_out[:, None] != np.arange(settings.ensemble))
         names, costs = settings.read_out_features, settings.costs

@@ -153,7 +153,8 @@ def _reconstruction_loss(said: Tensor, edges: Tensor, kinds: Tensor, number: int
 
 
 def _linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs)
+    with torch.random.fork_rng(devices=[]):  # A layer draws weights of its own when it is made.
+        layer = nn.Linear(inputs, outputs)
     with torch.no_grad():
         layer.weight.copy_(torch.randn(outputs, inputs, generator=generator) * math.sqrt(1 / max(inputs, 1)))
         layer.bias.zero_()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from archatlas.encodings.feature_groups import distinct_rows
+from archatlas.encodings.distinct_rows import distinct_rows
 from archatlas.spaces.protocol import Choices, counts_quickly
 from archatlas.systems.problem import Problem
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from archatlas.search.evolution import evolve
 from archatlas.search.parameters import EvolutionParameters
 from archatlas.spaces.protocol import Choices, Counted, Enumerable, HasTwins, SearchSpace, counts_quickly
+from archatlas.spaces.restricted import Restricted
 from archatlas.systems.problem import Problem
 
 _WRITTEN_OUT = 2_000_000
@@ -42,8 +43,9 @@ def favoured_by_each(
 ) -> list[NDArray[np.float64]]:
     """The same by each of several logits, over the same spellings."""
     every, counts = math.prod(space.num_choices), space.num_choices
-    if isinstance(space, HasTwins) and isinstance(space, Counted) and space.size == every <= _WRITTEN_OUT:
-        return _over_all_spellings(space, logits, choices)
+    whole = space.whole if isinstance(space, Restricted) else space  # A part of a space spells its networks alike.
+    if isinstance(whole, HasTwins) and isinstance(whole, Counted) and whole.size == every <= _WRITTEN_OUT:
+        return _over_all_spellings(whole, logits, choices)
     if not isinstance(space, HasTwins):
         return [sums_of(choices, one, counts) for one in logits]
     twins = [space.draw_twins(row, _TWINS, generator) for row in choices]

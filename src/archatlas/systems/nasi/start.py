@@ -20,6 +20,8 @@ from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.protocol import Supernet
+from archatlas.systems.ledger import Ledger, Spending
+from archatlas.systems.nasi.macs import MacCounter
 from archatlas.training.seeds import mixed_seed
 
 _BATCHES = 1
@@ -43,7 +45,8 @@ class Start:
 
     def supernet(self, parameters: ScoreParameters, seed: int) -> Supernet:
         """The super-network in train mode, with weights drawn as ``parameters`` say."""
-        supernet = make_supernet(self.space, torch.Generator().manual_seed(0)).train()
+        with torch.random.fork_rng(devices=[]):  # Layers draw weights of their own when they are made.
+            supernet = make_supernet(self.space, torch.Generator().manual_seed(0)).train()
         draw_weights(supernet, parameters.initialisation, seed)
         return supernet.to(memory_format=torch.channels_last)  # type: ignore[call-overload,no-any-return]
 
@@ -63,12 +66,16 @@ class Start:
         return fingerprint(self.description, None if self.train is None else self.train.to_tensors())
 
 
-def looking(supernet: Supernet, choices: Choices, images: Tensor, count: int) -> NDArray[np.intp]:
-    """Places of the first ``count`` rows that give different images different logits: a cell may lead nowhere."""
+def looking(supernet: Supernet, choices: Choices, images: Tensor, count: int, ledger: Ledger) -> NDArray[np.intp]:
+    """Places of the first ``count`` rows that give different images different logits: a cell may lead nowhere.
+
+    A forward pass of each that is looked at is owed, even where the ledger is closed: no search ends without.
+    """
     found: list[int] = []
-    with torch.no_grad():
+    with torch.no_grad(), MacCounter() as counter:
         for place, row in enumerate(choices):
             if len(found) == count:
                 break
             found += [place] if float(supernet(images, row).std(dim=0).max()) > 1e-6 else []
+    ledger.owe(Spending(forward_macs=counter.macs))
     return np.array(found, dtype=np.intp)

@@ -15,6 +15,8 @@ from torch.nn import functional
 
 from archatlas.errors import ArchatlasError
 from archatlas.supernet.protocol import Supernet
+from archatlas.systems.ledger import Spending
+from archatlas.systems.nasi.macs import MacCounter
 
 Through = Literal["all", "chosen"]
 """Straight-through over all choices of a position, or over the chosen one alone: less to compute, less to learn."""
@@ -29,12 +31,14 @@ class Draw:
         trace: T, the square of the norm of the gradient of the batch's mean loss by all weights
         tensors: how many tensors of weights T adds up; some ports divide by it
         gradient: of T by the logits of all choices, position after position
+        spent: multiply-accumulates of the draw
     """
 
     choices: tuple[int, ...]
     trace: float
     tensors: int
     gradient: NDArray[np.float64]
+    spent: Spending
 
 
 def draw(
@@ -72,8 +76,9 @@ def draw(
     gates = [(at - one).detach() + one for at, one in zip(hard, soft, strict=True)]
     weights = [one for one in supernet.parameters() if one.requires_grad]
     try:
-        with torch.enable_grad():
+        with torch.enable_grad(), MacCounter() as counter:
             mixed = supernet.mixed(images, gates, None if through == "all" else chosen)
+            forward = counter.macs
             loss = functional.cross_entropy(mixed, labels)
             by_weights = torch.autograd.grad(loss, weights, create_graph=True, allow_unused=True)
             squares = [one.square().sum() for one in by_weights if one is not None]
@@ -84,7 +89,8 @@ def draw(
     except RuntimeError as error:
         raise _without_second_derivative(error) from error
     gradient = [torch.zeros_like(one) if move is None else move for move, one in zip(moves, given, strict=True)]
-    return Draw(chosen, float(trace.detach()), len(squares), torch.cat(gradient).double().numpy())
+    spent = Spending(forward_macs=forward, backward_macs=counter.macs - forward)
+    return Draw(chosen, float(trace.detach()), len(squares), torch.cat(gradient).double().numpy(), spent)
 
 
 def gumbel(num_choices: Sequence[int], generator: torch.Generator) -> list[Tensor]:

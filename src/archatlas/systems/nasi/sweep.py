@@ -42,17 +42,18 @@ def swept(searches: Searches, asked: Sequence[Search], start: Start) -> pd.DataF
         raise ArchatlasError(f"rewards are swept of NASI's draws, but {searches.name} makes none")
     rewards = {CONFIGURED: method.reward, **sweep_of_rewards()}
     rows = []
-    for drawn_by, alike in groupby(sorted(asked, key=_draws), key=_draws):
-        generator = np.random.default_rng(drawn_by[1])
-        seed = seed_of(generator)
+    for (_, drawn_by), alike in groupby(sorted(asked, key=_draws), key=_draws):
+        seed = seed_of(np.random.default_rng(drawn_by))
         parameters = method.parameters(start)
         supernet, images = start.supernet(parameters, seed), start.batch(parameters, seed, 0)[0]
         draws = method.draws(start, supernet, Ledger(searches.limit), seed)
         logits = [logits_of(draws, reward) for reward in rewards.values()]
         for search in alike:
             problem = Problem(searches.space, search.constraints, searches.cost_table, searches.latency_table)
+            generator = np.random.default_rng(drawn_by)
+            seed_of(generator)  # As a search begins: what it draws after that is the same here.
             for name, (found, _) in zip(rewards, ranked_by_each(problem, logits, generator, _LOOKED_AT), strict=True):
-                first = found[looking(supernet, found, images, 1)]
+                first = found[looking(supernet, found, images, 1, Ledger())]
                 for network, costs in zip(searches.space.names(first), _costs(problem, first), strict=True):
                     rows.append((search.budget, search.number, name, str(network), *costs))
     return pd.DataFrame(rows, columns=list(_TYPES)).astype(_TYPES)
