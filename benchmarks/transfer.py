@@ -7,11 +7,11 @@ and depth (weighted operators on the longest way).
 `encoder`: the contrastive encoder of Han et al. (SDM 2023) beside these models, on real networks, families left out by
 module (`--folds` of them): from scratch, trained by contrast first, and untrained (its encodings, with a ridge).
 
-`few_labels`: each public table with 8, 20 and 50 labels: `gp` alone, and with what was learned of all other sources as
-prior mean (`evidence`), on the networks that have no label, paired over seeds.
+`choose`: which of the models say what is predicted, for each task: every mean of them by sources that are left out, and
+what is left out of the choice too.
 
-`unseen`: tables that had no part in the shipped predictor, nor in any choice that made it: their networks ranked by it,
-as `archatlas rank` would (ImageNet) and by the models of CIFAR-10.
+`few_labels`: each public table with 8, 20 and 50 labels: `gp` alone, `evidence` with MACs as its prior mean, and with what
+was learned of all other sources beside, on the networks that have no label, paired over seeds.
 
 `speed`: cells of NAS-Bench-201 as graphs.
 
@@ -19,7 +19,7 @@ as `archatlas rank` would (ImageNet) and by the models of CIFAR-10.
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer matrix
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer encoder --folds 5 --seeds 0
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer few_labels --seeds 0 1 2 3 4 5 6 7 8 9
-    ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer unseen
+    ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer choose
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer speed --cells 0
 """
 
@@ -27,8 +27,9 @@ from __future__ import annotations
 
 import argparse
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -41,19 +42,19 @@ from archatlas.encodings.computation_graphs import computation_graphs
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.graph_files import read_graphs
 from archatlas.predictors.make import make_predictor
+from archatlas.predictors.noise import reach_of_mean
 from archatlas.predictors.protocol import Evaluations
 from archatlas.spaces.tables.files import find_file
 from archatlas.spaces.tables.nas_bench_201 import load as load_201
-from archatlas.spaces.tables.parameters import TableName, TableParameters
+from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
 from archatlas.transfer.encoder import EncoderSettings, answers, fitted, pretrained
-from archatlas.transfer.known import TIMM, KnownNetworks
+from archatlas.transfer.known import ON_IMAGENET, TIMM, KnownNetworks
 from archatlas.transfer.left_out import CONTROLS, by_family
 from archatlas.transfer.models import NAMES, fit
 from archatlas.transfer.parameters import TransferParameters
-from archatlas.transfer.predictor import IMAGENET, TaskPredictor, shipped
-from archatlas.transfer.summary import figures_of_ranks
-from archatlas.transfer.tables import from_table, read_known
+from archatlas.transfer.predictor import CIFAR, IMAGENET, SAID_BY, TASKS, judged, rows_of
+from archatlas.transfer.tables import read_known
 
 Floats = NDArray[np.float64]
 
@@ -103,7 +104,8 @@ def encoder(folds: int, seeds: list[int], settings: EncoderSettings) -> None:
         unlabelled = pretrained(graphs, known.families.tolist(), settings, seed)
         untrained = fitted(None, graphs[:1], known.quantiles[:1], replace(settings, fitting_epochs=0), seed)
         print(f"seed {seed}: trained by contrast after {time.process_time() - begun:.0f} s of one core", flush=True)
-        for learned, left in by_family(known, np.ones(len(known), dtype=bool), folds):
+        everything = np.ones(len(known), dtype=bool)
+        for learned, left in by_family(known, everything, everything, folds):
             part, asked = [graphs[row] for row in learned], [graphs[row] for row in left]
             targets = known.quantiles[learned]
             for name, start in (("scratch", None), ("contrast", unlabelled)):
@@ -119,79 +121,82 @@ def encoder(folds: int, seeds: list[int], settings: EncoderSettings) -> None:
         print(f"| {name} | {tau(known.column(feature), known.quantiles):.3f} |")
 
 
-UNSEEN: tuple[TableName, ...] = ("once_for_all_mobilenet_v3", "accel_nasbench", "transnas_bench_101_micro")
-"""Tables of networks on other images than CIFAR-10's: ImageNet, and scenes of indoor views."""
-NETWORKS = 600
-
-
-def unseen() -> None:
-    print("| table | networks | by | tau | rho | better half | NDCG@10 | distance |\n|---|--:|---|--:|--:|--:|--:|--:|")
-    for name, asked in unseen_tables():
-        columns = {control: asked.column(feature) for control, feature in CONTROLS.items()}
-        distances = {}
-        for task, predictor in shipped().tasks.items():
-            said = predictor_columns(predictor, asked)
-            columns |= {f"{task}: {model}": column for model, column in said.items()}
-            distances[task] = f"{np.median(predictor.nearest(asked.features, 1)[0]):.2f}"
-        for label, column in columns.items():
-            found = figures_of_ranks(column, asked.quantiles)
-            rho = float(spearmanr(column, asked.quantiles).statistic)
-            figures = found[""], rho, found["top_half_"], found["ndcg_"]
-            told = " | ".join(f"{figure:.3f}" for figure in figures)
-            print(f"| {name} | {len(asked)} | {label} | {told} | {distances.get(label.partition(':')[0], '')} |")
-
-
-def unseen_tables() -> Iterator[tuple[TableName, KnownNetworks]]:
-    for name in UNSEEN:
-        yield name, from_table(TableParameters(name=name), NETWORKS)
-
-
-def predictor_columns(predictor: TaskPredictor, asked: KnownNetworks) -> dict[str, Floats]:
-    columns = predictor.models.predict(asked.features)
-    return {**dict(zip(NAMES, columns.T, strict=True)), "mean of the three": columns.mean(axis=1)}
+def choose() -> None:
+    known = known_networks()
+    means = [names for count in (1, 2, 3) for names in combinations(NAMES, count)]
+    for task in TASKS:
+        rows = judged(task, known)
+        by_source = dict(iter(rows[rows["left_out"] == "family"].groupby("source", sort=False)))
+        table = pd.DataFrame(
+            {
+                source: {
+                    **{" + ".join(names): tau(part[list(names)].mean(axis=1), part["actual"]) for names in means},
+                    **{name: tau(part[name], part["actual"]) for name in CONTROLS},
+                }
+                for source, part in by_source.items()
+            }
+        )
+        print(f"\n{task}\n\n| | {' | '.join(table)} |\n|---|{'--:|' * table.shape[1]}")
+        for label, figures in table.iterrows():
+            print(f"| {label} | {' | '.join(f'{figure:.3f}' for figure in figures)} |")
+        choices = table.drop(index=list(CONTROLS))
+        best = {source: str(choices.drop(columns=source).mean(axis=1).idxmax()) for source in choices}
+        figures = " | ".join(f"{choices.loc[label, source]:.3f} ({label})" for source, label in best.items())
+        print(f"| *chosen by the others* | {figures} |", flush=True)
 
 
 LABELS = (8, 20, 50)
 
 
+PRIORS: dict[str, dict[str, float]] = {
+    "with MACs": {"macs": 1.0},
+    "and what was learned": {"macs": 1.0, "transfer": 1.0},
+}
+"""Prior means of `evidence` beside which `gp` has none."""
+
+
 def few_labels(seeds: list[int]) -> None:
     known = known_networks()
-    print("| target | labels | gp alone | with the prior | gain, two standard errors | prior alone |")
-    print("|---|--:|--:|--:|--:|--:|")
-    gains: dict[int, list[float]] = {count: [] for count in LABELS}
-    for target, asked, prior in targets(known):
+    print(f"| target | labels | gp alone | {' | '.join(f'{name} | gain' for name in PRIORS)} | learned alone |")
+    print(f"|---|--:|--:|{'--:|--:|' * len(PRIORS)}--:|")
+    for target, asked, learned in targets(known):
         space = load_table(TableParameters(name=target)).space
         choices = space.parse(np.array(asked.names))
-        batch = ArchitectureBatch(space, choices, proxies=pd.DataFrame({"transfer": prior}))
+        opinions = pd.DataFrame({"transfer": learned, "macs": asked.column(CONTROLS["macs"])})
+        batches = {
+            name: ArchitectureBatch(space, choices, proxies=opinions[list(prior)]) for name, prior in PRIORS.items()
+        }
         for count in LABELS:
-            alone, helped = [], []
-            for seed in seeds:
-                labelled = np.zeros(len(asked), dtype=bool)
-                labelled[np.random.default_rng(seed).choice(len(asked), count, replace=False)] = True
-                score = np.where(labelled, asked.quantiles, np.nan)
-                truth = asked.quantiles[~labelled]
-                gp = make_predictor("gp", {}, seed)
-                gp.fit(batch[labelled], evaluations_of(score[labelled]))
-                alone.append(tau(gp.predict(batch[~labelled]).mean, truth))
-                evidence = make_predictor("evidence", {"prior": {"transfer": 1.0}}, seed)
-                evidence.fit(batch, evaluations_of(score))
-                helped.append(tau(evidence.predict(batch[~labelled]).mean, truth))
-            gain = np.array(helped) - np.array(alone)
-            gains[count].append(gain.mean())
-            error = 2 * gain.std(ddof=1) / len(gain) ** 0.5 if len(gain) > 1 else float("nan")
-            means = f"{np.mean(alone):.3f} | {np.mean(helped):.3f} | {gain.mean():+.3f} ± {error:.3f}"
-            print(f"| {target} | {count} | {means} | {tau(prior, asked.quantiles):.3f} |", flush=True)
-    for count, of_targets in gains.items():
-        print(f"mean gain at {count} labels: {np.mean(of_targets):+.3f}")
+            found = pd.DataFrame([_with_labels(batches, asked.quantiles, count, seed) for seed in seeds])
+            cells = [f"{found['gp'].mean():.3f}"]
+            for before, name in pairwise(["gp", *PRIORS]):
+                gain = (found[name] - found[before]).to_numpy()
+                cells += [f"{found[name].mean():.3f}", f"{gain.mean():+.3f} ± {reach_of_mean(gain):.3f}"]
+            print(f"| {target} | {count} | {' | '.join(cells)} | {tau(learned, asked.quantiles):.3f} |", flush=True)
+
+
+def _with_labels(
+    batches: Mapping[str, ArchitectureBatch], quantiles: Floats, count: int, seed: int
+) -> dict[str, float]:
+    """Tau on the networks that have no label, by what was known beside the labels."""
+    labelled = np.zeros(len(quantiles), dtype=bool)
+    labelled[np.random.default_rng(seed).choice(len(quantiles), count, replace=False)] = True
+    gp, batch = make_predictor("gp", {}, seed), next(iter(batches.values()))
+    gp.fit(batch[labelled], evaluations_of(quantiles[labelled]))
+    found = {"gp": tau(gp.predict(batch[~labelled]).mean, quantiles[~labelled])}
+    for name, prior in PRIORS.items():
+        evidence = make_predictor("evidence", {"prior": prior}, seed)
+        evidence.fit(batches[name], evaluations_of(np.where(labelled, quantiles, np.nan)))
+        found[name] = tau(evidence.predict(batches[name][~labelled]).mean, quantiles[~labelled])
+    return found
 
 
 def targets(known: KnownNetworks) -> Iterator[tuple[str, KnownNetworks, Floats]]:
-    """Each space, its networks, and what is predicted of them without it: by all else, or by what is shipped."""
+    """Each space, its networks, and what is predicted of them without it, by the models of its task."""
     for name in dict.fromkeys(known.sources[known.sources != TIMM].tolist()):
-        asked, others = known[known.sources == name], known[known.sources != name]
-        yield name, asked, fit(others).predict(asked.features).mean(axis=1)
-    for table, asked in unseen_tables():
-        yield table, asked, shipped().tasks[IMAGENET].predict(asked.features)
+        task = IMAGENET if name in ON_IMAGENET else CIFAR
+        asked, others = known[known.sources == name], known[rows_of(task, known) & (known.sources != name)]
+        yield name, asked, fit(others, SAID_BY[task]).predict(asked.features).mean(axis=1)
 
 
 def evaluations_of(score: Floats) -> Evaluations:
@@ -226,7 +231,7 @@ def speed(cells: int) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["matrix", "encoder", "few_labels", "unseen", "speed"])
+    parser.add_argument("what", choices=["matrix", "encoder", "choose", "few_labels", "speed"])
     parser.add_argument("--cells", type=int, default=1000, help="of `speed`, drawn uniformly; 0: all")
     parser.add_argument(
         "--folds", type=int, default=5, help="of `encoder`: groups of families that are left out in turn"
@@ -239,7 +244,7 @@ def main() -> None:
         "matrix": matrix,
         "encoder": lambda: encoder(options.folds, options.seeds, settings),
         "few_labels": lambda: few_labels(options.seeds),
-        "unseen": unseen,
+        "choose": choose,
         "speed": lambda: speed(options.cells),
     }[options.what]()
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from archatlas.pipelines.transfer_predictor.nodes import learn_from_known
-from archatlas.transfer.known import KnownNetworks
+from archatlas.transfer.known import ON_CIFAR, ON_IMAGENET, KnownNetworks
 from archatlas.transfer.parameters import TransferParameters
 from archatlas.transfer.predictor import TransferPredictor, shipped
 from archatlas.transfer.tables import files_of, read_known
@@ -29,10 +29,10 @@ def test_every_network_is_left_out_and_predicted(learned: Any) -> None:
     whole = summary[summary["family"] == ""].set_index(["source", "left_out"])
     by_source = pd.Series(part.sources).value_counts()
     assert whole["networks"].to_dict() == {
-        ("timm", "family"): by_source["timm"],
+        **{(source, "family"): by_source[source] for source in ON_IMAGENET},
         **{
             (source, kind): by_source[source]
-            for source in ("nas_bench_201", "nas_bench_101", "nas_bench_macro")
+            for source in (*ON_CIFAR, "transnas_bench_101_micro")
             for kind in ("family", "networks")
         },
     }

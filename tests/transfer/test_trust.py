@@ -75,14 +75,40 @@ def test_known_networks_come_back_from_their_table() -> None:
 
 def test_a_family_is_left_out_whole_and_what_is_not_asked_is_always_learned() -> None:
     networks = known("aabbccdd")
-    asked = networks.families != "d"
+    asked, all_of_them = networks.families != "d", np.ones(8, dtype=bool)
     seen = []
-    for fitted, left in by_family(networks, asked, folds=10):
+    for fitted, left in by_family(networks, asked, all_of_them, folds=10):
         assert not set(networks.families[fitted]) & set(networks.families[left])
         assert {6, 7} <= set(fitted.tolist())
         seen += left.tolist()
     assert sorted(seen) == [0, 1, 2, 3, 4, 5]
-    assert sorted(row for _, left in at_random(networks, asked, 3) for row in left) == [0, 1, 2, 3, 4, 5]
+    for fitted, left in by_family(networks, asked, networks.families == "a", folds=10):
+        assert fitted.tolist() == ([] if 0 in left else [0, 1]), "what may not be learned from is asked alone"
+    splits = list(at_random(networks, asked, all_of_them, 3))
+    assert sorted(row for _, left in splits for row in left) == [0, 1, 2, 3, 4, 5]
+    assert all(sorted([*fitted, *left]) == list(range(8)) for fitted, left in splits)
+
+
+def test_families_that_hold_the_same_graph_are_left_out_together() -> None:
+    networks = known("aabbcc")
+    networks.features[2] = networks.features[0]
+    all_of_them = np.ones(6, dtype=bool)
+    left_together = {tuple(left.tolist()) for _, left in by_family(networks, all_of_them, all_of_them)}
+    assert left_together == {(0, 1, 2, 3), (4, 5)}
+    (only,) = by_family(networks, networks.families == "c", all_of_them)
+    assert [part.tolist() for part in only] == [[0, 1, 2, 3], [4, 5]]
+
+
+def test_errors_are_of_trainings_that_are_on_the_scale_alone() -> None:
+    rows = left_out(400, sources=2)
+    other = rows["source"] == 1
+    rows.loc[other, "recipe_0"] = np.nan
+    rows.loc[other, "predicted"] += 100
+    trust = Trust.find(rows)
+    assert (trust.bins[:, -2:] < 1).all()
+    assert inside_intervals(rows)["trainings"].tolist() == (~other).astype(int).tolist()
+    near = rows[(rows["distance"] > 0.5) | other]
+    assert np.isfinite(Trust.find(near).bins).all(), "where no training is on the scale, those of all distances count"
 
 
 def test_predictions_are_followed_where_left_out_networks_as_far_away_were_ranked_better() -> None:

@@ -1,4 +1,4 @@
-"""Models of simple features of computation graphs: a ridge, boosted trees and a Gaussian process, and their mean.
+"""Models of simple features of computation graphs: a ridge, boosted trees and a Gaussian process.
 
 All are fitted to normal quantiles within a source. Their settings were fixed before any figure of transfer was known
 (docs/transfer.md), and nothing was changed after; they are no defaults of other predictors here, which know a space.
@@ -7,16 +7,14 @@ All are fitted to normal quantiles within a source. Their settings were fixed be
 from __future__ import annotations
 
 import zlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.transfer.known import Features, Floats, KnownNetworks
-
-if TYPE_CHECKING:
-    import lightgbm
 
 NAMES = ("ridge", "trees", "gp")
 MOST_FOR_GP = 700
@@ -29,11 +27,12 @@ _BOOSTING: dict[str, Any] = {
 }  # fmt: skip
 
 State = dict[str, NDArray[Any]]
+Kept = NDArray[Any] | None
 
 
 @dataclass(frozen=True)
 class FittedModels:
-    """The three models of one task, fitted.
+    """Models of one task by name, fitted.
 
     Far from all that is known a linear model runs away along a single feature, so features are clipped to the range of
     those that were learned from.
@@ -41,59 +40,51 @@ class FittedModels:
 
     lowest: Features
     highest: Features
-    ridge: Any
-    trees: lightgbm.Booster
-    gp: Any
+    by_name: Mapping[str, Any]
 
     def predict(self, features: Features) -> Floats:
-        """Quantiles ``[n, 3]`` of networks with features ``[n, f]``, a column for each of ``NAMES``."""
+        """Quantiles ``[n, m]`` of networks with features ``[n, f]``, a column for each model."""
         clipped = np.clip(features.astype(np.float32), self.lowest, self.highest).astype(np.float64)
-        columns = (self.ridge.predict(clipped), self.trees.predict(clipped), self.gp.predict(clipped))
-        return np.stack([np.asarray(column, dtype=np.float64) for column in columns], axis=1)
+        columns = [np.asarray(model.predict(clipped), dtype=np.float64) for model in self.by_name.values()]
+        return np.stack(columns, axis=1)
 
     def state(self) -> State:
         """What ``fit`` needs beside the networks to make these again: the settings that were found, and the trees."""
-        trees = zlib.compress(self.trees.model_to_string().encode(), 9)
-        return {
-            "ridge_penalty": np.array([self.ridge[-1].alpha_], dtype=np.float64),
-            "gp_kernel": np.asarray(self.gp[-1].kernel_.theta, dtype=np.float64),
-            "trees": np.frombuffer(trees, dtype=np.uint8).copy(),
-        }
+        return {name: _KEEP[name](model) for name, model in self.by_name.items()}
 
 
-def fit(known: KnownNetworks, state: State | None = None) -> FittedModels:
-    """Fit the three models, in seconds to a minute; with the ``state`` of models of the same networks in a moment.
+def fit(
+    known: KnownNetworks, names: Sequence[str] = NAMES, state: Mapping[str, NDArray[Any]] | None = None
+) -> FittedModels:
+    """Fit models, in seconds to a minute; with the ``state`` of models of the same networks in a moment.
 
-    What takes time is then taken from there: settings that would be searched for, and the trees.
+    What takes time is then taken from there: settings that would be searched for, and the trees. The order of the
+    networks does not count.
     """
-    import lightgbm
-
+    known = known[np.lexsort((np.array(known.names), known.sources))]
     features, quantiles = known.features.astype(np.float64), known.quantiles
-    if state is None:
-        penalties, kernel = _PENALTIES, None
-        data = lightgbm.Dataset(features, quantiles, params={"verbosity": -1})
-        trees = lightgbm.train(_BOOSTING, data, _TREES)
-    else:
-        penalties, kernel = (np.asarray(state[name], dtype=np.float64) for name in ("ridge_penalty", "gp_kernel"))
-        trees = lightgbm.Booster(model_str=zlib.decompress(state["trees"].tobytes()).decode())
-    return FittedModels(
-        known.features.min(axis=0),
-        known.features.max(axis=0),
-        _fitted_ridge(features, quantiles, penalties),
-        trees,
-        _fitted_gp(features, quantiles, kernel),
-    )
+    models = {name: _FIT[name](features, quantiles, None if state is None else state[name]) for name in names}
+    return FittedModels(known.features.min(axis=0), known.features.max(axis=0), models)
 
 
-def _fitted_ridge(features: Floats, quantiles: Floats, penalties: Floats) -> Any:
+def _fitted_ridge(features: Floats, quantiles: Floats, kept: Kept) -> Any:
     from sklearn.linear_model import RidgeCV
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
+    penalties = _PENALTIES if kept is None else np.asarray(kept, dtype=np.float64)
     return make_pipeline(StandardScaler(), RidgeCV(penalties)).fit(features, quantiles)
 
 
-def _fitted_gp(features: Floats, quantiles: Floats, theta: Floats | None) -> Any:
+def _fitted_trees(features: Floats, quantiles: Floats, kept: Kept) -> Any:
+    import lightgbm
+
+    if kept is not None:
+        return lightgbm.Booster(model_str=zlib.decompress(kept.tobytes()).decode())
+    return lightgbm.train(_BOOSTING, lightgbm.Dataset(features, quantiles, params={"verbosity": -1}), _TREES)
+
+
+def _fitted_gp(features: Floats, quantiles: Floats, kept: Kept) -> Any:
     """A process with one length for all standardised features; its three settings are found where none are given."""
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
@@ -101,11 +92,19 @@ def _fitted_gp(features: Floats, quantiles: Floats, theta: Floats | None) -> Any
     from sklearn.preprocessing import StandardScaler
 
     kernel = ConstantKernel(1.0) * RBF(10.0, (1.0, 1e3)) + WhiteKernel(0.3, (1e-3, 1e1))
-    if theta is not None:
-        kernel = kernel.clone_with_theta(theta)
+    if kept is not None:
+        kernel = kernel.clone_with_theta(np.asarray(kept, dtype=np.float64))
     if len(features) > MOST_FOR_GP:
         chosen = np.random.default_rng(0).choice(len(features), MOST_FOR_GP, replace=False)
         features, quantiles = features[chosen], quantiles[chosen]
-    optimizer = None if theta is not None else "fmin_l_bfgs_b"
+    optimizer = None if kept is not None else "fmin_l_bfgs_b"
     process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0, optimizer=optimizer)
     return make_pipeline(StandardScaler(), process).fit(features, quantiles)
+
+
+_FIT = {"ridge": _fitted_ridge, "trees": _fitted_trees, "gp": _fitted_gp}
+_KEEP: dict[str, Callable[[Any], NDArray[Any]]] = {
+    "ridge": lambda model: np.array([model[-1].alpha_], dtype=np.float64),
+    "trees": lambda model: np.frombuffer(zlib.compress(model.model_to_string().encode(), 9), dtype=np.uint8).copy(),
+    "gp": lambda model: np.asarray(model[-1].kernel_.theta, dtype=np.float64),
+}

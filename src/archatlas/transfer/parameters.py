@@ -18,10 +18,17 @@ class TransferParameters(BaseModel):
         "environment variable ARCHATLAS_BENCHMARK_DATA names",
     )
     tables: tuple[TableName, ...] = Field(
-        ("nas_bench_201", "nas_bench_101", "nas_bench_macro"),
+        (
+            "nas_bench_201",
+            "nas_bench_101",
+            "nas_bench_macro",
+            "once_for_all_mobilenet_v3",
+            "accel_nasbench",
+            "transnas_bench_101_micro",
+        ),
         min_length=2,
-        description="public tables of networks that can be built, trained on CIFAR-10: two at least, since what is "
-        "learned is judged on a table that was left out",
+        description="public tables of networks that can be built: two at least that were trained on CIFAR-10, since "
+        "what is learned is judged on a table that was left out",
     )
     networks: int = Field(
         600, ge=50, le=100_000, description="networks that are drawn of each table, uniformly and with a fixed seed"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -17,15 +18,25 @@ from numpy.typing import NDArray
 from archatlas.errors import ArchatlasError, brief
 from archatlas.graphs.computation_statistics import statistic_names
 from archatlas.transfer.distance import DistanceScale
-from archatlas.transfer.known import TIMM, Features, Floats, KnownNetworks
+from archatlas.transfer.known import (
+    ON_CIFAR,
+    ON_IMAGENET,
+    TIMM,
+    Features,
+    Floats,
+    KnownNetworks,
+    recipe_columns,
+)
 from archatlas.transfer.left_out import at_random, by_family, leave_out
-from archatlas.transfer.models import FittedModels, fit
+from archatlas.transfer.models import NAMES, FittedModels, fit
 from archatlas.transfer.trust import COLUMNS, Trust
 
-FORMAT = 1
+FORMAT = 2
 """Of the state."""
 IMAGENET, CIFAR = "imagenet", "cifar"
 TASKS = (IMAGENET, CIFAR)
+SAID_BY: Mapping[str, tuple[str, ...]] = {IMAGENET: ("trees",), CIFAR: NAMES}
+"""The models whose mean is what is predicted, by task: chosen by sources that were left out (docs/transfer.md)."""
 _LARGE_SIDE = 96
 """Images of so many pixels a side and more are taken for a task like ImageNet's, where none is named."""
 
@@ -51,7 +62,7 @@ class TaskPredictor:
     speaking: tuple[str, ...]
 
     def predict(self, features: Features) -> Floats:
-        """Normal quantiles ``[n]`` among the networks of a source: the mean of the models."""
+        """Normal quantiles ``[n]`` among the networks of a source: the mean of the task's models."""
         return np.asarray(self.models.predict(features).mean(axis=1), dtype=np.float64)
 
     @cached_property
@@ -79,7 +90,7 @@ class TransferPredictor:
         document = {"format": FORMAT, "features": statistic_names(), **words}
         kept: State = {
             "document": np.frombuffer(json.dumps(document).encode(), dtype=np.uint8).copy(),
-            "features": known.features,
+            "features": _packed(known.features),
             "quantiles": known.quantiles.astype(np.float32),
         }
         for name, task in self.tasks.items():
@@ -106,11 +117,11 @@ class TransferPredictor:
                 tuple(document["names"]),
                 np.array(document["sources"]),
                 np.array(document["families"]),
-                np.asarray(state["features"], dtype=np.float32),
+                _unpacked(state["features"]),
                 quantiles,
                 quantiles[:, None],
             )
-        except (KeyError, ValueError, TypeError, UnicodeDecodeError) as error:
+        except (KeyError, ValueError, TypeError, UnicodeDecodeError, zlib.error) as error:
             raise _no_predictor(error) from error
         return cls(_TasksOfState(known, state), known)
 
@@ -158,7 +169,7 @@ class _TasksOfState(Mapping[str, TaskPredictor]):
 
     def _of_state(self, name: str) -> TaskPredictor:
         part = self._known[rows_of(name, self._known)]
-        models = fit(part, {key.removeprefix(f"{name}."): value for key, value in self._state.items()})
+        models = fit(part, SAID_BY[name], {key.removeprefix(f"{name}."): value for key, value in self._state.items()})
         bins = np.asarray(self._state[f"{name}.trust"], dtype=np.float64).reshape(-1, len(COLUMNS))
         return TaskPredictor(name, part, models, Trust(bins), _speaking(name, part))
 
@@ -181,24 +192,38 @@ def task_of_side(pixels: float) -> str:
 
 
 def rows_of(task: str, known: KnownNetworks) -> NDArray[np.bool_]:
-    """``[n]``: the networks that a task's models are fitted to: of ImageNet its own, of CIFAR-10 all there are."""
+    """``[n]``: the networks that a task's models are fitted to: of ImageNet those of timm, of CIFAR-10 all there are.
+
+    Other sources make predictions for real networks of ImageNet worse (docs/transfer.md).
+    """
     of_timm: NDArray[np.bool_] = known.sources == TIMM
     return of_timm if task == IMAGENET else np.ones(len(known), dtype=np.bool_)
 
 
 def _speaking(task: str, known: KnownNetworks) -> tuple[str, ...]:
-    sources = dict.fromkeys(known.sources.tolist())
-    return tuple(name for name in sources if (name == TIMM) == (task == IMAGENET))
+    """The sources that were trained on the task, of those that are fitted to."""
+    own = ON_IMAGENET if task == IMAGENET else ON_CIFAR
+    return tuple(name for name in dict.fromkeys(known.sources.tolist()) if name in own)
 
 
 def judged(task: str, known: KnownNetworks) -> pd.DataFrame:
-    """Every network of the task's own, predicted without its family (``leave_out``); spaces also with a part of it."""
-    own = known.sources == TIMM if task == IMAGENET else known.sources != TIMM
-    rows = leave_out(known, by_family(known, own), "family")
-    if task == IMAGENET:
-        return rows
-    # A network of one's own may well be one of a known space: such networks are near, and ranked better.
-    return pd.concat([rows, leave_out(known, at_random(known, own), "networks")], ignore_index=True)
+    """Networks predicted without their family (``leave_out``), and of spaces that are fitted to, without themselves.
+
+    Of ImageNet those that were trained on it, of CIFAR-10 those that were trained on anything else.
+    """
+    learned, on_imagenet = rows_of(task, known), np.isin(known.sources, ON_IMAGENET)
+    own = on_imagenet if task == IMAGENET else ~on_imagenet
+    real = own & (known.sources == TIMM)
+    splits = [split for asked in (real, own & ~real) if asked.any() for split in by_family(known, asked, learned)]
+    rows = leave_out(known, splits, "family", SAID_BY[task])
+    if task != IMAGENET:
+        # A network of one's own may well be one of a known space: such networks are near, and ranked better.
+        near = leave_out(known, at_random(known, own, learned), "networks", SAID_BY[task])
+        rows = pd.concat([rows, near], ignore_index=True)
+    # What is predicted is a place among the sources that speak; accuracies of others can be ranked alone.
+    recipes = list(recipe_columns(known.recipes))
+    rows.loc[~rows["source"].isin(_speaking(task, known[learned])), recipes] = np.nan
+    return rows
 
 
 def learn(known: KnownNetworks) -> tuple[TransferPredictor, pd.DataFrame]:
@@ -208,9 +233,19 @@ def learn(known: KnownNetworks) -> tuple[TransferPredictor, pd.DataFrame]:
         part = known[rows_of(task, known)]
         if not _speaking(task, part):
             continue
-        rows = judged(task, part)
+        rows = judged(task, known)
         all_rows.append(rows.assign(task=task))
-        tasks[task] = TaskPredictor(task, part, fit(part), Trust.find(rows), _speaking(task, part))
+        tasks[task] = TaskPredictor(task, part, fit(part, SAID_BY[task]), Trust.find(rows), _speaking(task, part))
     table = pd.concat(all_rows, ignore_index=True)
     table.insert(0, "task", table.pop("task"))
     return TransferPredictor(tasks, known), table
+
+
+def _packed(features: Features) -> NDArray[np.uint8]:
+    """Features as bytes, compressed: most are counts, and many the same."""
+    return np.frombuffer(zlib.compress(np.ascontiguousarray(features, dtype="<f4").tobytes(), 9), dtype=np.uint8).copy()
+
+
+def _unpacked(packed: NDArray[Any]) -> Features:
+    flat = np.frombuffer(zlib.decompress(packed.tobytes()), dtype="<f4").astype(np.float32)
+    return flat.reshape(-1, len(statistic_names()))

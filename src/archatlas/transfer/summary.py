@@ -22,7 +22,7 @@ def summarise(left_out: pd.DataFrame) -> pd.DataFrame:
     Columns: task, source, family (empty: all), left_out, networks, Kendall's tau of the predictor, of each model and of
     each control, the same within the truly better half (``top_half_<name>``) and NDCG of the first ten
     (``ndcg_<name>``), and ``covered_80`` and ``covered_95``: the share of single trainings that lie in intervals which
-    their own family had no part in.
+    their own family had no part in; NaN of sources that are on another scale.
     """
     rows = []
     for task, of_task in left_out.groupby("task", sort=False):
@@ -63,5 +63,6 @@ def _figures(rows: pd.DataFrame) -> dict[str, float]:
     figures = {name: figures_of_ranks(rows[name].to_numpy(), actual) for name in _RANKED}
     ranks = {f"{kind}{name}": figures[name][kind] for kind in ("", "top_half_", "ndcg_") for name in _RANKED}
     percents = (round(100 * level) for level in LEVELS)
-    covered = {f"covered_{one}": rows[f"inside_{one}"].sum() / rows["trainings"].sum() for one in percents}
+    trainings = int(rows["trainings"].sum()) or np.nan
+    covered = {f"covered_{one}": rows[f"inside_{one}"].sum() / trainings for one in percents}
     return {"networks": len(rows), **ranks, **covered}

@@ -61,7 +61,7 @@ class Trust:
         for least, most in pairwise(bounds.tolist()):
             inside = rows[(distance >= least) & (distance <= most)]
             taus = [mean_tau(inside, name) for name in ("predicted", *CONTROLS)]
-            bins.append([least, most, len(inside), *taus, *_widest(inside)])
+            bins.append([least, most, len(inside), *taus, *(_widest(inside) or _widest(rows))])
         return cls(np.array(bins, dtype=np.float64).reshape(-1, len(COLUMNS)))
 
     def verdict(self, distance: float) -> Verdict:
@@ -94,10 +94,14 @@ class Trust:
 
 
 def _widest(rows: pd.DataFrame) -> list[float]:
-    """Errors at each of ``LEVELS``: the largest over sources, since a space that nobody knows is like none of them."""
-    groups = [part for _, part in rows.groupby(["source", "left_out"], sort=True) if len(part) >= _FEWEST] or [rows]
-    errors = [np.abs(recipe_errors(part)) for part in groups]
-    return [max(float(np.nanquantile(one, level)) for one in errors) for level in LEVELS]
+    """Errors at each of ``LEVELS``: the largest over sources, since a space that nobody knows is like none of them.
+
+    Empty where no training is on the scale of what is predicted.
+    """
+    told = rows[np.isfinite(recipe_errors(rows)).any(axis=1)]
+    groups = [part for _, part in told.groupby(["source", "left_out"], sort=True) if len(part) >= _FEWEST] or [told]
+    errors = [np.abs(recipe_errors(part)) for part in groups if len(part)]
+    return [max(float(np.nanquantile(one, level)) for one in errors) for level in LEVELS] if errors else []
 
 
 _WORDS = {"params": "params", "macs": "MACs", "depth": "depth"}
