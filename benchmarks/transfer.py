@@ -10,8 +10,8 @@ module (`--folds` of them): from scratch, trained by contrast first, and untrain
 `choose`: which of the models say what is predicted, for each task: every mean of them by sources that are left out, and
 what is left out of the choice too.
 
-`few_labels`: each public table with 8, 20 and 50 labels: `gp` alone, `evidence` with MACs as its prior mean, and with what
-was learned of all other sources beside, on the networks that have no label, paired over seeds.
+`few_labels`: each public table with 8, 20 and 50 labels: `gp` alone, `evidence` with MACs as its prior mean, and with
+what was learned of all other sources beside, on the networks that have no label, paired over seeds.
 
 `speed`: cells of NAS-Bench-201 as graphs.
 
