@@ -14,7 +14,7 @@ from archatlas.errors import ArchatlasError
 from archatlas.graphs.computation import OPERATORS, ComputationGraph, chained, deployed
 from archatlas.graphs.graph_batches import NODE_FEATURES, graph_batch, node_features
 from archatlas.graphs.graph_builder import GraphBuilder
-from archatlas.graphs.graph_files import read_graphs, write_graphs
+from archatlas.graphs.graph_files import from_recording, read_graphs, write_graphs
 
 
 def operators(graph: ComputationGraph) -> list[str]:
@@ -91,6 +91,37 @@ def test_gates_of_a_tensor_by_itself_are_activations(gate: str, made: str) -> No
     assert operators(builder.graph([product, function])) == ["input", gate, "multiply"]
 
 
+def test_parts_of_a_slice_are_no_gates_of_each_other() -> None:
+    def multiplied(by_itself: bool) -> ComputationGraph:
+        whole, half = (1, 8, 4, 4), (1, 4, 4, 4)
+        builder = GraphBuilder(whole)
+        first = builder.add("slice", [0], whole, half)
+        second = builder.result(first)
+        function = builder.add("sigmoid", [second], half, half)
+        return builder.graph([builder.add("multiply", [second if by_itself else first, function], half, half)])
+
+    assert operators(multiplied(by_itself=False)) == ["input", "slice", "sigmoid", "multiply"]
+    assert multiplied(by_itself=False).edges.T.tolist() == [[0, 1], [1, 2], [1, 3], [2, 3]]
+    assert operators(multiplied(by_itself=True)) == ["input", "slice", "silu"]
+
+
+@pytest.mark.parametrize(
+    ("given", "made", "expected"),
+    [
+        ((1, 4, 4, 4), (1, 8, 4, 4), (4, 8)),  # As many channels as rows.
+        ((1, 5, 5, 4), (1, 5, 5, 8), (4, 8)),  # Channels last.
+        ((1, 4, 4), (1, 4, 8), (4, 8)),  # Tokens.
+        ((1, 4, 4, 4), (1, 16, 4), (4, 4)),
+    ],
+)
+def test_channels_are_told_from_sides_of_their_length(
+    given: tuple[int, ...], made: tuple[int, ...], expected: tuple[int, int]
+) -> None:
+    builder = GraphBuilder((1, 4, 4, 4))
+    graph = builder.graph([builder.add("concat", [0, 0], given, made)])
+    assert graph.nodes[["channels_in", "channels_out"]][1].tolist() == expected
+
+
 def test_a_vector_added_to_a_product_is_its_bias() -> None:
     builder = GraphBuilder((1, 8))
     product = builder.add("linear", [0], (1, 8), (1, 5), channels=(8, 5), params=40, macs=40)
@@ -160,6 +191,15 @@ def test_recordings_of_operators_are_read(tmp_path: Path) -> None:
     assert graph.nodes["params"].tolist() == [0, 52, 8, 20, 144]
     assert graph.nodes["macs"].tolist() == [0, 16 * 48, 0, 16 * 20, 0]
     assert graph.nodes[["channels_in", "channels_out"]][3].tolist() == (4, 5)
+
+
+def test_parts_of_a_recorded_split_are_not_taken_for_one() -> None:
+    calls = [
+        ["split", [-1], [1, 1, 4, 4], []],
+        ["sigmoid", [0], [1, 1, 4, 4], []],
+        ["mul", [0, 1], [1, 1, 4, 4], []],
+    ]
+    assert operators(from_recording(calls, 4)) == ["input", "slice", "sigmoid", "multiply"]
 
 
 def test_batches_of_pytorch_geometric() -> None:

@@ -43,6 +43,24 @@ def test_a_residual_block_by_hand() -> None:
     assert found["share_bias"] == 1
 
 
+def test_the_ways_of_all_outputs_count() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.main = nn.Sequential(*(nn.Conv2d(3, 3, 3, padding=1) for _ in range(10)))
+            self.beside = nn.Conv2d(3, 3, 5, padding=2)
+
+        def forward(self, x):
+            return self.main(x), self.beside(x)
+
+    found = named(Two(), (3, 8, 8))
+    assert found["log_depth"] == found["log_depth_nodes"] == pytest.approx(np.log(11))
+    assert found["log_depth_shortest"] == pytest.approx(np.log(2))
+    assert found["log_ways"] == pytest.approx(np.log1p(np.log(2)))
+    assert found["log_receptive_field"] == pytest.approx(np.log1p(21))
+    assert found["log_width_of_graph"] == pytest.approx(np.log1p(12 / 10))
+
+
 def test_squeeze_gates_are_counted() -> None:
     found = named(SqueezeExcitation(8), (8, 4, 4))
     assert found["log_number_squeeze_gates"] == pytest.approx(np.log(2))

@@ -27,6 +27,12 @@ def operators(graph: ComputationGraph) -> list[str]:
     return [OPERATORS[index] for index in graph.nodes["operator"]]
 
 
+class SwiGLU(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        first, second = x.chunk(2, 1)
+        return first * nn.functional.silu(second)
+
+
 def write(
     path: Path,
     nodes: Sequence[Any],
@@ -83,6 +89,17 @@ def test_an_export_is_the_deployed_graph_of_its_module(tmp_path: Path) -> None:
     module = unlike(Network())
     write_onnx(module, SHAPE, tmp_path / "a.onnx")
     assert read_onnx(tmp_path / "a.onnx", SHAPE) == deployed(record(module, SHAPE))
+
+
+@pytest.mark.parametrize(
+    "gated",
+    [nn.GLU(dim=1), SwiGLU()],
+)
+def test_gated_units_are_exported_as_they_are_recorded(tmp_path: Path, gated: nn.Module) -> None:
+    """The halves of a tensor are told apart: neither is gated by itself, unless an activation says so."""
+    module = nn.Sequential(nn.Conv2d(3, 8, 3), gated, nn.Conv2d(4, 2, 1))
+    write_onnx(module, SHAPE, tmp_path / "a.onnx")
+    assert read_onnx(tmp_path / "a.onnx", SHAPE) == record(module, SHAPE)
 
 
 def test_a_fixed_batch_counts_one_image(tmp_path: Path) -> None:

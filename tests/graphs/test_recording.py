@@ -73,6 +73,41 @@ def test_in_place_operators_change_what_others_see() -> None:
     assert operators(record(Forward(forward), (3, 4, 4))) == ["input", "convolution", "relu", "sigmoid"]
 
 
+def test_what_is_written_into_one_part_leaves_the_others() -> None:
+    layers = nn.ModuleList(nn.Conv2d(2, 2, 1) for _ in range(2))
+
+    def forward(module: nn.Module, x: Tensor) -> Tensor:
+        first, second = module.conv(x).chunk(2, 1)
+        first.copy_(layers[0](first))
+        return torch.cat([first, layers[1](second)], 1)
+
+    graph = record(Forward(forward), (3, 4, 4))
+    assert operators(graph) == ["input", "convolution", "slice", "convolution", "convolution", "concat"]
+    assert graph.edges.T.tolist() == [[0, 1], [1, 2], [2, 3], [2, 4], [3, 5], [4, 5]]
+
+
+def test_the_whole_sees_what_was_written_into_its_parts() -> None:
+    def forward(module: nn.Module, x: Tensor) -> Tensor:
+        y = module.conv(x)
+        y[:, :1].relu_()
+        y[:, 1:2].tanh_()
+        return y.sigmoid()
+
+    graph = record(Forward(forward), (3, 4, 4))
+    assert operators(graph) == ["input", "convolution", "slice", "relu", "slice", "tanh", "concat", "sigmoid"]
+    assert graph.edges.T.tolist() == [[0, 1], [1, 2], [2, 3], [1, 4], [4, 5], [1, 6], [3, 6], [5, 6], [6, 7]]
+
+
+@pytest.mark.parametrize(
+    "gated", [lambda y: nn.functional.glu(y, 1), lambda y: (lambda a, b: a * b.sigmoid())(*y.chunk(2, 1))]
+)
+def test_gated_linear_units_are_no_activations(gated: Callable[[Tensor], Tensor]) -> None:
+    graph = record(Forward(lambda module, x: gated(module.conv(x))), (3, 4, 4))
+    assert operators(graph) == ["input", "convolution", "slice", "sigmoid", "multiply"]
+    assert graph.edges.T.tolist() == [[0, 1], [1, 2], [2, 3], [2, 4], [3, 4]]
+    assert graph.nodes[["channels_in", "channels_out"]].tolist()[2:] == [(4, 2), (2, 2), (2, 2)]
+
+
 def test_what_does_not_depend_on_the_input_is_no_node() -> None:
     class Positions(nn.Module):
         def __init__(self) -> None:
@@ -176,3 +211,15 @@ def test_what_is_put_together_elsewhere_is_refused_not_lost() -> None:
     with pytest.raises(ArchatlasError, match=r"device=x\.device"):
         record(Forward(lambda module, x: halves(module, x, None)), (3, 8, 8))
     assert record(Forward(lambda module, x: halves(module, x, x.device)), (3, 8, 8)).count("convolution") == 2
+
+
+def test_an_image_that_is_put_into_a_frame_is_not_lost() -> None:
+    def framed(module: nn.Module, x: Tensor, device: object) -> Tensor:
+        frame = torch.zeros(1, 3, 10, 10, device=device)
+        frame[:, :, 1:-1, 1:-1] = x
+        return nn.functional.conv2d(frame, module.conv.weight) + module.conv(x)
+
+    with pytest.raises(ArchatlasError, match=r"device=x\.device"):
+        record(Forward(lambda module, x: framed(module, x, None)), (3, 8, 8))
+    graph = record(Forward(lambda module, x: framed(module, x, x.device)), (3, 8, 8))
+    assert operators(graph) == ["input", "convolution", "convolution", "add"]

@@ -16,6 +16,7 @@ import archatlas
 from archatlas.errors import ArchatlasError
 from archatlas.networks.blocks import Activation, Chain, ConvNorm, Head, MBConv
 from archatlas.networks.cells import EdgeCell, NormHead, PreActivationConv
+from archatlas.networks.resized import Resized
 from archatlas.scores.agreement import agreement
 from archatlas.scores.initialisation import draw_weights
 from archatlas.scores.parameters import ALL
@@ -258,6 +259,8 @@ def test_what_others_have_trained_says_as_rank_does_or_nothing() -> None:
         [one.percentile for one in ranking.networks]
     )
     assert all(not parameter.is_meta for network in networks for parameter in network.parameters())
+    larger = torch.zeros(2, 3, 64, 64)
+    assert [score("transfer", Resized(network, 32), larger, labels) for network in networks] == scores
     assert math.isnan(score("transfer", mbconv_chain(1), torch.zeros(2, 1, 8, 8), labels))
 
 

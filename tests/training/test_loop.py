@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import copy
 import logging
+import math
 import os
 import signal
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.strategies.fair import FairPaths
 from archatlas.supernet.strategies.weights import choice_weights
-from archatlas.training.loop import Teaching, class_weights, images_of_a_step, make_optimizer, train
+from archatlas.training.loop import Teaching, class_weights, images_of_a_step, make_optimizer, mean_loss, train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 
 CPU = DeviceParameters(accelerator="cpu")
@@ -256,6 +257,36 @@ def test_balanced_classes_count_alike_however_many_images_each_has() -> None:
     assert balanced is not None
     assert balanced.tolist() == pytest.approx([4 / 9, 4 / 3, 4 / 3])
     assert class_weights(labels, 3, TrainingParameters()) is None
+
+
+@pytest.mark.parametrize("share", [0.0, 0.75])
+def test_balanced_classes_have_equal_parts_of_the_loss_in_whatever_batches(share: float) -> None:
+    """Also of a batch that holds no image of the rare class."""
+    labels = torch.tensor([0] * 6 + [1] * 2)
+    weights = class_weights(labels, 2, TrainingParameters(class_weights="balanced"))
+    said = torch.full((8, 2), 0.5) if share else None
+
+    def loss_of(images: Tensor, logits: Tensor) -> Tensor:
+        return mean_loss(logits[images], labels[images], 0.1, weights, None if said is None else said[images], share)
+
+    logits = torch.zeros(8, 2, requires_grad=True)
+    batches = torch.arange(8).split(4)
+    loss = torch.stack([loss_of(batch, logits) for batch in batches]).mean()
+    assert float(loss.detach()) == pytest.approx(math.log(2))
+    (found,) = torch.autograd.grad(loss, logits)
+    of_class = found.abs().sum(dim=1)
+    assert float(of_class[:6].sum()) == pytest.approx(float(of_class[6:].sum()))
+    logits = torch.randn(8, 2, generator=torch.Generator().manual_seed(0))
+    halves = [float(loss_of(torch.arange(start, 8, 2), logits)) for start in (0, 1)]
+    assert sum(halves) / 2 == pytest.approx(float(loss_of(torch.arange(8), logits)))
+
+
+def test_what_teachers_say_of_rare_classes_counts_more_if_these_are_balanced() -> None:
+    logits, labels = torch.tensor([[1.0, -1.0], [0.5, 0.0]]), torch.tensor([0, 1])
+    said = torch.tensor([[0.75, 0.25], [0.5, 0.5]])
+    taught = -(said * logits.log_softmax(1)).sum(1)
+    found = mean_loss(logits, labels, 0.0, torch.tensor([0.5, 4.0]), said, 1.0)
+    assert float(found) == pytest.approx(float(0.5 * taught[0] + 4 * taught[1]) / 2)
 
 
 def test_norms_and_biases_are_not_decayed(space: ChainSpace) -> None:

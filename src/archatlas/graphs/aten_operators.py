@@ -49,6 +49,11 @@ _NAMES = {
     "gather": "index gather index_select embedding roll flip channel_shuffle native_channel_shuffle sort topk scatter",
     "fill": "zeros_like ones_like full_like",
 }
+SPLITS = frozenset(
+    ("split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "chunk", "unbind")
+)
+"""What gives several parts of what it reads."""
+
 _OPERATOR_OF = {name: operator for operator, names in _NAMES.items() for name in names.split()}
 
 
@@ -95,6 +100,8 @@ def add_call(builder: GraphBuilder, call: AtenCall) -> int:
         return _add_convolution(builder, call)
     if call.name in ("mm", "addmm", "bmm", "baddbmm"):
         return _add_product(builder, call)
+    if call.name == "glu":
+        return _add_gated(builder, call)
     operator = _operator(call)
     pooled = operator in ("max_pool", "average_pool")
     return builder.add(
@@ -130,6 +137,14 @@ def _add_convolution(builder: GraphBuilder, call: AtenCall) -> int:
         params=call.params,
         macs=convolution_macs(given, weight, call.output_shape, call.transposed),
     )
+
+
+def _add_gated(builder: GraphBuilder, call: AtenCall) -> int:
+    """A gated linear unit: one half times the sigmoid of the other, as exporters write it."""
+    half = call.output_shape
+    first = builder.add("slice", call.inputs, call.input_shape, half)
+    gate = builder.add("sigmoid", [builder.result(first)], half, half)
+    return builder.add("multiply", [first, gate], half, half)
 
 
 def _add_product(builder: GraphBuilder, call: AtenCall) -> int:

@@ -181,7 +181,8 @@ def _profile(graph: ComputationGraph) -> dict[str, float]:
 def _paths(graph: ComputationGraph) -> dict[str, float]:
     """Most and fewest weighted nodes on a way from input to output, number of ways, lengths of skips, receptive field.
 
-    The receptive field is the largest over the ways, each kernel as wide as the strides before it make it.
+    Ways end at nodes that no edge leaves, of which several outputs have several. The receptive field is the largest
+    over the ways, each kernel as wide as the strides before it make it.
     """
     weighted = _weighted(graph)
     nodes, size = graph.nodes, len(graph)
@@ -204,17 +205,24 @@ def _paths(graph: ComputationGraph) -> dict[str, float]:
         shortest[node] = min(shortest[one] for one in read) + own[node]
         layers[node] = 1 + max(layers[one] for one in read)
         field[node] = max(field[one] for one in read) + side[node] * scale[node]
-        highest = max(ways[one] for one in read)
-        ways[node] = highest + float(np.log(sum(np.exp(ways[one] - highest) for one in read)))
+        ways[node] = _log_of_sum([ways[one] for one in read])
+    ends = np.setdiff1d(np.arange(size), graph.edges[0]).tolist()
+    deepest = max(layers[end] for end in ends)
     skips = np.array([length for length in skipped if length > 0], dtype=np.float64)
     return {
-        "log_depth": _log(longest[-1]),
-        "log_depth_shortest": _log(shortest[-1]),
-        "log_depth_nodes": _log(layers[-1]),
-        "log_ways": _log(ways[-1]),
-        "log_width_of_graph": _log(_share(size, layers[-1])),
+        "log_depth": _log(max(longest[end] for end in ends)),
+        "log_depth_shortest": _log(min(shortest[end] for end in ends)),
+        "log_depth_nodes": _log(deepest),
+        "log_ways": _log(_log_of_sum([ways[end] for end in ends])),
+        "log_width_of_graph": _log(_share(size, deepest)),
         "log_number_skips": _log(len(skips)),
         "skips_per_weighted_node": _share(len(skips), float(weighted.sum())),
         "log_skip_length": _log(skips.mean()) if len(skips) else 0.0,
-        "log_receptive_field": _log(field[-1]),
+        "log_receptive_field": _log(max(field[end] for end in ends)),
     }
+
+
+def _log_of_sum(logs: list[float]) -> float:
+    """The logarithm of a sum of numbers that may be too large to write, of their logarithms."""
+    highest = max(logs)
+    return highest + float(np.log(sum(np.exp(one - highest) for one in logs)))

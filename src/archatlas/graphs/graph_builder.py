@@ -25,6 +25,8 @@ class GraphBuilder:
         channels, places = self._layout(input_shape, input_shape[1] if len(input_shape) > 1 else 1)
         self._rows: list[tuple[Any, ...]] = []
         self._inputs: list[tuple[int, ...]] = []
+        self._whole: dict[int, int] = {}
+        """Of further results of a node: the node."""
         self._append("input", (), (channels, channels), (places, places))
 
     def add(
@@ -60,8 +62,7 @@ class GraphBuilder:
         """
         if len(inputs) == 1 and not params and operator in ("add", "multiply", "concat"):
             return inputs[0]
-        before = self._rows[inputs[0]][2]
-        inward, outward = channels or (_channels(input_shape, before), _channels(output_shape, before))
+        inward, outward = channels or _channels(input_shape, output_shape, self._rows[inputs[0]][2])
         (inward, places_in), (outward, places_out) = (
             self._layout(input_shape, inward),
             self._layout(output_shape, outward),
@@ -74,6 +75,15 @@ class GraphBuilder:
             operator = "reduce"
         rest = (*kernel, *stride, groups, bias, params, macs // self._batch)
         return self._append(operator, tuple(inputs), (inward, outward), (places_in, places_out), *rest)
+
+    def result(self, node: int) -> int:
+        """A further result of the node, which counts as the node: parts of a slice are not the same numbers."""
+        if self._rows[node][0] != INDEX["slice"]:
+            return node
+        self._rows.append(self._rows[node])
+        self._inputs.append(())
+        self._whole[len(self._rows) - 1] = self._whole.get(node, node)
+        return len(self._rows) - 1
 
     def _layout(self, shape: Shape, channels: int) -> tuple[int, int]:
         """Channels, and numbers per channel of one image."""
@@ -114,7 +124,8 @@ class GraphBuilder:
                     rows[product][-1],
                 )
                 inputs[node] = inputs[product]
-        alive = _reached(inputs, outputs)
+        inputs = [tuple(self._whole.get(node, node) for node in read) for read in inputs]
+        alive = _reached(inputs, [self._whole.get(node, node) for node in outputs])
         position = {old: new for new, old in enumerate(alive)}
         pairs = [(position[source], position[node]) for node in alive for source in sorted(set(inputs[node]))]
         return ComputationGraph(
@@ -157,13 +168,21 @@ def _reached(inputs: list[tuple[int, ...]], outputs: Sequence[int]) -> list[int]
     return sorted(found)
 
 
-def _channels(shape: Shape, before: int) -> int:
-    """The length of the axis of channels, by what the tensor came from; else axis 1 of maps and the last of tokens."""
-    if before in shape[1:]:
-        return before
-    if not shape:
-        return 1
-    return int(shape[1] if len(shape) >= 4 else shape[-1])
+def _channels(given: Shape, made: Shape, before: int) -> tuple[int, int]:
+    """Channels read and written: an operator that keeps the number of axes keeps their meaning, too."""
+    axis = _axis_of_channels(given, before)
+    kept = axis if len(made) == len(given) else _axis_of_channels(made, before)
+    return int(given[axis]) if given else 1, int(made[kept]) if made else 1
+
+
+def _axis_of_channels(shape: Shape, before: int) -> int:
+    """The axis as long as those of what the tensor came from; else axis 1 of maps and the last of tokens.
+
+    Where several are, as with 32 channels on 32 x 32, it is axis 1 of maps before the last, and these before others.
+    """
+    others = range(1, len(shape) - 1)
+    order = [1, -1, *others] if len(shape) >= 4 else [-1, *others]
+    return next((axis for axis in order if shape and shape[axis] == before), order[0])
 
 
 def convolution_macs(input_shape: Shape, weight: Shape, output_shape: Shape, transposed: bool) -> int:

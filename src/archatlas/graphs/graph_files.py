@@ -13,7 +13,7 @@ from typing import IO, Any, cast
 import numpy as np
 
 from archatlas.errors import ArchatlasError, brief
-from archatlas.graphs.aten_operators import AtenCall, add_call
+from archatlas.graphs.aten_operators import SPLITS, AtenCall, add_call
 from archatlas.graphs.computation import INDEX, NODE, OPERATORS, ComputationGraph
 from archatlas.graphs.graph_builder import GraphBuilder
 from archatlas.storage.atomic import atomic_path
@@ -92,12 +92,16 @@ def from_recording(calls: Iterable[list[Any]], image_size: int) -> ComputationGr
             of what else it reads (weights, statistics, constants), and where it has them its settings: stride, dilation
             and groups of convolutions (none is transposed), kernel and stride of pools.
         image_size: height and width.
+
+    A recording tells no tensors apart but by the operators that made them: weights that several operators read, and
+    buffers that they read as constants, count as parameters each time. So ``params`` may be more than the network has.
     """
     shape = (1, 3, image_size, image_size)
     builder = GraphBuilder(shape)
     node_of: dict[int, int | None] = {-1: 0}
     shapes: dict[int, Any] = {-1: shape}
     waiting: dict[int, int] = {}
+    splits: set[int] = set()
     for index, (name, reads, made, constants, *settings) in enumerate(calls):
         name = name.rstrip("_")
         params = _params(name, constants) + sum(waiting.pop(read, 0) for read in set(reads))
@@ -105,7 +109,9 @@ def from_recording(calls: Iterable[list[Any]], image_size: int) -> ComputationGr
         if all(node_of[read] is None for read in reads):
             waiting[index] = params
             continue
-        read = [(shapes[one], node_of[one]) for one in reads]
+        if name in SPLITS:
+            splits.add(index)
+        read = [(shapes[one], _part(builder, node_of[one], one in splits)) for one in reads]
         operands = _ordered(name, read, [(one, None) for one in constants])
         settings_of = _settings(name, settings[0] if settings else [], operands)
         node_of[index] = add_call(builder, AtenCall(name, operands, made, params, **settings_of))
@@ -113,6 +119,11 @@ def from_recording(calls: Iterable[list[Any]], image_size: int) -> ComputationGr
     output = node_of[last]
     assert output is not None
     return builder.graph([output])
+
+
+def _part(builder: GraphBuilder, node: int | None, of_split: bool) -> int | None:
+    """The node, or a part of it: which part of a split is read is not known, so that no two are taken to be one."""
+    return builder.result(node) if of_split and node is not None else node
 
 
 def _params(name: str, constants: list[list[int]]) -> int:

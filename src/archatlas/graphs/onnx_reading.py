@@ -95,7 +95,9 @@ class _Reader:
             self._constant(node, reads)
             return
         made = self._add(node, reads)
-        self.node_of.update((output, made) for output in node.output if output)
+        for index, output in enumerate(node.output):
+            if output:
+                self.node_of[output] = self.builder.result(made) if index else made
 
     def _constant(self, node: Any, reads: list[str]) -> None:
         """A constant holds the parameters that it was made of."""

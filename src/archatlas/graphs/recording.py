@@ -14,6 +14,7 @@ from archatlas.errors import ArchatlasError, brief
 from archatlas.graphs.aten_operators import AtenCall, add_call
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.graph_builder import GraphBuilder
+from archatlas.graphs.written_memory import Part, WrittenMemory, is_view
 
 _MOST_REAL = 1 << 16
 """Numbers up to which a buffer keeps its values: some modules read them (positions, indices)."""
@@ -116,9 +117,10 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
     def __init__(self, image: Tensor, params: Mapping[int, int]) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.builder = GraphBuilder(tuple(image.shape))
-        self._node = {id(image): 0}
-        self._writer: dict[int, int] = {}
-        """The last node that wrote into a storage: views of it see what was written."""
+        self._memory = WrittenMemory()
+        self._memory.make(image, 0)
+        self._joined: dict[tuple[Part, ...], int] = {}
+        """Of what several nodes wrote into one tensor: the node that puts it together."""
         self._numel = dict(params)
         self._waiting = {tensor: frozenset([tensor]) for tensor in params}
         """Of constants: the parameters that they were made of."""
@@ -129,11 +131,12 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def node_of(self, tensor: Tensor) -> int | None:
         """The node that made what the tensor holds now; None if it does not depend on the input."""
-        node = self._node.get(id(tensor))
-        if not self._writer:
-            return node
-        written = self._writer.get(_storage(tensor))
-        return node if written is None else max(written, -1 if node is None else node)
+        held = tuple(self._memory.held(tensor))
+        if len({node for _, node in held}) < 2:
+            return held[0][1] if held else None
+        if held not in self._joined:
+            self._joined[held] = add_call(self.builder, AtenCall("cat", held, tuple(tensor.shape)))
+        return self._joined[held]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
@@ -148,6 +151,10 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         made = _normalised(args[0]) if func is _BATCH_NORM and given[0].is_meta else func(*args, **kwargs)
         results = list(_tensors([made]))
         self._alive.append((given, results))
+        if len(given) == len(results) == 1 and is_view(results[0], given[0]):
+            # What was written elsewhere in a tensor does not reach this part of it.
+            seen = {node for _, node in self._memory.held(given[0], results[0])}
+            operands = [(operands[0][0], next(iter(seen), None))] if len(seen) < 2 else operands
         if results:
             self._note(func, args, given, operands, results)
         return made
@@ -168,7 +175,8 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         name = func._schema.name.rpartition("::")[2]
         if func is _BATCH_NORM and args[5]:  # By the image's own statistics: instance norm, or none that are kept.
             name = "instance_norm"
-        in_place = _in_place(func)
+        if name == "copy_" and operands[1][1] is not None:
+            operands = operands[1:]  # What was there is gone.
         new = waiting - self._counted
         self._counted |= new
         call = AtenCall(
@@ -179,15 +187,20 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             **_settings(name.rstrip("_"), args),
         )
         node = add_call(self.builder, call)
-        self._node.update((id(tensor), node) for tensor in results)
-        if in_place:
-            self._writer.update((_storage(tensor), node) for tensor in results)
+        note = self._memory.write if _in_place(func) else self._memory.make
+        for index, tensor in enumerate(results):
+            note(tensor, self.builder.result(node) if index else node)
 
     def _refuse_lost(self, func: Any, given: Sequence[Tensor]) -> None:
         """What is written into a part of a tensor elsewhere would not be seen by who reads the whole."""
         written = given[0]
         whole = written.numel() * written.element_size() == written.untyped_storage().nbytes()
-        if _in_place(func) and not written.is_meta and not whole and any(map(self.node_of, given[1:])):
+        if (
+            _in_place(func)
+            and not written.is_meta
+            and not whole
+            and any(self._memory.held(tensor) for tensor in given[1:])
+        ):
             raise ArchatlasError(
                 "a result is put together in a tensor that was made on another device than the image: make it there "
                 "(`torch.zeros(..., device=x.device)`), or use torch.cat"
@@ -225,10 +238,6 @@ def _in_place(func: Any) -> bool:
 def _normalised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """What a batch norm in evaluation mode gives: PyTorch finds these shapes by some hundred operators of its own."""
     return torch.empty_like(x), x.new_empty(0), x.new_empty(0)
-
-
-def _storage(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
 
 
 def _tensors(values: Any) -> Iterator[Tensor]:

@@ -253,13 +253,12 @@ class _Trainer:
         return own
 
     def _loss(self, logits: Tensor, labels: Tensor, batch: Tensor) -> Tensor:
-        smoothing = self.job.training.label_smoothing
-        loss = functional.cross_entropy(logits, labels, weight=self.class_weights, label_smoothing=smoothing)
-        if self.job.teaching is None:
-            return loss
+        smoothing, teaching = self.job.training.label_smoothing, self.job.teaching
+        if teaching is None:
+            return mean_loss(logits, labels, smoothing, self.class_weights)
         with torch.no_grad(), self.fabric.autocast():
             said = torch.stack([teacher(batch).float().softmax(dim=1) for teacher in self.teachers]).mean(dim=0)
-        return torch.lerp(loss, functional.cross_entropy(logits.float(), said), self.job.teaching.share)
+        return mean_loss(logits, labels, smoothing, self.class_weights, said, teaching.share)
 
     def run(self, curve: list[dict[str, float]]) -> list[dict[str, float]]:
         """Train the epochs that ``curve`` lacks; stops early, without saving, at a loss that is not finite."""
@@ -409,6 +408,33 @@ def class_weights(labels: Tensor, classes: int, training: TrainingParameters) ->
         return None
     counts = torch.bincount(labels, minlength=classes).clamp(min=1)
     return len(labels) / (classes * counts.float())
+
+
+def mean_loss(
+    logits: Tensor,
+    labels: Tensor,
+    smoothing: float,
+    weights: Tensor | None,
+    said: Tensor | None = None,
+    share: float = 0.0,
+) -> Tensor:
+    """The cross-entropy of a batch, with the labels smoothed, a mean over its images.
+
+    Args:
+        logits: ``[b, classes]``.
+        labels: int64 ``[b]``.
+        smoothing: share of the target spread over all classes.
+        weights: ``[classes]``, which each image's loss is multiplied by; None: all count alike. The sum is divided by
+            the number of images and not, as PyTorch does, by that of their weights: where a batch holds no image of a
+            rare class the others would count for more, and processes would optimise another loss than one.
+        said: what teachers say, probabilities ``[b, classes]``.
+        share: of the teachers in the target.
+    """
+    reduction = "mean" if weights is None else "none"
+    loss = functional.cross_entropy(logits, labels, label_smoothing=smoothing, reduction=reduction)
+    if said is not None:
+        loss = torch.lerp(loss, functional.cross_entropy(logits.float(), said, reduction=reduction), share)
+    return loss if weights is None else (weights[labels] * loss).mean()
 
 
 def make_optimizer(network: nn.Module, training: TrainingParameters) -> torch.optim.Optimizer:
