@@ -49,7 +49,7 @@ def graph_of(source: NetworkSource, input_shape: Sequence[int] | None = None) ->
     return graph
 
 
-def _recorded(source: nn.Module | Callable[[], nn.Module] | str, shape: Sequence[int], name: str) -> ComputationGraph:
+def _recorded(source: NetworkSource, shape: Sequence[int], name: str) -> ComputationGraph:
     found = _named(source) if isinstance(source, str) else source
     try:
         return record(_module(found, name), shape, name)
