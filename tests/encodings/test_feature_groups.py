@@ -21,6 +21,7 @@ from archatlas.spaces.tables.once_for_all import OnceForAllMobileNetV3
 from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Micro
 
 from ..newcomers.newcomer_space import FreeDag
+from ..vertex_spellings import sample_spellings
 
 CELLS = NasBench201("nas_bench_201", (3, 32, 32), 10)
 CHAINS = preset("digits", (1, 8, 8), 10)
@@ -46,7 +47,7 @@ def cells(*names: str) -> ArchitectureBatch:
 
 def vertices(count: int) -> ArchitectureBatch:
     """Cells of up to seven vertices; not by ``sample``, which lists all networks first."""
-    return ArchitectureBatch(VERTICES, VERTICES.sample_spellings(count, np.random.default_rng(0)))
+    return ArchitectureBatch(VERTICES, sample_spellings(VERTICES, count, np.random.default_rng(0)))
 
 
 def test_a_cell_by_hand() -> None:

@@ -12,13 +12,14 @@ from archatlas.encodings.wl_features import WLFeatures, joined, wl_kernel
 from archatlas.graphs.architecture_graphs import ArchitectureGraphs
 from archatlas.spaces.presets import preset
 
+from ..vertex_spellings import sample_spellings
 from .test_weisfeiler_lehman import graphs_of
 
 SPACE = preset("nas_bench_101", (3, 32, 32), 10)
 
 
 def drawn(count: int, seed: int = 0) -> ArchitectureGraphs:
-    return SPACE.graphs(SPACE.sample_spellings(count, np.random.default_rng(seed)))  # type: ignore[attr-defined]
+    return SPACE.graphs(sample_spellings(SPACE, count, np.random.default_rng(seed)))
 
 
 def test_a_kernel_by_hand() -> None:
@@ -82,7 +83,7 @@ def test_isomorphic_cells_are_one_and_the_kernel_is_one() -> None:
     values = wl_kernel(blocks, blocks)
     np.testing.assert_allclose(np.diag(values), 1)
     assert np.linalg.eigvalsh(values).min() > -1e-9
-    same = SPACE.graphs(SPACE.canonicalise(SPACE.sample_spellings(60, np.random.default_rng(0))))  # type: ignore[attr-defined]
+    same = SPACE.graphs(SPACE.canonicalise(sample_spellings(SPACE, 60, np.random.default_rng(0))))
     np.testing.assert_allclose(wl_kernel(WLFeatures.find(graphs, 3).blocks(same), blocks), values)
 
 

@@ -102,6 +102,26 @@ def test_gated_units_are_exported_as_they_are_recorded(tmp_path: Path, gated: nn
     assert read_onnx(tmp_path / "a.onnx", SHAPE) == record(module, SHAPE)
 
 
+@pytest.mark.parametrize("masked", [False, True])
+def test_attention_is_what_pytorch_records(tmp_path: Path, masked: bool) -> None:
+    class Attention(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mask = nn.Parameter(torch.zeros(5, 5)) if masked else None
+
+        def forward(self, x: Tensor) -> Tensor:
+            heads = x.view(1, 5, 2, 8).transpose(1, 2)
+            return nn.functional.scaled_dot_product_attention(heads, heads, heads, self.mask)
+
+    given = ["x", "x", "x", *["mask"][: int(masked)]]
+    node = helper.make_node("Attention", given, ["y"], q_num_heads=2, kv_num_heads=2)
+    constants = {"mask": np.zeros((5, 5), np.float32)} if masked else {}
+    graph = read_onnx(write(tmp_path / "a.onnx", [node], (1, 5, 16), opset=23, **constants))
+    assert operators(graph) == ["input", "matmul", *["add"][: int(masked)], "softmax", "matmul"]
+    assert (graph.macs, graph.params) == (2 * 2 * 5 * 5 * 8, 25 * masked)
+    assert graph == record(Attention(), (5, 16))
+
+
 def test_a_fixed_batch_counts_one_image(tmp_path: Path) -> None:
     node = helper.make_node("Conv", ["x", "w"], ["y"], strides=[2, 2])
     weight = np.zeros((4, 3, 2, 2), np.float32)

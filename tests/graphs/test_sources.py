@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.onnx_reading import read_onnx
 from archatlas.graphs.recording import record
-from archatlas.graphs.sources import graph_of, name_of
+from archatlas.graphs.sources import NetworkSource, graph_of, name_of, real_module
 from archatlas.networks.onnx_graph import onnx_graph
 
 CODE = """
@@ -88,6 +90,48 @@ def test_each_mistake_is_one_message(code: Path, source: str, said: str) -> None
     with pytest.raises(ArchatlasError, match=said) as raised:
         graph_of(source, (3, 8, 8))
     assert "sources.py" not in str(raised.value)
+
+
+class ReadsItsBuffer(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3)
+        self.register_buffer("k", torch.tensor([2]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x[:, :, int(self.k[0]) :])
+
+
+class Decides(ReadsItsBuffer):
+    def forward(self, x: Tensor) -> Tensor:
+        return self.conv(x) if x.sum() > 0 else x
+
+
+def test_what_makes_a_module_is_taken_where_the_module_is() -> None:
+    expected = graph_of(ReadsItsBuffer(), (3, 8, 8))
+    assert expected.nodes["places_out"].tolist() == [64, 48, 24]
+    assert graph_of(ReadsItsBuffer, (3, 8, 8)) == expected
+    with pytest.raises(ArchatlasError, match="decides by the numbers"):
+        graph_of(Decides, (3, 8, 8))
+
+
+@pytest.mark.parametrize(
+    "named", [lambda module: module, lambda module: lambda: module, lambda module: torch.compile(module)]
+)
+def test_a_module_that_runs_elsewhere_stays_in_training(named: Callable[[nn.Module], NetworkSource]) -> None:
+    module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4))
+    real = real_module(named(module))
+    assert [part.training for part in module.modules()] == [True] * 3
+    assert [part.training for part in real.modules()] == [False] * 3
+    assert torch.equal(real[0].weight, module[0].weight)
+    assert real[0].weight is not module[0].weight
+
+
+def test_a_module_that_cannot_be_copied_is_named() -> None:
+    module = nn.Conv2d(3, 4, 3)
+    module.generator = (one for one in (1, 2))
+    with pytest.raises(ArchatlasError, match="Conv2d cannot be copied: TypeError"):
+        real_module(module)
 
 
 def test_a_network_without_weights_is_refused() -> None:

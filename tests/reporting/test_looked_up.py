@@ -19,6 +19,8 @@ from archatlas.reporting.sections.asked import why_twins
 from archatlas.reporting.tables import predictors_table
 from archatlas.spaces.presets import preset
 
+from ..vertex_spellings import sample_spellings
+
 TABLE = {"name": "nas_bench_macro", "path": None, "label": "validation", "truth": "test"}
 
 
@@ -101,7 +103,7 @@ def test_an_audit_too_small_says_nothing() -> None:
 def test_positions_are_called_what_they_are(name: str, title: str, first: str) -> None:
     space = preset(name, (3, 32, 32), 10)
     generator = np.random.default_rng(0)
-    rows = space.sample(9, generator) if name != "nas_bench_101" else space.sample_spellings(9, generator)
+    rows = space.sample(9, generator) if name != "nas_bench_101" else sample_spellings(space, 9, generator)
     atlas = pd.DataFrame({"network": space.names(rows), "predicted_accuracy": np.arange(9.0)})
     assert position_title(space) == title
     importance = choice_importance(atlas, space)

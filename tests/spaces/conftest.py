@@ -24,6 +24,7 @@ from archatlas.spaces.tables.transnas_bench_101_micro import TransNasBench101Mic
 from archatlas.spaces.wired_cells import CellShape, WiredCells
 
 from ..newcomers.newcomer_space import FreeDag
+from ..vertex_spellings import sample_spellings
 
 PRESETS = tuple(SPACES)
 SHAPES = {"digits": (1, 8, 8)}
@@ -78,7 +79,7 @@ def random_rows(space: Any, count: int, seed: int) -> np.ndarray:
     """Any architectures, canonical or not."""
     generator = np.random.default_rng(seed)
     if isinstance(space, NasBench101):
-        return space.sample_spellings(count, generator)
+        return sample_spellings(space, count, generator)
     if isinstance(space, WiredCells):
         bits = generator.random((9 * count, len(space.num_choices))) < 0.5
         return bits[space.valid(bits)][:count].astype(np.int8)

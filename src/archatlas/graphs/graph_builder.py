@@ -181,7 +181,7 @@ def _axis_of_channels(shape: Shape, before: int) -> int:
     Where several are, as with 32 channels on 32 x 32, it is axis 1 of maps before the last, and these before others.
     """
     others = range(1, len(shape) - 1)
-    order = [1, -1, *others] if len(shape) >= 4 else [-1, *others]
+    order: list[int] = [1, -1, *others] if len(shape) >= 4 else [-1, *others]
     return next((axis for axis in order if shape and shape[axis] == before), order[0])
 
 

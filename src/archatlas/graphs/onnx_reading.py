@@ -128,8 +128,10 @@ class _Reader:
             return inputs[0]
         given = self.shapes[next(value for value in reads if value in self.node_of)]
         made = self.shapes[next(value for value in node.output if value)]
-        params = self._params(node, reads)
         attributes = {attribute.name: attribute for attribute in node.attribute}
+        if node.op_type == "Attention":
+            return self._add_attention(node, attributes)
+        params = self._params(node, reads)
         if node.op_type in CONVOLUTIONS:
             return self._add_convolution(node, attributes, inputs, made, params)
         if node.op_type in PRODUCTS:
@@ -196,6 +198,35 @@ class _Reader:
             params=params,
             macs=prod(made) * inner,
         )
+
+    def _add_attention(self, node: Any, attributes: dict[str, Any]) -> int:
+        """Queries by keys, plus a mask, a softmax, by values: as PyTorch's operator is recorded."""
+        query, key, value, *more = node.input
+        heads = [attributes[name].i if name in attributes else 0 for name in ("q_num_heads", "kv_num_heads")]
+        queries, values = _by_heads(self.shapes[query], heads[0]), _by_heads(self.shapes[value], heads[1])
+        scores = (*queries[:3], values[2])
+
+        def add(operator: str, before: list[int], reads: list[str], given: Shape, made: Shape, inner: int = 0) -> int:
+            inputs = before + [self.node_of[one] for one in reads if one in self.node_of]
+            return self.builder.add(
+                "linear" if inner and len(inputs) < 2 else operator,
+                inputs,
+                given,
+                made,
+                channels=(inner, made[-1]) if inner else None,
+                params=self._params(node, reads),
+                macs=prod(made) * inner,
+            )
+
+        met = add("matmul", [], [query, key], queries, scores, queries[3])
+        met = add("add", [met], more[:1], scores, scores)
+        met = add("softmax", [met], [], scores, scores)
+        return add("matmul", [met], [value], scores, (*queries[:3], values[3]), values[2])
+
+
+def _by_heads(shape: tuple[int, ...], heads: int) -> tuple[int, ...]:
+    """``[batch, heads, tokens, width]`` of attention's input, which may hold all heads in its last axis."""
+    return shape if len(shape) == 4 else (shape[0], heads, shape[1], shape[2] // heads)
 
 
 def _may_be_weight(kind: int) -> bool:

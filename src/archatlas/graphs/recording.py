@@ -31,12 +31,23 @@ _BATCH_NORM = torch.ops.aten.native_batch_norm.default
 _NO_META = ("'Meta' backend", "'meta' backend", "no fake impl", "Meta Tensors", "abstract impl")
 
 
+class NumbersNeededError(ArchatlasError):
+    """A module wants to know numbers that the meta device has none of."""
+
+
+def uncompiled(module: nn.Module) -> nn.Module:
+    """What ``torch.compile`` wraps; otherwise the module."""
+    wrapped: nn.Module = getattr(module, "_orig_mod", module)
+    return wrapped
+
+
 def record(module: nn.Module, input_shape: Sequence[int], name: str = "the network") -> ComputationGraph:
     """What the module computes for one image in evaluation mode.
 
     A copy without weights runs, so the module stays as it is and where it is: its training flag, its device, its hooks
-    and what its forward pass remembers. Hooks run with the copy. Tensors are followed by identity, also through
-    in-place operators; attention and modules unknown here become what they are made of.
+    and what its forward pass remembers. Hooks run with the copy, since they may be a part of what it computes: one that
+    writes elsewhere, as into a list of the caller's, writes tensors without values there. Tensors are followed by
+    identity, also through in-place operators; attention and modules unknown here become what they are made of.
 
     Args:
         module: takes one tensor ``[1, *input_shape]``, and gives tensors in whatever containers.
@@ -44,10 +55,10 @@ def record(module: nn.Module, input_shape: Sequence[int], name: str = "the netwo
         name: of the module, for messages.
 
     Raises:
-        ArchatlasError: it cannot be copied, does not take such an input, or needs to see numbers to know what to do.
+        ArchatlasError: it cannot be copied, does not take such an input, or needs to see numbers to know what to do
+            (NumbersNeededError).
     """
-    module = getattr(module, "_orig_mod", module)  # What torch.compile wraps.
-    copied = without_weights(module, name).eval()
+    copied = without_weights(uncompiled(module), name).eval()
     if any(nn.parameter.is_lazy(held) for held in (*copied.parameters(), *copied.buffers())):
         _settle(copied, input_shape, name)
     return record_here(copied, input_shape, name)
@@ -263,7 +274,7 @@ def _settings(name: str, args: Sequence[Any]) -> dict[str, Any]:
 def _refusal(error: Exception, name: str, input_shape: Sequence[int]) -> ArchatlasError:
     said, shape = str(error), "x".join(map(str, input_shape))
     if any(words in said for words in _NEEDS_NUMBERS):
-        return ArchatlasError(
+        return NumbersNeededError(
             f"{name} decides by the numbers of an image what it computes ({_place(error)}): its graph would be that of "
             "one image. Give a part of it that does the same for every image"
         )

@@ -19,7 +19,7 @@ from torch import nn
 from archatlas.errors import ArchatlasError, brief, nearest
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.onnx_reading import read_onnx
-from archatlas.graphs.recording import record
+from archatlas.graphs.recording import NumbersNeededError, record, uncompiled
 
 NetworkSource: TypeAlias = "nn.Module | Callable[[], nn.Module] | Path | str"
 """A module; what makes one; an ONNX file; or ``my_models:make_small``, a name in a Python module or file (``.py``)."""
@@ -43,10 +43,21 @@ def graph_of(source: NetworkSource, input_shape: Sequence[int] | None = None) ->
     else:
         if input_shape is None:
             raise ArchatlasError(f"{name} does not say which images it takes: give their shape (`--input CxHxW`)")
-        graph = record(_module(source, name), input_shape, name)
+        graph = _recorded(source, input_shape, name)
     if not graph.params:
         raise ArchatlasError(f"{name} has no weights that its output depends on: there is nothing to train")
     return graph
+
+
+def _recorded(source: NetworkSource, shape: Sequence[int], name: str) -> ComputationGraph:
+    found = _named(source) if isinstance(source, str) else source
+    try:
+        return record(_module(found, name), shape, name)
+    except NumbersNeededError:
+        if isinstance(found, nn.Module):
+            raise
+        # What is made without values may read some of them (sizes, positions) while it runs.
+        return record(_module(found, name, real=True), shape, name)
 
 
 def name_of(source: NetworkSource) -> str:
@@ -62,21 +73,24 @@ def is_file(source: NetworkSource) -> TypeGuard[Path | str]:
 
 
 def real_module(source: NetworkSource) -> nn.Module:
-    """The module itself, with weights, in evaluation mode: for what runs it.
+    """A copy of the module, with weights, in evaluation mode: for what runs it.
 
     Raises:
-        ArchatlasError: as ``graph_of``; or it is an ONNX file.
+        ArchatlasError: as ``graph_of``; or it is an ONNX file, or cannot be copied.
     """
     name = name_of(source)
     if is_file(source):
         raise ArchatlasError(f"{name} is an ONNX file and no module")
-    made = _module(source, name, real=True)
-    made = getattr(made, "_orig_mod", made)  # What torch.compile wraps.
-    return (copy.deepcopy(made) if made is source else made).eval()
-
-
-def _module(source: NetworkSource, name: str, real: bool = False) -> nn.Module:
     found = _named(source) if isinstance(source, str) else source
+    made = uncompiled(_module(found, name, real=True))
+    try:
+        # Also of what was made: a function may give a module that somebody else has, too.
+        return copy.deepcopy(made).eval()
+    except Exception as error:
+        raise ArchatlasError(f"{name} cannot be copied: {type(error).__name__}: {brief(error)}") from error
+
+
+def _module(found: object, name: str, real: bool = False) -> nn.Module:
     if isinstance(found, nn.Module):
         return found
     if not callable(found):

@@ -82,7 +82,7 @@ def _placed(tensor: Tensor, time: int, node: int) -> _Write:
     shape, strides, width = tuple(tensor.shape), tensor.stride(), tensor.element_size()
     last = sum((size - 1) * stride for size, stride in zip(shape, strides, strict=True))
     extent = last + 1 if tensor.numel() else 0
-    start = tensor.storage_offset() * width
+    start = int(tensor.storage_offset()) * width
     return _Write(time, node, shape, strides, start, start + extent * width, tensor.numel() == extent)
 
 

@@ -22,7 +22,8 @@ def transfer(probe: Probe) -> float:
     """
     network, (channels, *sides) = probe.network, probe.images.shape[1:]
     if isinstance(network, Resized):
-        network, sides = network.network, [network.image_size] * 2
+        side = network.image_size
+        network, sides = network.network, [side, side]
     graph = record(network, (channels, *sides))
     task = shipped().tasks[task_of_side(min(sides))]
     features = statistics(graph).astype(np.float32)[None]

@@ -10,7 +10,6 @@ the widest that reads it; the cell's input is projected to whatever reads it (se
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Self
@@ -142,17 +141,6 @@ class NasBench101(FreeChoices):
             for child, parent in zip(children, (first, second), strict=True)
         )
 
-    def sample_spellings(self, count: int, generator: np.random.Generator) -> Choices:
-        """``count`` valid rows, each uniform over all matrices and operations: networks with many spellings lead.
-
-        That is how the benchmark's own random search draws. Rows are not canonical, and may be twins.
-        """
-        rows = np.empty((0, len(self.num_choices)), dtype=np.int8)
-        while len(rows) < count:
-            drawn = generator.integers(0, self.num_choices, size=(2 * count + 8, len(self.num_choices)), dtype=np.int8)
-            rows = np.concatenate([rows, drawn[self.cells.valid(drawn)]])
-        return rows[:count]
-
     def enumerate_networks(self, start: int, stop: int) -> Choices:
         if not 0 <= start <= stop <= self.networks:
             raise ArchatlasError(f"`0 <= start <= stop <= {self.networks}` must hold, but got {start=}, {stop=}")
@@ -175,24 +163,6 @@ class NasBench101(FreeChoices):
         if np.tril(matrices).any():
             raise ArchatlasError(f"adjacency matrices of {self.name} must be upper triangular: edges point forwards")
         return self.canonicalise(self.validate(self.cells.rows(matrices, known.argmax(axis=-1))))
-
-    def module_hash(self, choices: ArrayLike) -> str:
-        """The benchmark's own name of one cell: MD5 over three rounds and more of hashed neighbourhoods.
-
-        ``graph_util.hash_module`` of google-research/nasbench, on the pruned cell.
-        """
-        row = self.cells.prune(self.validate(np.atleast_2d(np.asarray(choices))))
-        matrix = self.cells.adjacency(row)[0]
-        kept = np.flatnonzero(self.cells.used(matrix[None])[0])
-        matrix = matrix[np.ix_(kept, kept)]
-        labels = [-1, *row[0, len(self.cells.pairs) :][: len(kept) - 2].tolist(), -2]
-        degrees = zip(matrix.sum(axis=1).tolist(), matrix.sum(axis=0).tolist(), labels, strict=True)
-        hashes = [_md5(str(degree)) for degree in degrees]
-        for _ in range(len(kept)):
-            above = ["".join(sorted(hashes[i] for i in np.flatnonzero(column))) for column in matrix.T]
-            below = ["".join(sorted(hashes[i] for i in np.flatnonzero(line))) for line in matrix]
-            hashes = [_md5("|".join(parts)) for parts in zip(above, below, hashes, strict=True)]
-        return _md5(str(sorted(hashes)))
 
     # -- Names -----------------------------------------------------------------------------------------------------
 
@@ -353,7 +323,3 @@ class NasBench101(FreeChoices):
                 return ConvNorm(width, width, 1)
             case _:
                 return ConvNorm(width, width, 3)
-
-
-def _md5(text: str) -> str:
-    return hashlib.md5(text.encode()).hexdigest()

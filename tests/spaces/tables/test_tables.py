@@ -21,6 +21,8 @@ from archatlas.spaces.tables.parameters import TableName, TableParameters
 from archatlas.spaces.tables.registry import load_table, table_files
 from archatlas.spaces.tables.table import BenchmarkTable
 
+from ...vertex_spellings import sample_spellings
+
 NAMES = get_args(TableName)
 # Rows, distinct networks, best accuracy of the first kind in percent.
 KNOWN = {
@@ -166,7 +168,7 @@ def test_nas_bench_201_has_hardware_and_proxies(benchmark_data: Path) -> None:
 def test_twins_in_a_table_answer_for_others(benchmark_data: Path) -> None:
     table = load("nas_bench_101", benchmark_data)
     space = table.space
-    spelled = space.names(space.sample_spellings(2000, np.random.default_rng(0)))
+    spelled = space.names(sample_spellings(space, 2000, np.random.default_rng(0)))
     network = space.names(space.canonicalise(space.parse(spelled)))
     known = [name for name, of in zip(spelled, network, strict=True) if of in set(table.rows["network"])]
     rows = table.rows_of(known[:3])
