@@ -305,6 +305,16 @@ def test_the_noise_of_trainings_is_pooled_or_that_of_random_networks() -> None:
     assert judged(candidate=[("a", [0.9])], random=[("r", [0.5])])["training_noise"] is None
 
 
+def test_random_networks_of_all_budgets_say_what_chance_does_about_their_own_mean() -> None:
+    rows = [("x", "candidate", "a", 0.9), ("x", "random", "r", 0.5), ("x", "random", "s", 0.7)]
+    rows += [("y", "random", "t", 0.8), ("y", "random", "u", 0.9), ("z", "random", "v", 0.1)]
+    table = pd.DataFrame(rows, columns=["budget", "role", "network", "test_accuracy"])
+    table = table.assign(seed=0, validation_accuracy=0.5, macs=1, params=1)
+    document = {"budget": "x", "status": "found", "architecture": "a"}
+    noise = with_test_figures(document, table, None, table[table["role"] == "random"])["training_noise"]
+    assert noise == {"std": pytest.approx(((0.02 + 0.005) / 2) ** 0.5), "degrees": 2, "of": "random networks"}
+
+
 def test_a_winner_is_not_compared_with_itself() -> None:
     drawn = judged(random=[("r", [0.9]), ("s", [0.5]), ("t", [0.7])], mobilenet=[("m", [0.8])])
     assert (drawn["random_count"], drawn["random_accuracy_mean"]) == (2, pytest.approx(0.6))

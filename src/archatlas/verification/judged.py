@@ -30,28 +30,36 @@ def judge_on_test_images(
         the documents of the budgets, and all trainings with test accuracies where they were taken.
     """
     table = done.copy()
-    documents: list[dict[str, Any]] = []
     known: dict[str, NDArray[np.bool_]] = {}
+    rows_of: dict[str, pd.Series] = {}
+    right: dict[tuple[str, int], NDArray[np.bool_]] = {}
     for document in chosen:
         if document["status"] != "found":
-            documents.append(with_test_figures(document, table.iloc[:0]))
             continue
         won = table["network"] == document["architecture"]
         beside = table["role"].isin(["random", "mobilenet"]) & (table["budget"] == document["budget"])
-        rows = beside | (won & table["role"].isin(["candidate", "random", "mobilenet"]))
-        right: dict[tuple[str, int], NDArray[np.bool_]] = {}
-        for index, training in table[rows].to_dict("index").items():
+        rows_of[document["budget"]] = beside | (won & table["role"].isin(["candidate", "random", "mobilenet"]))
+        for index, training in table[rows_of[document["budget"]]].to_dict("index").items():
             job = job_of(space, training["network"], training["seed"])
             if job.key not in known:
                 known[job.key] = trainings.test(job, test)
             right[training["network"], training["seed"]] = known[job.key]
             table.loc[index, "test_accuracy"] = float(known[job.key].mean())
-        documents.append(with_test_figures(document, table[rows], right))
+    drawn = table[(table["role"] == "random") & table["test_accuracy"].notna()]
+    documents = [
+        with_test_figures(document, table[rows_of[document["budget"]]], right, drawn)
+        if document["budget"] in rows_of
+        else with_test_figures(document, table.iloc[:0])
+        for document in chosen
+    ]
     return documents, table
 
 
 def with_test_figures(
-    document: Json, trainings: pd.DataFrame, right: Mapping[tuple[str, int], NDArray[np.bool_]] | None = None
+    document: Json,
+    trainings: pd.DataFrame,
+    right: Mapping[tuple[str, int], NDArray[np.bool_]] | None = None,
+    drawn: pd.DataFrame | None = None,
 ) -> Json:
     """A budget's document with what the test images say of its winner and of the networks beside it, trained alike.
 
@@ -61,6 +69,7 @@ def with_test_figures(
         document: from ``choose_winners``.
         trainings: the rows of the budget and of its winner: role, network, seed, validation_accuracy, test_accuracy.
         right: which test images each training names rightly, by network and seed; None where accuracies are looked up.
+        drawn: trainings of random networks of all budgets; None: those among ``trainings``.
 
     The spread of the winner is over its seeds; that of random networks over networks, each the mean of its seeds. The
     ``..._paired_error`` are standard errors, by the choice of test images, of the winner's accuracy less theirs.
@@ -71,14 +80,15 @@ def with_test_figures(
     own = trainings[won].drop_duplicates("seed")
     winner = own["test_accuracy"].to_numpy(dtype=np.float64)
     beside = trainings[here & ~won]
-    drawn = beside[beside["role"] == "random"]
-    random = drawn.groupby("network", sort=False)["test_accuracy"].mean()
+    rivals = beside[beside["role"] == "random"]
+    random = rivals.groupby("network", sort=False)["test_accuracy"].mean()
+    drawn = trainings[here & (trainings["role"] == "random")] if drawn is None else drawn
     scaled = _best_scaled(beside[beside["role"] == "mobilenet"])
     return {
         **document,
         "test_accuracy_mean": _mean(winner),
         "test_accuracy_std": _std(winner),
-        "training_noise": _training_noise(trainings, trainings[here & (trainings["role"] == "random")]),
+        "training_noise": _training_noise(trainings, drawn),
         "random_accuracy_mean": _mean(random.to_numpy()),
         "random_accuracy_std": _std(random.to_numpy()),
         "random_count": len(random),
@@ -86,7 +96,7 @@ def with_test_figures(
         "mobilenet_accuracy_mean": _mean(scaled["test_accuracy"].to_numpy()),
         "mobilenet_macs": None if scaled.empty else int(scaled["macs"].iloc[0]),
         "mobilenet_params": None if scaled.empty else int(scaled["params"].iloc[0]),
-        "random_paired_error": _paired_error(own, drawn, right),
+        "random_paired_error": _paired_error(own, rivals, right),
         "mobilenet_paired_error": _paired_error(own, scaled, right),
     }
 
@@ -95,19 +105,19 @@ def _training_noise(trainings: pd.DataFrame, drawn: pd.DataFrame) -> Json | None
     """How far the test accuracies of two trainings of a network differ: std, degrees (of freedom), of; None if unknown.
 
     Where networks were trained several times that is their spread within networks, all pooled (``of`` is trainings).
-    With one training of each, the spread over the networks ``drawn`` at random has to stand for it (``of`` is random
-    networks). It holds the differences between networks too, so that it is rather too much than too little. The winner
-    is among them if it was drawn: without their best, they would lie too close together.
+    With one training of each, the spread of the networks ``drawn`` at random about the mean of their budget has to
+    stand for it, all budgets pooled (``of`` is random networks). It holds the differences between networks too, so that
+    it is rather too much than too little. The winner is among them if it was drawn: without their best, they would lie
+    too close together.
     """
     again = trainings.drop_duplicates(["network", "seed"]).groupby("network")["test_accuracy"]
-    degrees = int((again.count() - 1).sum())
-    if degrees > 0:
-        squares = float(((again.count() - 1) * again.var().fillna(0.0)).sum())
-        return {"std": (squares / degrees) ** 0.5, "degrees": degrees, "of": "trainings"}
-    networks = drawn.groupby("network")["test_accuracy"].mean()
-    if len(networks) < 2:
-        return None
-    return {"std": _std(networks), "degrees": len(networks) - 1, "of": "random networks"}
+    networks = drawn.groupby(["budget", "network"])["test_accuracy"].mean().groupby("budget")
+    for groups, of in ((again, "trainings"), (networks, "random networks")):
+        degrees = int((groups.count() - 1).clip(lower=0).sum())
+        if degrees > 0:
+            squares = float(((groups.count() - 1) * groups.var().fillna(0.0)).sum())
+            return {"std": (squares / degrees) ** 0.5, "degrees": degrees, "of": of}
+    return None
 
 
 def _best_scaled(scaled: pd.DataFrame) -> pd.DataFrame:
