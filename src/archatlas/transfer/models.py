@@ -6,7 +6,7 @@ All are fitted to normal quantiles within a source. Their settings were fixed be
 
 from __future__ import annotations
 
-import zlib
+import lzma
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,12 +18,16 @@ from archatlas.transfer.known import Features, Floats, KnownNetworks
 
 NAMES = ("ridge", "trees", "gp")
 MOST_FOR_GP = 700
-"""Networks that the Gaussian process is fitted to: its cost grows with their cube."""
+"""Networks that a Gaussian process is fitted to: its cost grows with their cube."""
+_FORESTS, _PROCESSES = 4, 3
+"""Of models that differ by chance alone so many are fitted: one ranks an unknown space by .05 better or worse than the
+next."""
+_BETWEEN = "\0"
 _PENALTIES = np.logspace(0, 4, 9)
 _TREES = 300
 _BOOSTING: dict[str, Any] = {
     "objective": "regression", "learning_rate": 0.04, "num_leaves": 15, "min_data_in_leaf": 8, "bagging_fraction": 0.8,
-    "bagging_freq": 1, "feature_fraction": 0.3, "seed": 0, "num_threads": 1, "deterministic": True, "verbosity": -1,
+    "bagging_freq": 1, "feature_fraction": 0.3, "num_threads": 1, "deterministic": True, "verbosity": -1,
 }  # fmt: skip
 
 State = dict[str, NDArray[Any]]
@@ -76,35 +80,58 @@ def _fitted_ridge(features: Floats, quantiles: Floats, kept: Kept) -> Any:
     return make_pipeline(StandardScaler(), RidgeCV(penalties)).fit(features, quantiles)
 
 
-def _fitted_trees(features: Floats, quantiles: Floats, kept: Kept) -> Any:
+@dataclass(frozen=True)
+class _Several:
+    """Models of one kind that differ by chance alone; what they say on average."""
+
+    models: Sequence[Any]
+
+    def predict(self, features: Floats) -> Floats:
+        return np.mean([model.predict(features) for model in self.models], axis=0)
+
+
+def _fitted_trees(features: Floats, quantiles: Floats, kept: Kept) -> _Several:
     import lightgbm
 
     if kept is not None:
-        return lightgbm.Booster(model_str=zlib.decompress(kept.tobytes()).decode())
-    return lightgbm.train(_BOOSTING, lightgbm.Dataset(features, quantiles, params={"verbosity": -1}), _TREES)
+        texts = lzma.decompress(kept.tobytes()).decode().split(_BETWEEN)
+        return _Several([lightgbm.Booster(model_str=text) for text in texts])
+    made = []
+    for seed in range(_FORESTS):
+        data = lightgbm.Dataset(features, quantiles, params={"verbosity": -1})
+        made.append(lightgbm.train({**_BOOSTING, "seed": seed}, data, _TREES))
+    return _Several(made)
 
 
-def _fitted_gp(features: Floats, quantiles: Floats, kept: Kept) -> Any:
-    """A process with one length for all standardised features; its three settings are found where none are given."""
+def _fitted_gp(features: Floats, quantiles: Floats, kept: Kept) -> _Several:
+    """Processes with one length for all standardised features; their three settings are found where none are given.
+
+    Where there are more networks than one is fitted to, each sees others.
+    """
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
 
-    kernel = ConstantKernel(1.0) * RBF(10.0, (1.0, 1e3)) + WhiteKernel(0.3, (1e-3, 1e1))
-    if kept is not None:
-        kernel = kernel.clone_with_theta(np.asarray(kept, dtype=np.float64))
-    if len(features) > MOST_FOR_GP:
-        chosen = np.random.default_rng(0).choice(len(features), MOST_FOR_GP, replace=False)
-        features, quantiles = features[chosen], quantiles[chosen]
-    optimizer = None if kept is not None else "fmin_l_bfgs_b"
-    process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0, optimizer=optimizer)
-    return make_pipeline(StandardScaler(), process).fit(features, quantiles)
+    processes = []
+    for number in range(_PROCESSES if len(features) > MOST_FOR_GP else 1):
+        chosen = np.random.default_rng(number).permutation(len(features))[:MOST_FOR_GP]
+        kernel = ConstantKernel(1.0) * RBF(10.0, (1.0, 1e3)) + WhiteKernel(0.3, (1e-3, 1e1))
+        if kept is not None:
+            kernel = kernel.clone_with_theta(np.asarray(kept[number], dtype=np.float64))
+        optimizer = None if kept is not None else "fmin_l_bfgs_b"
+        process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0, optimizer=optimizer)
+        processes.append(make_pipeline(StandardScaler(), process).fit(features[chosen], quantiles[chosen]))
+    return _Several(processes)
+
+
+def _text_of(trees: _Several) -> bytes:
+    return _BETWEEN.join(one.model_to_string() for one in trees.models).encode()
 
 
 _FIT = {"ridge": _fitted_ridge, "trees": _fitted_trees, "gp": _fitted_gp}
 _KEEP: dict[str, Callable[[Any], NDArray[Any]]] = {
     "ridge": lambda model: np.array([model[-1].alpha_], dtype=np.float64),
-    "trees": lambda model: np.frombuffer(zlib.compress(model.model_to_string().encode(), 9), dtype=np.uint8).copy(),
-    "gp": lambda model: np.asarray(model[-1].kernel_.theta, dtype=np.float64),
+    "trees": lambda trees: np.frombuffer(lzma.compress(_text_of(trees), preset=9), dtype=np.uint8).copy(),
+    "gp": lambda several: np.array([one[-1].kernel_.theta for one in several.models], dtype=np.float64),
 }

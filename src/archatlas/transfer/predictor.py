@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-import zlib
+import lzma
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
@@ -121,7 +121,7 @@ class TransferPredictor:
                 quantiles,
                 quantiles[:, None],
             )
-        except (KeyError, ValueError, TypeError, UnicodeDecodeError, zlib.error) as error:
+        except (KeyError, ValueError, TypeError, UnicodeDecodeError, lzma.LZMAError) as error:
             raise _no_predictor(error) from error
         return cls(_TasksOfState(known, state), known)
 
@@ -157,7 +157,7 @@ class _TasksOfState(Mapping[str, TaskPredictor]):
                 raise KeyError(name)
             try:
                 self._made[name] = self._of_state(name)
-            except Exception as error:  # Whatever a damaged part leads zlib, LightGBM and scikit-learn to.
+            except Exception as error:  # Whatever a damaged part leads lzma, LightGBM and scikit-learn to.
                 raise _no_predictor(error) from error
         return self._made[name]
 
@@ -243,9 +243,11 @@ def learn(known: KnownNetworks) -> tuple[TransferPredictor, pd.DataFrame]:
 
 def _packed(features: Features) -> NDArray[np.uint8]:
     """Features as bytes, compressed: most are counts, and many the same."""
-    return np.frombuffer(zlib.compress(np.ascontiguousarray(features, dtype="<f4").tobytes(), 9), dtype=np.uint8).copy()
+    return np.frombuffer(
+        lzma.compress(np.ascontiguousarray(features, dtype="<f4").tobytes(), preset=9), dtype=np.uint8
+    ).copy()
 
 
 def _unpacked(packed: NDArray[Any]) -> Features:
-    flat = np.frombuffer(zlib.decompress(packed.tobytes()), dtype="<f4").astype(np.float32)
+    flat = np.frombuffer(lzma.decompress(packed.tobytes()), dtype="<f4").astype(np.float32)
     return flat.reshape(-1, len(statistic_names()))
