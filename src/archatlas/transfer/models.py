@@ -87,7 +87,7 @@ class _Several:
     models: Sequence[Any]
 
     def predict(self, features: Floats) -> Floats:
-        return np.mean([model.predict(features) for model in self.models], axis=0)
+        return np.asarray(np.mean([model.predict(features) for model in self.models], axis=0), dtype=np.float64)
 
 
 def _fitted_trees(features: Floats, quantiles: Floats, kept: Kept) -> _Several:

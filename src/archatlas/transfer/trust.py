@@ -98,7 +98,7 @@ def _widest(rows: pd.DataFrame) -> list[float]:
 
     Empty where no training is on the scale of what is predicted.
     """
-    told = rows[np.isfinite(recipe_errors(rows)).any(axis=1)]
+    told = rows.iloc[np.flatnonzero(np.isfinite(recipe_errors(rows)).any(axis=1))]
     groups = [part for _, part in told.groupby(["source", "left_out"], sort=True) if len(part) >= _FEWEST] or [told]
     errors = [np.abs(recipe_errors(part)) for part in groups if len(part)]
     return [max(float(np.nanquantile(one, level)) for one in errors) for level in LEVELS] if errors else []
