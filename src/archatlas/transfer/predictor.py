@@ -37,6 +37,7 @@ IMAGENET, CIFAR = "imagenet", "cifar"
 TASKS = (IMAGENET, CIFAR)
 SAID_BY: Mapping[str, tuple[str, ...]] = {IMAGENET: ("trees", "gp"), CIFAR: ("ridge", "trees")}
 """The models whose mean is what is predicted, by task (docs/transfer.md)."""
+_TRAINED_ON = {IMAGENET: ON_IMAGENET, CIFAR: ON_CIFAR}
 _LARGE_SIDE = 96
 """Images of so many pixels a side and more are taken for a task like ImageNet's, where none is named."""
 
@@ -202,8 +203,7 @@ def rows_of(task: str, known: KnownNetworks) -> NDArray[np.bool_]:
 
 def _speaking(task: str, known: KnownNetworks) -> tuple[str, ...]:
     """The sources that were trained on the task, of those that are fitted to."""
-    own = ON_IMAGENET if task == IMAGENET else ON_CIFAR
-    return tuple(name for name in dict.fromkeys(known.sources.tolist()) if name in own)
+    return tuple(name for name in dict.fromkeys(known.sources.tolist()) if name in _TRAINED_ON[task])
 
 
 def judged(task: str, known: KnownNetworks) -> pd.DataFrame:
@@ -235,7 +235,9 @@ def learn(known: KnownNetworks) -> tuple[TransferPredictor, pd.DataFrame]:
             continue
         rows = judged(task, known)
         all_rows.append(rows.assign(task=task))
-        tasks[task] = TaskPredictor(task, part, fit(part, SAID_BY[task]), Trust.find(rows), _speaking(task, part))
+        # What was trained on something else shows what may happen, and is no ground for trust here.
+        trust = Trust.find(rows.loc[rows["source"].isin(_TRAINED_ON[task])])
+        tasks[task] = TaskPredictor(task, part, fit(part, SAID_BY[task]), trust, _speaking(task, part))
     table = pd.concat(all_rows, ignore_index=True)
     table.insert(0, "task", table.pop("task"))
     return TransferPredictor(tasks, known), table
