@@ -8,6 +8,7 @@ import pandas as pd
 from archatlas.pipelines.space import searched_space
 from archatlas.pipelines.work import work_store
 from archatlas.predictors.parameters import AtlasParameters
+from archatlas.storage.work_store import WorkStore
 from archatlas.verification.parameters import CalibrationParameters
 
 
@@ -40,7 +41,7 @@ def map_networks(
         target=calibrated_predictor["target"],
         seed=seed,
         alone=search_space["known"] is not None or calibration is not None,
-        work=work_store(work_folder, "archatlas.predictors.atlas", "archatlas.predictors.make").task(
+        work=spans_in(work_folder).task(
             "atlas",
             calibrated_predictor,
             calibrated_predictor_state,
@@ -51,3 +52,9 @@ def map_networks(
         ),
     )
     return write_atlas(chunks, work_folder / "map_space" / "atlas.parquet", atlas_rows(made, atlas))
+
+
+def spans_in(work_folder: Path) -> WorkStore:
+    """Finished spans of a large atlas."""
+    makers = ("archatlas.predictors.atlas", "archatlas.predictors.make", "archatlas.spaces.tables.registry")
+    return work_store(work_folder, *makers)

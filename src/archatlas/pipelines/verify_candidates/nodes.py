@@ -29,6 +29,7 @@ from archatlas.verification.truth.parameters import TruthParameters
 Supernets = dict[str, Callable[[], dict[str, Any]]]
 
 _LOGGER = logging.getLogger(__name__)
+_JUDGED_BY = ("archatlas.supernet.evaluate", "archatlas.supernet.make")
 
 
 AUDIT_FROM = ("sampled_architectures", "calibration_networks", "calibrated_predictor", "calibrated_predictor_state")
@@ -98,7 +99,7 @@ def evaluate_candidates(
         parameters=evaluation,
         device=device,
         images_seed=seed,
-        work=work_store(work_folder, "archatlas.supernet.evaluate"),
+        work=work_store(work_folder, *_JUDGED_BY),
         progress="candidates on the super-networks",
     )
 
@@ -335,7 +336,7 @@ def audit(
                 parameters=evaluation,
                 device=device,
                 images_seed=seed,
-                work=work_store(work_folder, "archatlas.supernet.evaluate"),
+                work=work_store(work_folder, *_JUDGED_BY),
                 progress="audit on the super-networks",
             )
         made = lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
@@ -365,6 +366,7 @@ def audit(
         seed,
         cost_table,
         target=target,
+        work=work_store(work_folder, *_JUDGED_BY),
     )
     return _audit_logged(made)
 
