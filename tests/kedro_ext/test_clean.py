@@ -257,6 +257,7 @@ def test_the_command_drops_old_versions_and_the_rest_goes_on(kedro: Kedro, tmp_p
     done = kedro("clean", "--keep", "2", "--work")
     assert done.returncode == 0
     assert "went: 4 versions, 3 records" in done.stdout
+    assert all(Path(file).exists() for file in json.loads((tmp_path / "data/records/first/digests.json").read_text()))
     gone = before - files(tmp_path / "data")
     assert {name.split("/")[1] for name in gone} == {"first"}
     assert "work/first/part" in gone

@@ -18,6 +18,7 @@ from kedro.framework.project import pipelines as registered
 from kedro.framework.project import settings
 
 from archatlas.kedro_ext.commands import with_plain_errors
+from archatlas.kedro_ext.digests import FileDigests
 from archatlas.kedro_ext.internals import lies_in_file, place_of
 from archatlas.kedro_ext.names import nearest
 from archatlas.kedro_ext.records import CurrentResults, RecordStore
@@ -69,7 +70,8 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
         folder: Path = dataset(catalog, work_folder).load()
         lock = take_lock(folder)
         try:
-            rubbish = find_rubbish(catalog, keep, manifest=manifest, records=dataset(catalog, records).load())
+            of_records: Path = dataset(catalog, records).load()
+            rubbish = find_rubbish(catalog, keep, manifest=manifest, records=of_records)
             leftovers = sorted(folder.iterdir()) if work else _unfinished(folder)
             paths = [*rubbish.paths, *_outside(leftovers, leftovers)]
             sizes = [_size(path) for path in paths]
@@ -77,6 +79,9 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
                 click.echo(f"{size / _MIB:10.1f} MiB  {relative(path)}")
             if not dry_run:
                 _drop(paths)
+                digests = FileDigests(of_records / "digests.json")
+                digests.forget_what_is_gone()
+                digests.save()
             click.echo(f"{sum(sizes) / _MIB:10.1f} MiB  {'would go' if dry_run else 'went'}: {rubbish.summary}")
         finally:
             lock.release()
