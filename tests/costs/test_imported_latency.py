@@ -154,6 +154,14 @@ def test_what_a_parquet_file_packs_is_bounded(tiny, timed, tmp_path, column, val
         import_table(path, tiny)
 
 
+def test_texts_of_a_csv_file_are_bounded_too(tiny, timed, tmp_path):
+    letters = {"device": "x" * 1000}
+    assert import_table(write(timed.assign(**letters), tmp_path, "table.csv"), tiny)["device"].str.len().eq(1000).all()
+    letters["device"] += "x"
+    with pytest.raises(ArchatlasError, match=r"table.csv has more than 1,000 letters in one text"):
+        import_table(write(timed.assign(**letters), tmp_path, "table.csv"), tiny)
+
+
 def test_texts_of_a_parquet_file_may_be_categories(tiny, timed, tmp_path):
     kinds = {"part": "category", "device": "category", "operation": "category"}
     assert import_table(write(timed.astype(kinds), tmp_path, "table.parquet"), tiny)[NEEDED].equals(timed[NEEDED])
