@@ -24,7 +24,7 @@ def write(table, tmp_path, name="table.csv"):
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
-def test_a_table_comes_back_in_the_order_of_the_space(tiny, timed, tmp_path, name):
+def test_a_table_comes_back_in_the_order_of_the_space(tiny, timed, tmp_path, name, monkeypatch):
     path = write(timed.sample(frac=1, random_state=0), tmp_path, name)
     imported = import_table(path, tiny)
     assert imported["source"].unique().tolist() == ["imported"]
@@ -33,6 +33,9 @@ def test_a_table_comes_back_in_the_order_of_the_space(tiny, timed, tmp_path, nam
     table, check = latency_tables(tiny, LatencyParameters(source="imported", table=str(path)), seed=0)
     assert table.equals(imported)
     assert check.empty
+    monkeypatch.setenv("HOME", str(tmp_path))
+    table, _ = latency_tables(tiny, LatencyParameters(source="imported", table=f"~/{name}"), seed=0)
+    assert table.equals(imported)
 
 
 def test_what_the_table_does_not_say_is_marked(tiny, timed, tmp_path):
