@@ -84,7 +84,8 @@ def files_read(declared: Dependencies, parameters: Mapping[str, Any]) -> Iterato
     """The declared files, each with what it is called where it is told that it changed.
 
     ``parameters`` are the node's inputs ``params:...``, as plain data. Files that a function finds are called by their
-    own names, so that it does not count where they lie; those of one name are numbered.
+    own names, so that here it does not count where they lie (a parameter that says so counts as parameters do); those
+    of one name are numbered.
     """
     named: Counter[str] = Counter()
     for one in declared.files:
