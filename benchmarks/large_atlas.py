@@ -80,14 +80,17 @@ def main() -> None:
         begun = perf_counter()
         first: list[float] = []
 
+        work = WorkStore(folder / "work")
+
         def chunks() -> Iterator[pd.DataFrame]:
-            given = {"parameters": parameters, "target": "accuracy", "seed": 0, "work": WorkStore(folder / "work")}
+            given = {"parameters": parameters, "target": "accuracy", "seed": 0, "work": work}
             for chunk in map_space(predictor, space, cost_table, None, **given):  # type: ignore[arg-type]
                 first.append(perf_counter() - begun)
                 yield chunk
 
         file = folder / "atlas.parquet"
         _, speed = write_atlas(chunks(), file, atlas_rows(space, parameters))
+        work.discard()
         rows, whole, mapped = speed["rows"], speed["seconds"], first[0]
         print(
             f"{rows:,} networks in {whole:.0f} s: {rows / whole:,.0f} a second; {rows / mapped:,.0f} until all are kept"

@@ -8,12 +8,14 @@ from archatlas.kedro_ext.parameter_check import ParameterCheckHook
 from archatlas.kedro_ext.run_lock import RunLockHook
 from archatlas.kedro_ext.versions import CurrentResultsHook
 from archatlas.pipelines.engine import EngineHook
+from archatlas.pipelines.map_space.spans import SpansHook
 
 HOOKS = (
     ParameterCheckHook("archatlas.pipelines.parameters:ProjectParameters"),
     RunLockHook(folder_dataset="work_folder"),
     CurrentResultsHook(records="run_records", links="current_results"),
     EngineHook(),
+    SpansHook(),
     AnnouncementHook(
         before="archatlas.pipelines.plan:describe_run",
         between="archatlas.pipelines.plan:describe_rest",

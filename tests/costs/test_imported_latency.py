@@ -24,7 +24,7 @@ def write(table, tmp_path, name="table.csv"):
 
 
 @pytest.mark.parametrize("name", ["table.csv", "table.parquet"])
-def test_a_table_comes_back_in_the_order_of_the_space(tiny, timed, tmp_path, name):
+def test_a_table_comes_back_in_the_order_of_the_space(tiny, timed, tmp_path, name, monkeypatch):
     path = write(timed.sample(frac=1, random_state=0), tmp_path, name)
     imported = import_table(path, tiny)
     assert imported["source"].unique().tolist() == ["imported"]
@@ -33,6 +33,9 @@ def test_a_table_comes_back_in_the_order_of_the_space(tiny, timed, tmp_path, nam
     table, check = latency_tables(tiny, LatencyParameters(source="imported", table=str(path)), seed=0)
     assert table.equals(imported)
     assert check.empty
+    monkeypatch.setenv("HOME", str(tmp_path))
+    table, _ = latency_tables(tiny, LatencyParameters(source="imported", table=f"~/{name}"), seed=0)
+    assert table.equals(imported)
 
 
 def test_what_the_table_does_not_say_is_marked(tiny, timed, tmp_path):
@@ -152,6 +155,14 @@ def test_what_a_parquet_file_packs_is_bounded(tiny, timed, tmp_path, column, val
     assert path.stat().st_size < 200_000
     with pytest.raises(ArchatlasError, match=message):
         import_table(path, tiny)
+
+
+def test_texts_of_a_csv_file_are_bounded_too(tiny, timed, tmp_path):
+    letters = {"device": "x" * 1000}
+    assert import_table(write(timed.assign(**letters), tmp_path, "table.csv"), tiny)["device"].str.len().eq(1000).all()
+    letters["device"] += "x"
+    with pytest.raises(ArchatlasError, match=r"table.csv has more than 1,000 letters in one text"):
+        import_table(write(timed.assign(**letters), tmp_path, "table.csv"), tiny)
 
 
 def test_texts_of_a_parquet_file_may_be_categories(tiny, timed, tmp_path):

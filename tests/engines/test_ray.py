@@ -305,10 +305,10 @@ def test_a_machine_that_is_not_alike_is_named(
 
 @pytest.mark.chains
 def test_tasks_that_ask_for_a_gpu_go_where_one_is(cluster: Any, engine: None, repository: Path) -> None:
-    def work(number: int) -> tuple[str, str]:
+    def work(number: int) -> tuple[str, str, int]:
         import ray
 
-        return ray.get_runtime_context().get_node_id(), os.environ["CUDA_VISIBLE_DEVICES"]
+        return ray.get_runtime_context().get_node_id(), os.environ["CUDA_VISIBLE_DEVICES"], os.getpid()
 
     path = os.pathsep.join([str(repository / "src"), str(repository)])
     node = add_node(cluster, gpus=1, PYTHONPATH=path)  # It only tells of having one.
@@ -318,6 +318,8 @@ def test_tasks_that_ask_for_a_gpu_go_where_one_is(cluster: Any, engine: None, re
             shares = current_engine().shares(9, threads=1)
             assert shares == Shares(1, 1)  # Its one CPU is the bound.
             with side_by_side(work, range(3), shares=shares) as results:
-                assert set(results) == {(node.node_id, "0")}
+                found = list(results)
+            assert {(place, seen) for place, seen, _ in found} == {(node.node_id, "0")}
+            assert len({process for *_, process in found}) == 3  # One that goes on would keep its first GPU.
     finally:
         cluster.remove_node(node)

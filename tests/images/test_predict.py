@@ -16,6 +16,8 @@ import torch
 from PIL import Image
 
 import archatlas
+from archatlas.errors import ArchatlasError
+from archatlas.images import predict
 from archatlas.images.description import ImageDescription
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage
@@ -107,6 +109,39 @@ def test_the_script_stands_alone_and_says_what_archatlas_says(exported, files, t
         recognition = network.predict(file)
         assert name == recognition.name
         assert float(probability) == pytest.approx(recognition.probability, abs=1e-4)
+
+
+def test_images_are_refused_from_the_same_size_as_in_training(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    taken, refused = tmp_path / "taken.png", tmp_path / "refused.png"
+    photo(1000, 1000).save(taken)
+    photo(1001, 1000).save(refused)
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # That of Pillow is nobody's here.
+    network, script = archatlas.load_network(exported), script_of(exported)
+    for module in (predict, script):
+        assert module.MOST_MEGAPIXELS == 400
+        monkeypatch.setattr(module, "MOST_MEGAPIXELS", 1)
+    assert network.predict(taken).name in network.class_names
+    told = "refused.png cannot be read: more than the 1 megapixels that an image may have"
+    with pytest.raises(ArchatlasError, match=told):
+        network.predict(refused)
+    monkeypatch.setattr(sys, "argv", ["predict.py", str(taken), str(refused)])
+    with pytest.raises(SystemExit, match=told):
+        script.main()
+    assert capsys.readouterr().out.startswith(str(taken))
+    assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_the_own_limit_ends_with_the_last_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    first, second = predict.own_limit(), predict.own_limit()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert Image.MAX_IMAGE_PIXELS == 200_000_000
+    second.__exit__(None, None, None)
+    assert Image.MAX_IMAGE_PIXELS == 100
 
 
 def test_the_script_imports_only_what_it_names(repository):

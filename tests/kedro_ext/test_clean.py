@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from kedro.io import DataCatalog
+from kedro.pipeline import Pipeline, node
 
 from archatlas.kedro_ext.clean import find_rubbish
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, RecordStore
@@ -41,6 +42,13 @@ class Data:
             }
             | {"plain": {"type": "archatlas.kedro_ext.datasets.TextDataset", "filepath": str(folder / "plain.txt")}}
             | {"memory": {"type": "kedro.io.MemoryDataset"}}
+            | {
+                "notes_of_{whom}": {
+                    "type": "archatlas.kedro_ext.datasets.TextDataset",
+                    "filepath": str(folder / "notes_of_{whom}.txt"),
+                    "versioned": True,
+                }
+            }
         )
 
     def version(self, file: str, version: str, content: str = "{}") -> None:
@@ -158,6 +166,23 @@ def test_what_killed_runs_left_goes(data: Data) -> None:
     ]
 
 
+def test_what_a_pattern_of_the_catalog_is_for_goes_too(data: Data, monkeypatch: pytest.MonkeyPatch) -> None:
+    data.run("2", text="2", report="2")
+    for whom in ("anna", "berta", "clara"):
+        data.version(f"notes_of_{whom}.txt", "1")
+        data.version(f"notes_of_{whom}.txt", "2")
+    data.record("write", "1", {"notes_of_anna": "1"})
+    data.current(notes_of_anna="2")
+    written = node(lambda: "", None, "notes_of_berta")
+    monkeypatch.setattr("archatlas.kedro_ext.clean.registered", {"p": Pipeline([written])})
+    assert data.rubbish(keep=3) == [
+        "records/nodes/write/1.json",
+        "notes_of_anna.txt/1",
+        "notes_of_berta.txt/1",
+        "notes_of_berta.txt/2",
+    ]
+
+
 def test_folders_that_are_no_versions_are_left_alone(data: Data) -> None:
     data.run("1", text="1", report="1")
     data.version("text.txt", "2")
@@ -232,6 +257,7 @@ def test_the_command_drops_old_versions_and_the_rest_goes_on(kedro: Kedro, tmp_p
     done = kedro("clean", "--keep", "2", "--work")
     assert done.returncode == 0
     assert "went: 4 versions, 3 records" in done.stdout
+    assert all(Path(file).exists() for file in json.loads((tmp_path / "data/records/first/digests.json").read_text()))
     gone = before - files(tmp_path / "data")
     assert {name.split("/")[1] for name in gone} == {"first"}
     assert "work/first/part" in gone

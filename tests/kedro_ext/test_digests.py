@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import json
 import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -101,3 +103,22 @@ def test_the_bytes_are_those_of_all_files_and_where_the_folder_lies_does_not_cou
     (moved / "cat" / "back").unlink()
     (moved / "cat" / "back").symlink_to(moved)
     assert FileDigests().of(moved) == before
+
+
+def test_files_that_are_gone_are_not_kept(tmp_path: Path) -> None:
+    cache, folder = tmp_path / "digests.json", tmp_path / "images"
+    for name in ("stays.png", "goes.png", "old/part.png"):
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(name)
+    digests = FileDigests(cache)
+    digests.of(folder)
+    (folder / "goes.png").unlink()
+    digests.save()
+    assert json.loads(cache.read_text()).keys() == {str(folder / name) for name in ("stays.png", "old/part.png")}
+    shutil.rmtree(folder / "old")
+    later = FileDigests(cache)
+    later.save()  # Nothing new was read: nobody looks what is gone.
+    assert len(json.loads(cache.read_text())) == 2
+    later.forget_what_is_gone()
+    later.save()
+    assert json.loads(cache.read_text()).keys() == {str(folder / "stays.png")}

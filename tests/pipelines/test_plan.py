@@ -14,6 +14,7 @@ from archatlas.pipeline_registry import STAGES, register_pipelines
 from archatlas.pipelines.pace import Pace
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.pipelines.plan import describe_rest, describe_run, plan_stages
+from archatlas.spaces.presets import make_space
 
 IMAGES = ImageDescription(
     class_names=("no", "yes"),
@@ -73,6 +74,16 @@ def test_scores_without_training_are_counted_in_steps(
     plan = plan_stages(ProjectParameters.model_validate(configured), ["score_untrained"], IMAGES)["score_untrained"]
     assert plan.what == "8 scores of 100 networks"
     assert plan.seconds == pytest.approx(3 + 1.7 * 100 * 2 * 0.5 / 2)  # 64 images a batch are two of these steps.
+
+
+def test_as_many_networks_are_mapped_as_the_atlas_is_to_hold(configured: dict[str, Any]) -> None:
+    def mapped(**atlas: int) -> str:
+        configured["atlas"] |= atlas
+        return plan_stages(ProjectParameters.model_validate(configured), ["map_space"], IMAGES)["map_space"].what
+
+    networks = make_space(ProjectParameters.model_validate(configured).space, IMAGES.input_shape, 10).networks
+    assert mapped(max_networks=networks, sample=1000) == f"{networks:,} networks"
+    assert mapped(max_networks=networks - 1) == "1,000 networks"
 
 
 def test_a_whole_space_that_is_too_large_is_refused_before_anything_is_trained(configured: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import asdict
 from functools import partial
 from typing import Any
 
@@ -17,11 +18,12 @@ from archatlas.costs.counting import count_parts
 from archatlas.costs.latency_columns import no_latency
 from archatlas.costs.parameters import CostsParameters
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.engines.engine import Shares, using
 from archatlas.errors import ArchatlasError
 from archatlas.kedro_ext.optional_inputs import reduced
 from archatlas.pipeline_registry import register_pipelines
 from archatlas.pipelines.export.pipeline import create_pipeline as create_export
-from archatlas.pipelines.finish_winners.nodes import PLANNED_BY
+from archatlas.pipelines.finish_winners.nodes import PLANNED_BY, plan_finishing
 from archatlas.pipelines.finish_winners.pipeline import create_pipeline as create_finish
 from archatlas.pipelines.search import nodes as search_nodes
 from archatlas.pipelines.search.pipeline import create_pipeline as create_search
@@ -30,6 +32,10 @@ from archatlas.pipelines.verify_candidates import nodes
 from archatlas.pipelines.verify_candidates.pipeline import create_pipeline
 from archatlas.predictors.make import describe_predictor, make_predictor, state_tensors
 from archatlas.predictors.protocol import Evaluations
+from archatlas.schedule.allocation import allocate
+from archatlas.schedule.facts import Facts
+from archatlas.schedule.overlay import scheduled
+from archatlas.schedule.pace import Pace
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
@@ -244,6 +250,41 @@ def test_every_budget_has_a_tested_winner_with_its_weights(finished: dict[str, A
     for winner in finished["winners"]:
         allowed = verified[verified["budget"] == winner["budget"]]
         assert winner["validation_accuracy_mean"] == allowed["validation_accuracy_mean"].max()
+
+
+class Elsewhere:
+    """An engine with machines of its own."""
+
+    accelerator: Any = "cpu"
+
+    def shares(self, jobs: int, *, threads: int | None) -> Shares:
+        return Shares(2, 1)
+
+    def side_by_side(self, *_: Any) -> Any:
+        raise AssertionError("nothing is to be done there")
+
+
+def test_a_plan_of_cores_that_share_a_training_is_for_where_they_can(
+    finished: dict[str, Any], project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archatlas.schedule.pace.training_seconds", lambda networks, *_: [1e-4] * len(networks))
+    pace = Pace(8, 1e-4, 1e-10, 5e-5, 5e-11, processes=8)
+    facts = Facts(20_000, 1_000, 256, 1e5, 1e5, 4e5, 1_000, largest_first=False, limits={"any": 4e5})
+    planned = allocate(3600, pace, facts)
+    assert planned.finishing["processes"] == 8
+    schedule = {
+        "time_budget_s": 3600, "seconds": dict(planned.seconds), "pace": asdict(pace), "facts": asdict(facts),
+    }  # fmt: skip
+    winners, records = finished["chosen_winners"][:1], project["run_records"]
+    given = schedule, planned.finishing, winners, SEARCH_SPACE, DEVICE, records
+    here = plan_finishing(*given)
+    assert here["processes"] == planned.finishing["processes"]
+    assert here["training"]["batch_size"] == planned.finishing["training"]["batch_size"]
+    with using(Elsewhere()):
+        there = plan_finishing(*given)
+    assert there["processes"] == 1
+    assert "batch_size" not in there["training"]
+    assert scheduled(FINISHING, there).training.batch_size == FINISHING.training.batch_size
 
 
 def test_the_test_split_judges_winners_and_what_stands_beside_them_alone(finished: dict[str, Any]) -> None:

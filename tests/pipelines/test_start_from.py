@@ -30,8 +30,23 @@ def test_an_experiment_and_a_folder_give_their_files_by_number(here: Path, named
 def test_a_file_is_one(here: Path) -> None:
     (here / "own.safetensors").touch()
     assert files_of_start("own.safetensors") == [here / "own.safetensors"]
-    assert start_of_supernets({"supernet": {"start_from": "own.safetensors"}}) == [here / "own.safetensors"]
+    assert start_of_supernets({"supernet": {"start_from": "own.safetensors"}}) == [Path("own.safetensors")]
     assert files_of_start(None) == start_of_supernets({"supernet": {"start_from": None}}) == []
+
+
+def test_links_count_by_their_own_names(here: Path) -> None:
+    for folder, content in (("a", "first"), ("b", "second")):
+        (here / folder).mkdir()
+        (here / folder / "weights.safetensors").write_text(content)
+    (here / "chosen").mkdir()
+    for number, folder in ((0, "b"), (1, "a")):
+        (here / "chosen" / f"seed_{number}.safetensors").symlink_to(here / folder / "weights.safetensors")
+    assert files_of_start("chosen") == [here / folder / "weights.safetensors" for folder in "ba"]
+    found = start_of_supernets({"supernet": {"start_from": "chosen"}})
+    assert [(file.name, file.read_text()) for file in found] == [
+        ("seed_0.safetensors", "second"),
+        ("seed_1.safetensors", "first"),
+    ]
 
 
 def test_what_is_not_there_is_refused_with_the_nearest_experiment(here: Path) -> None:

@@ -12,17 +12,25 @@ import pytest
 from archatlas.kedro_ext.module_code import ModuleCode
 from archatlas.kedro_ext.source_code import SourceCode
 from archatlas.pipelines import work
+from archatlas.pipelines.map_space.nodes import spans_in
 from archatlas.pipelines.methods.search import draws_in
 from archatlas.pipelines.score_untrained.nodes import scores_in
+from archatlas.pipelines.verify_candidates import nodes as verify_candidates
 from archatlas.storage.work_store import WorkStore
 
-DRAWS, SCORES, TRAININGS = (partial(store, Path("work")) for store in (draws_in, scores_in, work.trainings_in))
+DRAWS, SCORES, TRAININGS, SPANS = (
+    partial(store, Path("work")) for store in (draws_in, scores_in, work.trainings_in, spans_in)
+)
+JUDGEMENTS = partial(work.work_store, Path("work"), *verify_candidates._JUDGED_BY)
 MAKERS = [
     (DRAWS, "supernet.chain supernet.cells supernet.make supernet.registry scores.initialisation scores.batch"),
     (DRAWS, "systems.nasi.draws systems.nasi.steepness systems.nasi.start systems.nasi.macs networks.cells"),
     (SCORES, "scores.nwot scores.batch spaces.chain spaces.nas_bench_201 networks.cells networks.wired"),
     (SCORES, "spaces.tables.transnas_bench_101_micro"),
-    (TRAININGS, "training.loop networks.blocks networks.cells spaces.wired_cells"),
+    (TRAININGS, "training.loop networks.blocks networks.cells spaces.chain spaces.scaled_chains spaces.wired_cells"),
+    (JUDGEMENTS, "spaces.chain supernet.make supernet.chain supernet.scaled supernet.cells supernet.wired"),
+    (JUDGEMENTS, "supernet.judges"),
+    (SPANS, "spaces.chain spaces.wired_cells spaces.tables.transnas_bench_101_micro"),
 ]
 CASES = [(store, module) for store, modules in MAKERS for module in modules.split()]
 

@@ -94,6 +94,10 @@ def _too_large(path: Path, what: str) -> ArchatlasError:
     return ArchatlasError(f"{path} has more than {what}, and is no latency table: give another file")
 
 
+def _too_long(path: Path) -> ArchatlasError:
+    return _too_large(path, f"{_MOST_LETTERS:,} letters in one text")
+
+
 def _require_once(path: Path, names: Sequence[str]) -> None:
     twice = sorted({name for name in names if name in _READ and names.count(name) > 1})
     if twice:
@@ -115,6 +119,8 @@ def _read_csv(path: Path) -> tuple[pd.DataFrame, list[str]]:
                 )
             if len(rows) == _MOST_ROWS:
                 raise _too_large(path, f"{_MOST_ROWS:,} rows")
+            if any(len(row[at]) > _MOST_LETTERS for at in kept):
+                raise _too_long(path)
             rows.append([row[at] or np.nan for at in kept])
     return pd.DataFrame(rows, columns=[names[at] for at in kept], dtype=object), names
 
@@ -178,7 +184,7 @@ def _require_short(path: Path, texts: Any) -> None:
     import pyarrow.compute as pc
 
     if (pc.max(pc.binary_length(texts)).as_py() or 0) > _MOST_LETTERS:
-        raise _too_large(path, f"{_MOST_LETTERS:,} letters in one text")
+        raise _too_long(path)
 
 
 def _typed(path: Path, table: pd.DataFrame) -> pd.DataFrame:

@@ -141,7 +141,7 @@ def latency_tables(space: SearchSpace, parameters: LatencyParameters, seed: int)
     if parameters.source == "none":
         return no_latency(), no_check()
     if parameters.source == "imported":
-        return import_table(Path(str(parameters.table)), space), no_check()
+        return import_table(Path(str(parameters.table)).expanduser(), space), no_check()
     if parameters.source == "table":
         raise ArchatlasError("`costs.latency.source` is `table`, but no public table is named by `table`")
     count = parameters.check_networks + parameters.fit_networks

@@ -1,11 +1,12 @@
-"""ONNX files from elsewhere, with the shapes of all that they compute: nothing runs, and large weights are not read."""
+"""ONNX files from elsewhere, with the shapes of all that they compute: nothing runs.
+
+Weights that lie beside the file are not read. Those in it are, with the file, and are put away before shapes are told.
+"""
 
 from __future__ import annotations
 
-import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,12 @@ from archatlas.graphs.onnx_operators import BRANCHES
 MOST_BYTES = 2**31 - 1
 """Of a file: what its format can hold; weights beyond lie beside it and are not needed."""
 MOST_NODES = 100_000
+_DEEPEST_CALL = 100
+"""Functions of a file that call one another, one inside the other."""
+_COUNTED = 10**12
+"""Beyond it nothing is counted: numbers with hundreds of digits help nobody."""
+_MOST_COPIED = 2**26
+"""Bytes that functions which are called more than once may add to those of the file."""
 
 _CHANNELS = (1, 3, 4)
 """Of images: where the last axis has so many and the first has more, channels come last."""
@@ -52,11 +59,59 @@ def _loaded(path: Path) -> Any:
         for named in (*model.graph.node, *model.opset_import):
             if named.domain == "ai.onnx":  # ONNX's own, which has no name.
                 named.domain = ""
-        return inline_local_functions(model) if model.functions else model
+        if not model.functions:
+            return model
+        _require_few_copies(model, path)
+        return inline_local_functions(model)
     except ArchatlasError:
         raise
     except Exception as error:
         raise ArchatlasError(f"{path.name} is damaged or no ONNX file: {first_line(error)}") from error
+
+
+def _require_few_copies(model: Any, path: Path) -> None:
+    """ArchatlasError if functions, put in the place of their calls, are too much: ten that double are a thousand."""
+    functions = {_called(function, function.name): function for function in model.functions}
+    known: dict[tuple[str, ...], tuple[int, int]] = {}
+
+    def written_out(nodes: Any, calls: tuple[tuple[str, ...], ...]) -> tuple[int, int]:
+        """Operators and bytes."""
+        operators = size = 0
+        for node in _with_inner(nodes):
+            key = _called(node, node.op_type)
+            own = 1, node.ByteSize()
+            if key in functions:
+                if key in calls or len(calls) == _DEEPEST_CALL:
+                    how = "itself" if key in calls else f"others, more than {_DEEPEST_CALL} deep"
+                    raise ArchatlasError(f"{path.name}: its function {brief(node.op_type, 60)} calls {how}")
+                if key not in known:
+                    known[key] = written_out(functions[key].node, (*calls, key))
+                own = known[key]
+            operators, size = min(operators + own[0], _COUNTED), min(size + own[1], _COUNTED)
+        return operators, size
+
+    operators, size = written_out(model.graph.node, ())
+    if operators > MOST_NODES:
+        raise ArchatlasError(_too_many(path.name, operators))
+    if size > path.stat().st_size + _MOST_COPIED:
+        raise ArchatlasError(f"{path.name} has {size:,} bytes once its functions stand where they are called")
+
+
+def _called(node: Any, kind: str) -> tuple[str, ...]:
+    return "" if node.domain == "ai.onnx" else node.domain, kind, node.overload
+
+
+def _with_inner(nodes: Any) -> Iterator[Any]:
+    """The operators, and those of graphs inside them."""
+    for node in nodes:
+        yield node
+        for attribute in node.attribute:
+            for graph in (attribute.g, *attribute.graphs):
+                yield from _with_inner(graph.node)
+
+
+def _too_many(name: str, operators: int) -> str:
+    return f"{name} has {operators:,} operators; at most {MOST_NODES:,} are read"
 
 
 def _refuse_unknown(model: Any, name: str) -> None:
@@ -64,7 +119,7 @@ def _refuse_unknown(model: Any, name: str) -> None:
     from onnx import defs
 
     if len(model.graph.node) > MOST_NODES:
-        raise ArchatlasError(f"{name} has {len(model.graph.node):,} operators; at most {MOST_NODES:,} are read")
+        raise ArchatlasError(_too_many(name, len(model.graph.node)))
     called = Counter((node.domain, node.op_type) for node in model.graph.node)
     unknown = {".".join(filter(None, key)): count for key, count in called.items() if not defs.has(key[1], key[0])}
     if unknown:
@@ -162,7 +217,7 @@ def _inferred(model: Any, name: str) -> Any:
     import onnx
 
     try:
-        found = onnx.shape_inference.infer_shapes(model, data_prop=True)
+        found = onnx.shape_inference.infer_shapes(model)
     except Exception as error:
         raise ArchatlasError(f"{name} is damaged, or its shapes do not fit: {first_line(error)}") from error
     return found if _all_known(found) else _followed(model, found)
@@ -183,26 +238,14 @@ def _all_known(model: Any) -> bool:
 def _followed(model: Any, found: Any) -> Any:
     """The model with the shapes that onnxruntime finds, which computes sizes that operators are handed; or as found.
 
-    ONNX itself follows no numbers through Reshape before opset 14, nor through Equal, Where and Floor.
+    ONNX itself could follow some of them (``data_prop``), but makes a list of each vector, however long.
     """
-    try:
-        from onnxruntime.tools.symbolic_shape_infer import SymbolicShapeInference
+    from archatlas.graphs.onnx_sizes import with_followed_sizes
 
-        with _quiet():
-            return SymbolicShapeInference.infer_shapes(model, auto_merge=True)
+    try:
+        return with_followed_sizes(model)
     except Exception:  # It stops with whatever an operator leads it to; what ONNX has found still counts.
         return found
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Nothing is logged within the block: what could not be inferred is told by what is then missing."""
-    logger = logging.getLogger("onnxruntime.tools.symbolic_shape_infer")
-    before, logger.disabled = logger.disabled, True
-    try:
-        yield
-    finally:
-        logger.disabled = before
 
 
 def first_line(error: Exception) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import io
 import threading
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Literal, NamedTuple
 
@@ -15,15 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from archatlas.images.predict import is_deep, to_square, upright
+from archatlas.images.predict import TooLargeError, is_deep, opened, own_limit, to_square, upright
 from archatlas.progress import progress_bar
 from archatlas.storage.large_arrays import room_for, taken
 
 Encoded = bytes | Path | Image.Image
 Pixels = NDArray[np.uint8]
-
-MOST_MEGAPIXELS = 400
-"""Larger images are refused: a small file can claim to hold more pixels than there is memory."""
 
 _CHUNK = 256
 _LARGE = 50_000_000  # Pixels: such an image takes hundreds of megabytes, so that they are decoded one at a time.
@@ -141,24 +137,11 @@ def open_image(item: Encoded) -> Image.Image:
     if (item.stat().st_size if isinstance(item, Path) else len(item)) == 0:
         raise UnreadableImageError("empty file")
     try:
-        return Image.open(io.BytesIO(item) if isinstance(item, bytes) else item)
+        return opened(io.BytesIO(item) if isinstance(item, bytes) else item)
     except UnidentifiedImageError as error:
         raise UnreadableImageError("no image, or of a kind that is not known") from error
-    except Image.DecompressionBombError as error:
-        raise UnreadableImageError(f"more than the {MOST_MEGAPIXELS} megapixels that an image may have") from error
-
-
-@contextmanager
-def own_limit() -> Iterator[None]:
-    """Pillow refuses images of more than `MOST_MEGAPIXELS`, and warns of none. Not to be entered by several threads."""
-    before = Image.MAX_IMAGE_PIXELS
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000 // 2  # It warns from here on, and refuses from the double.
-        try:
-            yield
-        finally:
-            Image.MAX_IMAGE_PIXELS = before
+    except TooLargeError as error:
+        raise UnreadableImageError(str(error)) from error
 
 
 def _is_large(image: Image.Image) -> bool:

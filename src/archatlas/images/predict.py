@@ -12,6 +12,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
+import threading
+import warnings
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +26,14 @@ from PIL import Image, ImageOps
 DRAFT_FACTOR = 2
 """A JPEG decoder may leave out detail beyond this many times the size: a photograph of 12 megapixels reads 10 times as
 fast."""
+MOST_MEGAPIXELS = 400
+"""Larger images are refused: a small file can claim to hold more pixels than there is memory."""
+
+_lock, _limit, _inside = threading.Lock(), ExitStack(), 0
+
+
+class TooLargeError(Exception):
+    """An image of more than `MOST_MEGAPIXELS`."""
 
 
 def main() -> None:
@@ -36,12 +49,44 @@ def main() -> None:
     told = session.get_modelmeta().custom_metadata_map
     names, form = json.loads(told["class_names"]), json.loads(told["preprocessing"])
     for file in options.images:
-        with Image.open(file) as image:
-            pixels = pixels_of(image, form)
+        try:
+            with own_limit(), opened(file) as image:
+                pixels = pixels_of(image, form)
+        except (OSError, TooLargeError) as error:
+            sys.exit(f"{file} cannot be read: {error}")
         (logits,) = session.run(["logits"], {"pixels": pixels[None].astype(np.float32) / 255})
         weights = np.exp(logits[0] - logits[0].max())
         best = int(weights.argmax())
         print(f"{file}\t{names[best]}\t{weights[best] / weights.sum():.4f}")
+
+
+def opened(file: Any) -> Image.Image:
+    """Open an image, inside `own_limit`: a path, or a file of bytes."""
+    try:
+        return Image.open(file)
+    except Image.DecompressionBombError as error:
+        raise TooLargeError(f"more than the {MOST_MEGAPIXELS} megapixels that an image may have") from error
+
+
+@contextmanager
+def own_limit() -> Iterator[None]:
+    """Pillow refuses images of more than `MOST_MEGAPIXELS`, and warns of none, until all threads have left this."""
+    global _inside
+    with _lock:
+        if not _inside:
+            _limit.enter_context(warnings.catch_warnings())
+            _limit.callback(setattr, Image, "MAX_IMAGE_PIXELS", Image.MAX_IMAGE_PIXELS)
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            # It warns from here on, and refuses from the double.
+            Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000 // 2
+        _inside += 1
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if not _inside:
+                _limit.close()
 
 
 def pixels_of(image: Image.Image, form: dict[str, Any]) -> np.ndarray:

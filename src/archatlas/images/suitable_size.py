@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from archatlas.images.decoding import Encoded, open_image, own_limit
+from archatlas.images.decoding import Encoded, open_image
+from archatlas.images.predict import own_limit
 
 SIZES = (32, 48, 64, 96, 128, 160, 224)
 """Sides to choose from, pixels."""

@@ -14,9 +14,11 @@ from typing import TYPE_CHECKING, Any
 import click
 from kedro.framework.cli.utils import env_option
 from kedro.framework.hooks.manager import _NullPluginManager
+from kedro.framework.project import pipelines as registered
 from kedro.framework.project import settings
 
 from archatlas.kedro_ext.commands import with_plain_errors
+from archatlas.kedro_ext.digests import FileDigests
 from archatlas.kedro_ext.internals import lies_in_file, place_of
 from archatlas.kedro_ext.names import nearest
 from archatlas.kedro_ext.records import CurrentResults, RecordStore
@@ -68,7 +70,8 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
         folder: Path = dataset(catalog, work_folder).load()
         lock = take_lock(folder)
         try:
-            rubbish = find_rubbish(catalog, keep, manifest=manifest, records=dataset(catalog, records).load())
+            of_records: Path = dataset(catalog, records).load()
+            rubbish = find_rubbish(catalog, keep, manifest=manifest, records=of_records)
             leftovers = sorted(folder.iterdir()) if work else _unfinished(folder)
             paths = [*rubbish.paths, *_outside(leftovers, leftovers)]
             sizes = [_size(path) for path in paths]
@@ -76,6 +79,9 @@ def clean_command(*, manifest: str, records: str, work_folder: str, experiment: 
                 click.echo(f"{size / _MIB:10.1f} MiB  {relative(path)}")
             if not dry_run:
                 _drop(paths)
+                digests = FileDigests(of_records / "digests.json")
+                digests.forget_what_is_gone()
+                digests.save()
             click.echo(f"{sum(sizes) / _MIB:10.1f} MiB  {'would go' if dry_run else 'went'}: {rubbish.summary}")
         finally:
             lock.release()
@@ -118,11 +124,14 @@ def find_rubbish(catalog: Catalog, keep: int, *, manifest: str, records: Path) -
     """
     kept: Named = {name: {artifact.version} for name, artifact in CurrentResults(records).load().items()}
     manifests = list(_manifests(catalog, manifest))
+    recorded = RecordStore(records).all()
+    known = {*kept, *(name for _, named in manifests for name in named)}
+    known |= {name for _, record in recorded for name in record.outputs}
     for session, named in _newest(manifests, keep):
         kept.setdefault(manifest, set()).add(session)
         for name, versions in named.items():
             kept.setdefault(name, set()).update(versions)
-    local = {name: made for name, made in _datasets(catalog) if path_of(made, None) is not None}
+    local = {name: made for name, made in _datasets(catalog, known) if path_of(made, None) is not None}
     versioned = {name: made for name, made in local.items() if is_versioned(made)} if manifests else {}
     dropped = {
         (name, folder.name): folder
@@ -132,7 +141,7 @@ def find_rubbish(catalog: Catalog, keep: int, *, manifest: str, records: Path) -
     }
     outdated = [
         file
-        for file, record in RecordStore(records).all()
+        for file, record in recorded
         if dropped.keys() & {(name, artifact.version) for name, artifact in record.outputs.items()}
     ]
     folders = list(dropped.values())
@@ -161,8 +170,10 @@ def configured_catalog(metadata: ProjectMetadata, env: str | None, parameters: d
     return catalog
 
 
-def _datasets(catalog: Catalog) -> Iterator[tuple[str, Any]]:
-    for name in sorted(catalog.keys()):
+def _datasets(catalog: Catalog, known: Iterable[str]) -> Iterator[tuple[str, Any]]:
+    """Those that lie in files, by name: what the catalog lists, and what its patterns are for, known or to be made."""
+    wired = (name for pipeline in registered.values() for name in pipeline.datasets())
+    for name in sorted({*catalog.keys(), *known, *wired}):
         made = dataset(catalog, name)
         if lies_in_file(made):
             yield name, made

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,8 +84,10 @@ def files_read(declared: Dependencies, parameters: Mapping[str, Any]) -> Iterato
     """The declared files, each with what it is called where it is told that it changed.
 
     ``parameters`` are the node's inputs ``params:...``, as plain data. Files that a function finds are called by their
-    own names, so that it does not count where they lie.
+    own names, so that here it does not count where they lie (a parameter that says so counts as parameters do); those
+    of one name are numbered.
     """
+    named: Counter[str] = Counter()
     for one in declared.files:
         if isinstance(one, str):
             path = named_path(parameters, one)
@@ -92,7 +95,9 @@ def files_read(declared: Dependencies, parameters: Mapping[str, Any]) -> Iterato
                 yield f"files under the parameter {one}", path
         else:
             given = {name.removeprefix("params:"): value for name, value in parameters.items()}
-            yield from ((path.name, path) for path in one(given))
+            for path in one(given):
+                named[path.name] += 1
+                yield path.name if named[path.name] == 1 else f"{path.name} ({named[path.name]})", path
 
 
 def named_path(parameters: Mapping[str, Any], dotted: str) -> Path | None:

@@ -91,9 +91,25 @@ class FileDigests:
             self._known[str(file.absolute())]["stamp"] = []
             self._changed = True
 
+    def forget_what_is_gone(self) -> None:
+        """Know nothing more of files that are no longer there."""
+        names: dict[str, frozenset[str] | None] = {}  # A folder is listed once, however many files it has.
+
+        def is_there(file: str) -> bool:
+            folder, name = os.path.split(file)
+            if folder not in names:
+                names[folder] = _names_in(folder)
+            listed = names[folder]
+            return listed is None or name in listed
+
+        there = {file: known for file, known in self._known.items() if is_there(file)}
+        self._changed |= len(there) < len(self._known)
+        self._known = there
+
     def save(self) -> None:
-        """Keep what is known for the next process."""
+        """Keep what is known of files that are there for the next process."""
         if self._changed and self._cache is not None:
+            self.forget_what_is_gone()
             with atomic_path(self._cache) as temporary:
                 temporary.write_text(json.dumps(self._known))
             self._changed = False
@@ -129,3 +145,13 @@ class FileDigests:
             self._changed |= self._known.get(key) != known
             self._known[key] = known
         return Content(status.st_size, known["sha256"])
+
+
+def _names_in(folder: str) -> frozenset[str] | None:
+    """Names of what lies in a folder; none if it is gone, None if it cannot be told."""
+    try:
+        return frozenset(os.listdir(folder))
+    except (FileNotFoundError, NotADirectoryError):
+        return frozenset()
+    except OSError:
+        return None

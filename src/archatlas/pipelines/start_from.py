@@ -19,6 +19,11 @@ def files_of_start(start_from: str | None) -> list[Path]:
     one file. An experiment goes before a folder of the same name. Links are followed, so that a run of the other
     experiment changes nothing under way. Raises ArchatlasError if there is nothing.
     """
+    return [file.resolve() for file in _files_named(start_from)]
+
+
+def _files_named(start_from: str | None) -> list[Path]:
+    """The same as they are called there, which for links is what they stand for, and not what is behind them."""
     if start_from is None:
         return []
     here = Path.cwd()
@@ -28,7 +33,7 @@ def files_of_start(start_from: str | None) -> list[Path]:
         files = [place] if place.is_file() else list(place.glob(f"*{_SUFFIX}"))
         if files:
             # seed_10 comes after seed_2.
-            return sorted((file.resolve() for file in files), key=lambda file: (len(file.stem), file.stem))
+            return sorted(files, key=lambda file: (len(file.stem), file.stem))
     known = [folder.name for folder in current.glob("*") if (folder / "supernets").exists()]
     raise ArchatlasError(
         f"`supernet.start_from` is {start_from!r}, but there is no experiment of this name with trained super-networks "
@@ -39,6 +44,6 @@ def files_of_start(start_from: str | None) -> list[Path]:
 def start_of_supernets(parameters: Mapping[str, Any]) -> list[Path]:
     """For ``depends_on``: the files of ``supernet.start_from``; none where it is null, or nothing is there."""
     try:
-        return files_of_start((parameters.get("supernet") or {}).get("start_from"))
+        return _files_named((parameters.get("supernet") or {}).get("start_from"))
     except ArchatlasError:
         return []

@@ -48,7 +48,8 @@ def map_space(
     table. Memory is that of a chunk (and of the choices of the sample).
 
     With ``work``, an atlas of more than ``SPAN`` networks is made span by span: each is a task of the engine, is kept
-    there once it is done, and is one of the chunks given.
+    there once it is done, and is one of the chunks given. It is left there: only who knows that the atlas lies safely
+    elsewhere can let it go.
     """
     column = f"predicted_{'' if alone else 'supernet_'}{target}"
     given = predictor, space, cost_table, latency_table, parameters, column
@@ -67,7 +68,7 @@ _Span: TypeAlias = tuple[int, int, Choices | None]
 
 
 def _spans(rows: int, drawn: Choices | None, given: tuple[Any, ...], work: WorkStore) -> Iterator[pd.DataFrame]:
-    """The atlas in spans, in their order; those in ``work`` are taken from there, which is empty at the end."""
+    """The atlas in spans, in their order; those in ``work`` are taken from there."""
     done, ends = set(work.keys(".parquet")), ((start, min(start + SPAN, rows)) for start in range(0, rows, SPAN))
     spans: list[_Span] = [(start, end, None if drawn is None else drawn[start:end]) for start, end in ends]
     todo = [span for span in spans if _key(span[0]) not in done]
@@ -78,7 +79,6 @@ def _spans(rows: int, drawn: Choices | None, given: tuple[Any, ...], work: WorkS
     for span in spans:
         found = work.load_table(_key(span[0]))
         yield _span(span, *given)[1] if found is None else found  # None: it was damaged.
-    work.discard()
 
 
 def _key(start: int) -> str:

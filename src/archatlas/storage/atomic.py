@@ -69,8 +69,6 @@ def _beside(path: Path) -> Iterator[Path]:
 
 def _flush(path: Path) -> None:
     """Have the content of a file, or the names in a folder, on the disk: what was renamed is durable only then."""
-    if os.name == "nt" and path.is_dir():  # Windows flushes no folders.
-        return
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -183,7 +183,8 @@ def _engines_shares(jobs: int, threads: int | None) -> Shares | None:
 def device_of_each(device: DeviceParameters, shares: Shares) -> DeviceParameters:
     """The device of each of the jobs that are shared out so.
 
-    How they are shared out is no part of what they make: who has more cores, or more machines, goes on all the same.
+    How they are shared out is no part of what they make: who has more cores, or more machines, goes on all the same,
+    though last digits depend on the threads. Those that are asked for by number and used here are a part of it.
     """
     return device.model_copy(update={"workers": None, "threads": device.threads if shares.here else None})
 

@@ -22,6 +22,7 @@ from archatlas.predictors.metrics import (
 from archatlas.predictors.protocol import Predictor
 from archatlas.scorers.registry import audited_scorers, scored
 from archatlas.spaces.protocol import Choices, SearchSpace, draw_at_most
+from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.parameters import EvaluationParameters
 from archatlas.training.seeds import mixed_seed
 from archatlas.verification.alone import train_roles
@@ -158,6 +159,7 @@ def audited(
     cost_table: pd.DataFrame,
     *,
     target: str,
+    work: WorkStore | None,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """The audit's table, its summary and its trainings (``ROLE_COLUMNS``, role ``audit``).
 
@@ -172,6 +174,7 @@ def audited(
         seed: of the draw, the trainings and the resampling.
         cost_table: counted parts.
         target: the score of the super-networks, accuracy or log_loss (whose negative is the score).
+        work: keeps these scores.
     """
     choices = draw_audit(space, parameters.networks, fitted, np.random.default_rng(mixed_seed(seed, DRAW_AUDIT)))
     names = space.names(choices).tolist()
@@ -189,7 +192,7 @@ def audited(
             parameters=evaluation,
             device=trainings.device,
             images_seed=seed,
-            work=trainings.work,
+            work=work,
             progress="audit on the super-networks",
         )
         scores = supernet_scores(evaluations).loc[names, target].to_numpy(dtype=np.float64)

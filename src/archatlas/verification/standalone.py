@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from archatlas.errors import ArchatlasError, brief, first_problem
 from archatlas.images.decoding import to_pixels
 from archatlas.images.description import ImageDescription
-from archatlas.images.predict import shrunk
+from archatlas.images.predict import opened, own_limit, shrunk
 from archatlas.networks.feature_maps import FeatureMap, FeatureShape, GivesFeatures, feature_shapes
 from archatlas.spaces.documents import describe_space, space_of
 from archatlas.spaces.protocol import SearchSpace
@@ -96,9 +96,9 @@ class StandaloneNetwork(nn.Module):
         images = self.document.images
         channels: Literal[1, 3] = 1 if images.channels == 1 else 3
         try:
-            with _open(image) as opened:
+            with own_limit(), _open(image) as ours:
                 first = images.prepared_size or images.image_size
-                whole = to_pixels(opened, first, channels=channels, aspect=images.aspect, bits=images.bits)
+                whole = to_pixels(ours, first, channels=channels, aspect=images.aspect, bits=images.bits)
             pixels = shrunk(whole, images.image_size)
         except ArchatlasError:
             raise
@@ -307,7 +307,7 @@ def _open(image: str | Path | Image.Image | NDArray[Any]) -> Image.Image:
     if isinstance(image, np.ndarray):
         return Image.fromarray(_eight_bits(image))
     if isinstance(image, str | Path):
-        return Image.open(image)
+        return opened(image)
     raise ArchatlasError(f"an image is a path, a PIL image or a NumPy array, but got {_spell(image)}")
 
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import bz2
+import io
 import json
 import os
 import pickle
+import resource
 import struct
 from collections import OrderedDict
 from pathlib import Path
@@ -149,6 +151,32 @@ def test_the_files_of_nats_bench(nats_bench: Path) -> None:
     assert np.isnan(row["imagenet16_test_accuracy"])
     assert row[["table_params", "table_macs"]].tolist() == [129_306, 17_958_600]
     assert table.evaluations("validation", [CELL])["accuracy"].tolist() == [0.80, 0.82]
+
+
+def test_numbers_of_numpy_are_read_as_they_are() -> None:
+    given = {"a": np.float64(0.1), "b": [np.int32(-7), np.float32(0.5)], "c": np.bool_(True), "d": np.float64("nan")}
+    for protocol in (3, 4, 5):
+        found = nats_bench_files._Plain(io.BytesIO(pickle.dumps(given, protocol=protocol))).load()
+        assert {name: found[name] for name in "abc"} == {"a": 0.1, "b": [-7, 0.5], "c": True}
+        assert np.isnan(found["d"])
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        pickle.dumps(np.void(0), protocol=2).replace(b"V1", b"V300000000"),
+        b"cnumpy._core.multiarray\nscalar\n(cnumpy\ndtype\n(S'V300000000'\ntRtR.",
+        b"cnumpy._core.multiarray\nscalar\n(cnumpy\ndtype\n(S'f8'\ntRtR.",
+        b"cnumpy._core.multiarray\nscalar\n(cnumpy\ndtype\n(S'f8'\ntRS'abc'\ntR.",
+        b"\x80\x04K\x01r\xff\xff\xff\x0f.",  # The first object of 268 million.
+    ],
+)
+def test_no_memory_is_taken_for_what_a_pickle_says_it_has(nats_bench: Path, content: bytes) -> None:
+    (nats_bench / "000001.pickle.pbz2").write_bytes(bz2.compress(content))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(ArchatlasError, match=r"000001.pickle.pbz2 is damaged or of another version"):
+        nas_bench_201.load(str(nats_bench))
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 100 * 1024  # KiB
 
 
 class Hostile:

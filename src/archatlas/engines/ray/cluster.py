@@ -118,14 +118,15 @@ def _room(resources: dict[str, float], cpus: float, gpus: float) -> int:
     by_gpu = resources.get("GPU", 0)
     if not gpus:
         return by_cpu
-    return min(by_cpu, int(by_gpu // gpus) if gpus >= 1 else int(by_gpu) * int(1 // gpus))
+    # 1 // 0.2 is 4, though Ray gives a fifth of a GPU to five.
+    return min(by_cpu, int(by_gpu // gpus) if gpus >= 1 else int(by_gpu) * int(1 / gpus + 1e-9))
 
 
 def require_room(parameters: EngineParameters) -> None:
     """ArchatlasError if no machine has what a task asks for: it would wait for ever."""
     asked = {"cpus_per_task": ("CPU", parameters.cpus_per_task), "gpus_per_task": ("GPU", parameters.gpus_per_task)}
     for name, (resource, count) in asked.items():
-        most = max((node["Resources"].get(resource, 0) for node in machines()), default=0)
+        most = _most(resource)
         if count > most:
             less = f"ask for at most {most:g}" if most else f"set it to {0 if resource == 'GPU' else 1}"
             raise ArchatlasError(
@@ -137,6 +138,22 @@ def require_room(parameters: EngineParameters) -> None:
             f"no machine of the cluster has both `engine.cpus_per_task` = {parameters.cpus_per_task} CPUs and "
             f"`engine.gpus_per_task` = {parameters.gpus_per_task:g} GPUs: ask for less, or add a machine"
         )
+
+
+def require_processes(count: int) -> None:
+    """ArchatlasError if no machine has a CPU for each process of a task that has so many."""
+    most = _most("CPU")
+    if count > most:
+        raise ArchatlasError(
+            f"{count} processes share a training (`finishing.processes`), but no machine of the cluster has more than "
+            f"{most:g} CPUs, and it would wait for ever: ask for at most {max(most, 1):g}, add a machine, or set "
+            "`engine.name` to local"
+        )
+
+
+def _most(resource: str) -> float:
+    """What the best machine has of it."""
+    return max((node["Resources"].get(resource, 0) for node in machines()), default=0)
 
 
 def require_alike() -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import platform
 import statistics
 import time
 from collections import Counter
@@ -23,7 +24,7 @@ from archatlas.engines.parameters import EngineParameters
 from archatlas.engines.ray import cluster
 from archatlas.engines.ray.identity import identity
 from archatlas.engines.ray.post import Letter, Post
-from archatlas.engines.ray.task import Ended, Order, OtherMachineError, run
+from archatlas.engines.ray.task import Ended, Order, OtherCodeError, run
 from archatlas.errors import ArchatlasError
 from archatlas.storage.keeper import keeper
 
@@ -85,7 +86,8 @@ class RayEngine:
         except BaseException:
             self.close()
             raise
-        self._run = ray.remote(run)  # Once: it is carried to the machines for each time that it is made.
+        # Once: it is carried to the machines for each time that it is made.
+        self._run = ray.remote(**_remote_options(self._parameters.gpus_per_task))(run)
         nodes = cluster.machines()
         _log.info(
             "%d machine%s of a Ray cluster with room for %d tasks",
@@ -109,6 +111,8 @@ class RayEngine:
     def shares(self, jobs: int, *, threads: int | None) -> Shares:
         self.connect()
         threads = self._parameters.cpus_per_task if threads is None else threads
+        if threads > self._parameters.cpus_per_task:
+            cluster.require_processes(threads)
         return Shares(max(1, min(jobs, self._room(threads))), threads)
 
     def _room(self, cpus: int) -> int:
@@ -142,9 +146,9 @@ class RayEngine:
         self._numbers += 1
         level = logging.getLogger(_PACKAGE).getEffectiveLevel()
         gpus = self._parameters.gpus_per_task
-        order = Order(self._numbers, work, threads, gpus > 0, level, identity())
+        order = Order(self._numbers, work, threads, gpus > 0, level, identity(), platform.node())
         # Not sent again by Ray.
-        how: dict[str, Any] = {"num_cpus": max(1, threads), "num_gpus": gpus, "max_retries": 0, "name": _PACKAGE}
+        how: dict[str, Any] = {"num_cpus": max(1, threads), "max_retries": 0, "name": _PACKAGE}
         return self._numbers, self._run.options(**how).remote(order, [given], self._post)
 
     @property
@@ -177,6 +181,11 @@ class RayEngine:
         else:
             name, path = about
             self._post.answer.remote(name, _found(what, path))
+
+
+def _remote_options(gpus: float) -> dict[str, Any]:
+    """With GPUs, each task has a process of its own: one that goes on would keep the first GPU that it was given."""
+    return {"num_gpus": gpus, "max_calls": 1} if gpus else {"num_gpus": 0}
 
 
 def _found(what: str, path: Path) -> Any:
@@ -385,6 +394,6 @@ def _result(ended: Ended) -> Any:
     value = pickle.loads(ended.result)
     if ended.failed is None:
         return value
-    if isinstance(value, OtherMachineError):
-        raise ArchatlasError(f"a machine that joined the cluster cannot do this work: it {value}") from value
+    if isinstance(value, OtherCodeError):
+        raise ArchatlasError(str(value)) from value
     raise value from _RemoteTraceback(f"\n{ended.failed}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import pickle
+import platform
 import sys
 import time
 import traceback
@@ -33,6 +34,7 @@ class Order:
         gpus: whether it has one.
         log_level: what its log tells of.
         sender: what is installed where it comes from.
+        host: where that is.
     """
 
     number: int
@@ -41,6 +43,7 @@ class Order:
     gpus: bool
     log_level: int
     sender: dict[str, str]
+    host: str
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,8 @@ class Ended:
     """The traceback of an exception."""
 
 
-class OtherMachineError(Exception):
-    """A machine has not what the sender has."""
+class OtherCodeError(Exception):
+    """A worker has not what the sender had when that began; says so in words."""
 
 
 def run(order: Order, given: list[Any], post: Any) -> Ended:
@@ -64,7 +67,7 @@ def run(order: Order, given: list[Any], post: Any) -> Ended:
     try:
         other = difference(order.sender, identity())
         if other is not None:
-            raise OtherMachineError(other)
+            raise OtherCodeError(_why(other, order.host))
         with _settings(order, letters):
             function, job = pickle.loads(order.work)
             result = pickle.dumps(function(job, *_taken(given[0])), protocol=5)
@@ -73,6 +76,15 @@ def run(order: Order, given: list[Any], post: Any) -> Ended:
         return Ended(_pickled(error), time.monotonic() - begun, letters.count, traceback.format_exc())
     letters.end()
     return Ended(result, time.monotonic() - begun, letters.count)
+
+
+def _why(other: str, sender: str) -> str:
+    if sender == platform.node():
+        return (
+            f"archatlas was changed on this machine while the run went on: a worker that has started since {other}, "
+            "and results must not depend on where they are made. Run the same command again"
+        )
+    return f"a machine that joined the cluster, or was changed since, cannot do this work: it {other}"
 
 
 def _pickled(error: Exception) -> bytes:

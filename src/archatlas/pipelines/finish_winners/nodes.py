@@ -41,10 +41,12 @@ def plan_finishing(
 
     from archatlas.kedro_ext.records import RecordStore
     from archatlas.schedule.allocation import USED
+    from archatlas.schedule.epochs import fewer_of_a_step
     from archatlas.schedule.facts import Facts
     from archatlas.schedule.finishing import expected_load, finishing_now, sharing_of
     from archatlas.schedule.pace import Pace, training_seconds
     from archatlas.spaces.search_space import read_space
+    from archatlas.training.fabric import may_share_steps
     from archatlas.verification.members import is_mobilenet, member_of
     from archatlas.verification.teaching import largest_network
     from archatlas.verification.winners import entrants_of
@@ -52,6 +54,8 @@ def plan_finishing(
     pace, facts, training = Pace(**schedule["pace"]), Facts(**schedule["facts"]), finishing_schedule["training"]
     if not facts.finishes:
         return finishing_schedule
+    if not may_share_steps(device):
+        pace = replace(pace, processes=1)  # It may have been measured where they could.
     sharing = sharing_of(len({document["architecture"] for document in found}), pace, facts)
     entrants = [entrant for document in found for entrant in entrants_of(document, sharing.contenders)]
     macs = {entrant["architecture"]: float(entrant["macs"]) for entrant in entrants}
@@ -87,13 +91,15 @@ def plan_finishing(
         duration(spent), duration(expected), done.of_winners, len(members), taught,
         finishing_schedule.get("taught_epochs") or training["epochs"],
     )  # fmt: skip
+    but_for_steps = {name: value for name, value in training.items() if name != "batch_size"}
     return {
         **finishing_schedule,
         "contenders": sharing.contenders,
         "processes": sharing.processes,
         **done.teaching,
         "training": {
-            **training,
+            **but_for_steps,
+            **fewer_of_a_step(facts),
             **sharing.batch,
             "epochs": done.epochs,
             "warmup_epochs": min(training["warmup_epochs"], done.epochs / 8),

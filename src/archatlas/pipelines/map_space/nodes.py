@@ -5,9 +5,11 @@ from typing import Any
 
 import pandas as pd
 
+from archatlas.pipelines.map_space.spans import folder_of_spans
 from archatlas.pipelines.space import searched_space
 from archatlas.pipelines.work import work_store
 from archatlas.predictors.parameters import AtlasParameters
+from archatlas.storage.work_store import WorkStore
 from archatlas.verification.parameters import CalibrationParameters
 
 
@@ -25,7 +27,7 @@ def map_networks(
     """The atlas in chunks, for a data set that streams; and how fast it was made.
 
     It is written to the work folder first, so that its speed is known when this node ends and memory stays bounded. A
-    large one is kept there span by span while it is made.
+    large one is kept there span by span until it stands among the results (``spans.py``).
     """
     from archatlas.predictors.atlas import atlas_rows, map_space, write_atlas
     from archatlas.predictors.make import load_predictor
@@ -40,9 +42,7 @@ def map_networks(
         target=calibrated_predictor["target"],
         seed=seed,
         alone=search_space["known"] is not None or calibration is not None,
-        work=work_store(
-            work_folder, "archatlas.predictors.atlas", "archatlas.predictors.make", "archatlas.spaces.tables.registry"
-        ).task(
+        work=spans_in(work_folder).task(
             "atlas",
             calibrated_predictor,
             calibrated_predictor_state,
@@ -52,4 +52,10 @@ def map_networks(
             seed,
         ),
     )
-    return write_atlas(chunks, work_folder / "map_space" / "atlas.parquet", atlas_rows(made, atlas))
+    return write_atlas(chunks, folder_of_spans(work_folder) / "atlas.parquet", atlas_rows(made, atlas))
+
+
+def spans_in(work_folder: Path) -> WorkStore:
+    """Finished spans of a large atlas."""
+    makers = ("archatlas.predictors.atlas", "archatlas.predictors.make", "archatlas.spaces.tables.registry")
+    return work_store(folder_of_spans(work_folder), *makers)

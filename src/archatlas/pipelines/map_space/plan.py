@@ -6,10 +6,10 @@ from archatlas.pipelines.ahead import ATLAS_PER_SECOND, Ahead, Plan
 
 
 def plan(ahead: Ahead) -> Plan:
-    """Every network is predicted, or a sample of a million."""
+    """Every network is predicted, or a sample of those of a large space."""
     if ahead.settings.table is not None:
         return Plan("every network that the table knows", 3.0)
-    from archatlas.spaces.protocol import drawable
+    from archatlas.predictors.atlas import atlas_rows
 
-    rows = drawable(ahead.space, 10**6)
+    rows = atlas_rows(ahead.space, ahead.settings.atlas)
     return Plan(f"{rows:,} networks", 3 + rows / ATLAS_PER_SECOND)

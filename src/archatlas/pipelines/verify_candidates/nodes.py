@@ -366,6 +366,7 @@ def audit(
         seed,
         cost_table,
         target=target,
+        work=work_store(work_folder, *_JUDGED_BY),
     )
     return _audit_logged(made)
 
