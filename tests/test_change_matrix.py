@@ -144,7 +144,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     # calibrate_predictor
     (
         {"parameters": {"calibration": {"networks": 10}}},
-        ["choose_calibration", "train_calibration", "map_space", "write_report"],
+        ["plan_trainings", "choose_calibration", "train_calibration", "map_space", "write_report"],
     ),
     ({"code": PIPELINES.format("calibrate_predictor"), "function": "calibrate"}, ["calibrate"]),
     ({"code": "verification/calibration.py"}, ["choose_calibration", "calibrate"]),
