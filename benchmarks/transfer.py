@@ -49,11 +49,12 @@ from archatlas.spaces.tables.nas_bench_201 import load as load_201
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
 from archatlas.transfer.encoder import EncoderSettings, answers, fitted, pretrained
-from archatlas.transfer.known import ON_IMAGENET, TIMM, KnownNetworks
+from archatlas.transfer.known import KnownNetworks
 from archatlas.transfer.left_out import CONTROLS, by_family
 from archatlas.transfer.models import NAMES, fit
 from archatlas.transfer.parameters import TransferParameters
 from archatlas.transfer.predictor import CIFAR, IMAGENET, SAID_BY, TASKS, judged, rows_of
+from archatlas.transfer.sources import ON_IMAGENET, TIMM
 from archatlas.transfer.tables import read_known
 
 Floats = NDArray[np.float64]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import warnings
 from dataclasses import replace
 
@@ -64,6 +65,14 @@ def test_a_second_fit_forgets_the_first(name: str, batch: ArchitectureBatch, noi
     used.fit(batch[:60], noisy[:60])
     fresh.fit(batch[:60], noisy[:60])
     np.testing.assert_array_equal(used.predict(batch[:9]).mean, fresh.predict(batch[:9]).mean)
+
+
+@pytest.mark.parametrize("name", PREDICTORS)
+def test_can_be_handed_to_another_process(name: str) -> None:
+    made = make_predictor(name, None, seed=3)
+    again = pickle.loads(pickle.dumps(made))
+    assert type(again) is type(made)
+    assert again.__dict__.keys() == made.__dict__.keys()
 
 
 @pytest.mark.parametrize("name", PREDICTORS)

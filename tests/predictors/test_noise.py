@@ -15,6 +15,7 @@ def test_one_variance_is_a_t_interval_and_a_known_one_a_normal_interval() -> Non
     assert combined_reach([0.01], [3], confidence=0.5) == pytest.approx(0.7649 * 0.1, rel=1e-4)
     assert combined_reach([0.0, 0.0], [1, 5]) == 0.0
     assert combined_reach([], []) == 0.0
+    assert np.isnan(combined_reach([0.01, np.nan], [3, 3])), "what is not known is no certainty"
 
 
 def test_the_mean_of_three_values_is_held_as_often_as_is_said() -> None:

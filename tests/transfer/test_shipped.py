@@ -10,9 +10,10 @@ import pandas as pd
 import pytest
 
 from archatlas.pipelines.transfer_predictor.nodes import learn_from_known
-from archatlas.transfer.known import ON_CIFAR, ON_IMAGENET, KnownNetworks
+from archatlas.transfer.known import KnownNetworks
 from archatlas.transfer.parameters import TransferParameters
 from archatlas.transfer.predictor import TransferPredictor, shipped
+from archatlas.transfer.sources import ON_CIFAR, ON_IMAGENET
 from archatlas.transfer.tables import files_of, read_known
 
 

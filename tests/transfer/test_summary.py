@@ -2,7 +2,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from pydantic import ValidationError
 
+from archatlas.transfer.parameters import TransferParameters
 from archatlas.transfer.summary import figures_of_ranks
 
 
@@ -21,6 +23,12 @@ def test_one_network_or_none_has_no_rank() -> None:
     one = np.array([1.0])
     assert all(np.isnan(figure) for figure in figures_of_ranks(one, one).values())
     assert all(np.isnan(figure) for figure in figures_of_ranks(np.array([1.0, np.nan]), np.array([0.0, 1.0])).values())
+
+
+def test_two_tables_of_cifar_are_asked_for() -> None:
+    assert TransferParameters(tables=("nas_bench_201", "nas_bench_macro")).timm
+    with pytest.raises(ValidationError, match=r"at least 2 are needed, .* but there is nas_bench_201"):
+        TransferParameters(tables=("nas_bench_201", "accel_nasbench"))
 
 
 def test_what_is_ranked_after_the_tenth_does_not_count_for_its_gain() -> None:

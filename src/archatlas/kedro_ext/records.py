@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -115,14 +115,20 @@ class RecordStore:
             return []
         return [record for record, time in self.newest_of_all() if time > max(own)]
 
-    def seconds_before(self, node: str) -> float:
-        """What the nodes took that were run before the newest run of ``node``, in the same session."""
-        own, before = self.newest(node), 0.0
-        for record, _ in self.newest_of_all():
-            if own is None or record.node == node:
-                break
-            before += record.usage.seconds if record.session == own.session else 0.0
-        return before
+    def seconds_with(self, node: str, stages: Collection[str]) -> float:
+        """What ``node`` took when it was last run, and those of the nodes of ``stages`` that the same session has run.
+
+        A node's stage is what stands before the dot of its name.
+        """
+        own = self.newest(node)
+        if own is None:
+            return 0.0
+        beside = [
+            record.usage.seconds
+            for record, _ in self.newest_of_all()
+            if record.session == own.session and record.node.partition(".")[0] in stages
+        ]
+        return own.usage.seconds + sum(beside)
 
     def newest_of_all(self) -> list[tuple[NodeRecord, int]]:
         """The record of every node that was written or used last, and when, in nanoseconds; in the order of time."""

@@ -42,8 +42,17 @@ def _asking_for(fewest: int, name: str, family: Any) -> Any:
                 )
             super().fit(batch, evaluations)
 
+        def __reduce__(self) -> tuple[Any, ...]:
+            return _unmade, (fewest, name), self.__dict__
+
     Asking.__name__, Asking.__qualname__, Asking.__module__ = family.__name__, family.__qualname__, family.__module__
     return Asking
+
+
+def _unmade(fewest: int, name: str) -> Any:
+    """What pickle puts a predictor's attributes into."""
+    family = _asking_for(fewest, name, PREDICTORS.load(name))
+    return family.__new__(family)
 
 
 def describe_predictor(

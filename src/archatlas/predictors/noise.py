@@ -17,13 +17,13 @@ def combined_reach(variances: Sequence[float], degrees: Sequence[float], confide
     Welch 1947). An estimate that counts twice is one variance here and not two: only independent ones are told apart.
 
     Args:
-        variances: ``v_i``, of the value itself: of a mean of ``n`` numbers ``s^2 / n``.
+        variances: ``v_i``, of the value itself: of a mean of ``n`` numbers ``s^2 / n``; of NaN comes NaN.
         degrees: ``d_i``, on which each was estimated, 1 at least; infinite of one that is known.
         confidence: how much the interval covers, both sides together.
     """
     from scipy.stats import t
 
-    parts = [(variance, free) for variance, free in zip(variances, degrees, strict=True) if variance > 0]
+    parts = [(variance, free) for variance, free in zip(variances, degrees, strict=True) if variance != 0]
     if not parts:
         return 0.0
     total, spent = sum(variance for variance, _ in parts), sum(variance**2 / free for variance, free in parts)

@@ -97,7 +97,7 @@ def compared(best: pd.DataFrame, accuracies: Mapping[str, float]) -> pd.DataFram
     for (budget, method), own in table.groupby(["budget", "method"], sort=False):
         control = table[(table["budget"] == budget) & (table["method"] == CONTROL)].set_index("seed")["accuracy"]
         mine = own.set_index("seed")["accuracy"]
-        ahead = mine.iloc[0] - control if len(mine) == 1 else (mine - control).dropna()
+        ahead = (mine.iloc[0] - control if len(mine) == 1 else mine - control).dropna()
         reach = reach_of_mean(ahead) if len(ahead) >= _FEWEST_PAIRS else np.nan
         is_control = method == CONTROL or ahead.empty
         rows.append(

@@ -15,12 +15,6 @@ from archatlas.graphs.computation_statistics import statistic_names
 Floats = NDArray[np.float64]
 Features = NDArray[np.float32]
 
-TIMM = "timm"
-"""The source of real networks: those of timm."""
-ON_IMAGENET = (TIMM, "once_for_all_mobilenet_v3", "accel_nasbench")
-ON_CIFAR = ("nas_bench_201", "nas_bench_101", "nas_bench_macro")
-"""Sources by what their networks were trained on."""
-
 
 @dataclass(frozen=True)
 class KnownNetworks:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from archatlas.spaces.tables.parameters import TableName
+from archatlas.transfer.sources import ON_CIFAR
+
+_FEWEST = 2
 
 
 class TransferParameters(BaseModel):
@@ -26,11 +29,23 @@ class TransferParameters(BaseModel):
             "accel_nasbench",
             "transnas_bench_101_micro",
         ),
-        min_length=2,
+        min_length=_FEWEST,
         description="public tables of networks that can be built: two at least that were trained on CIFAR-10, since "
         "what is learned is judged on a table that was left out",
     )
     networks: int = Field(
         600, ge=50, le=100_000, description="networks that are drawn of each table, uniformly and with a fixed seed"
     )
+
+    @field_validator("tables")
+    @classmethod
+    def _enough_of_cifar(cls, tables: tuple[TableName, ...]) -> tuple[TableName, ...]:
+        known = [name for name in tables if name in ON_CIFAR]
+        if len(set(known)) < _FEWEST:
+            raise ValueError(
+                f"of {', '.join(ON_CIFAR)} at least {_FEWEST} are needed, since what is learned is judged on one that "
+                f"is left out, but there is {' and '.join(known) or 'none'}"
+            )
+        return tables
+
     timm: bool = Field(True, description="whether real networks are learned from too: results and graphs of timm")

@@ -18,17 +18,10 @@ from numpy.typing import NDArray
 from archatlas.errors import ArchatlasError, brief
 from archatlas.graphs.computation_statistics import statistic_names
 from archatlas.transfer.distance import DistanceScale
-from archatlas.transfer.known import (
-    ON_CIFAR,
-    ON_IMAGENET,
-    TIMM,
-    Features,
-    Floats,
-    KnownNetworks,
-    recipe_columns,
-)
+from archatlas.transfer.known import Features, Floats, KnownNetworks, recipe_columns
 from archatlas.transfer.left_out import at_random, by_family, leave_out
 from archatlas.transfer.models import FittedModels, fit
+from archatlas.transfer.sources import ON_CIFAR, ON_IMAGENET, TIMM
 from archatlas.transfer.trust import COLUMNS, Trust
 
 FORMAT = 2
@@ -37,7 +30,8 @@ IMAGENET, CIFAR = "imagenet", "cifar"
 TASKS = (IMAGENET, CIFAR)
 SAID_BY: Mapping[str, tuple[str, ...]] = {IMAGENET: ("trees", "gp"), CIFAR: ("ridge", "trees")}
 """The models whose mean is what is predicted, by task (docs/transfer.md)."""
-_TRAINED_ON = {IMAGENET: ON_IMAGENET, CIFAR: ON_CIFAR}
+TRAINED_ON = {IMAGENET: ON_IMAGENET, CIFAR: ON_CIFAR}
+"""The sources whose networks were trained on a task: whom trust goes by."""
 _LARGE_SIDE = 96
 """Images of so many pixels a side and more are taken for a task like ImageNet's, where none is named."""
 
@@ -203,7 +197,7 @@ def rows_of(task: str, known: KnownNetworks) -> NDArray[np.bool_]:
 
 def _speaking(task: str, known: KnownNetworks) -> tuple[str, ...]:
     """The sources that were trained on the task, of those that are fitted to."""
-    return tuple(name for name in dict.fromkeys(known.sources.tolist()) if name in _TRAINED_ON[task])
+    return tuple(name for name in dict.fromkeys(known.sources.tolist()) if name in TRAINED_ON[task])
 
 
 def judged(task: str, known: KnownNetworks) -> pd.DataFrame:
@@ -236,7 +230,7 @@ def learn(known: KnownNetworks) -> tuple[TransferPredictor, pd.DataFrame]:
         rows = judged(task, known)
         all_rows.append(rows.assign(task=task))
         # What was trained on something else shows what may happen, and is no ground for trust here.
-        trust = Trust.find(rows.loc[rows["source"].isin(_TRAINED_ON[task])])
+        trust = Trust.find(rows.loc[rows["source"].isin(TRAINED_ON[task])])
         tasks[task] = TaskPredictor(task, part, fit(part, SAID_BY[task]), trust, _speaking(task, part))
     table = pd.concat(all_rows, ignore_index=True)
     table.insert(0, "task", table.pop("task"))

@@ -8,6 +8,7 @@ import pandas as pd
 from archatlas.transfer.known import Floats
 from archatlas.transfer.left_out import CONTROLS
 from archatlas.transfer.models import NAMES
+from archatlas.transfer.predictor import TRAINED_ON
 from archatlas.transfer.trust import LEVELS, inside_intervals
 
 _LARGE = 20
@@ -26,7 +27,9 @@ def summarise(left_out: pd.DataFrame) -> pd.DataFrame:
     """
     rows = []
     for task, of_task in left_out.groupby("task", sort=False):
-        judged = pd.concat([of_task, inside_intervals(of_task)], axis=1)
+        # As `learn` has it: what was trained on something else is no ground for trust.
+        inside = inside_intervals(of_task.loc[of_task["source"].isin(TRAINED_ON[str(task)])])
+        judged = pd.concat([of_task, inside.reindex(of_task.index).fillna(0)], axis=1)
         for (source, kind), part in judged.groupby(["source", "left_out"], sort=False):
             head = {"task": task, "source": source, "left_out": kind}
             rows.append({**head, "family": "", **_figures(part)})

@@ -18,8 +18,9 @@ from archatlas.spaces.tables.files import find_file
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table, table_files
 from archatlas.spaces.tables.table import BenchmarkTable, Label
-from archatlas.transfer.known import TIMM, Floats, KnownNetworks, joined, on_scale
+from archatlas.transfer.known import Floats, KnownNetworks, joined, on_scale
 from archatlas.transfer.parameters import TransferParameters
+from archatlas.transfer.sources import TIMM
 
 _TIMM_PAGE = "https://github.com/huggingface/pytorch-image-models (results/), with graphs recorded of its models"
 

@@ -91,8 +91,10 @@ def choose_winners(
         own = table[table["budget"] == budget]
         others = table.iloc[:0] if beside is None else _others(table[table["finalist"]], beside, budget)
         # What the budget has tried itself is a finalist, or has missed a bound when it was measured for it.
-        tried_here = others["network"].isin(own.loc[own["tried"], "network"])
-        foreign = others[_keeps(others, bounds, latency_from == "measured") & ~tried_here]
+        trained = others["network"].isin(means["network"])
+        known_here = others["network"].isin(own.loc[own["tried"], "network"])
+        known_here |= others["network"].isin(own["network"]) & ~trained
+        foreign = others[_keeps(others, bounds, latency_from == "measured") & ~known_here]
         own = own[own["tried"] | ~own["network"].isin(foreign["network"])]
         part = pd.concat([own, foreign.assign(rank=0, tried=True, finalist=True)], ignore_index=True)
         part = part.merge(means, on="network", how="left", validate="many_to_one")

@@ -17,7 +17,9 @@ from archatlas.verification.parameters import FinishingParameters, VerificationP
 from archatlas.verification.truth.parameters import TruthParameters
 
 PLANNED_BY = "plan_schedule.plan_search"
-"""The node after which the time of a budget counts as spent."""
+"""The node after which all that is run counts as time spent."""
+BEFORE = ("prepare_images", "measure_costs")
+"""The stages before it, which count if they were run with it."""
 
 
 def plan_finishing(
@@ -69,9 +71,9 @@ def plan_finishing(
     planned, later = schedule["seconds"], ("finish_winners", "export", "report")
     records = RecordStore(run_records)
     since = sum(record.usage.seconds for record in records.since(PLANNED_BY))
-    spent = records.seconds_before(PLANNED_BY) + since
+    spent = records.seconds_with(PLANNED_BY, BEFORE) + since
     expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
-    expected_since = expected - planned["prepare_images"] - planned["measure_costs"]
+    expected_since = expected - sum(planned[stage] for stage in (*BEFORE, "plan_schedule"))
     # What was timed at the start, on a machine that was perhaps less busy, says how busy it is now.
     own = [
         seconds / pace.train(macs[name])
