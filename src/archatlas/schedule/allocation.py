@@ -144,10 +144,11 @@ def _allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
     seconds |= {
         "train_supernet": supernet_s,
         "evaluate_subnets": evaluation_s,
-        "calibrate_predictor": calibration_s,
         "verify_candidates": alike_s + audit_s + 4,
         "finish_winners": finishing.seconds,
     }
+    if calibration_s:
+        seconds["calibrate_predictor"] = calibration_s
     batch = fewer_of_a_step(facts)
     return Schedule(
         supernet={
