@@ -23,12 +23,14 @@ from archatlas.schedule.finishing import (
     FEWEST_EPOCHS,
     NO_FINISHING,
     Sharing,
+    epochs_of_winners,
     finishing_epoch,
     finishing_within,
     sharing_of,
 )
 from archatlas.schedule.pace import Pace
 from archatlas.schedule.time_budget import FEWEST_SAMPLED, LONGEST
+from archatlas.signals.schedule import TOO_LONG
 
 Json = dict[str, Any]
 
@@ -50,8 +52,6 @@ _CONTESTANTS = ((4, 5), (3, 3), (2, 3), (2, 2))
 """Finalists and random networks of each budget, from what one would like to what must be: of one nothing is chosen, and
 one has no spread, which says what chance does."""
 _LIKED_CONTESTANTS = 3
-_TOO_LONG = 1.1
-"""What is promised is more than was given from so many times on."""
 _FEWER_IMAGES = (0.75, 0.5, 0.35, 0.25, 0.15, 0.1, 0.05)
 """Parts of the images that are tried where there are too many."""
 _MOST_CONTESTANTS = 8
@@ -98,10 +98,10 @@ def allocate(budget_s: float, pace: Pace, facts: Facts) -> Schedule:
     Where even the least that makes sense takes longer, that is planned, and ``gave_up`` says so.
     """
     schedule = _allocate(budget_s, pace, facts)
-    if schedule.promised <= budget_s * _TOO_LONG:
+    if schedule.promised <= budget_s * TOO_LONG:
         return schedule
     fewer = (facts.of_fewer(share) for share in _FEWER_IMAGES)
-    fitting = next((few for few in fewer if _allocate(budget_s, pace, few).promised <= budget_s * _TOO_LONG), None)
+    fitting = next((few for few in fewer if _allocate(budget_s, pace, few).promised <= budget_s * TOO_LONG), None)
     cure = "fewer budgets or smaller images would take less"
     if fitting is not None and fitting.images:
         cure = f"`images.max_images` of {fitting.images} would fit"
@@ -198,7 +198,7 @@ def more_time(budget_s: float, pace: Pace, facts: Facts) -> list[str]:
 def _gains(now: Schedule, then: Schedule) -> list[str]:
     """What a run has more of by the second schedule than by the first."""
     counted: dict[str, Callable[[Schedule], int]] = {
-        "epochs for the winners": _winners_epochs,
+        "epochs for the winners": lambda one: epochs_of_winners(one.finishing),
         "epochs for finalists": lambda one: one.verification["training"]["epochs"],
         "finalists of each budget": lambda one: one.verification["top_k"],
         "random networks beside them": lambda one: one.verification["random_networks"],
@@ -211,11 +211,6 @@ def _gains(now: Schedule, then: Schedule) -> list[str]:
     if audited > now.verification["audit"]["networks"]:
         gains.append(f"an audit of {audited} networks")
     return gains
-
-
-def _winners_epochs(schedule: Schedule) -> int:
-    finishing = schedule.finishing
-    return int(finishing.get("taught_epochs") or finishing["training"]["epochs"])
 
 
 def _samples(budget_s: float, facts: Facts) -> tuple[int, int]:

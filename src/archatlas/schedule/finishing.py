@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from archatlas.schedule.epochs import (
     LOOP,
@@ -101,6 +102,11 @@ class Finishing:
     def teaching(self) -> dict[str, str | int]:
         """What ``finishing`` has in the place of its own, beside the epochs."""
         return {"teacher": self.teacher} | ({"taught_epochs": self.taught_epochs} if self.taught_epochs else {})
+
+
+def epochs_of_winners(finishing: Mapping[str, Any]) -> int:
+    """``of_winners``, of what a schedule has in the place of the section ``finishing``."""
+    return int(finishing.get("taught_epochs") or finishing["training"]["epochs"])
 
 
 NO_FINISHING = Finishing(FEWEST_EPOCHS, 0.0)

@@ -7,7 +7,8 @@ from typing import Any
 
 from archatlas.signals.signal import Signal
 
-_BEYOND = 1.1
+TOO_LONG = 1.1
+"""What is promised is more than was given from so many times on."""
 
 
 def beyond_the_time(schedule: Mapping[str, Any]) -> Signal | None:
@@ -17,7 +18,7 @@ def beyond_the_time(schedule: Mapping[str, Any]) -> Signal | None:
         schedule: time_budget_s, promised_s and gave_up, whose last sentence then says what would fit; empty without a
             time budget.
     """
-    if not schedule or schedule["promised_s"] <= _BEYOND * schedule["time_budget_s"]:
+    if not schedule or schedule["promised_s"] <= TOO_LONG * schedule["time_budget_s"]:
         return None
     return Signal(
         "plan_schedule",

@@ -45,7 +45,7 @@ def plan_finishing(
     from archatlas.schedule.allocation import USED
     from archatlas.schedule.epochs import fewer_of_a_step
     from archatlas.schedule.facts import Facts
-    from archatlas.schedule.finishing import expected_load, finishing_now, sharing_of
+    from archatlas.schedule.finishing import epochs_of_winners, expected_load, finishing_now, sharing_of
     from archatlas.schedule.pace import Pace, training_seconds
     from archatlas.spaces.search_space import read_space
     from archatlas.training.fabric import may_share_steps
@@ -91,7 +91,7 @@ def plan_finishing(
     logging.getLogger("archatlas").info(
         "Spent %s, %s were expected: %d epochs for each of %d networks%s, %d were planned.",
         duration(spent), duration(expected), done.of_winners, len(members), taught,
-        finishing_schedule.get("taught_epochs") or training["epochs"],
+        epochs_of_winners(finishing_schedule),
     )  # fmt: skip
     but_for_steps = {name: value for name, value in training.items() if name != "batch_size"}
     return {
