@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.enough import require_enough
 from archatlas.predictors.parameters import PredictorSettings
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 
@@ -22,15 +23,16 @@ class NearestSettings(PredictorSettings):
 
 class NearestPredictor:
     def __init__(self, settings: NearestSettings, seed: int) -> None:
-        self._count = settings.neighbours
+        self._settings = settings
         self._state: State = {}
 
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        require_enough("nearest", self._settings, batch, evaluations)
         self._state = {"choices": batch.choices, "score": evaluations.score}
 
     def predict(self, batch: ArchitectureBatch) -> Prediction:
         distances = (batch.choices[:, None] != self._state["choices"][None]).sum(axis=2)
-        nearest = np.argsort(distances, axis=1, kind="stable")[:, : self._count]
+        nearest = np.argsort(distances, axis=1, kind="stable")[:, : self._settings.neighbours]
         scores = self._state["score"][nearest]
         return Prediction(scores.mean(axis=1), scores.std(axis=1))
 

@@ -71,7 +71,7 @@ def test_a_second_fit_forgets_the_first(name: str, batch: ArchitectureBatch, noi
 def test_can_be_handed_to_another_process(name: str) -> None:
     made = make_predictor(name, None, seed=3)
     again = pickle.loads(pickle.dumps(made))
-    assert type(again) is type(made)
+    assert type(again) is type(made) is PREDICTORS.load(name)
     assert again.__dict__.keys() == made.__dict__.keys()
 
 

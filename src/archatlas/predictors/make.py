@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from typing import Any
 
 import numpy as np
 
-from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
-from archatlas.predictors.protocol import Evaluations, Predictor, State
+from archatlas.predictors.protocol import Predictor, State
 from archatlas.predictors.registry import PREDICTORS, predictor_settings
 from archatlas.spaces.identity import identity_of
 from archatlas.spaces.protocol import SearchSpace
@@ -19,40 +17,11 @@ from archatlas.spaces.protocol import SearchSpace
 def make_predictor(name: str, settings: Mapping[str, Any] | None, seed: int) -> Predictor:
     """An unfitted predictor of the family ``name``; ``settings`` override the family's defaults.
 
-    Its ``fit`` raises ArchatlasError for fewer networks with a score than the family needs.
-
     Raises ArchatlasError for an unknown family or setting, with the nearest known name.
     """
     validated = predictor_settings(name, settings)
-    predictor: Predictor = _asking_for(validated.fewest, name, PREDICTORS.load(name))(validated, seed)
+    predictor: Predictor = PREDICTORS.load(name)(validated, seed)
     return predictor
-
-
-@cache
-def _asking_for(fewest: int, name: str, family: Any) -> Any:
-    """The class ``family``, whose ``fit`` first looks whether there are ``fewest`` networks with a score."""
-
-    class Asking(family):  # type: ignore[misc]
-        def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
-            known = len(np.unique(batch.networks[np.isfinite(evaluations.score)]))
-            if known < fewest:
-                raise ArchatlasError(
-                    f"the predictor `{name}` learns from {fewest} or more networks with a score, but there are "
-                    f"{known}: evaluate more, or take another family (`evidence` does without any)"
-                )
-            super().fit(batch, evaluations)
-
-        def __reduce__(self) -> tuple[Any, ...]:
-            return _unmade, (fewest, name), self.__dict__
-
-    Asking.__name__, Asking.__qualname__, Asking.__module__ = family.__name__, family.__qualname__, family.__module__
-    return Asking
-
-
-def _unmade(fewest: int, name: str) -> Any:
-    """What pickle puts a predictor's attributes into."""
-    family = _asking_for(fewest, name, PREDICTORS.load(name))
-    return family.__new__(family)
 
 
 def describe_predictor(

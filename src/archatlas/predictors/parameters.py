@@ -126,8 +126,12 @@ class GaussianProcessSettings(PredictorSettings):
 
 
 class GCNSettings(PredictorSettings):
-    """An ensemble of small graph convolutional networks, and what stands beside it."""
+    """An ensemble of small graph convolutional networks, and what stands beside it.
 
+    ``family`` is which of the families that have such settings they are of.
+    """
+
+    family: ClassVar[str] = "gcn"
     fewest: ClassVar[int] = 2
     tuned: ClassVar[Mapping[str, Tuned]] = {
         "width": [8, 16, 32],
@@ -208,6 +212,7 @@ _FLOW_GROUPS: tuple[ReadOutGroup, ...] = (
 class FlowSettings(GCNSettings):
     """An ensemble of networks that send a state through the graph, with features at the read-out."""
 
+    family: ClassVar[str] = "flow"
     tuned: ClassVar[Mapping[str, Tuned]] = {
         "width": [24, 48],
         "weight_decay": (0.1, 3.0, True),

@@ -58,7 +58,10 @@ class Predictor(Protocol):
     """A model from architectures to scores. Fitting draws every random number from ``seed``."""
 
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
-        """Learn from scratch; what an earlier fit learned is forgotten."""
+        """Learn from scratch; what an earlier fit learned is forgotten.
+
+        Raises ArchatlasError for fewer networks with a score than its settings' ``fewest`` (`require_enough`).
+        """
 
     def predict(self, batch: ArchitectureBatch) -> Prediction:
         """Raises RuntimeError before ``fit`` or ``load_state``."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.distinct_rows import distinct_rows
 from archatlas.encodings.feature_groups import FeatureColumns
+from archatlas.predictors.enough import require_enough
 from archatlas.predictors.families.column_kernel import ColumnKernel, column_scales, search_kernel
 from archatlas.predictors.families.left_out_errors import left_out_errors
 from archatlas.predictors.families.most_rows import learned_from_most
@@ -86,6 +87,7 @@ class GaussianProcessPredictor:
 
     @single_thread()
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        require_enough("gp", self._settings, batch, evaluations)
         rows, seed = self._settings.rows, self._seed
         self._held_out = learned_from_most(self._learn, self.predict, batch, evaluations, rows, seed)
 

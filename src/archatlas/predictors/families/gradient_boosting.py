@@ -10,6 +10,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.weisfeiler_lehman import Labels
+from archatlas.predictors.enough import require_enough
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import ErrorSpread, Floats, TargetTransform, leave_out, noise_weights
 
@@ -34,6 +35,7 @@ class LightGBMPredictor:
         self._error: ErrorSpread | None = None
 
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        require_enough("lightgbm", self._settings, batch, evaluations)
         self._kinds = node_kinds(batch.graphs)
         self._target = TargetTransform.fit(evaluations.score, self._settings.transform)
         columns, target = self._columns(batch), self._target.forward(evaluations.score)

@@ -6,7 +6,7 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol, Self
+from typing import ClassVar, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,7 @@ from pydantic import Field
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.blocks import Blocks
 from archatlas.encodings.distinct_rows import distinct_rows
+from archatlas.predictors.enough import require_enough
 from archatlas.predictors.families.block_kernel import BlockKernel, KernelName, search_block_kernel
 from archatlas.predictors.families.left_out_errors import left_out_errors
 from archatlas.predictors.families.most_rows import learned_from_most
@@ -125,6 +126,9 @@ class GraphKernelPredictor(ABC):
     they promise.
     """
 
+    family: ClassVar[str]
+    """Its name in the registry."""
+
     def __init__(self, settings: GraphKernelSettings, seed: int) -> None:
         self._settings = settings
         self._seed = seed
@@ -146,6 +150,7 @@ class GraphKernelPredictor(ABC):
 
     @single_thread()
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        require_enough(self.family, self._settings, batch, evaluations)
         rows, seed = self._settings.rows, self._seed
         self._held_out = learned_from_most(self._learn, self.predict, batch, evaluations, rows, seed)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.enough import require_enough
 from archatlas.predictors.families.gaussian_process import GaussianProcessPredictor
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations, Prediction, Predictor, State, part_of_state
@@ -46,6 +47,7 @@ class MultiFidelityPredictor:
         self._line_error = 0.0
 
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        require_enough("multi_fidelity", self._settings, batch, evaluations)
         transform = self._settings.gp.transform
         cheap = evaluations.source == CHEAP
         self._cheap = self._new_cheap() if cheap.any() else None

@@ -93,6 +93,8 @@ class NasgemPredictor(GraphKernelPredictor):
     process one that was trained the same way is taken again.
     """
 
+    family = "nasgem"
+
     def __init__(self, settings: NasgemSettings, seed: int) -> None:
         super().__init__(settings, seed)
         self._nasgem = settings

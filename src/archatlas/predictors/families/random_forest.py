@@ -11,6 +11,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.weisfeiler_lehman import Labels
+from archatlas.predictors.enough import require_enough
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import ErrorSpread, Floats, TargetTransform, noise_weights
 from archatlas.predictors.threads import single_thread
@@ -41,6 +42,7 @@ class RandomForestPredictor:
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
         from sklearn.ensemble import RandomForestRegressor
 
+        require_enough("random_forest", self._settings, batch, evaluations)
         transform = TargetTransform.fit(evaluations.score, self._settings.transform)
         kinds = node_kinds(batch.graphs)
         columns = _columns(batch, kinds)

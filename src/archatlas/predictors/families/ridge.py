@@ -12,6 +12,7 @@ from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.weisfeiler_lehman import Labels
+from archatlas.predictors.enough import require_enough
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import Floats, TargetTransform, noise_weights
 from archatlas.predictors.threads import single_thread
@@ -86,6 +87,7 @@ class RidgePredictor:
 
     @single_thread()
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        require_enough("ridge", self._settings, batch, evaluations)
         if self._settings.features == "kinds":
             self._kinds = node_kinds(batch.graphs)
         self._target = TargetTransform.fit(evaluations.score, self._settings.transform)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.enough import require_enough
 from archatlas.predictors.protocol import Evaluations, Prediction, State
 from archatlas.predictors.targets import Floats, spread_of
 
 if TYPE_CHECKING:
-    from archatlas.predictors.parameters import ConstantSettings, CostSettings
+    from archatlas.predictors.parameters import PredictorSettings
 
 
 class _LinePredictor(ABC):
@@ -21,7 +22,11 @@ class _LinePredictor(ABC):
     A line through one or two scores leaves nothing: there it is that of the scores.
     """
 
-    def __init__(self) -> None:
+    family: ClassVar[str]
+    """Its name in the registry."""
+
+    def __init__(self, settings: PredictorSettings, seed: int) -> None:
+        self._settings = settings
         self._line: Floats | None = None
 
     @abstractmethod
@@ -29,6 +34,7 @@ class _LinePredictor(ABC):
         """What the predictor goes by, ``[n]``."""
 
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        require_enough(self.family, self._settings, batch, evaluations)
         x, score = self._known(batch), evaluations.score
         centred = x - x.mean()
         variance = float(centred @ centred)
@@ -55,8 +61,7 @@ class _LinePredictor(ABC):
 class ConstantPredictor(_LinePredictor):
     """The mean score for everything; its rank correlations are 0 by definition (see metrics.py)."""
 
-    def __init__(self, settings: ConstantSettings, seed: int) -> None:
-        super().__init__()
+    family = "constant"
 
     def _known(self, batch: ArchitectureBatch) -> Floats:
         return np.zeros(len(batch))
@@ -65,16 +70,13 @@ class ConstantPredictor(_LinePredictor):
 class MacsPredictor(_LinePredictor):
     """A line in the logarithm of the MACs: it ranks as MACs alone rank."""
 
-    _column = "macs"
-
-    def __init__(self, settings: CostSettings, seed: int) -> None:
-        super().__init__()
+    family = "macs"
 
     def _known(self, batch: ArchitectureBatch) -> Floats:
-        return np.asarray(np.log1p(batch.costs[self._column].to_numpy(np.float64)), dtype=np.float64)
+        return np.asarray(np.log1p(batch.costs[self.family].to_numpy(np.float64)), dtype=np.float64)
 
 
 class ParamsPredictor(MacsPredictor):
     """A line in the logarithm of the number of parameters."""
 
-    _column = "params"
+    family = "params"

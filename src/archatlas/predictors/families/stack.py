@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.predictors.enough import require_enough
 from archatlas.predictors.families.mixture import mixture_weights
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations, HeldOut, Prediction, Predictor, State, part_of_state
@@ -38,6 +39,7 @@ class StackPredictor:
 
     def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
         settings = self._settings
+        require_enough("stack", settings, batch, evaluations)
         target = TargetTransform.fit(evaluations.score, settings.transform)
         values = target.forward(evaluations.score)
         fold_of = leave_out(batch.networks, settings.folds, self._seed)

@@ -55,6 +55,8 @@ class WLPredictor(GraphKernelPredictor):
     and a weight for each round [ours]; ``matern``, the default, compares distances.
     """
 
+    family = "wl"
+
     def __init__(self, settings: WLSettings, seed: int) -> None:
         super().__init__(settings, seed)
         self._rounds = settings.rounds

@@ -12,6 +12,7 @@ from archatlas.encodings.feature_scaling import FeatureScaling
 from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.weisfeiler_lehman import Labels
+from archatlas.predictors.enough import require_enough
 from archatlas.predictors.families.mixture import mixture_weights
 from archatlas.predictors.families.ridge import LinearModel
 from archatlas.predictors.protocol import Evaluations, Prediction, State
@@ -79,6 +80,7 @@ class GCNPredictor:
         from archatlas.predictors.graph_networks.pretraining import lesson_of
 
         settings, count = self._settings, len(batch)
+        require_enough(settings.family, settings, batch, evaluations)
         target = TargetTransform.fit(evaluations.score, settings.transform)
         values = target.forward(evaluations.score)
         left_out = leave_out(batch.networks, settings.ensemble, self._seed)
