@@ -267,7 +267,7 @@ class Elsewhere:
 def test_a_plan_of_cores_that_share_a_training_is_for_where_they_can(
     finished: dict[str, Any], project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archatlas.schedule.pace.training_seconds", lambda networks, *_: [1e-4] * len(networks))
+    monkeypatch.setattr("archatlas.schedule.entrants.training_seconds", lambda networks, *_: [1e-4] * len(networks))
     pace = Pace(8, 1e-4, 1e-10, 5e-5, 5e-11, processes=8)
     facts = Facts(20_000, 1_000, 256, 1e5, 1e5, 4e5, 1_000, largest_first=False, limits={"any": 4e5})
     planned = allocate(3600, pace, facts)

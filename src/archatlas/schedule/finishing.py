@@ -5,12 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from statistics import median
 from typing import Any
 
 from archatlas.schedule.epochs import (
     LOOP,
     batch_size,
     epoch_seconds,
+    fewer_of_a_step,
     most_epochs_of_winners,
     with_liked_steps,
 )
@@ -28,6 +30,10 @@ _LARGER, _LEAST_OF_A_TEACHER = 1.2, 0.3
 """A teacher takes so many times as long for an image as its pupils, and has this part of the most epochs, at least."""
 _SHARED = 0.92
 """Processes that share a training's steps do so much of what as many do that train a network each."""
+BEFORE_SCHEDULE = ("prepare_images", "measure_costs")
+"""Stages before a schedule is made, which count if they were run with it."""
+_LAST = ("export", "report")
+"""Stages after finishing."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,48 @@ def sharing_of(budgets: int, pace: Pace, facts: Facts) -> Sharing:
     share = batch_size(facts.finishing // processes)
     contenders = 1 if facts.with_validation else min(max(pace.workers // (budgets * processes), 1), MOST_CONTENDERS)
     return Sharing(contenders, processes, share)
+
+
+@dataclass(frozen=True)
+class Expected:
+    """Seconds that a schedule has for what is not finishing.
+
+    Attributes:
+        so_far: for all stages until winners are known.
+        since: for those of them after the schedule was made.
+        last: for stages after finishing.
+    """
+
+    so_far: float
+    since: float
+    last: float
+
+    @classmethod
+    def of(cls, planned: Mapping[str, float]) -> Expected:
+        """What a schedule has by stage, summed up."""
+        last = sum(planned[stage] for stage in _LAST)
+        so_far = sum(seconds for stage, seconds in planned.items() if stage not in ("finish_winners", *_LAST))
+        return cls(so_far, so_far - sum(planned[stage] for stage in (*BEFORE_SCHEDULE, "plan_schedule")), last)
+
+
+def time_left(planned_s: float, spent_s: float, slower: float, expected: Expected) -> float:
+    """Seconds for finishing, as a quiet machine would take them, of a run that has spent some of those planned with.
+
+    Finishing and what comes after it will be ``slower`` than there by this factor.
+    """
+    return (planned_s - spent_s - slower * expected.last) / slower
+
+
+def load_now(timed: Sequence[tuple[float, float]], pace: Pace) -> float:
+    """By what networks train slower now than when the pace was measured, on a machine that was perhaps less busy.
+
+    1 where they do not, or where none is known.
+
+    Args:
+        timed: of each network seconds of an image forward and backward, now, and its MACs.
+        pace: of the start.
+    """
+    return max(median([seconds / pace.train(macs) for seconds, macs in timed] or [1.0]), 1.0)
 
 
 def expected_load(now: float, so_far: float) -> float:
@@ -107,6 +155,31 @@ class Finishing:
 def epochs_of_winners(finishing: Mapping[str, Any]) -> int:
     """``of_winners``, of what a schedule has in the place of the section ``finishing``."""
     return int(finishing.get("taught_epochs") or finishing["training"]["epochs"])
+
+
+def finishing_of(planned: Mapping[str, Any], done: Finishing, sharing: Sharing, facts: Facts) -> dict[str, Any]:
+    """What ``finishing`` has in the place of its own, once it is known how long winners are trained on.
+
+    Args:
+        planned: the same, before.
+        done: what is done now.
+        sharing: of the workers, now.
+        facts: of the run.
+    """
+    training = {name: value for name, value in planned["training"].items() if name != "batch_size"}
+    return {
+        **planned,
+        "contenders": sharing.contenders,
+        "processes": sharing.processes,
+        **done.teaching,
+        "training": {
+            **training,
+            **fewer_of_a_step(facts),
+            **sharing.batch,
+            "epochs": done.epochs,
+            "warmup_epochs": min(training["warmup_epochs"], done.epochs / 8),
+        },
+    }
 
 
 NO_FINISHING = Finishing(FEWEST_EPOCHS, 0.0)

@@ -18,8 +18,6 @@ from archatlas.verification.truth.parameters import TruthParameters
 
 PLANNED_BY = "plan_schedule.plan_search"
 """The node after which all that is run counts as time spent."""
-BEFORE = ("prepare_images", "measure_costs")
-"""The stages before it, which count if they were run with it."""
 
 
 def plan_finishing(
@@ -39,74 +37,39 @@ def plan_finishing(
     found = [document for document in chosen_winners if document["status"] == "found"]
     if not schedule or not found:
         return finishing_schedule
-    import numpy as np
-
     from archatlas.kedro_ext.records import RecordStore
+    from archatlas.schedule import finishing as domain
     from archatlas.schedule.allocation import USED
-    from archatlas.schedule.epochs import fewer_of_a_step
+    from archatlas.schedule.entrants import time_entrants
     from archatlas.schedule.facts import Facts
-    from archatlas.schedule.finishing import epochs_of_winners, expected_load, finishing_now, sharing_of
-    from archatlas.schedule.pace import Pace, training_seconds
+    from archatlas.schedule.pace import Pace
     from archatlas.spaces.search_space import read_space
     from archatlas.training.fabric import may_share_steps
-    from archatlas.verification.members import is_mobilenet, member_of
-    from archatlas.verification.teaching import largest_network
-    from archatlas.verification.winners import entrants_of
 
-    pace, facts, training = Pace(**schedule["pace"]), Facts(**schedule["facts"]), finishing_schedule["training"]
+    pace, facts = Pace(**schedule["pace"]), Facts(**schedule["facts"])
     if not facts.finishes:
         return finishing_schedule
     if not may_share_steps(device):
         pace = replace(pace, processes=1)  # It may have been measured where they could.
-    sharing = sharing_of(len({document["architecture"] for document in found}), pace, facts)
-    entrants = [entrant for document in found for entrant in entrants_of(document, sharing.contenders)]
-    macs = {entrant["architecture"]: float(entrant["macs"]) for entrant in entrants}
-    made = read_space(search_space)
-    members = [member_of(made, name) for name in macs]
-    sizes = {one.space.input_shape[-1] for one in members} if facts.one_is_largest else set()
-    teachers = [largest_network(made, size, 0) for size in sorted(sizes)]
-    timed = [(one.space, one.network) for one in members] + [(one.space, one.network) for one in teachers]
-    seconds_of = training_seconds(timed, device, sharing.share)
-
-    planned, later = schedule["seconds"], ("finish_winners", "export", "report")
+    sharing = domain.sharing_of(len({document["architecture"] for document in found}), pace, facts)
+    timed = time_entrants(found, read_space(search_space), sharing, device, with_teachers=facts.one_is_largest)
     records = RecordStore(run_records)
     since = sum(record.usage.seconds for record in records.since(PLANNED_BY))
-    spent = records.seconds_with(PLANNED_BY, BEFORE) + since
-    expected = sum(seconds for stage, seconds in planned.items() if stage not in later)
-    expected_since = expected - sum(planned[stage] for stage in (*BEFORE, "plan_schedule"))
-    # What was timed at the start, on a machine that was perhaps less busy, says how busy it is now.
-    own = [
-        seconds / pace.train(macs[name])
-        for name, seconds in zip(macs, seconds_of, strict=False)
-        if not is_mobilenet(name)
-    ]
-    now = max(float(np.median(own)) if own else 1.0, 1.0)
-    slower = expected_load(now, since / expected_since)
-    left = USED * schedule["time_budget_s"] - spent - slower * (planned["export"] + planned["report"])
-    quiet = [seconds / now for seconds in seconds_of]
-    done = finishing_now(
-        left / slower, training["epochs"], quiet[: len(macs)], sharing, pace, facts, quiet[len(macs) :]
-    )
+    spent = records.seconds_with(PLANNED_BY, domain.BEFORE_SCHEDULE) + since
+    expected = domain.Expected.of(schedule["seconds"])
+    busy = domain.load_now(timed.of_the_space, pace)
+    slower = domain.expected_load(busy, since / expected.since)
+    left = domain.time_left(USED * schedule["time_budget_s"], spent, slower, expected)
+    quiet = timed.on_a_quiet_machine(busy)
+    epochs = finishing_schedule["training"]["epochs"]
+    done = domain.finishing_now(left, epochs, quiet.entrants, sharing, pace, facts, quiet.teachers)
     taught = f", after {done.epochs} of the largest, which teaches" if done.teacher == "largest" else ""
     logging.getLogger("archatlas").info(
         "Spent %s, %s were expected: %d epochs for each of %d networks%s, %d were planned.",
-        duration(spent), duration(expected), done.of_winners, len(members), taught,
-        epochs_of_winners(finishing_schedule),
+        duration(spent), duration(expected.so_far), done.of_winners, len(timed.macs), taught,
+        domain.epochs_of_winners(finishing_schedule),
     )  # fmt: skip
-    but_for_steps = {name: value for name, value in training.items() if name != "batch_size"}
-    return {
-        **finishing_schedule,
-        "contenders": sharing.contenders,
-        "processes": sharing.processes,
-        **done.teaching,
-        "training": {
-            **but_for_steps,
-            **fewer_of_a_step(facts),
-            **sharing.batch,
-            "epochs": done.epochs,
-            "warmup_epochs": min(training["warmup_epochs"], done.epochs / 8),
-        },
-    }
+    return domain.finishing_of(finishing_schedule, done, sharing, facts)
 
 
 @depends_on(optional=("supernets",))
