@@ -14,6 +14,7 @@ from archatlas.reporting.blocks import Chart, Section, TableBlock, Text
 from archatlas.reporting.figures.theme import BLUE, CYCLE, GREY, ORANGE, PURPLE, SHARE, themed
 from archatlas.reporting.run import Run
 from archatlas.reporting.tables import Cell, Table, cells
+from archatlas.systems.at_initialisation import WITHOUT_TRAINING
 from archatlas.systems.ledger import NOT_COUNTED
 
 _CONTROL = "random_search"
@@ -40,15 +41,24 @@ def methods_section(run: Run) -> Section | None:
             "beside each random search, so that their interval holds the spread of random search and not their own."
         ),
         TableBlock(methods_table(comparison), "What each method has found, and what it has spent on one search"),
-        Text(f"Methods that score networks {scored_by(run)}, and may score equally many. {NOT_COUNTED}"),
+        Text(f"{costs_of(run, comparison)} {NOT_COUNTED}"),
     ]
     return Section(
         "methods",
         "Search methods",
-        "Is the search worth its while? Other methods look for a network of each budget at the same cost, and what "
-        f"they would choose is judged {known}.",
+        f"Is the search worth its while? What each method would choose for each budget is judged {known}, and what "
+        "finding it has cost stands beside it.",
         blocks,
     )
+
+
+def costs_of(run: Run, comparison: pd.DataFrame) -> str:
+    """What the compared methods go by, and whether they may spend alike."""
+    text = f"Methods that score networks {scored_by(run)}, and may score equally many."
+    untrained = [title_of(name) for name in WITHOUT_TRAINING if name in set(comparison["method"])]
+    if untrained:
+        text += f" What searches at initialisation ({', '.join(untrained)}) scores none and trains nothing."
+    return text
 
 
 def scored_by(run: Run) -> str:
