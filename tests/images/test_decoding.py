@@ -3,7 +3,6 @@ from __future__ import annotations
 import io
 import os
 import struct
-import zlib
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from archatlas.images.decoding import bits_in_use, decode, to_pixels
+
+from ..deep_images import deep_png, deep_tiff, png_file
 
 
 def saved(image: Image.Image, kind: str = "PNG", **options) -> Image.Image:
@@ -60,6 +61,48 @@ def test_the_largest_value_of_each_image_of_sixteen_bits_is_told():
     deep = Image.fromarray(np.array([[5, 700]], dtype=np.uint16))
     items = [Image.new("L", (2, 2), 9), encoded(deep), b"no image", Image.new("I", (2, 2), 90_000)]
     assert decode(fetch_of(items), np.arange(4), 2, channels=None, aspect="crop").largest == {1: 700, 3: 90_000}
+
+
+COLOURS = np.array([[[0, 0x80FF, 0xFFFF], [0x1234, 0x0FFF, 0xABCD]]] * 2, dtype=np.uint16)
+OPAQUE = np.full((2, 2, 1), 0xFFFF, dtype=np.uint16)
+
+
+@pytest.mark.parametrize(
+    "file",
+    [
+        deep_png(COLOURS),
+        deep_png(np.dstack([COLOURS, OPAQUE])),
+        deep_tiff(COLOURS),
+        deep_tiff(COLOURS, compressed=True),
+        deep_tiff(COLOURS, compressed=True, in_planes=True),
+    ],
+    ids=["png", "png_alpha", "tiff", "tiff_deflate", "tiff_planes"],
+)
+def test_of_colours_of_sixteen_bits_the_highest_eight_stay_or_they_are_refused(file: bytes):
+    read = decode(fetch_of([file]), np.arange(1), 2, channels=None, aspect="crop")
+    assert np.array_equal(read.pixels[0], (COLOURS >> 8).transpose(2, 0, 1))
+    assert read.failures == {}
+    assert read.largest == {0: 0xFFFF}
+    fewer = decode(fetch_of([file]), np.arange(1), 2, channels=None, aspect="crop", bits=12)
+    told = (
+        "colours of 16 bits, of which 12 are in use and Pillow reads the highest 8 alone: save it with 8 bits a channel"
+    )
+    assert fewer.failures == {0: told}
+
+
+def test_how_opaque_colours_are_says_nothing_of_the_bits_that_they_use():
+    values = np.dstack([np.full((2, 2, 3), 0x0ABC, dtype=np.uint16), OPAQUE])
+    grey = np.dstack([np.full((2, 2, 1), 0x0ABC, dtype=np.uint16), OPAQUE])
+    read = decode(fetch_of([deep_png(values), deep_png(grey)]), np.arange(2), 2, channels=None, aspect="crop")
+    assert read.largest == {0: 0x0AFF, 1: 0x0AFF}
+    assert bits_in_use(read.largest.values()) == 12
+
+
+def test_colours_of_sixteen_bits_in_planes_are_refused_where_pillow_garbles_them():
+    file = deep_tiff(COLOURS, in_planes=True)
+    failures = decode(fetch_of([file]), np.arange(1), 2, channels=None, aspect="crop").failures
+    told = "a TIFF file of colours of 16 bits in planes, which Pillow garbles: save it with 8 bits a channel"
+    assert failures == {0: told}
 
 
 def test_floats_up_to_one_or_up_to_255():
@@ -137,12 +180,7 @@ def test_nothing_of_an_image_is_lost_whatever_its_shape(width: int, height: int,
 
 def one_bit_png(width: int, height: int) -> bytes:
     """The head of a PNG file that claims to be so large, and no pixels."""
-    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)
-    parts = [(b"IHDR", header), (b"IDAT", b""), (b"IEND", b"")]
-    body = b"".join(
-        struct.pack(">I", len(data)) + k + data + struct.pack(">I", zlib.crc32(k + data)) for k, data in parts
-    )
-    return b"\x89PNG\r\n\x1a\n" + body
+    return png_file(struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0), b"")
 
 
 @pytest.mark.filterwarnings("error")

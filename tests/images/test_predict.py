@@ -25,6 +25,8 @@ from archatlas.verification.export import export_network
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.standalone import make_standalone
 
+from ..deep_images import deep_png
+
 
 def photo(width: int, height: int, channels: int = 3) -> Image.Image:
     """A smooth pattern with noise: what a decoder or a filter that differs would change."""
@@ -131,6 +133,26 @@ def test_images_are_refused_from_the_same_size_as_in_training(
         script.main()
     assert capsys.readouterr().out.startswith(str(taken))
     assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_colours_of_sixteen_bits_are_read_where_images_of_training_used_them_all(
+    exported: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network, script, values = archatlas.load_network(exported), script_of(exported), np.asarray(photo(30, 30))
+    deep, shallow = tmp_path / "deep.png", tmp_path / "shallow.png"
+    deep.write_bytes(deep_png(values.astype(np.uint16) << 8 | 0x7F))
+    Image.fromarray(values).save(shallow)
+    monkeypatch.setattr(sys, "argv", ["predict.py", str(deep)])
+    if network.document.images.bits == 16:
+        assert torch.equal(network.pixels_of(deep), network.pixels_of(shallow))
+        assert torch.equal(network.pixels_of(Image.open(deep)), network.pixels_of(shallow))
+        return
+    told = "cannot be read: colours of 16 bits, of which 12 are in use .*: save it with 8 bits a channel"
+    for image in (deep, Image.open(deep)):
+        with pytest.raises(ArchatlasError, match=told):
+            network.pixels_of(image)
+    with pytest.raises(SystemExit, match=told):
+        script.main()
 
 
 def test_the_own_limit_ends_with_the_last_that_needs_it(monkeypatch: pytest.MonkeyPatch) -> None:

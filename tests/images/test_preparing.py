@@ -19,6 +19,8 @@ from archatlas.images.parameters import ImagesParameters
 from archatlas.images.preparing import PreparedImages, channel_statistics, prepare
 from archatlas.storage import large_arrays
 
+from ..deep_images import deep_png
+
 
 def picture(number: int, *, size: tuple[int, int] = (6, 6), mode: str = "L") -> Image.Image:
     """An image of its own for every number."""
@@ -475,6 +477,38 @@ def test_images_of_sixteen_bits_are_scaled_by_the_bits_that_all_of_them_use(
     assert found == {values.tobytes() for values in wanted.values()}
     told = f"8 images have 16 bits, but no value above {2**bits - 1}: read as images of {bits} bits"
     assert (told in caplog.text) is (bits < 16)
+
+
+def save_deep(folder: Path, number: int, bits: int) -> np.ndarray:
+    """A file of colours of 16 bits, of which so many are in use; the same of 8 bits."""
+    values = np.stack([np.asarray(picture(at)) for at in (number, number + 1, number + 2)], axis=-1)
+    values[0, 0] = 255
+    file = deep_png((values.astype(np.uint16) << (bits - 8)) | ((1 << (bits - 8)) - 1))
+    folder.mkdir(exist_ok=True)
+    (folder / f"{number}.png").write_bytes(file)
+    return values.transpose(2, 0, 1)
+
+
+def test_colours_of_sixteen_and_of_eight_bits_are_read_alike(tmp_path: Path):
+    deep = [save_deep(tmp_path / ("cat" if number < 5 else "dog"), number, 16) for number in range(9)]
+    save(tmp_path / "dog", range(20, 23))
+    shallow = [np.repeat(np.asarray(picture(number))[None], 3, axis=0) for number in range(20, 23)]
+    prepared = read(tmp_path)
+    assert (prepared.description.bits, prepared.description.channels) == (16, 3)
+    found = {image.numpy().tobytes() for split in (prepared.train, prepared.validation, prepared.test)
+             for image in split.images}  # fmt: skip
+    assert found == {values.tobytes() for values in (*deep, *shallow)}
+
+
+def test_colours_that_use_a_part_of_sixteen_bits_are_refused_by_name(tmp_path: Path):
+    for number in range(3):
+        save_deep(tmp_path / "cat", number, 12)
+    save(tmp_path / "cat", range(10, 20))
+    save(tmp_path / "dog", range(30, 40))
+    told = "colours of 16 bits, of which 12 are in use .*: save it with 8 bits a channel"
+    with pytest.raises(ArchatlasError, match=rf"3 of 23 images of the folder .*: cat/0.png \({told}\); cat/1.png"):
+        read(tmp_path)
+    assert sum(sizes(read(tmp_path, skip_unreadable=True))) == 20
 
 
 @pytest.mark.parametrize("hidden", ["dog/8.png", "bird"])

@@ -14,7 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from archatlas.images.predict import TooLargeError, is_deep, opened, own_limit, to_square, upright
+from archatlas.images.predict import (
+    UnreadableImageError,
+    is_deep,
+    is_deep_colour,
+    opened,
+    own_limit,
+    to_square,
+    upright,
+)
 from archatlas.progress import progress_bar
 from archatlas.storage.large_arrays import room_for, taken
 
@@ -26,12 +34,11 @@ _LARGE = 50_000_000  # Pixels: such an image takes hundreds of megabytes, so tha
 _one_at_a_time = threading.Lock()
 
 
-class UnreadableImageError(Exception):
-    """An image that cannot be read, for a reason that its message says in full."""
-
-
 class Decoded(NamedTuple):
-    """Images as pixels, those that cannot be read, and the largest value of each that has 16 bits, by position."""
+    """Images as pixels, those that cannot be read, and the largest value of each that has 16 bits, by position.
+
+    Of colours of 16 bits the highest 8 are known alone: what the others could be at the most counts.
+    """
 
     pixels: Pixels
     failures: dict[int, str]
@@ -49,8 +56,9 @@ def to_pixels(
     """The image as uint8 [c, image_size, image_size]; ``channels`` None keeps grey grey (1) and colour RGB (3).
 
     The camera's rotation (EXIF) is applied; of several frames the first is taken. Transparent images are laid on
-    white. Of 16-bit values, of which ``bits`` are in use, the highest 8 stay; floating-point values are taken as 0..1,
-    or as 0..255 if any exceeds 1.
+    white. Of 16-bit values, of which ``bits`` are in use, the highest 8 stay (`UnreadableImageError` for colours if
+    ``bits`` are fewer than 16: Pillow has cut them); floating-point values are taken as 0..1, or as 0..255 if any
+    exceeds 1.
     Images that are not square are cut to the central square (``crop``), padded with black (``pad``; however narrow an
     image is, a line of its pixels stays), or distorted (``stretch``); resizing is bilinear, with anti-aliasing where it
     shrinks. Grey is the luma of ITU-R BT.601.
@@ -84,9 +92,12 @@ def decode(
         for position, item in enumerate(fetch(chunk.tolist()), start=start):
             try:
                 with open_image(item) as image, _one_at_a_time if _is_large(image) else nullcontext():
+                    is_colour = is_deep_colour(image)
                     decoded = to_pixels(image, image_size, channels=channels, aspect=aspect, bits=bits)
                     if is_deep(image):
                         largest[position] = int(np.asarray(image).max())
+                    elif is_colour:
+                        largest[position] = _largest_of_colours(image)
             except UnreadableImageError as error:
                 failures[position] = str(error)
                 continue
@@ -140,8 +151,12 @@ def open_image(item: Encoded) -> Image.Image:
         return opened(io.BytesIO(item) if isinstance(item, bytes) else item)
     except UnidentifiedImageError as error:
         raise UnreadableImageError("no image, or of a kind that is not known") from error
-    except TooLargeError as error:
-        raise UnreadableImageError(str(error)) from error
+
+
+def _largest_of_colours(image: Image.Image) -> int:
+    """The largest that a colour of 16 bits may have been, of which 8 were read; how opaque it is does not count."""
+    colours = np.asarray(image)[..., [band != "A" for band in image.getbands()]]
+    return int(colours.max()) << 8 | 0xFF
 
 
 def _is_large(image: Image.Image) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 import sys
 import threading
 import warnings
@@ -28,12 +29,13 @@ DRAFT_FACTOR = 2
 fast."""
 MOST_MEGAPIXELS = 400
 """Larger images are refused: a small file can claim to hold more pixels than there is memory."""
+_BITS_PER_SAMPLE = 258  # A tag of TIFF files.
 
 _lock, _limit, _inside = threading.Lock(), ExitStack(), 0
 
 
-class TooLargeError(Exception):
-    """An image of more than `MOST_MEGAPIXELS`."""
+class UnreadableImageError(Exception):
+    """An image that cannot be read, for a reason that its message says in full."""
 
 
 def main() -> None:
@@ -52,7 +54,7 @@ def main() -> None:
         try:
             with own_limit(), opened(file) as image:
                 pixels = pixels_of(image, form)
-        except (OSError, TooLargeError) as error:
+        except (OSError, UnreadableImageError) as error:
             sys.exit(f"{file} cannot be read: {error}")
         (logits,) = session.run(["logits"], {"pixels": pixels[None].astype(np.float32) / 255})
         weights = np.exp(logits[0] - logits[0].max())
@@ -61,11 +63,11 @@ def main() -> None:
 
 
 def opened(file: Any) -> Image.Image:
-    """Open an image, inside `own_limit`: a path, or a file of bytes."""
+    """Open an image, inside `own_limit`: a path, or a file of bytes. What has more pixels is unreadable."""
     try:
         return Image.open(file)
     except Image.DecompressionBombError as error:
-        raise TooLargeError(f"more than the {MOST_MEGAPIXELS} megapixels that an image may have") from error
+        raise UnreadableImageError(f"more than the {MOST_MEGAPIXELS} megapixels that an image may have") from error
 
 
 @contextmanager
@@ -97,14 +99,41 @@ def pixels_of(image: Image.Image, form: dict[str, Any]) -> np.ndarray:
 
 def upright(image: Image.Image, size: int, bits: int) -> Image.Image:
     """The image as the camera was held, opaque, with eight bits a channel; JPEGs with no more detail than needed."""
+    check_colours(image, bits)
     if image.format == "JPEG":
         image.draft(None, (size * DRAFT_FACTOR, size * DRAFT_FACTOR))
     return eight_bits(ImageOps.exif_transpose(image), bits)
 
 
 def is_deep(image: Image.Image) -> bool:
-    """Whether the image has whole numbers of 16 bits, of which a camera or a scanner may use fewer."""
+    """Whether the image is grey with whole numbers of 16 bits, of which a camera or a scanner may use fewer."""
     return image.mode == "I" or image.mode.startswith("I;16")
+
+
+def is_deep_colour(image: Image.Image) -> bool:
+    """Whether the file holds colours of 16 bits, of which Pillow reads the highest 8; asked before it is read."""
+    return not is_deep(image) and any(re.search(r";16[BLN]$", mode) for mode in _raw_modes(image))
+
+
+def check_colours(image: Image.Image, bits: int) -> None:
+    """Raise `UnreadableImageError` where the 8 bits that Pillow reads of 16-bit colours are not the highest in use."""
+    planes = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, ())
+    if len(planes) > 1 and max(planes) > 8 and any(mode in ("R", "G", "B") for mode in _raw_modes(image)):
+        raise UnreadableImageError(
+            f"a TIFF file of colours of {max(planes)} bits in planes, which Pillow garbles: save it with 8 bits a "
+            "channel"
+        )
+    if bits < 16 and is_deep_colour(image):
+        raise UnreadableImageError(
+            f"colours of 16 bits, of which {bits} are in use and Pillow reads the highest 8 alone: save it with 8 bits "
+            "a channel"
+        )
+
+
+def _raw_modes(image: Image.Image) -> list[str]:
+    """How Pillow will read each part of a file; nothing of an image that has been read."""
+    given = [tile[3] for tile in getattr(image, "tile", ())]
+    return [str(how[0] if isinstance(how, tuple) and how else how) for how in given]
 
 
 def eight_bits(image: Image.Image, bits: int) -> Image.Image:

@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from archatlas.errors import ArchatlasError, brief, first_problem
 from archatlas.images.decoding import to_pixels
 from archatlas.images.description import ImageDescription
-from archatlas.images.predict import opened, own_limit, shrunk
+from archatlas.images.predict import check_colours, opened, own_limit, shrunk
 from archatlas.networks.feature_maps import FeatureMap, FeatureShape, GivesFeatures, feature_shapes
 from archatlas.spaces.documents import describe_space, space_of
 from archatlas.spaces.protocol import SearchSpace
@@ -96,7 +96,7 @@ class StandaloneNetwork(nn.Module):
         images = self.document.images
         channels: Literal[1, 3] = 1 if images.channels == 1 else 3
         try:
-            with own_limit(), _open(image) as ours:
+            with own_limit(), _open(image, images.bits) as ours:
                 first = images.prepared_size or images.image_size
                 whole = to_pixels(ours, first, channels=channels, aspect=images.aspect, bits=images.bits)
             pixels = shrunk(whole, images.image_size)
@@ -300,9 +300,10 @@ def _build(document: NetworkDocument, weights: Mapping[str, Tensor], source: str
     return StandaloneNetwork(network, document)
 
 
-def _open(image: str | Path | Image.Image | NDArray[Any]) -> Image.Image:
-    """A PIL image that is ours to close."""
+def _open(image: str | Path | Image.Image | NDArray[Any], bits: int) -> Image.Image:
+    """A PIL image that is ours to close; ``bits`` of 16 are in use."""
     if isinstance(image, Image.Image):
+        check_colours(image, bits)  # Its copy has been read.
         return image.copy()
     if isinstance(image, np.ndarray):
         return Image.fromarray(_eight_bits(image))
