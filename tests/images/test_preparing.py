@@ -526,6 +526,22 @@ def test_what_may_not_be_read_is_named_like_what_is_damaged(open_folder: Path, u
             assert sum(sizes(read(open_folder, skip_unreadable=True))) == 22
 
 
+@pytest.mark.parametrize("hidden", ["bird", "dog/inner", "."])
+def test_a_folder_that_cannot_be_listed_is_an_error_whatever_may_be_left_out(
+    open_folder: Path, unprivileged: Any, hidden: str
+):
+    save(open_folder / "cat", range(8))
+    save(open_folder / "dog" / "inner", range(8, 20))
+    save(open_folder / "dog", range(20, 30))
+    save(open_folder / "bird", range(30, 40))
+    write_parquet(open_folder / "dog" / "inner" / "train.parquet", range(20))
+    (open_folder / hidden).chmod(0o311)
+    told = rf"the folder `{open_folder / hidden}` cannot be listed \(Permission denied\), .*: give it rights to be read"
+    for how in (read, read_parquet):
+        with unprivileged(), pytest.raises(ArchatlasError, match=told):
+            how(open_folder, skip_unreadable=True)
+
+
 def test_imbalance_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture):
     save(tmp_path / "cat", range(5))
     save(tmp_path / "dog", range(5, 21))

@@ -89,6 +89,18 @@ def test_what_may_not_be_read_goes_by_size_and_times(open_folder: Path, unprivil
     assert digests.of(open_folder) == readable
 
 
+def test_a_folder_that_cannot_be_listed_is_not_taken_for_an_empty_one(open_folder: Path, unprivileged: Any) -> None:
+    inner = open_folder / "cat" / "inner"
+    inner.mkdir(parents=True)
+    empty = FileDigests().of(open_folder)
+    inner.chmod(0o311)
+    with unprivileged():
+        unlisted = FileDigests().of(open_folder)
+        assert FileDigests().of(open_folder) == unlisted
+    assert unlisted.size == empty.size == 0
+    assert unlisted.sha256 != empty.sha256
+
+
 def test_a_file_by_itself_that_may_not_be_read_is_an_error(open_folder: Path, unprivileged: Any) -> None:
     (open_folder / "table.csv").touch(0)
     with unprivileged(), pytest.raises(PermissionError):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -94,6 +94,19 @@ def list_folder(root: Path) -> ImageFolder:
     return replace(folder, left_out=left_out)
 
 
+def all_below(
+    root: Path, enters: Callable[[str], bool] = lambda name: True
+) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """What ``walk`` gives; `ArchatlasError` for a folder that cannot be listed, whose images would be missing."""
+    try:
+        yield from walk(root, enters)
+    except OSError as error:
+        raise ArchatlasError(
+            f"the folder `{error.filename}` cannot be listed ({error.strerror}), and images in it would be missing: "
+            "give it rights to be read, or move it out of `images.path`"
+        ) from error
+
+
 def warn_of(left_out: Sequence[LeftOut]) -> None:
     """Say how many files are left out, which for example, and why: a warning for each reason."""
     for reason, count in Counter(one.reason for one in left_out).items():
@@ -107,7 +120,7 @@ def _files_below(root: Path) -> tuple[list[str], dict[str, str]]:
     read = suffixes_read()
     not_read = suffixes_not_read(read)
     found, odd = [], {}
-    for folder, _, files in walk(root, _visible):
+    for folder, _, files in all_below(root, _visible):
         inside = folder.relative_to(root)
         for name in filter(_visible, files):
             suffix, path, relative = Path(name).suffix.lower(), Path(folder, name), (inside / name).as_posix()

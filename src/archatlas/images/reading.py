@@ -18,10 +18,9 @@ from numpy.typing import NDArray
 from archatlas.errors import ArchatlasError, nearest
 from archatlas.images.columns import Columns, codes_of, join, labels_of
 from archatlas.images.decoding import Encoded
-from archatlas.images.folders import METADATA, ImageFolder, LeftOut, list_folder, warn_of
+from archatlas.images.folders import METADATA, ImageFolder, LeftOut, all_below, list_folder, warn_of
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.splitting import SPLIT_NAMES, SPLITS, UNSPLIT
-from archatlas.storage.walk import walk
 
 _log = logging.getLogger(__name__)
 
@@ -184,8 +183,10 @@ def _read_parquet(parameters: ImagesParameters, cache: str) -> Records:
     from datasets import load_dataset
 
     root = _existing(parameters, "Parquet file or folder of such files")
-    files = [folder / name for folder, _, names in walk(root) for name in names if name.endswith(".parquet")]
-    files = sorted(files) if root.is_dir() else [root]
+    files = [root]
+    if root.is_dir():
+        named = (folder / name for folder, _, names in all_below(root) for name in names)
+        files = sorted(file for file in named if file.name.endswith(".parquet"))
     if not files:
         raise ArchatlasError(f"images.path is `{root}`, which holds no Parquet files (*.parquet)")
     by_split: dict[str, list[str]] = {}

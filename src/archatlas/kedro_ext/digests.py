@@ -20,7 +20,8 @@ from archatlas.storage.walk import walk
 class Content:
     """Bytes of a file or a folder, and their SHA-256.
 
-    Of a folder it is that of what lies in it, links followed: paths of folders, and of files with their digests.
+    Of a folder it is that of what lies in it, links followed: paths of folders, and of files with their digests. One
+    that cannot be listed counts as that: who reads it says so.
     """
 
     size: int
@@ -67,7 +68,11 @@ class FileDigests:
         if not path.is_dir():
             return self._of_file(path, afresh)
         size, lines = 0, []
-        for folder, below, names in walk(path):
+
+        def unlisted(error: OSError) -> None:
+            lines.append(f"{Path(error.filename).relative_to(path).as_posix()}/\0unreadable")
+
+        for folder, below, names in walk(path, unlisted=unlisted):
             inside = folder.relative_to(path)
             lines += [f"{(inside / name).as_posix()}/" for name in below]
             for name in names:
