@@ -15,8 +15,10 @@ import pandas as pd
 import psutil
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from archatlas.errors import ArchatlasError
+from archatlas.images import dataset
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
@@ -80,6 +82,30 @@ def test_processes_that_share_each_step_give_the_same_wherever_they_are_started(
     pd.testing.assert_frame_equal(here.run(JOBS[:1]), table.iloc[:1])
     assert table["validation_log_loss"][0] != two_workers[1]["validation_log_loss"][0], "each has batch norm of its own"
     assert table["validation_log_loss"].nunique() == 2
+
+
+def test_trainings_that_processes_share_read_one_file_of_each_split_and_size(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def counting(tensors: dict[str, torch.Tensor], file: Path) -> None:
+        written.append(f"{file.name} {len(tensors['labels'])} images of {tensors['images'].shape[-1]}")
+        save_file(tensors, file)
+
+    monkeypatch.setattr(dataset, "save_file", counting)
+    smaller = make_space(
+        SpaceParameters.model_validate({"stem_width": 4, "stages": [{"width": 4, "depth": 1, "stride": 2}]}),
+        (1, 4, 4), 3,
+    )  # fmt: skip
+    small = TrainingJob(smaller, str(smaller.names(smaller.sample(1, np.random.default_rng(0)))[0]), 0)
+    made = trainings(tmp_path, 2, processes=2, training=TrainingParameters(epochs=1, batch_size=32))
+    table = made.run([*JOBS[:2], small])
+    assert sorted(written) == [
+        "train_4 96 images of 4", "train_8 96 images of 8",
+        "validation_4 48 images of 4", "validation_8 48 images of 8",
+    ]  # fmt: skip
+    assert table["validation_log_loss"].nunique() == 3
 
 
 def test_the_table_has_a_row_per_job_and_networks_learn(two_workers: tuple[Trainings, pd.DataFrame]) -> None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 from torch import Tensor
 
 from archatlas.errors import ArchatlasError
 from archatlas.images.shrinking import shrink
 from archatlas.storage.large_arrays import joined
+from archatlas.storage.tensor_files import read_tensors
 
 SplitArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 """Images and labels of a split: worker processes share large arrays, in memory or in a file."""
@@ -21,10 +24,14 @@ SplitArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
 
 @dataclass(frozen=True)
 class ImageSplit:
-    """Images with their labels: ``images`` uint8 [n, c, h, w], ``labels`` int64 [n] (indices of class names)."""
+    """Images with their labels: ``images`` uint8 [n, c, h, w], ``labels`` int64 [n] (indices of class names).
+
+    ``file`` holds them too, where another process may read them.
+    """
 
     images: Tensor
     labels: Tensor
+    file: Path | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
         if self.images.dtype != torch.uint8 or self.images.ndim != 4:
@@ -48,11 +55,24 @@ class ImageSplit:
 
     def at(self, image_size: int) -> ImageSplit:
         """The same images at this size, of at most their own (``shrinking.shrink``)."""
+        if self.images.shape[2:] == (image_size, image_size):
+            return self
         return ImageSplit(shrink(self.images, image_size), self.labels)
 
     def to(self, device: torch.device | str) -> ImageSplit:
         """The same images on another device."""
         return ImageSplit(self.images.to(device), self.labels.to(device))
+
+    def in_file(self, file: Path) -> Path:
+        """Where the images lie in a file: their own, or ``file``, which they are written to."""
+        if self.file is None:
+            save_file({name: tensor.contiguous() for name, tensor in self.to_tensors().items()}, file)
+        return self.file or file
+
+    @classmethod
+    def of_file(cls, file: Path) -> ImageSplit:
+        """The split that `in_file` has written, read in place; it must not be written to."""
+        return replace(cls.from_tensors(read_tensors(file)), file=file)
 
     def to_tensors(self) -> dict[str, Tensor]:
         """As the catalog keeps it."""
@@ -67,7 +87,8 @@ class ImageSplit:
         """The split that `to_arrays` gave; it may be shared, and must not be written to."""
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", message="The given NumPy array is not writable")
-            return cls(*(torch.from_numpy(array) for array in arrays))
+            images, labels = (torch.from_numpy(array) for array in arrays)
+        return cls(images, labels)
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor]) -> ImageSplit:

@@ -14,13 +14,11 @@ from tempfile import TemporaryDirectory
 from typing import TypeVar
 
 from lightning_fabric import Fabric
-from safetensors.torch import save_file
 from torch.multiprocessing.spawn import ProcessException, ProcessRaisedException
 
 from archatlas.engines.processes import LogFormat, killed_worker, log_format, prepare_worker
 from archatlas.images.dataset import ImageSplit
 from archatlas.storage.large_arrays import folder_for
-from archatlas.storage.tensor_files import read_tensors
 from archatlas.training.fabric import meeting_place
 
 Result = TypeVar("Result")
@@ -37,22 +35,22 @@ def share_out(
 ) -> Result:
     """What the first of the processes gives, each of which does the task on the same images.
 
-    Images lie in files that each process reads in place: what is handed over as it is would be copied to memory that
-    they share. What comes out lies in a file too, not in the launcher's queue: it waits for the processes before it
-    reads, and they for it once their results are more than a pipe holds.
+    Images lie in files that each process reads in place, those that other trainings have too in the same ones: what is
+    handed over as it is would be copied to memory that they share. What comes out lies in a file too, not in the
+    launcher's queue: it waits for the processes before it reads, and they for it once their results are more than a
+    pipe holds.
 
     Raises:
         ArchatlasError: a process was killed.
     """
     _start_as_spawned()
-    place = folder_for(sum(split.images.nbytes for split in splits.values()))
+    place = folder_for(sum(split.images.nbytes for split in splits.values() if split.file is None))
     with TemporaryDirectory(prefix="archatlas-", dir=place) as name, meeting_place():
         folder = Path(name)
-        for split, images in splits.items():
-            save_file({key: tensor.contiguous() for key, tensor in images.to_tensors().items()}, folder / split)
+        files = {split: images.in_file(folder / split) for split, images in splits.items()}
         try:
             fabric.launch(
-                partial(_share, task=task, names=list(splits), folder=folder, parent=os.getpid(), told=log_format())
+                partial(_share, task=task, files=files, left=folder / _RESULT, parent=os.getpid(), told=log_format())
             )
         except ProcessException as error:
             # Where one is killed, another may have noticed that it is gone before it was missed here.
@@ -72,16 +70,16 @@ def _start_as_spawned() -> None:
 def _share(
     fabric: Fabric,
     task: Callable[[Fabric, Mapping[str, ImageSplit]], Result],
-    names: list[str],
-    folder: Path,
+    files: Mapping[str, Path],
+    left: Path,
     parent: int,
     told: LogFormat | None,
 ) -> None:
-    """Do the task as one of several processes; the first leaves what came out."""
+    """Do the task as one of several processes; the first has ``left`` what came out."""
     prepare_worker(parent, told)
-    result = task(fabric, {name: ImageSplit.from_tensors(read_tensors(folder / name)) for name in names})
+    result = task(fabric, {name: ImageSplit.of_file(file) for name, file in files.items()})
     if fabric.is_global_zero:
-        (folder / _RESULT).write_bytes(pickle.dumps(result))
+        left.write_bytes(pickle.dumps(result))
     fabric.barrier()
     # The last thing, once the launcher has its answer. The group is never taken down: who does so holds Python's lock
     # and waits for a thread of the group, which at times waits for that lock; who ends without is at times aborted.

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,10 +27,11 @@ from archatlas.networks.resized import Resized
 from archatlas.progress import progress_bar
 from archatlas.spaces.identity import identity_of
 from archatlas.spaces.protocol import SearchSpace
+from archatlas.storage.large_arrays import folder_for
 from archatlas.storage.work_store import WorkStore, fingerprint
 from archatlas.training.checkpoint import package_version
 from archatlas.training.evaluate import accuracy_and_log_loss, logits_of
-from archatlas.training.fabric import single_device, single_shares, threads_restored
+from archatlas.training.fabric import may_share_steps, single_device, single_shares, threads_restored
 from archatlas.training.loop import DivergedError, Teaching, train
 from archatlas.training.parameters import DeviceParameters, TrainingParameters
 from archatlas.training.weights import arrays_of, tensors_of
@@ -232,15 +236,35 @@ class Trainings:
     def _train(self, jobs: Sequence[TrainingJob], bar: Any, shares: Shares, lines: Mapping[str, _Line]) -> None:
         """Train all jobs, whose results are in the store then; ``bar`` is updated with each."""
         device = single_device(self.device, self.processes)
-        train, validation = self.train.to_arrays(), self.validation.to_arrays()
         keeping = self.keep_weights, self.checkpoint_seconds
         setting = _Setting(self.description, self.training, self.augmentation, device, *keeping, lines)
-        given = (train, validation, setting, self._store)
         # Where this process trains on a CPU it does so by one thread, and has its threads back after.
-        with threads_restored(), side_by_side(_train_one, jobs, *given, shares=shares) as results:
+        with (
+            threads_restored(),
+            self._images({job.image_size for job in jobs}) as images,
+            side_by_side(_train_one, jobs, *images, setting, self._store, shares=shares) as results,
+        ):
             for done in results:
                 self._keep(done)
                 bar.update()
+
+    @contextmanager
+    def _images(self, sizes: Collection[int]) -> Iterator[tuple[_Images, _Images]]:
+        """Images to train on and to judge by, as workers take them.
+
+        Where processes of this machine share trainings they lie in files, once for all trainings of a size.
+        """
+        splits = {"train": self.train, "validation": self.validation}
+        if self.processes == 1 or not sizes or not may_share_steps(self.device):
+            yield self.train.to_arrays(), self.validation.to_arrays()
+            return
+        place = folder_for(len(sizes) * sum(split.images.nbytes for split in splits.values()))
+        with TemporaryDirectory(prefix="archatlas-", dir=place) as folder:
+            train, validation = (
+                {size: split.at(size).in_file(Path(folder, f"{name}_{size}")) for size in sizes}
+                for name, split in splits.items()
+            )
+            yield train, validation
 
     def _keep(self, done: _Done) -> None:
         """Save a training; the figures last: where they are, it is done."""
@@ -248,6 +272,14 @@ class Trainings:
             self._store.save_tensors(done.key, tensors_of(done.weights))
         self._store.save_json(done.key, done.figures)
         _checkpoints(self._store, done.key).discard()
+
+
+_Images: TypeAlias = SplitArrays | Mapping[int, Path]
+"""A split as it is prepared, or files of it by the size of its images."""
+
+
+def _split(images: _Images, size: int) -> ImageSplit:
+    return ImageSplit.of_file(images[size]) if isinstance(images, Mapping) else ImageSplit.from_arrays(images).at(size)
 
 
 _Line: TypeAlias = tuple[str, int]
@@ -284,12 +316,12 @@ def _checkpoints(store: WorkStore, key: str) -> WorkStore:
 
 
 def _train_one(
-    job: TrainingJob, train_images: SplitArrays, validation_images: SplitArrays, setting: _Setting, store: WorkStore
+    job: TrainingJob, train_images: _Images, validation_images: _Images, setting: _Setting, store: WorkStore
 ) -> _Done:
     """Train, judge on the validation images; runs in a worker where several train at a time."""
     size, half, key = job.image_size, setting.training.epochs // 2, job.key
     checkpoints = _checkpoints(store, key)
-    images, validation = (ImageSplit.from_arrays(one).at(size) for one in (train_images, validation_images))
+    images, validation = (_split(one, size) for one in (train_images, validation_images))
     title, line = setting.lines.get(key, (None, 0))
 
     def trained(training: TrainingParameters) -> tuple[nn.Module, list[dict[str, float]]]:
