@@ -7,7 +7,8 @@ epochs, and with each teacher after that; it is judged on the validation images.
 
 A name is a size of images, a width and a chain of the preset photographs, as ``space.image_sizes`` and ``space.widths``
 write them. With ``--teacher largest`` the largest network of that size is trained first, for as many epochs; with
-``contenders`` all that are named teach all, for three fifths of the epochs more. Finished trainings are kept.
+``contenders`` all that are named teach all, for three fifths of the epochs more. With ``--processes`` so many share the
+images of each step, as where winners are trained on; batch norm is each one's own. Finished trainings are kept.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 import yaml
 
 from archatlas.images.parameters import ImagesParameters
-from archatlas.images.preparing import prepare
+from archatlas.images.preparing import PreparedImages, prepare
 from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.spaces.presets import make_space
 from archatlas.storage.work_store import WorkStore
@@ -45,15 +46,11 @@ def main() -> None:
     description = prepared.description
     parameters = ChainParameters(preset="photographs", image_sizes=tuple(map(int, sizes)), widths=tuple(widths))
     space = make_space(parameters, description.input_shape, description.num_classes)
-    recipe = FinishingParameters.model_validate(configured["finishing"])
+    recipe = FinishingParameters.model_validate({**configured["finishing"], "processes": options.processes})
     print("| network | seed | epochs | teacher | validation accuracy | log loss | minutes |")
     print("|---|--:|--:|---|--:|--:|--:|")
     for epochs in options.epochs:
-        trainings = Trainings(
-            prepared.train, prepared.validation, description, recipe.training.model_copy(update={"epochs": epochs}),
-            recipe.augmentation.model_copy(update={"flip": not options.without_flip}),
-            DeviceParameters(accelerator="cpu", precision="auto"), WorkStore(ROOT / "data/work/benchmark_recipes"),
-        )  # fmt: skip
+        trainings = trainings_of(prepared, recipe, epochs, flip=not options.without_flip)
         members = {name: member_of(space, name) for name in options.networks}
         jobs = {
             (name, number): TrainingJob(member.space, member.network, seed, name)
@@ -81,6 +78,16 @@ def main() -> None:
                 )
 
 
+def trainings_of(prepared: PreparedImages, recipe: FinishingParameters, epochs: int, *, flip: bool) -> Trainings:
+    """Trainings by the recipe, for so many epochs."""
+    return Trainings(
+        prepared.train, prepared.validation, prepared.description,
+        recipe.training.model_copy(update={"epochs": epochs}), recipe.augmentation.model_copy(update={"flip": flip}),
+        DeviceParameters(accelerator="cpu", precision="auto"), WorkStore(ROOT / "data/work/benchmark_recipes"),
+        processes=recipe.processes,
+    )  # fmt: skip
+
+
 def read_options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--images", type=Path, required=True, help="a folder of images")
@@ -88,6 +95,7 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--epochs", nargs="+", type=int, default=[60], help="epochs of each training (60)")
     parser.add_argument("--teacher", nargs="+", default=["none"], choices=["none", "largest", "contenders"])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0], help="seeds of the trainings (0)")
+    parser.add_argument("--processes", type=int, default=1, help="that share the steps of each training (1)")
     parser.add_argument("--without-flip", action="store_true", help="a mirrored image is another class")
     return parser.parse_args()
 

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from benchmarks import gram, nas_bench_101_search, pruning
+from benchmarks import gram, nas_bench_101_search, pruning, recipes
 from benchmarks.__main__ import BENCHMARKS
 from benchmarks.kept import imported, work_of
 
+from archatlas.images.preparing import PreparedImages
 from archatlas.kedro_ext.module_code import ModuleCode
 from archatlas.kedro_ext.source_code import SourceCode
 from archatlas.storage.work_store import WorkStore
+from archatlas.verification.parameters import FinishingParameters
+from archatlas.verification.trainings import Trainings
 
 FOLDER = Path(nas_bench_101_search.__file__).parent
 
@@ -59,6 +62,18 @@ def test_what_searches_and_encoders_reach_by_name_counts(benchmark: str, modules
     reach = SourceCode("archatlas").reached_by_modules(*imported(ModuleCode(benchmark, FOLDER / f"{benchmark}.py")))
     reached = {str(file).rpartition("/archatlas/")[2].removesuffix(".py").replace("/", ".") for file in reach.files}
     assert set(modules) <= reached
+
+
+def test_a_recipe_is_trained_by_as_many_processes_as_are_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    def trainings(*asked: str) -> Trainings:
+        monkeypatch.setattr("sys.argv", ["recipes", "--images", "x", "--networks", "y", *asked])
+        recipe = FinishingParameters(processes=recipes.read_options().processes)
+        return recipes.trainings_of(nothing, recipe, 7, flip=False)
+
+    nothing = PreparedImages(*[None] * 6)  # type: ignore[arg-type]
+    assert trainings().processes == 1
+    shared = trainings("--processes", "2")
+    assert (shared.processes, shared.training.epochs, shared.augmentation.flip) == (2, 7, False)
 
 
 def test_what_is_observed_is_a_part_of_what_a_search_is_kept_under() -> None:
