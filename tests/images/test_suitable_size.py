@@ -37,6 +37,23 @@ def test_images_are_not_enlarged_and_damaged_ones_do_not_count() -> None:
     assert suitable_size(lambda rows: [b""], np.arange(1), 7200) == SIZES[0]
 
 
+def test_a_gpu_that_does_not_count_is_told_of_where_time_has_decided(caplog: pytest.LogCaptureFixture) -> None:
+    def told(gpu: bool, seconds: float | None, side: int = 500) -> bool:
+        caplog.clear()
+        with mock.patch("torch.cuda.is_available", return_value=gpu):
+            size_of(3000, seconds, (side, side))
+        return (
+            "images are brought to 48 pixels" in caplog.text
+            and "`images.image_size`, to 224 at the most" in caplog.text
+        )
+
+    assert told(gpu=True, seconds=3600)
+    assert not told(gpu=False, seconds=3600)
+    assert not told(gpu=True, seconds=None)
+    assert not told(gpu=True, seconds=3600, side=48)
+    assert not caplog.text
+
+
 @pytest.mark.parametrize(("side", "size"), [(500, 64), (50, 48)])
 def test_without_a_time_photographs_stay_small(side: int, size: int) -> None:
     assert size_of(100_000, None, (side, side)) == size

@@ -42,7 +42,8 @@ class ImagesParameters(BaseModel):
         8,
         ge=4,
         le=1024,
-        description="side of the square that images are resized to, pixels; null: as suits the images and the time",
+        description="side of the square that images are resized to, pixels; null: as suits the images, and the time "
+        "by this machine's cores",
     )
     aspect: Literal["crop", "pad", "stretch"] = Field(
         "crop",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -9,6 +10,8 @@ from numpy.typing import NDArray
 
 from archatlas.images.decoding import Encoded, open_image
 from archatlas.images.predict import own_limit
+
+_log = logging.getLogger(__name__)
 
 SIZES = (32, 48, 64, 96, 128, 160, 224)
 """Sides to choose from, pixels."""
@@ -25,7 +28,8 @@ def suitable_size(
 ) -> int:
     """The largest of ``SIZES`` that images are not enlarged to, and that time allows; the least of them at least.
 
-    Time allows a size at which 100 epochs of one network take at most a quarter of it on this machine's cores.
+    Time allows a size at which 100 epochs of one network take at most a quarter of it on this machine's cores. How fast
+    a GPU is nobody knows before networks are timed on it: where there is one, and time has decided, a warning says so.
 
     Args:
         fetch: gives the encoded images at some rows; the shorter side of the middle one of 200 counts.
@@ -36,7 +40,15 @@ def suitable_size(
     with own_limit():
         sides = [side for item in fetch(looked_at.tolist()) if (side := _shorter_side(item)) is not None]
     most = float(np.median(sides)) if sides else 0.0
-    return max((size for size in SIZES if size <= most and _allowed(size, len(rows), seconds)), default=SIZES[0])
+    fitting = [size for size in SIZES if size <= most] or [SIZES[0]]
+    chosen = max((size for size in fitting if _allowed(size, len(rows), seconds)), default=SIZES[0])
+    if seconds is not None and chosen < fitting[-1] and _has_gpu():
+        _log.warning(
+            "images are brought to %d pixels, as the cores of this machine can train in the time: its GPU is not "
+            "counted. Set `images.image_size`, to %d at the most, if it is to train on larger ones",
+            chosen, fitting[-1],
+        )  # fmt: skip
+    return chosen
 
 
 def _allowed(size: int, images: int, seconds: float | None) -> bool:
@@ -46,6 +58,12 @@ def _allowed(size: int, images: int, seconds: float | None) -> bool:
 
     needed = images * _EPOCHS * (size / SIZES[0]) ** 2 / _PER_SECOND
     return bool(needed <= _SHARE * seconds * cpu_count())
+
+
+def _has_gpu() -> bool:
+    import torch
+
+    return torch.cuda.is_available()
 
 
 def _shorter_side(item: Encoded) -> int | None:
