@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from archatlas.encodings.blocks import Blocks
 from archatlas.predictors.families.column_kernel import matern
+from archatlas.predictors.families.likelihood import minus_log_likelihood
 from archatlas.predictors.protocol import State
 
 Floats = NDArray[np.float64]
@@ -90,25 +91,18 @@ class BlockPosterior:
 
     def __call__(self, point: Floats) -> tuple[float, Floats]:
         """Minus the log posterior, without constants, and its gradient."""
-        from scipy.linalg import LinAlgError, cho_solve, cholesky
-        from scipy.linalg.lapack import dpotri
-
         weights, signal, noise = np.exp(point[:-2]), float(np.exp(point[-2])), float(np.exp(point[-1]))
         mixed = np.einsum("b,bnm->nm", weights, self.apart)
         values, slope = matern(mixed) if self.name == "matern" else (mixed, np.ones_like(mixed))
         covariance = signal * values
         covariance[np.diag_indices_from(covariance)] += noise * self.noise_factors + _JITTER
-        try:
-            lower = cholesky(covariance, lower=True, check_finite=False)
-        except LinAlgError:
+        likelihood = minus_log_likelihood(covariance, self.target)
+        if likelihood is None:
             return 1e10, np.zeros_like(point)
-        dual = cho_solve((lower, True), self.target, check_finite=False)
-        inverse = np.tril(dpotri(lower, lower=1)[0])
-        inverse += np.tril(inverse, -1).T
-        half = (inverse - np.outer(dual, dual)) / 2  # d(-log likelihood) = tr(half dK)
+        fit, half = likelihood
         off = np.concatenate([point[:-2] - self.centre, point[-2:-1], point[-1:] - _NOISE_CENTRE])
         spread = np.array([_WEIGHT_SPREAD] * len(weights) + [_SIGNAL_SPREAD, _NOISE_SPREAD])
-        value = self.target @ dual / 2 + np.log(np.diag(lower)).sum() + ((off / spread) ** 2).sum() / 2
+        value = fit + ((off / spread) ** 2).sum() / 2
         by_weight = weights * np.einsum("nm,bnm->b", signal * half * slope, self.apart)
         by_signal, by_noise = signal * (half * values).sum(), noise * (np.diag(half) @ self.noise_factors)
         return float(value), np.concatenate([by_weight, [by_signal, by_noise]]) + off / spread**2

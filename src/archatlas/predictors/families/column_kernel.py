@@ -16,6 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from archatlas.predictors.families.likelihood import minus_log_likelihood
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -118,24 +120,16 @@ class Posterior:
 
     def __call__(self, point: Floats) -> tuple[float, Floats]:
         """Minus the log posterior, without constants, and its gradient."""
-        from scipy.linalg import LinAlgError, cho_solve, cholesky
-        from scipy.linalg.lapack import dpotri
-
         of_group, of_column, log_signal, log_noise = self.split(point)
         weights, signal, noise = self.weights(point), float(np.exp(log_signal)), float(np.exp(log_noise))
         inside = self.features * np.sqrt(weights)
         correlation, slope = matern(squared_distances(inside, inside))
         covariance = signal * correlation
         covariance[np.diag_indices_from(covariance)] += noise * self.noise_factors + _JITTER
-        try:
-            lower = cholesky(covariance, lower=True, check_finite=False)
-        except LinAlgError:
+        likelihood = minus_log_likelihood(covariance, self.target)
+        if likelihood is None:
             return 1e10, np.zeros_like(point)
-        dual = cho_solve((lower, True), self.target, check_finite=False)
-        inverse = np.tril(dpotri(lower, lower=1)[0])
-        inverse += np.tril(inverse, -1).T
-        # d(-log likelihood) = tr(half dK) with half = (K^-1 - dual dual^T) / 2
-        half = (inverse - np.outer(dual, dual)) / 2
+        fit, half = likelihood
         by_distance = signal * half * slope
         crossed = np.einsum("nd,nd->d", self.features, by_distance @ self.features)
         by_column = 2 * weights * ((self.features**2).T @ by_distance.sum(axis=1) - crossed)
@@ -143,7 +137,6 @@ class Posterior:
         off_group, off_noise = (of_group - self.centre) / _GROUP_SPREAD, (log_noise - _NOISE_CENTRE) / _NOISE_SPREAD
         off_column = of_column / self.spread
         prior = off_group @ off_group + off_column @ off_column + log_signal**2 + off_noise**2
-        value = self.target @ dual / 2 + np.log(np.diag(lower)).sum() + prior / 2
         gradient = np.concatenate(
             [
                 by_group + off_group / _GROUP_SPREAD,
@@ -152,7 +145,7 @@ class Posterior:
                 [noise * (np.diag(half) @ self.noise_factors) + off_noise / _NOISE_SPREAD],
             ]
         )
-        return float(value), gradient
+        return float(fit + prior / 2), gradient
 
     def start(self, generator: np.random.Generator) -> Floats:
         """Where the search begins: the centre of the prior, but random column weights."""
