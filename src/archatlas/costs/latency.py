@@ -50,11 +50,6 @@ class LatencyMeasurement:
         lower, median, upper = quartiles.tolist()
         return cls(median, lower, upper)
 
-    @property
-    def iqr(self) -> float:
-        """Interquartile range in ms."""
-        return self.upper_quartile_ms - self.lower_quartile_ms
-
 
 @contextmanager
 def fixed_threads(threads: int) -> Iterator[None]:

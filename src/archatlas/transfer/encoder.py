@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from archatlas.graphs.computation import ComputationGraph
-from archatlas.graphs.graph_batches import NODE_FEATURES, graph_data
+from archatlas.graphs.graph_batches import NODE_FEATURES, graph_batch, graph_data
 
 if TYPE_CHECKING:
     from torch_geometric.data import Batch, Data
@@ -174,11 +174,9 @@ def _descend(
 @torch.no_grad()
 def answers(encoder: GraphEncoder, graphs: Sequence[ComputationGraph]) -> tuple[Floats, Floats]:
     """What the head says of each graph ``[n]``, and their encodings ``[n, width]``."""
-    from torch_geometric.data import Batch
-
     said, encoded = [], []
     for start in range(0, len(graphs), 32):
-        batch = Batch.from_data_list([graph_data(graph) for graph in graphs[start : start + 32]])
+        batch = graph_batch(graphs[start : start + 32])
         said.append(encoder(batch))
         encoded.append(encoder.encode(batch))
     return torch.cat(said).double().numpy(), torch.cat(encoded).double().numpy()

@@ -199,13 +199,12 @@ def _three(value: Any) -> str:
 def picks_table(run: Run) -> Table:
     """A row per scorer and a pair of columns per budget: true accuracy of the best few, and of the very best."""
     chosen = run.truth_picks[run.truth_picks["seed"] == "all"]
-    best = int(run.truth_summary["best"])
     budgets = chosen["budget"].drop_duplicates().tolist()
     rows = []
     for scorer in all_scorers():
         own = chosen[chosen["scorer"] == scorer].set_index("budget")
         if len(own):
-            rows.append(cells(figures.label_of(scorer), *(_pick(own.loc[budget], best) for budget in budgets)))
+            rows.append(cells(figures.label_of(scorer), *(_pick(own.loc[budget]) for budget in budgets)))
     optimum = chosen.drop_duplicates("budget").set_index("budget")
     rows.append(
         cells(
@@ -223,7 +222,7 @@ def picks_table(run: Run) -> Table:
     return Table(columns, tuple(rows), frozenset({len(rows) - 1}))
 
 
-def _pick(row: Any, best: int) -> Cell:
+def _pick(row: Any) -> Cell:
     rank = numbers.DASH if numbers.is_missing(row["best_rank"]) else f"{row['best_rank']:,.0f}"
     return Cell(
         numbers.percent(row["top_accuracy"], 2),
