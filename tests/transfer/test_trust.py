@@ -84,7 +84,7 @@ def test_a_family_is_left_out_whole_and_what_is_not_asked_is_always_learned() ->
     assert sorted(seen) == [0, 1, 2, 3, 4, 5]
     for fitted, left in by_family(networks, asked, networks.families == "a", folds=10):
         assert fitted.tolist() == ([] if 0 in left else [0, 1]), "what may not be learned from is asked alone"
-    splits = list(at_random(networks, asked, all_of_them, 3))
+    splits = list(at_random(asked, all_of_them, 3))
     assert sorted(row for _, left in splits for row in left) == [0, 1, 2, 3, 4, 5]
     assert all(sorted([*fitted, *left]) == list(range(8)) for fitted, left in splits)
 

@@ -18,7 +18,7 @@ Features = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class KnownNetworks:
-    """``n`` trained networks of one task.
+    """``n`` trained networks, of one task or of several.
 
     Attributes:
         names: of each, as its source spells it.

@@ -58,9 +58,7 @@ def _joined_families(known: KnownNetworks) -> NDArray[np.intp]:
     return joined
 
 
-def at_random(
-    known: KnownNetworks, asked: NDArray[np.bool_], learned: NDArray[np.bool_], folds: int = 5
-) -> Iterable[Split]:
+def at_random(asked: NDArray[np.bool_], learned: NDArray[np.bool_], folds: int = 5) -> Iterable[Split]:
     """As ``by_family``, but networks of the same families are fitted to."""
     from sklearn.model_selection import KFold
 

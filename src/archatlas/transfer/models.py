@@ -1,7 +1,8 @@
 """Models of simple features of computation graphs: a ridge, boosted trees and a Gaussian process.
 
 All are fitted to normal quantiles within a source. Their settings were fixed before any figure of transfer was known
-(docs/transfer.md), and nothing was changed after; they are no defaults of other predictors here, which know a space.
+(docs/transfer.md), and nothing was changed after but how many of a kind are averaged; they are no defaults of other
+predictors here, which know a space.
 """
 
 from __future__ import annotations

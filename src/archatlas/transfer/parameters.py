@@ -36,6 +36,7 @@ class TransferParameters(BaseModel):
     networks: int = Field(
         600, ge=50, le=100_000, description="networks that are drawn of each table, uniformly and with a fixed seed"
     )
+    timm: bool = Field(True, description="whether real networks are learned from too: results and graphs of timm")
 
     @field_validator("tables")
     @classmethod
@@ -47,5 +48,3 @@ class TransferParameters(BaseModel):
                 f"is left out, but there is {' and '.join(known) or 'none'}"
             )
         return tables
-
-    timm: bool = Field(True, description="whether real networks are learned from too: results and graphs of timm")

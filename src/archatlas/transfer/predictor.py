@@ -212,7 +212,7 @@ def judged(task: str, known: KnownNetworks) -> pd.DataFrame:
     rows = leave_out(known, splits, "family", SAID_BY[task])
     if task != IMAGENET:
         # A network of one's own may well be one of a known space: such networks are near, and ranked better.
-        near = leave_out(known, at_random(known, own, learned), "networks", SAID_BY[task])
+        near = leave_out(known, at_random(own, learned), "networks", SAID_BY[task])
         rows = pd.concat([rows, near], ignore_index=True)
     # What is predicted is a place among the sources that speak; accuracies of others can be ranked alone.
     recipes = list(recipe_columns(known.recipes))

@@ -1,6 +1,6 @@
 """One acquisition loop on a public table: how many true evaluations until the best of it has been evaluated.
 
-This module imports neither the registry nor parameters (see ``benchmark_row.py``).
+This module imports neither the registry nor parameters (see ``row.py``).
 """
 
 from __future__ import annotations
