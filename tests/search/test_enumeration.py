@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from archatlas.costs.constraints import Constraint, satisfied
 from archatlas.costs.counting import count_parts
@@ -79,6 +80,49 @@ def test_no_network_left_out_has_a_higher_score_or_as_high_a_one_at_more_macs(
     left = table[~table["network"].isin(best["network"])]
     worst = min(zip(best["predicted_score"], best["macs"], strict=True))
     assert all(pair <= worst for pair in zip(left["predicted_score"], left["macs"], strict=True))
+
+
+def test_kinds_of_networks_take_turns_and_those_with_the_better_score_begin() -> None:
+    table = scored(
+        pd.DataFrame(
+            {
+                "network": ["a1", "a2", "a3", "b1", "b2", "c1"],
+                "predicted_accuracy": [0.9, 0.8, 0.7, 0.5, 0.6, 0.65],
+                "predicted_std": 0.1,
+                "macs": 10,
+                "params": 1,
+            }
+        )
+    )
+
+    def first_letter(names: NDArray[np.str_]) -> NDArray[np.str_]:
+        return names.astype("<U1")
+
+    best = top_candidates(table, [], parameters(top_k=5), kinds=first_letter)
+    assert best["network"].tolist() == ["a1", "c1", "b2", "a2", "b1"]
+    assert best["rank"].tolist() == [1, 2, 3, 4, 5]
+    assert set(best["ranked_by"]) == {"predicted_score_by_turns"}
+    assert top_candidates(table, [], parameters(top_k=2))["network"].tolist() == ["a1", "a2"]
+    by_macs = top_candidates(table, [], parameters(top_k=2), "macs", kinds=first_letter)
+    assert set(by_macs["ranked_by"]) == {"macs"}
+
+
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 9)), min_size=1, max_size=80), st.integers(1, 9))
+def test_of_each_kind_only_the_best_stand_among_the_candidates(drawn: list[tuple[int, int]], top_k: int) -> None:
+    names = [f"{kind}_{number:02d}" for number, (kind, _) in enumerate(drawn)]
+    table = pd.DataFrame({"network": names, "predicted_score": [score / 10 for _, score in drawn]}).assign(
+        predicted_std=0.1, macs=1, params=1, predicted_latency_ms=np.nan
+    )
+    best = top_candidates(table, [], parameters(top_k=top_k), kinds=lambda names: names.astype("<U1"))
+    assert len(best) == min(top_k, len(drawn))
+    kind = best["network"].str[0]
+    turns = best.groupby(kind).cumcount()
+    assert turns.is_monotonic_increasing
+    for one, own in best.groupby(kind):
+        alone = top_candidates(table[table["network"].str[0] == one], [], parameters(top_k=len(own)))
+        assert own["network"].tolist() == alone["network"].tolist()
+    left = set(table["network"].str[0]) - set(kind)
+    assert not left or turns.max() == 0
 
 
 @given(st.lists(st.integers(1, 200), min_size=1, max_size=60), st.integers(1, 30))

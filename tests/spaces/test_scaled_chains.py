@@ -132,3 +132,12 @@ def test_more_networks_than_64_bits_count_are_drawn_too() -> None:
     assert len(np.unique(rows, axis=0)) == 300
     assert set(map(tuple, rows[:, :2].tolist())) == {(size, width) for size in range(3) for width in range(2)}
     assert (space.canonicalise(rows) == rows).all()
+
+
+def test_a_name_tells_which_member_a_network_is_of() -> None:
+    choices = SCALED.sample(40, np.random.default_rng(0))
+    labels = SCALED.labels_of(SCALED.names(choices))
+    expected = np.empty(len(choices), dtype=object)
+    for label, rows, _ in SCALED.by_member(choices):
+        expected[rows] = label
+    assert labels.tolist() == expected.tolist()

@@ -244,8 +244,11 @@ def _scores(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
     facts: tuple[Fact, ...] = ((name, run.predicted(winner.get("predicted"), winner.get("method"))),)
     if run.table is None and len(run.supernet_curves):
         facts += (("super-network's accuracy (shared weights)", numbers.percent(winner.get("supernet_accuracy"))),)
-    by_macs = run.ranked_by_macs(str(winner["budget"]))
-    return (*facts, ("candidates ranked by", "MACs, for want of a signal" if by_macs else score))
+    ranked_by = run.ranked_by(str(winner["budget"]), score)
+    return (
+        *facts,
+        ("candidates ranked by", f"{ranked_by}, for want of a signal" if ranked_by == "MACs" else ranked_by),
+    )
 
 
 def _counted(winner: Mapping[str, Any]) -> tuple[Fact, Fact]:

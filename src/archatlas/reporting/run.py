@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from archatlas.errors import ArchatlasError
 from archatlas.reporting import numbers
 from archatlas.reporting.parameters import ReportParameters
+from archatlas.search.enumeration import BY_TURNS
 from archatlas.signals.signal import Signal, of_document
 from archatlas.signals.winners import images_of
 from archatlas.spaces.protocol import SearchSpace
@@ -158,6 +159,14 @@ class Run:
             return False
         rows = self.candidates if budget is None else self.candidates[self.candidates["budget"] == budget]
         return bool(rows["ranked_by"].eq("macs").any())
+
+    def ranked_by(self, budget: str, score: str = "predicted score") -> str:
+        """What a budget's candidates were ranked by, in words; ``score`` is what their score is called."""
+        rows = self.candidates[self.candidates["budget"] == budget]
+        if self.ranked_by_macs(budget):
+            return "MACs"
+        by_turns = "ranked_by" in rows and bool(rows["ranked_by"].eq(BY_TURNS).any())
+        return f"{score}, sizes and widths by turns" if by_turns else score
 
     def predicted(self, score: Any, method: str | None) -> str:
         """A candidate's score as people read it; of a search at initialisation it is on a scale of its own."""

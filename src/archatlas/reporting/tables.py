@@ -191,7 +191,7 @@ _LEFT = ("budget", "network", "verdict")
 def _ranked_by(run: Run, row: Mapping[Any, Any]) -> str:
     if not row["rank"]:
         return numbers.DASH
-    return "MACs" if run.ranked_by_macs(str(row["budget"])) else "predicted score"
+    return run.ranked_by(str(row["budget"]))
 
 
 def _candidate_columns(run: Run) -> dict[str, Callable[[Mapping[Any, Any]], str | Cell]]:

@@ -13,10 +13,18 @@ from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
 from archatlas.predictors.protocol import Predictor
-from archatlas.search.enumeration import SCORED_COLUMNS, RankedBy, candidates_of, merit, rank_score, top_candidates
+from archatlas.search.enumeration import (
+    SCORED_COLUMNS,
+    Kinds,
+    RankedBy,
+    candidates_of,
+    merit,
+    rank_score,
+    top_candidates,
+)
 from archatlas.search.parameters import SearchParameters
 from archatlas.search.pareto import pareto_fronts
-from archatlas.spaces.protocol import Choices, SearchSpace, networks_of
+from archatlas.spaces.protocol import ChainFamily, Choices, SearchSpace, networks_of
 from archatlas.spaces.restricted import Restricted
 from archatlas.training.seeds import mixed_seed
 
@@ -38,6 +46,7 @@ def answer(
     *,
     whole_space: bool = True,
     ranked_by: RankedBy = "predicted_score",
+    kinds: Kinds | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Candidates of every budget and the fronts of a scored table (``enumeration.SCORED_COLUMNS``).
 
@@ -46,9 +55,14 @@ def answer(
     Raises:
         ArchatlasError: a budget that no row keeps.
     """
-    candidates = candidates_of(table, budgets, parameters, whole_space=whole_space, ranked_by=ranked_by)
+    candidates = candidates_of(table, budgets, parameters, whole_space=whole_space, ranked_by=ranked_by, kinds=kinds)
     score = rank_score(table, parameters.rank_by, parameters.confidence)
     return candidates, pareto_fronts(table, score, _known_costs(table))
+
+
+def kinds_in_turn(space: SearchSpace, parameters: SearchParameters) -> Kinds | None:
+    """Which networks of a space take turns among the candidates: of several sizes and widths those of each; or none."""
+    return space.labels_of if parameters.take_turns and isinstance(space, ChainFamily) else None
 
 
 def _known_costs(table: pd.DataFrame) -> list[CostName]:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 SCORED_COLUMNS = ["network", "predicted_score", "predicted_std", "macs", "params", "predicted_latency_ms"]
 RankedBy = Literal["predicted_score", "macs"]
 """What orders candidates: the predictor, or, where scores have no signal, MACs, the most first."""
+BY_TURNS = "predicted_score_by_turns"
+"""What the column ``ranked_by`` says where kinds of networks took turns."""
+
+Kinds = Callable[[NDArray[np.str_]], NDArray[np.str_]]
+"""From the names of networks to what kind each is of; kinds take turns among the candidates."""
 
 _STEP = 0.97
 """Part of a candidate's MACs that the next one has at most, where candidates are ranked by MACs: finalists then differ,
@@ -72,18 +77,21 @@ def top_candidates(
     constraints: Iterable[Constraint],
     parameters: SearchParameters,
     ranked_by: RankedBy = "predicted_score",
+    kinds: Kinds | None = None,
 ) -> pd.DataFrame:
     """The ``top_k`` best rows that keep every constraint, best first, with their rank from 1. Ties go to more MACs.
 
     Among networks that scores do not tell apart the larger is the better guess: a budget is there to be spent, and
     super-networks favour the small. By MACs the first is the largest that fits; each of the next has at most ``_STEP``
-    of the MACs of the one before, and only where networks run out do those between fill up.
+    of the MACs of the one before, and only where networks run out do those between fill up. With ``kinds`` the best of
+    each kind come first, then the second of each; by MACs there are no turns.
 
     Args:
         table: columns ``SCORED_COLUMNS``.
         constraints: bounds, all of which a row must keep.
         parameters: how many rows, and which score they are ranked by.
         ranked_by: the score, or MACs where there is no signal in it.
+        kinds: of networks, whose scores do not compare; None: all are of one.
 
     Returns:
         rank, ``SCORED_COLUMNS``, ranked_by.
@@ -94,14 +102,37 @@ def top_candidates(
     if ranked_by == "macs":
         part = part.iloc[_spaced(score, part["network"].to_numpy(dtype=np.str_), parameters.top_k)]
         score = part["macs"].to_numpy(dtype=np.float64)
-    if len(part) > 4 * parameters.top_k:  # all rows that can be among the best, ties included
-        least = -np.partition(-score, parameters.top_k - 1)[parameters.top_k - 1]
-        near = np.flatnonzero(score >= least)
-        part, score = part.iloc[near], score[near]
-    order = np.lexsort((part["network"].to_numpy(dtype=np.str_), -part["macs"].to_numpy(), -score))[: parameters.top_k]
-    best = part.iloc[order][SCORED_COLUMNS].reset_index(drop=True).assign(ranked_by=ranked_by)
+    names = part["network"].to_numpy(dtype=np.str_)
+    by_turns = kinds is not None and ranked_by != "macs"
+    of = kinds(names) if kinds is not None and by_turns else np.full(len(part), "")
+    order = _in_turns(score, part["macs"].to_numpy(), names, of, parameters.top_k)
+    best = part.iloc[order][SCORED_COLUMNS].reset_index(drop=True)
+    best["ranked_by"] = BY_TURNS if by_turns else ranked_by
     best.insert(0, "rank", np.arange(1, len(best) + 1, dtype=np.int64))
     return best
+
+
+def _in_turns(
+    score: NDArray[np.float64], macs: NDArray[Any], names: NDArray[np.str_], kind: NDArray[np.str_], count: int
+) -> NDArray[np.intp]:
+    """Rows of the ``count`` best: the best of each kind, best first, then the second of each, and so on."""
+    best = [_best(np.flatnonzero(kind == one), score, macs, names, count) for one in np.unique(kind)]
+    rows, turns = (
+        np.concatenate([np.zeros(0, dtype=np.intp), *best]),
+        [place for own in best for place in range(len(own))],
+    )
+    order = np.lexsort((names[rows], -macs[rows], -score[rows], np.array(turns, dtype=np.intp)))
+    return rows[order][:count]
+
+
+def _best(
+    rows: NDArray[np.intp], score: NDArray[np.float64], macs: NDArray[Any], names: NDArray[np.str_], count: int
+) -> NDArray[np.intp]:
+    """The ``count`` of some rows with the highest scores, best first; ties go to more MACs, then by name."""
+    if len(rows) > 4 * count:  # all that can be among the best, ties included
+        least = -np.partition(-score[rows], count - 1)[count - 1]
+        rows = rows[score[rows] >= least]
+    return rows[np.lexsort((names[rows], -macs[rows], -score[rows]))][:count]
 
 
 def _spaced(macs: NDArray[np.float64], names: NDArray[np.str_], count: int) -> NDArray[np.int64]:
@@ -136,6 +167,7 @@ def candidates_of(
     *,
     whole_space: bool,
     ranked_by: RankedBy = "predicted_score",
+    kinds: Kinds | None = None,
 ) -> pd.DataFrame:
     """Candidates of every budget: budget, rank, ``SCORED_COLUMNS`` and ranked_by.
 
@@ -144,7 +176,7 @@ def candidates_of(
     """
     parts = []
     for name, constraints in budgets.items():
-        best = top_candidates(table, constraints, parameters, ranked_by)
+        best = top_candidates(table, constraints, parameters, ranked_by, kinds)
         if best.empty:
             raise ArchatlasError(_impossible(name, table, constraints, whole_space))
         best.insert(0, "budget", name)

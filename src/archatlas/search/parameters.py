@@ -72,6 +72,9 @@ class SearchParameters(BaseModel):
         "mean", description="rank by the predicted mean, or by the mean less `confidence` standard deviations"
     )
     confidence: float = Field(1.0, ge=0, le=10, description="standard deviations that `lower_bound` takes off")
+    take_turns: bool = Field(
+        True, description="candidates of several sizes of images and widths take turns, the best of each first"
+    )
     method: Literal["auto", "enumerate", "evolve"] = Field(
         "auto", description="read the atlas, or evolve from it; auto: evolve where it is only a sample of the space"
     )

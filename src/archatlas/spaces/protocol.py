@@ -178,6 +178,9 @@ class ChainFamily(Protocol):
     def by_member(self, choices: Choices) -> Iterator[tuple[str, NDArray[np.intp], Choices]]:
         """Of each member that occurs: its label, where its rows stand among ``choices``, and these as its own rows."""
 
+    def labels_of(self, names: Names) -> Names:
+        """The label of the member that each network is of, by the networks' names."""
+
 
 @runtime_checkable
 class HasSkips(Protocol):

@@ -88,6 +88,9 @@ class ScaledChains(FreeChoices):
             rows = np.flatnonzero(numbers == number)
             yield str(self._labels[number]), rows, choices[rows, CHAIN_FROM:]
 
+    def labels_of(self, names: Names) -> Names:
+        return _split_names(names)[0]
+
     # -- Shape of the space ----------------------------------------------------------------------------------------
 
     @property

@@ -29,7 +29,7 @@ def search(
     """
     from archatlas.costs.ranges import least_and_most
     from archatlas.predictors.make import load_predictor, scores_learned
-    from archatlas.search.answer import answer, evolved, reads_atlas
+    from archatlas.search.answer import answer, evolved, kinds_in_turn, reads_atlas
     from archatlas.search.budgets import constraints_of, feasibility, require_feasible
     from archatlas.search.enumeration import scored
     from archatlas.signals.ranking import log_ranking, ranked_by, signals_of_scores
@@ -45,9 +45,10 @@ def search(
     signals = signals_of_scores(evaluations, class_counts, atlas, scores_learned(calibrated_predictor))
     rank = ranked_by(signals, calibrated="scores" in calibrated_predictor)
     log_ranking(_LOGGER, signals, rank)
+    kinds = kinds_in_turn(made, search)
     if reads_atlas(made, len(predicted), search):
         whole = len(predicted) == networks_of(made)
-        candidates, front = answer(predicted, budgets, search, whole_space=whole, ranked_by=rank)
+        candidates, front = answer(predicted, budgets, search, whole_space=whole, ranked_by=rank, kinds=kinds)
         return candidates, front, constraints
     visited = evolved(
         load_predictor(calibrated_predictor, calibrated_predictor_state, made),
@@ -60,5 +61,5 @@ def search(
         seed=seed,
         ranked_by=rank,
     )
-    candidates, front = answer(visited, budgets, search, whole_space=False, ranked_by=rank)
+    candidates, front = answer(visited, budgets, search, whole_space=False, ranked_by=rank, kinds=kinds)
     return candidates, front, constraints
