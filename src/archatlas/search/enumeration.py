@@ -67,6 +67,37 @@ def merit(table: pd.DataFrame, parameters: SearchParameters, ranked_by: RankedBy
     return rank_score(table, parameters.rank_by, parameters.confidence)
 
 
+def contenders(
+    table: pd.DataFrame, constraints: Iterable[Constraint], parameters: SearchParameters, ranked_by: RankedBy
+) -> pd.DataFrame:
+    """Few rows of a table (``SCORED_COLUMNS``) that hold its ``top_candidates``, whatever rows are put beside them.
+
+    So the best of a table that is too large for the memory are found part by part. By MACs they are, beside the first
+    ``top_k``, as many as there are different MACs: how far down a step leads depends on all those above.
+    """
+    part = table.iloc[np.flatnonzero(satisfied(table, constraints))]
+    if ranked_by == "macs":
+        order = np.lexsort((part["network"].to_numpy(dtype=np.str_), -part["macs"].to_numpy()))
+        falling = part["macs"].to_numpy()[order]
+        first = np.diff(falling, prepend=falling[:1] + 1) != 0
+        first[: parameters.top_k] = True
+        rows = order[first]
+    else:
+        rows = _best(part, merit(part, parameters, ranked_by), parameters.top_k)
+    few: pd.DataFrame = part.iloc[rows]
+    return few
+
+
+def _best(table: pd.DataFrame, score: NDArray[np.float64], count: int) -> NDArray[np.int64]:
+    """The ``count`` rows of highest score, the best first; ties go to more MACs, then by name."""
+    near = np.arange(len(table))
+    if len(table) > 4 * count:  # all rows that can be among the best, ties included
+        near = np.flatnonzero(score >= -np.partition(-score, count - 1)[count - 1])
+    part = table.iloc[near]
+    order = np.lexsort((part["network"].to_numpy(dtype=np.str_), -part["macs"].to_numpy(), -score[near]))
+    return np.asarray(near[order[:count]], dtype=np.int64)
+
+
 def top_candidates(
     table: pd.DataFrame,
     constraints: Iterable[Constraint],
@@ -94,11 +125,7 @@ def top_candidates(
     if ranked_by == "macs":
         part = part.iloc[_spaced(score, part["network"].to_numpy(dtype=np.str_), parameters.top_k)]
         score = part["macs"].to_numpy(dtype=np.float64)
-    if len(part) > 4 * parameters.top_k:  # all rows that can be among the best, ties included
-        least = -np.partition(-score, parameters.top_k - 1)[parameters.top_k - 1]
-        near = np.flatnonzero(score >= least)
-        part, score = part.iloc[near], score[near]
-    order = np.lexsort((part["network"].to_numpy(dtype=np.str_), -part["macs"].to_numpy(), -score))[: parameters.top_k]
+    order = _best(part, score, parameters.top_k)
     best = part.iloc[order][SCORED_COLUMNS].reset_index(drop=True).assign(ranked_by=ranked_by)
     best.insert(0, "rank", np.arange(1, len(best) + 1, dtype=np.int64))
     return best
@@ -129,39 +156,19 @@ def nearest_misses(table: pd.DataFrame, constraints: Sequence[Constraint], count
     return table.iloc[order].assign(excess=excess[order]).reset_index(drop=True)
 
 
-def candidates_of(
-    table: pd.DataFrame,
-    budgets: Mapping[str, Sequence[Constraint]],
-    parameters: SearchParameters,
-    *,
-    whole_space: bool,
-    ranked_by: RankedBy = "predicted_score",
-) -> pd.DataFrame:
-    """Candidates of every budget: budget, rank, ``SCORED_COLUMNS`` and ranked_by.
-
-    Raises:
-        ArchatlasError: no network of the table keeps all bounds of a budget, with the network that comes nearest.
-    """
-    parts = []
-    for name, constraints in budgets.items():
-        best = top_candidates(table, constraints, parameters, ranked_by)
-        if best.empty:
-            raise ArchatlasError(_impossible(name, table, constraints, whole_space))
-        best.insert(0, "budget", name)
-        parts.append(best)
-    return pd.concat(parts, ignore_index=True)
-
-
-def _impossible(name: str, table: pd.DataFrame, constraints: Sequence[Constraint], whole_space: bool) -> str:
+def impossible(
+    name: str, constraints: Sequence[Constraint], nearest: pd.DataFrame, rows: int, *, whole_space: bool
+) -> ArchatlasError:
+    """What to say of a budget that none of so many rows keeps; ``nearest`` has the one that comes nearest."""
     bounds = ", ".join(str(constraint) for constraint in constraints)
-    looked = "no network of the space" if whole_space else f"none of the {len(table):,} networks visited"
-    nearest = nearest_misses(table, constraints, 1).iloc[0]
+    looked = "no network of the space" if whole_space else f"none of the {rows:,} networks visited"
+    row = nearest.iloc[0]
     costs = ", ".join(
-        f"{COST_COLUMNS[cost]} {nearest[COST_COLUMNS[cost]]:,.6g}" for cost in sorted({c.cost for c in constraints})
+        f"{COST_COLUMNS[cost]} {row[COST_COLUMNS[cost]]:,.6g}" for cost in sorted({c.cost for c in constraints})
     )
-    return (
+    return ArchatlasError(
         f"`search.budgets.{name}`: {looked} keeps all of its bounds at once ({bounds}). The nearest is "
-        f"{nearest['network']} with {costs}. Relax one of the bounds."
+        f"{row['network']} with {costs}. Relax one of the bounds."
     )
 
 
