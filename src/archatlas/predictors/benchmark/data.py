@@ -100,11 +100,6 @@ class BenchmarkData:
         values = self.table.rows[[*self.table.proxies]]
         return values.groupby(self.networks).transform("mean")
 
-    @cached_property
-    def warm(self) -> set[str]:
-        """Names of predictors that were fitted to it in this process: a first fit loads libraries."""
-        return set()
-
     @property
     def content(self) -> tuple[object, ...]:
         """All that a result depends on: what is learned and judged, architectures, networks, accuracies, proxies."""

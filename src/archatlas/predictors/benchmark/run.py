@@ -84,6 +84,8 @@ def contenders(parameters: PredictorBenchmarkParameters) -> list[Contender]:
 def benchmark(parameters: PredictorBenchmarkParameters, seed: int, store_of: StoreOf) -> pd.DataFrame:
     """All rows (``COLUMNS``); those that lie in the store are not made again.
 
+    A fit is a task of the engine where it has machines of its own. But for times, its row is the same there.
+
     Args:
         parameters: what is compared
         seed: of the first repetition; the others follow
@@ -170,16 +172,16 @@ def _rows(
     tasks = [_task(contender, data, store_of) for contender in compared]
     status = ["no proxies" if one.uses_proxies and data.proxies is None else "done" for one in compared]
     repetitions = range(seed, seed + parameters.seeds)
-    rows: dict[tuple[int, int, int], dict[str, Any]] = {}
+    rows: list[list[dict[str, Any]]] = [[] for _ in compared]
+    warm: set[str] = set()
     for count in labels:
-        jobs = [(place, seed) for place, now in enumerate(status) if now == "done" for seed in repetitions]
-        done((len(compared) * len(repetitions)) - len(jobs))
-        measured = _measured(jobs, tasks, count, (compared, data, count, labels[0]), done)
+        jobs = [(place, repetition) for place, now in enumerate(status) if now == "done" for repetition in repetitions]
+        done(len(compared) * len(repetitions) - len(jobs))
+        measured = _measured(jobs, tasks, count, (compared, data, count, labels[0], warm), done)
         for place, contender in enumerate(compared):
             for repetition in repetitions:
-                described = _described(contender, data)
                 known = {"labels": count, "seed": repetition, "status": status[place]}
-                rows[place, count, repetition] = described | known | measured.get((place, repetition), {})
+                rows[place].append(_described(contender, data) | known | measured.get((place, repetition), {}))
             fits = [measured[job]["fit_process_seconds"] for job in jobs if job[0] == place]
             if fits and parameters.longest_fit_s is not None and np.median(fits) > parameters.longest_fit_s:
                 status[place] = "too slow"
@@ -191,7 +193,7 @@ def _rows(
                     count,
                     data.table.name,
                 )
-    return [rows[key] for key in sorted(rows, key=lambda key: (key[0], labels.index(key[1]), key[2]))]
+    return [row for of_contender in rows for row in of_contender]
 
 
 def _task(contender: Contender, data: BenchmarkData, store_of: StoreOf) -> WorkStore:
@@ -238,12 +240,12 @@ def _measured(
 
 
 def _fitted(
-    job: _Job, compared: Sequence[Contender], data: BenchmarkData, count: int, fewest: int
+    job: _Job, compared: Sequence[Contender], data: BenchmarkData, count: int, fewest: int, warm: set[str]
 ) -> tuple[_Job, dict[str, Any]]:
-    """What is measured of one fit to so many labels."""
+    """What is measured of one fit to so many labels; ``warm`` are the names of those that this process has fitted."""
     contender, seed = compared[job[0]], job[1]
-    if contender.name not in data.warm:
-        data.warm.add(contender.name)
+    if contender.name not in warm:  # The first fit of a process loads libraries, which is not its time.
+        warm.add(contender.name)
         measure(contender.make(seed), data, data.sets(fewest, seed))
     return job, measure(contender.make(seed), data, data.sets(count, seed))
 
