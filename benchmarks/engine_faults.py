@@ -158,9 +158,11 @@ def kill_head(job: Job) -> Outcome:
     job.cluster.head_node.kill_gcs_server(check_alive=False)
     job.cluster.head_node.kill_raylet(check_alive=False)
     code, before = process.wait(timeout=_SECONDS), job.results()
-    seen = f"the run ended {time.monotonic() - begun:.0f} s later with {code} and {len(job.told)} messages: {job.told}"
+    seen = f"the run ended {time.monotonic() - begun:.0f} s later with {code}: {job.told}"
+    told = len(job.told) == 1 and job.told[0].startswith("the machine that the Ray cluster began with") and code == 1
     with loopback(nodes=2, **_ALIKE) as other:
-        return _ends_well(replace(job, cluster=other), replace(job, cluster=other).start(), before, seen)
+        outcome = _ends_well(replace(job, cluster=other), replace(job, cluster=other).start(), before, seen)
+    return outcome[0] and told, *outcome[1:]
 
 
 def ctrl_c(job: Job) -> Outcome:

@@ -1,63 +1,78 @@
-"""An atlas of 17 million networks: made span by span as `map_space` makes a large one, then asked by pyarrow.
+"""An atlas of 17 million networks: made span by span as `map_space` makes a large one, then read as later stages do.
 
     python -m benchmarks.large_atlas                 # some minutes on two quiet cores
     python -m benchmarks.large_atlas --stages 2      # 2.8 million
 
 A chain of three stages with the blocks of `digits`, a GCN of the code's defaults fitted to 600 networks. Told are
-networks a second (predicted, costed, named and kept), what writing the file takes beside that, peak memory, and seconds
-of two questions to the file: the 20 best within a budget, and the Pareto front of score and MACs.
+networks a second (predicted, costed, named and kept), what writing the file takes beside that, and of what later stages
+do with the file seconds, and the peak memory of a process that does nothing else: the search's whole answer (the 20
+best within each of two budgets, ranked by score and by MACs, and all Pareto fronts), whether predictions say anything,
+the figure over MACs, and which choice matters where.
 """
 
 from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
+from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 
 import numpy as np
 import pandas as pd
-import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.dataset as ds
 import torch
 
+from archatlas.costs.constraints import Constraint
 from archatlas.costs.counting import count_parts
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.predictors.atlas import SPAN, atlas_rows, map_space, peak_memory_mib, write_atlas
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.predictors.protocol import Evaluations
-from archatlas.search.pareto import pareto_rows
+from archatlas.reporting.figures.atlas import figure_atlas
+from archatlas.reporting.figures.choices import choice_importance
+from archatlas.search.answer import answer
+from archatlas.search.enumeration import RankedBy, scored
+from archatlas.search.parameters import SearchParameters
+from archatlas.search.pareto import no_fronts
+from archatlas.signals.predictor import constant_predictions
+from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Stage
 from archatlas.spaces.presets import preset
+from archatlas.storage.table_file import TableFile
 from archatlas.storage.work_store import WorkStore
 
-_SCORE = "predicted_supernet_accuracy"
 _DEPTHS = {2: (3, 3, 2), 3: (3, 3, 3)}
 
 
-def best(file: Path, most_macs: int, count: int) -> pa.Table:
-    """The ``count`` networks of highest score within a budget: read in batches, of which the best are kept."""
-    columns, within = ["network", _SCORE, "macs"], pc.field("macs") <= most_macs
-    kept: pa.Table | None = None
-    for batch in ds.dataset(file).scanner(columns=columns, filter=within).to_batches():
-        table = pa.Table.from_batches([batch])
-        table = table if kept is None else pa.concat_tables([kept, table])
-        kept = table.take(pc.select_k_unstable(table, min(count, len(table)), [(_SCORE, "descending")]))
-    assert kept is not None
-    return kept
+def _search(atlas: TableFile, budget: int, ranked_by: RankedBy) -> str:
+    budgets = {"small": [Constraint("macs", "max", budget)], "any": []}
+    found, front = answer(map(scored, atlas.parts()), budgets, SearchParameters(), ranked_by=ranked_by)
+    return f"{found['network'][0]} is the best of at most {budget:,} MACs, a front of {(front['cost'] == 'macs').sum()}"
 
 
-def front(file: Path) -> pd.DataFrame:
-    """Networks that no other beats in score with as few MACs."""
-    kept = pd.DataFrame({"macs": [], _SCORE: []})
-    for batch in ds.dataset(file).scanner(columns=["network", _SCORE, "macs"]).to_batches():
-        table = pd.concat([kept, batch.to_pandas()])
-        kept = table.iloc[pareto_rows(table[_SCORE], table["macs"])]
-    return kept
+_READERS: dict[str, Callable[[TableFile, ChainSpace, int], str]] = {
+    "search": lambda atlas, space, budget: _search(atlas, budget, "predicted_score"),
+    "search by MACs": lambda atlas, space, budget: _search(atlas, budget, "macs"),
+    "signals": lambda atlas, space, budget: str(constant_predictions(atlas)),
+    "figure": lambda atlas, space, budget: f"{len(figure_atlas(atlas, no_fronts(), [], pd.DataFrame()).data)} traces",
+    "choices": lambda atlas, space, budget: f"{len(choice_importance(atlas, space))} rows",
+}
+
+
+def _read(name: str, file: Path, space: ChainSpace, budget: int) -> str:
+    begun, before = perf_counter(), _own_peak_mib()
+    told = _READERS[name](TableFile(file), space, budget)
+    return f"{perf_counter() - begun:.1f} s, peak memory {_own_peak_mib():,.0f} MiB ({before:,.0f} before); {told}"
+
+
+def _own_peak_mib() -> float:
+    """Of this process since its program began; what ``getrusage`` tells begins with its parent's."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.partition("VmHWM:")[2].split()[0]) / 2**10
 
 
 def main() -> None:
@@ -99,13 +114,9 @@ def main() -> None:
         print(f"the file: {each:.2f} s for each {SPAN:,}, {size:.0f} bytes a network")
         print(f"peak memory {peak_memory_mib():,.0f} MiB", flush=True)
         budget = int(batch.costs["macs"].median())
-        begun = perf_counter()
-        found = best(file, budget, 20)
-        print(f"the 20 best of at most {budget:,} MACs: {perf_counter() - begun:.1f} s; {found['network'][0]}")
-        begun = perf_counter()
-        print(
-            f"a front of {len(front(file))}: {perf_counter() - begun:.1f} s; peak memory {peak_memory_mib():,.0f} MiB"
-        )
+        for name in _READERS:
+            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as alone:
+                print(f"{name}: {alone.submit(_read, name, file, space, budget).result()}", flush=True)
 
 
 if __name__ == "__main__":

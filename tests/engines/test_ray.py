@@ -16,13 +16,19 @@ import pytest
 import torch
 from benchmarks.clusters import add_node, loopback, wait_for_rest, wait_for_worker
 
-from archatlas.engines.engine import Shares, current_engine, side_by_side
+from archatlas.costs.counting import count_parts
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.engines.engine import LocalEngine, Shares, current_engine, side_by_side, using
 from archatlas.engines.make import working_on
 from archatlas.engines.parameters import EngineParameters
 from archatlas.errors import ArchatlasError
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
+from archatlas.predictors.fitting import compared, cross_seed_scores
+from archatlas.predictors.parameters import PredictorParameters, TuningParameters
+from archatlas.predictors.scores import NetworkScores
+from archatlas.predictors.tuning.study import tune
 from archatlas.spaces.chain import ChainSpace
 from archatlas.storage.keeper import kept_by
 from archatlas.storage.work_store import WorkStore
@@ -134,6 +140,30 @@ def test_tables_are_equal_byte_for_byte_to_those_of_one_process(
     }
     assert len([path for path in files.files if "part_" in path.name]) == 6
     assert not any(path.parent.name.endswith(".checkpoints") for path in files.files)
+
+
+@pytest.mark.chains
+def test_predictors_that_are_fitted_there_are_those_fitted_here(
+    engine: None, space: ChainSpace, tmp_path: Path
+) -> None:
+    choices = space.enumerate_networks(0, space.networks)
+    batch = ArchitectureBatch(space, choices, cost_table=count_parts(space))
+    truth = np.log(batch.costs["macs"].to_numpy(np.float64))[:, None, None]
+    noisy = 0.5 + 0.01 * (truth + np.random.default_rng(0).normal(size=(len(batch), 2, 2)))
+    scores = NetworkScores((0, 1), ("a", "b"), noisy, np.full((len(batch), 2), 0.01), np.full(len(batch), "supernet"))
+    quick = PredictorParameters.model_validate({"gcn": {"epochs": 3}, "lightgbm": {"trees": 10}})
+    tuning = TuningParameters(trials=4, families=("ridge", "gcn"), inner_folds=2)
+
+    def made(place: str) -> tuple[Any, ...]:
+        table = cross_seed_scores(batch, scores, compared(quick), folds=2, seed=0)
+        tuned = tune(batch, scores, quick, tuning, seed=0, work=WorkStore(tmp_path / place))
+        kept = {file.name: file.read_bytes() for file in (tmp_path / place).glob("*/*.json")}
+        return table.to_csv(), tuned.trials.to_csv(), tuned.summary, kept
+
+    there = made("there")
+    with using(LocalEngine()):
+        assert there == made("here")
+    assert len(there[-1]) == 4
 
 
 def test_a_task_sees_the_work_store_of_its_sender(engine: None, caplog: pytest.LogCaptureFixture) -> None:

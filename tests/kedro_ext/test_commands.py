@@ -405,7 +405,7 @@ def test_it_goes_along_to_another_project_as_the_page_says(tmp_path: Path, repos
     package, ours = tmp_path / "src" / "toy", repository / "src" / "archatlas"
     shutil.copytree(ours / "kedro_ext", package / "kedro_ext", ignore=shutil.ignore_patterns("__pycache__"))
     (package / "storage").mkdir()
-    for name in ("__init__.py", "atomic.py", "tensor_files.py", "walk.py"):
+    for name in ("__init__.py", "atomic.py", "table_file.py", "tensor_files.py", "walk.py"):
         shutil.copy(ours / "storage" / name, package / "storage")
     for file in [*tmp_path.rglob("*.py"), *tmp_path.rglob("*.yml")]:
         file.write_text(re.sub(r"\barchatlas(?=\.(kedro_ext|storage))", "toy", file.read_text()))

@@ -29,11 +29,13 @@ from archatlas.kedro_ext.datasets import (
     JSONDataset,
     ParquetDataset,
     PlotlyDataset,
+    TableFileDataset,
     TensorPartitionsDataset,
     TensorsDataset,
     TextDataset,
     WorkFolderDataset,
 )
+from archatlas.storage.table_file import TableFile
 
 FRAME = pd.DataFrame({"network": [f"n{i}" for i in range(1000)], "score": np.arange(1000) / 7})
 
@@ -68,6 +70,8 @@ def content(loaded: Any) -> Any:
     """What was saved, from what a load gives."""
     if isinstance(loaded, dict) and any(callable(value) for value in loaded.values()):
         return {key: value() for key, value in loaded.items()}
+    if isinstance(loaded, TableFile):
+        return loaded.table()
     if isinstance(loaded, Path):
         return {path.relative_to(loaded).as_posix(): path.read_text() for path in loaded.rglob("*.txt")}
     return loaded
@@ -77,6 +81,7 @@ KINDS: dict[str, tuple[type[AtomicDataset[Any, Any]], str, list[Any]]] = {
     "document": (JSONDataset, "document.json", [{"b": [1, 2.5, None], "a": "ä"}, ["other"]]),
     "text": (TextDataset, "text.html", ["ein Gräßlein\r\n☃\n", ""]),
     "table": (ParquetDataset, "table.parquet", [FRAME, FRAME.iloc[:3]]),
+    "table_file": (TableFileDataset, "rows.parquet", [FRAME, FRAME.iloc[:3]]),
     "figure": (PlotlyDataset, "figure.json", [figure(), figure("other")]),
     "tensors": (TensorsDataset, "tensors.safetensors", [tensors(0), tensors(1)]),
     "partitions": (TensorPartitionsDataset, "partitions", [{"seed_0": tensors(0), "a.b": tensors(1)}, {}]),
@@ -518,8 +523,8 @@ DAMAGES = (
 # bytes of a table: the digests that an incremental runner keeps know better.
 UNKNOWABLE = {
     ("text", truncate), ("text", lose_the_end), ("text", empty), ("text", zeros), ("text", another_document),
-    ("document", another_document), ("table", flip_at_the_start), ("tensors", flip_in_the_middle),
-    ("partitions", flip_in_the_middle),
+    ("document", another_document), ("table", flip_at_the_start), ("table_file", flip_at_the_start),
+    ("tensors", flip_in_the_middle), ("partitions", flip_in_the_middle),
 }  # fmt: skip
 NOTICED = [(kind, damage) for kind in KINDS for damage in DAMAGES if (kind, damage) not in UNKNOWABLE]
 
@@ -540,8 +545,9 @@ def test_a_damaged_file_is_named(tmp_path, kind, damage):
     message = str(told.value)
     holds = KINDS["tensors" if kind == "partitions" else kind][0].holds
     said = f"{file} is damaged or is no {holds} ("
-    # The catalog names the data set; the parts of a folder are read later, without it.
-    assert message.startswith(said if kind == "partitions" else f"{kind}: {said}")
+    # The catalog names the data set; parts of a folder, and pages of a table that is not loaded, are read later.
+    later = kind == "partitions" or (kind, damage) == ("table_file", flip_in_the_middle)
+    assert message.startswith(said if later else f"{kind}: {said}")
     assert message.endswith("Run again: the node that makes it makes it anew.")
     assert len(message) < 800
     assert "\n" not in message
@@ -623,5 +629,5 @@ def test_a_catalog_of_all_kinds_loads_no_library(tmp_path, repository):
         "print(len(kinds), time.perf_counter() - started)"
     )
     kinds, seconds = run_python(repository, code, json.dumps(config)).split()
-    assert int(kinds) == 8
+    assert int(kinds) == 9
     assert float(seconds) < 1

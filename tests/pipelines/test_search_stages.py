@@ -6,6 +6,7 @@ import subprocess
 import sys
 from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from archatlas.costs.parameters import CostsParameters
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.engines.engine import Shares, using
 from archatlas.errors import ArchatlasError
+from archatlas.kedro_ext.datasets import TableFileDataset
 from archatlas.kedro_ext.optional_inputs import reduced
 from archatlas.pipeline_registry import register_pipelines
 from archatlas.pipelines.export.pipeline import create_pipeline as create_export
@@ -334,6 +336,22 @@ def test_evolution_finds_what_enumeration_finds(finished: dict[str, Any], projec
     first = evolved["candidates_of_atlas"].query("rank == 1").reset_index(drop=True)
     enumerated = finished["candidates_of_atlas"].query("rank == 1").reset_index(drop=True)
     pd.testing.assert_frame_equal(first, enumerated)
+
+
+@pytest.mark.parametrize("method", ["enumerate", "evolve"])
+def test_an_atlas_in_a_file_has_the_answer_of_the_table(
+    project: dict[str, Any], method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("archatlas.storage.table_file._PART", 100)
+    atlas = project["atlas"]
+    dataset = TableFileDataset(filepath=str(tmp_path / "atlas.parquet"))
+    dataset.save(atlas[start : start + 50] for start in range(0, len(atlas), 50))
+    search = SEARCH.model_copy(update={"method": method})
+    in_memory, in_file = (
+        run(create_search(), {**project, "atlas": one, "params:search": search}) for one in (atlas, dataset.load())
+    )
+    for name in ("candidates_of_atlas", "front_of_atlas", "constraints_of_atlas"):
+        pd.testing.assert_frame_equal(in_file[name], in_memory[name])
 
 
 def test_an_impossible_budget_stops_the_search(project: dict[str, Any]) -> None:

@@ -5,20 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
 
+from archatlas.engines.engine import using
 from archatlas.errors import ArchatlasError
 from archatlas.predictors.benchmark.acquisition_table import acquisition_table
 from archatlas.predictors.benchmark.parameters import BenchmarkedPredictor, PredictorBenchmarkParameters
 from archatlas.predictors.benchmark.plan import describe_benchmark
+from archatlas.predictors.benchmark.row import MEASURED
 from archatlas.predictors.benchmark.run import COLUMNS, Contender, benchmark, ceilings_table, contenders
 from archatlas.spaces.presets import preset
 from archatlas.storage.work_store import WorkStore
+
+if TYPE_CHECKING:
+    from tests.predictors.conftest import Elsewhere
 
 
 @pytest.fixture(scope="module")
@@ -112,6 +117,39 @@ def test_rows_that_are_there_are_not_made_again(
     victim.write_bytes(victim.read_bytes()[:-3])  # A damaged part is made anew, alone.
     benchmark(asked(use_spaces="nas_bench_macro"), 0, store_of)
     assert [file for file in before if parts(tmp_path)[file] != before[file]] == [victim]
+
+
+def test_rows_made_elsewhere_are_those_made_here_and_are_kept_when_it_dies(
+    asked: Callable[..., PredictorBenchmarkParameters], tmp_path: Path, elsewhere: Elsewhere
+) -> None:
+    def made(place: str) -> pd.DataFrame:
+        rows = benchmark(asked(), 7, lambda *modules: WorkStore(tmp_path / place / modules[0]))
+        return rows.drop(columns=[name for name in MEASURED if "second" in name])
+
+    here = made("here")
+    elsewhere.dies_after = 5
+    with using(elsewhere):
+        with pytest.raises(KeyboardInterrupt):
+            made("there")
+        assert len(parts(tmp_path / "there")) == 5
+        elsewhere.dies_after = 100
+        pd.testing.assert_frame_equal(made("there"), here, check_exact=True)
+        assert len(elsewhere.ended) == len(here) == len(parts(tmp_path / "there")) == 18
+        pd.testing.assert_frame_equal(made("there"), here, check_exact=True)
+    assert len(elsewhere.ended) == 18
+
+
+def test_loops_run_elsewhere_are_those_run_here(
+    asked: Callable[..., PredictorBenchmarkParameters], tmp_path: Path, elsewhere: Elsewhere
+) -> None:
+    def run(place: str) -> pd.DataFrame:
+        return acquisition_table(asked(), 0, lambda *_: WorkStore(tmp_path / place)).drop(columns="process_seconds")
+
+    here = run("here")
+    with using(elsewhere):
+        pd.testing.assert_frame_equal(run("there"), here, check_exact=True)
+        run("there")
+    assert elsewhere.ended == [("ridge", 2), ("ridge", 1), ("ridge", 0)]
 
 
 def test_other_settings_have_other_rows(

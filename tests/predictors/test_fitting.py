@@ -1,13 +1,19 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.engines.engine import using
 from archatlas.predictors.fitting import compared, cross_seed_scores, pairings
 from archatlas.predictors.folds import fold_of
 from archatlas.predictors.parameters import GCNSettings, PredictorParameters
 from archatlas.predictors.scores import network_scores
+
+if TYPE_CHECKING:
+    from tests.predictors.conftest import Elsewhere
 
 CHEAP = {"ridge": ("ridge", {}), "params": ("params", {}), "constant": ("constant", {})}
 
@@ -28,6 +34,18 @@ def test_every_predictor_stands_in_the_same_splits(batch: ArchitectureBatch, eva
     same = table[(table["protocol"] == "same_seed") & (table["predictor"] == "ridge")]
     assert (same["fit_seed"] == same["score_seed"]).all()
     assert (same["fit_half"] == same["score_half"]).all()
+
+
+def test_folds_fitted_elsewhere_have_the_same_rows(
+    batch: ArchitectureBatch, evaluations: pd.DataFrame, elsewhere: Elsewhere
+) -> None:
+    scores = network_scores(evaluations, list(batch.space.names(batch.choices)), "accuracy")
+    quick = PredictorParameters.model_validate({"gcn": {"epochs": 3}, "lightgbm": {"trees": 10}})
+    here = cross_seed_scores(batch, scores, compared(quick), folds=2, seed=0)
+    with using(elsewhere):
+        there = cross_seed_scores(batch, scores, compared(quick), folds=2, seed=0)
+    assert len(elsewhere.ended) == 2 * len(compared(quick))
+    pd.testing.assert_frame_equal(there, here, check_exact=True)
 
 
 def test_with_less_than_two_seeds_the_table_says_what_was_crossed(

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import get_args
+from typing import TYPE_CHECKING, get_args
 
 import numpy as np
 import optuna
@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.engines.engine import using
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
 from archatlas.predictors.scores import NetworkScores, network_scores
@@ -18,6 +19,9 @@ from archatlas.predictors.tuning.space import contender_of, defaults, suggest
 from archatlas.predictors.tuning.study import choose, tune
 from archatlas.predictors.tuning.trials import describe_trial, read_trial
 from archatlas.storage.work_store import WorkStore
+
+if TYPE_CHECKING:
+    from tests.predictors.conftest import Elsewhere
 
 FAMILIES = get_args(get_args(TuningParameters.model_fields["families"].annotation)[0])
 TUNING = TuningParameters(trials=9, families=("ridge", "lightgbm"), inner_folds=2)
@@ -69,6 +73,28 @@ def test_a_resumed_study_equals_an_uninterrupted_one(
     assert again.summary == whole.summary
     other = tune(batch, scores, quick, TUNING.model_copy(update={"trials": 3}), seed=0, work=work)
     assert other.summary["trials"] == 3  # other parameters, another study
+
+
+def test_a_study_whose_folds_are_fitted_elsewhere_is_the_same(
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    quick: PredictorParameters,
+    tmp_path: Path,
+    elsewhere: Elsewhere,
+) -> None:
+    tuning = TUNING.model_copy(update={"trials": 14, "families": ("ridge",), "inner_folds": 3})
+    here = tune(batch, scores, quick, tuning, seed=0, work=WorkStore(tmp_path / "here"))
+    with using(elsewhere):
+        there = tune(batch, scores, quick, tuning, seed=0, work=WorkStore(tmp_path / "there"))
+    assert (here.trials["state"] == "pruned").any()
+    assert len(elsewhere.ended) == 14 * 3 + 1 + len(here.summary["outer_baselines"])
+    pd.testing.assert_frame_equal(there.trials, here.trials, check_exact=True)
+    assert (there.contender, there.summary) == (here.contender, here.summary)
+    kept, others = (
+        {file.name: file.read_bytes() for file in (tmp_path / place).glob("*/*.json")} for place in ("here", "there")
+    )
+    assert kept == others
+    assert len(kept) == 14
 
 
 def test_a_damaged_trial_is_made_anew_and_the_others_are_not(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,10 @@ from archatlas.reporting.figures.results import (
 )
 from archatlas.reporting.figures.theme import DARK, LIGHT
 from archatlas.reporting.figures.training import figure_learning_curves, figure_stage_times, figure_tuning
-from archatlas.reporting.run import Run, atlas_scores, score_column
+from archatlas.reporting.run import Run, atlas_scores, costs_in, score_column
+from archatlas.signals.predictor import constant_predictions
 from archatlas.spaces.chain import ChainSpace
+from archatlas.storage.table_file import TableFile
 
 SPACE_NAME = "k3e1-skip-skip_k3e1-skip-skip_k3e1-skip"
 
@@ -107,6 +110,31 @@ def test_size_of_the_atlas_figure_does_not_grow_with_the_atlas() -> None:
         return len(figure_atlas(atlas, _front(), [], pd.DataFrame(), bins=20).to_json())
 
     assert drawn(200_000) < 1.5 * drawn(5_000)
+
+
+def test_an_atlas_in_a_file_is_told_of_as_the_table(
+    run: Run, space: ChainSpace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    atlas = run.atlas
+    assert isinstance(atlas, pd.DataFrame)
+    costs = costs_in(atlas)
+    figures = [figure_atlas(atlas, run.pareto_front, [], run.verified_candidates, cost=cost) for cost in costs]
+    importance = choice_importance(atlas, space)
+    atlas.to_parquet(tmp_path / "atlas.parquet", row_group_size=400)
+    monkeypatch.setattr("archatlas.storage.table_file._PART", 1000)
+    monkeypatch.setattr("archatlas.reporting.figures.atlas._PART", 700)
+    file = TableFile(tmp_path / "atlas.parquet")
+    assert len(list(file.parts())) == 4
+    assert costs_in(file) == costs == ["macs", "params", "predicted_latency_ms"]
+    again = [figure_atlas(file, run.pareto_front, [], run.verified_candidates, cost=cost) for cost in costs]
+    assert [figure.to_json() for figure in again] == [figure.to_json() for figure in figures]
+    pd.testing.assert_frame_equal(choice_importance(file, space), importance)
+    assert constant_predictions(file) == constant_predictions(atlas)
+    flat = pd.DataFrame({"predicted_accuracy": [0.5] * 9, "predicted_std": 0.1})
+    flat.to_parquet(tmp_path / "flat.parquet")
+    found = constant_predictions(TableFile(tmp_path / "flat.parquet"))
+    assert found == constant_predictions(flat)
+    assert found is not None
 
 
 def test_log_loss_is_negated() -> None:

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import itertools
+from typing import Literal
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -12,7 +15,7 @@ from archatlas.costs.counting import count_parts
 from archatlas.errors import ArchatlasError
 from archatlas.search.answer import answer
 from archatlas.search.enumeration import (
-    candidates_of,
+    Kinds,
     jointly_feasible,
     nearest_misses,
     rank_score,
@@ -20,6 +23,7 @@ from archatlas.search.enumeration import (
     top_candidates,
 )
 from archatlas.search.parameters import SearchParameters
+from archatlas.search.pareto import pareto_fronts
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 
@@ -34,8 +38,20 @@ ATLAS = pd.DataFrame(
 )
 
 
+def first_letter(names: NDArray[np.str_]) -> NDArray[np.str_]:
+    return names.astype("<U1")
+
+
+def last_digit(names: NDArray[np.str_]) -> NDArray[np.str_]:
+    return np.array([name[-1:] for name in names.tolist()], dtype=np.str_)
+
+
 def parameters(**fields: object) -> SearchParameters:
     return SearchParameters.model_validate({"budgets": {"b": {}}, **fields})
+
+
+def halves(table: pd.DataFrame) -> list[pd.DataFrame]:
+    return [table[: len(table) // 2], table[len(table) // 2 :]]
 
 
 def test_scores_are_higher_for_the_better() -> None:
@@ -56,7 +72,7 @@ def test_candidates_keep_the_bounds_and_are_ranked_by_score_and_ties_go_to_more_
 
 def test_without_a_signal_the_largest_network_that_fits_comes_first() -> None:
     bounds = {"tight": [Constraint("macs", "max", 20)], "any": []}
-    found = candidates_of(scored(ATLAS), bounds, parameters(top_k=3), whole_space=True, ranked_by="macs")
+    found, _ = answer([scored(ATLAS)], bounds, parameters(top_k=3), ranked_by="macs")
     assert found.loc[found["budget"] == "tight", "network"].tolist() == ["b", "a", "d"]
     assert found.loc[found["budget"] == "any", "network"].tolist() == ["c", "b", "a"]
     assert set(found["ranked_by"]) == {"macs"}
@@ -95,9 +111,6 @@ def test_kinds_of_networks_take_turns_and_those_with_the_better_score_begin() ->
         )
     )
 
-    def first_letter(names: NDArray[np.str_]) -> NDArray[np.str_]:
-        return names.astype("<U1")
-
     best = top_candidates(table, [], parameters(top_k=5), kinds=first_letter)
     assert best["network"].tolist() == ["a1", "c1", "b2", "a2", "b1"]
     assert best["rank"].tolist() == [1, 2, 3, 4, 5]
@@ -113,7 +126,7 @@ def test_of_each_kind_only_the_best_stand_among_the_candidates(drawn: list[tuple
     table = pd.DataFrame({"network": names, "predicted_score": [score / 10 for _, score in drawn]}).assign(
         predicted_std=0.1, macs=1, params=1, predicted_latency_ms=np.nan
     )
-    best = top_candidates(table, [], parameters(top_k=top_k), kinds=lambda names: names.astype("<U1"))
+    best = top_candidates(table, [], parameters(top_k=top_k), kinds=first_letter)
     assert len(best) == min(top_k, len(drawn))
     kind = best["network"].str[0]
     turns = best.groupby(kind).cumcount()
@@ -151,6 +164,52 @@ def test_by_macs_candidates_fall_from_the_largest_in_steps_until_networks_run_ou
         assert found["macs"].tolist() == steps[:top_k]
 
 
+ROWS = st.tuples(
+    st.integers(0, 3), st.integers(0, 2), st.integers(1, 40), st.integers(1, 4), st.none() | st.integers(1, 3)
+)
+
+
+@given(
+    st.lists(ROWS, min_size=1, max_size=60),
+    st.lists(st.integers(0, 60), max_size=5),
+    st.integers(1, 6),
+    st.sampled_from(["mean", "lower_bound"]),
+    st.sampled_from(["predicted_score", "macs"]),
+    st.sampled_from([None, last_digit]),
+)
+def test_a_table_in_parts_has_the_answer_of_the_whole_table(
+    drawn: list[tuple[int, int, int, int, int | None]],
+    ends: list[int],
+    top_k: int,
+    rank_by: str,
+    ranked_by: Literal["predicted_score", "macs"],
+    kinds: Kinds | None,
+) -> None:
+    names = np.random.default_rng(len(drawn)).permutation([f"n{number:02d}" for number in range(len(drawn))])
+    score, std, macs, params, latency = zip(*drawn, strict=True)
+    table = pd.DataFrame(
+        {
+            "network": pd.Series(names, dtype="str"),
+            "predicted_score": np.array(score) / 10,
+            "predicted_std": np.array(std) / 10,
+            "macs": macs,
+            "params": params,
+            "predicted_latency_ms": np.array(latency, dtype=np.float64),
+        }
+    )
+    cuts = [0, *sorted(min(end, len(table)) for end in ends), len(table)]
+    parts = [table[start:end] for start, end in itertools.pairwise(cuts)]
+    budgets = {"any": [], "some": [Constraint("macs", "max", float(np.median(macs)))]}
+    asked = parameters(top_k=top_k, rank_by=rank_by)
+    whole = answer([table], budgets, asked, ranked_by=ranked_by, kinds=kinds)
+    for found, wanted in zip(answer(parts, budgets, asked, ranked_by=ranked_by, kinds=kinds), whole, strict=True):
+        pd.testing.assert_frame_equal(found, wanted)
+    best = [top_candidates(table, constraints, asked, ranked_by, kinds) for constraints in budgets.values()]
+    pd.testing.assert_frame_equal(whole[0].drop(columns="budget"), pd.concat(best, ignore_index=True))
+    fronts = pareto_fronts(table, rank_score(table, rank_by, asked.confidence), list(dict.fromkeys(whole[1]["cost"])))
+    pd.testing.assert_frame_equal(whole[1], fronts)
+
+
 def test_a_lower_bound_takes_off_standard_deviations() -> None:
     table = scored(ATLAS)
     assert rank_score(table, "lower_bound", 1.0) == pytest.approx([0.8, 0.8, 0.75, 0.8])
@@ -172,8 +231,10 @@ def test_nearest_misses_are_sorted_by_their_worst_bound() -> None:
 def test_bounds_that_exclude_each_other_name_the_nearest_network() -> None:
     bounds = [Constraint("macs", "max", 5), Constraint("params", "min", 2)]
     with pytest.raises(ArchatlasError, match=r"`search\.budgets\.x`: no network of the space keeps all") as error:
-        candidates_of(scored(ATLAS), {"x": bounds}, parameters(), whole_space=True)
+        answer(halves(scored(ATLAS)), {"x": bounds}, parameters())
     assert "The nearest is d with macs 5, params 1" in str(error.value)
+    with pytest.raises(ArchatlasError, match="none of the 4 networks visited keeps all"):
+        answer(halves(scored(ATLAS)), {"x": bounds}, parameters(), whole_space=False)
 
 
 def test_joint_feasibility_is_told_by_counting_every_network() -> None:
@@ -203,7 +264,7 @@ def test_an_atlas_of_300_000_rows_is_answered_exactly() -> None:
         }
     )
     bounds = {f"b{number}": [Constraint("macs", "max", 10**5 * number)] for number in range(1, 6)}
-    candidates, front = answer(scored(atlas), bounds, parameters(top_k=20))
+    candidates, front = answer([scored(atlas)], bounds, parameters(top_k=20))
     assert len(candidates) == 100
     assert set(front["cost"]) == {"macs", "params", "latency_ms"}
     best = atlas[atlas["macs"] <= 10**5].nlargest(20, "predicted_supernet_accuracy")["network"].tolist()

@@ -298,8 +298,8 @@ def test_every_budget_has_the_enumerated_answer_if_the_whole_front_survives() ->
         whole = enumerated(exact)
         kept = {name: bounds for name, bounds in budgets.items() if (whole["macs"] <= bounds[0].limit).any()}
         assert len(kept) > 3
-        found, front = answer(searched(exact, parameters, seed), kept, SearchParameters(top_k=1), whole_space=False)
-        wanted, wanted_front = answer(whole, kept, SearchParameters(top_k=1))
+        found, front = answer([searched(exact, parameters, seed)], kept, SearchParameters(top_k=1), whole_space=False)
+        wanted, wanted_front = answer([whole], kept, SearchParameters(top_k=1))
         pd.testing.assert_frame_equal(found, wanted)
         macs, wanted_macs = (table.query("cost == 'macs'").reset_index(drop=True) for table in (front, wanted_front))
         pd.testing.assert_frame_equal(macs, wanted_macs)

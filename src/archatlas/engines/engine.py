@@ -97,6 +97,15 @@ def current_engine() -> Engine:
     return _engine
 
 
+def shares_or_here(jobs: int, *, threads: int | None) -> Shares:
+    """How an engine with machines of its own shares tasks out; without one they run here, one after the other.
+
+    The engine is not asked where there is nothing to do: it might have to reach its machines.
+    """
+    shares = _engine.shares(jobs, threads=threads) if jobs else None
+    return shares or Shares(1, 0, here=True)
+
+
 @contextmanager
 def using(engine: Engine) -> Iterator[None]:
     """Have tasks run by this engine within the block, whoever asks for them and in which thread."""

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
     from torch import Tensor
 
+    from archatlas.storage.table_file import TableFile
+
 Saved = TypeVar("Saved")
 Loaded = TypeVar("Loaded")
 
@@ -147,18 +149,13 @@ class TextDataset(AtomicDataset[str, str]):
         path.write_bytes(data.encode("utf-8"))
 
 
-class ParquetDataset(AtomicDataset["pd.DataFrame | Iterable[pd.DataFrame]", "pd.DataFrame"]):
+class _TableDataset(AtomicDataset["pd.DataFrame | Iterable[pd.DataFrame]", Loaded]):
     """A Parquet table, saved from a DataFrame, or chunk by chunk from an iterable of them in bounded memory.
 
     All chunks have the schema of the first; the index is not saved. Pages have checksums: a flipped bit is noticed.
     """
 
     holds = "Parquet table"
-
-    def read(self, path: Path) -> pd.DataFrame:
-        import pandas as pd
-
-        return pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
 
     def write(self, path: Path, data: pd.DataFrame | Iterable[pd.DataFrame]) -> None:
         import pandas as pd
@@ -183,6 +180,24 @@ class ParquetDataset(AtomicDataset["pd.DataFrame | Iterable[pd.DataFrame]", "pd.
         with pq.ParquetFile(self._existing()) as file:
             rows = pa.Table.from_batches(islice(file.iter_batches(nrows), 1), file.schema_arrow)
         return TablePreview(rows.to_pandas().to_dict(orient="split"))
+
+
+class ParquetDataset(_TableDataset["pd.DataFrame"]):
+    """A Parquet table (:class:`_TableDataset`), loaded as a DataFrame."""
+
+    def read(self, path: Path) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.read_parquet(path, engine="pyarrow", page_checksum_verification=True)
+
+
+class TableFileDataset(_TableDataset["TableFile"]):
+    """The same, of which nothing is read before it is asked for: a column, or part by part."""
+
+    def read(self, path: Path) -> TableFile:
+        from archatlas.storage.table_file import TableFile
+
+        return TableFile(path, partial(_damage_told, path, self.holds))
 
 
 class PlotlyDataset(AtomicDataset["go.Figure", "go.Figure"]):

@@ -1,7 +1,7 @@
 """A runner that runs again only what changed, and keeps the results of earlier settings.
 
-In another Kedro project: copy ``kedro_ext`` and of ``storage`` ``atomic.py``, ``tensor_files.py`` and ``walk.py``, give
-the catalog a data set that loads as a folder for records
+In another Kedro project: copy ``kedro_ext`` and of ``storage`` ``atomic.py``, ``table_file.py``, ``tensor_files.py``
+and ``walk.py``, give the catalog a data set that loads as a folder for records
 (:class:`archatlas.kedro_ext.datasets.WorkFolderDataset`), say ``versioned: true`` where earlier results are to be kept,
 and run with ``--runner=your_package.kedro_ext.incremental.IncrementalRunner``.
 Hooks that say what will run, that pin versions and that write manifests are independent of each other.

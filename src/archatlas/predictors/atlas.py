@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.engines.engine import Shares, current_engine, side_by_side
+from archatlas.engines.engine import shares_or_here, side_by_side
 from archatlas.predictors.parameters import AtlasParameters
 from archatlas.predictors.protocol import Predictor
 from archatlas.progress import progress_bar
@@ -72,8 +72,7 @@ def _spans(rows: int, drawn: Choices | None, given: tuple[Any, ...], work: WorkS
     done, ends = set(work.keys(".parquet")), ((start, min(start + SPAN, rows)) for start in range(0, rows, SPAN))
     spans: list[_Span] = [(start, end, None if drawn is None else drawn[start:end]) for start, end in ends]
     todo = [span for span in spans if _key(span[0]) not in done]
-    shares = current_engine().shares(len(todo), threads=None) if todo else None
-    with side_by_side(_span, todo, *given, shares=shares or Shares(1, 0, here=True)) as results:
+    with side_by_side(_span, todo, *given, shares=shares_or_here(len(todo), threads=None)) as results:
         for start, table in results:
             work.save_table(_key(start), table)
     for span in spans:

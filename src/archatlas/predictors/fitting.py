@@ -17,6 +17,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.engines.engine import shares_or_here, side_by_side
 from archatlas.predictors.folds import fold_of
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import METRICS
@@ -126,19 +127,40 @@ def cross_seed_scores(
 
     All ordered pairs of super-networks are scored in every fold. The half that is fitted alternates from fold to fold,
     so that both are used without a second round of fits. The rmse against another super-network contains the
-    difference of their levels.
+    difference of their levels. A contender's fold is a task of the engine where it has machines of its own, and has the
+    same rows there.
 
     Returns:
         predictor, protocol, fold, fit_seed, score_seed, fit_half, score_half, kendall_tau, spearman,
         kendall_tau_top_half, rmse; a row per contender, fold and pairing.
     """
     fold = fold_of(len(batch), folds, seed)
-    rows: list[dict[str, Any]] = []
-    for name, contender in progress_bar(contenders.items(), desc="predictors compared", unit="predictor"):
-        for number in range(folds):
-            pairs = predicted_pairs(batch, scores, contender, fold != number, number, seed)
-            rows += [_row(name, number, scores, *pair) for pair in pairs]
-    return pd.DataFrame(rows)
+    jobs = [(name, number) for name in contenders for number in range(folds)]
+    found: dict[tuple[str, int], list[dict[str, Any]]] = {}
+    with (
+        progress_bar(total=len(jobs), desc="predictors compared", unit="fold") as bar,
+        side_by_side(
+            _scored_fold, jobs, contenders, batch, scores, fold, seed, shares=shares_or_here(len(jobs), threads=1)
+        ) as results,
+    ):
+        for job, rows in results:
+            found[job] = rows
+            bar.update(1)
+    return pd.DataFrame([row for job in jobs for row in found[job]])
+
+
+def _scored_fold(
+    job: tuple[str, int],
+    contenders: Mapping[str, Contender],
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    fold: NDArray[np.int64],
+    seed: int,
+) -> tuple[tuple[str, int], list[dict[str, Any]]]:
+    """The rows of a contender in one fold."""
+    name, number = job
+    pairs = predicted_pairs(batch, scores, contenders[name], fold != number, number, seed)
+    return job, [_row(name, number, scores, *pair) for pair in pairs]
 
 
 def _row(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +20,9 @@ from archatlas.signals.winners import images_of
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.systems.at_initialisation import WITHOUT_TRAINING
 from archatlas.verification.united import methods_of
+
+if TYPE_CHECKING:
+    from archatlas.storage.table_file import AnyTable
 
 Json = Mapping[str, Any]
 
@@ -51,7 +54,7 @@ class Run:
     tuning_summary: Json
     calibrated_predictor: Json
     calibration_summary: Json
-    atlas: pd.DataFrame
+    atlas: AnyTable
     atlas_speed: Json
     candidates: pd.DataFrame
     pareto_front: pd.DataFrame
@@ -191,7 +194,7 @@ def _field(parameters: Any, name: str) -> str | None:
 _SCORE = re.compile("predicted_(supernet_)?(accuracy|log_loss)")
 
 
-def score_column(atlas: pd.DataFrame) -> str:
+def score_column(atlas: AnyTable) -> str:
     """The atlas's column of predictions: of accuracy or log loss, inside a super-network or trained alone."""
     for column in atlas.columns:
         if _SCORE.fullmatch(str(column)):
@@ -202,14 +205,14 @@ def score_column(atlas: pd.DataFrame) -> str:
     )
 
 
-def atlas_scores(atlas: pd.DataFrame) -> NDArray[np.float64]:
+def atlas_scores(atlas: AnyTable) -> NDArray[np.float64]:
     """Predicted scores ``[n]``, higher is better: accuracy as it is, log loss negated."""
     column = score_column(atlas)
     values = atlas[column].to_numpy(np.float64)
     return -values if column.endswith("log_loss") else values
 
 
-def costs_in(table: pd.DataFrame) -> list[str]:
+def costs_in(table: AnyTable) -> list[str]:
     """Which of ``macs``, ``params`` and ``predicted_latency_ms`` the table holds figures for."""
     known = ("macs", "params", "predicted_latency_ms")
     return [cost for cost in known if cost in table and bool(table[cost].notna().any())]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from archatlas.costs.constraints import Constraint, CostName
+from archatlas.costs.constraints import COST_COLUMNS, Constraint, CostName
 from archatlas.costs.table import costs_of
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.errors import ArchatlasError
@@ -17,13 +17,15 @@ from archatlas.search.enumeration import (
     SCORED_COLUMNS,
     Kinds,
     RankedBy,
-    candidates_of,
+    contenders,
+    impossible,
     merit,
+    nearest_misses,
     rank_score,
     top_candidates,
 )
 from archatlas.search.parameters import SearchParameters
-from archatlas.search.pareto import pareto_fronts
+from archatlas.search.pareto import pareto_fronts, pareto_rows
 from archatlas.spaces.protocol import ChainFamily, Choices, SearchSpace, networks_of
 from archatlas.spaces.restricted import Restricted
 from archatlas.training.seeds import mixed_seed
@@ -40,7 +42,7 @@ def reads_atlas(space: SearchSpace, rows: int, parameters: SearchParameters) -> 
 
 
 def answer(
-    table: pd.DataFrame,
+    parts: Iterable[pd.DataFrame],
     budgets: Mapping[str, Sequence[Constraint]],
     parameters: SearchParameters,
     *,
@@ -48,16 +50,54 @@ def answer(
     ranked_by: RankedBy = "predicted_score",
     kinds: Kinds | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Candidates of every budget and the fronts of a scored table (``enumeration.SCORED_COLUMNS``).
+    """Candidates of every budget and the fronts of a scored table (``enumeration.SCORED_COLUMNS``), given in parts.
 
-    Fronts are of predicted scores, whatever candidates are ranked by.
+    Each part is looked at once, and of all before it no more is kept than may be among the answers, which are those of
+    the whole table. Fronts are of predicted scores, whatever candidates are ranked by.
+
+    Returns:
+        budget, rank, ``SCORED_COLUMNS`` and ranked_by of candidates; ``pareto.FRONT_COLUMNS``.
 
     Raises:
-        ArchatlasError: a budget that no row keeps.
+        ArchatlasError: no row keeps all bounds of a budget, with the network that comes nearest.
     """
-    candidates = candidates_of(table, budgets, parameters, whole_space=whole_space, ranked_by=ranked_by, kinds=kinds)
+    kept: dict[str, pd.DataFrame] = {}
+    near: dict[str, pd.DataFrame] = {}
+    fronts: dict[CostName, pd.DataFrame] = {}
+    rows = 0
+    for part in parts:
+        rows += len(part)
+        for name, constraints in budgets.items():
+            both = _joined(kept.get(name), contenders(part, constraints, parameters, ranked_by, kinds))
+            kept[name] = contenders(both, constraints, parameters, ranked_by, kinds)
+            if both.empty:
+                both = _joined(near.get(name), nearest_misses(part, constraints, 1))
+                near[name] = nearest_misses(both, constraints, 1)
+        for cost in _known_costs(part):
+            both = _joined(fronts.get(cost), _undominated(part, cost, parameters))
+            fronts[cost] = _undominated(both, cost, parameters)
+    found = []
+    for name, constraints in budgets.items():
+        best = top_candidates(kept[name], constraints, parameters, ranked_by, kinds)
+        if best.empty:
+            raise impossible(name, constraints, near[name], rows, whole_space=whole_space)
+        best.insert(0, "budget", name)
+        found.append(best)
+    front = [
+        pareto_fronts(table, rank_score(table, parameters.rank_by, parameters.confidence), [cost])
+        for cost, table in fronts.items()
+    ]
+    return pd.concat(found, ignore_index=True), pd.concat(front, ignore_index=True)
+
+
+def _joined(before: pd.DataFrame | None, more: pd.DataFrame) -> pd.DataFrame:
+    return more if before is None else pd.concat([before, more], ignore_index=True)
+
+
+def _undominated(table: pd.DataFrame, cost: CostName, parameters: SearchParameters) -> pd.DataFrame:
+    """Rows on the front of score and one cost."""
     score = rank_score(table, parameters.rank_by, parameters.confidence)
-    return candidates, pareto_fronts(table, score, _known_costs(table))
+    return table.iloc[pareto_rows(score, table[COST_COLUMNS[cost]].to_numpy())]
 
 
 def kinds_in_turn(space: SearchSpace, parameters: SearchParameters) -> Kinds | None:

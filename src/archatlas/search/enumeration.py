@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -72,6 +72,48 @@ def merit(table: pd.DataFrame, parameters: SearchParameters, ranked_by: RankedBy
     return rank_score(table, parameters.rank_by, parameters.confidence)
 
 
+def contenders(
+    table: pd.DataFrame,
+    constraints: Iterable[Constraint],
+    parameters: SearchParameters,
+    ranked_by: RankedBy,
+    kinds: Kinds | None = None,
+) -> pd.DataFrame:
+    """Few rows of a table (``SCORED_COLUMNS``) that hold its ``top_candidates``, whatever rows are put beside them.
+
+    So the best of a table that is too large for the memory are found part by part: ``top_k`` of each kind. By MACs they
+    are, beside the first ``top_k``, as many as there are different MACs: how far down a step leads depends on all those
+    above.
+    """
+    part = table.iloc[np.flatnonzero(satisfied(table, constraints))]
+    if ranked_by == "macs":
+        order = np.lexsort((part["network"].to_numpy(dtype=np.str_), -part["macs"].to_numpy()))
+        falling = part["macs"].to_numpy()[order]
+        first = np.diff(falling, prepend=falling[:1] + 1) != 0
+        first[: parameters.top_k] = True
+        rows = order[first]
+    else:
+        rows = np.concatenate(_best_of_each(part, merit(part, parameters, ranked_by), parameters.top_k, kinds))
+    few: pd.DataFrame = part.iloc[rows]
+    return few
+
+
+def _best_of_each(
+    table: pd.DataFrame, score: NDArray[np.float64], count: int, kinds: Kinds | None
+) -> list[NDArray[np.int64]]:
+    """The ``count`` rows of highest score of each kind, the best first; ties go to more MACs, then by name."""
+    names, macs = table["network"].to_numpy(dtype=np.str_), table["macs"].to_numpy()
+    kind = np.zeros(len(table)) if kinds is None else np.unique(kinds(names), return_inverse=True)[1]
+    best = []
+    for one in range(int(kind.max(initial=0)) + 1):
+        rows = np.flatnonzero(kind == one)
+        if len(rows) > 4 * count:  # all that can be among the best, ties included
+            rows = rows[score[rows] >= -np.partition(-score[rows], count - 1)[count - 1]]
+        order = np.lexsort((names[rows], -macs[rows], -score[rows]))[:count]
+        best.append(np.asarray(rows[order], dtype=np.int64))
+    return best
+
+
 def top_candidates(
     table: pd.DataFrame,
     constraints: Iterable[Constraint],
@@ -96,43 +138,18 @@ def top_candidates(
     Returns:
         rank, ``SCORED_COLUMNS``, ranked_by.
     """
-    kept = np.flatnonzero(satisfied(table, constraints))
-    part = table.iloc[kept]
-    score = merit(part, parameters, ranked_by)
+    part = table.iloc[np.flatnonzero(satisfied(table, constraints))]
+    score, said = merit(part, parameters, ranked_by), ranked_by if kinds is None else BY_TURNS
     if ranked_by == "macs":
         part = part.iloc[_spaced(score, part["network"].to_numpy(dtype=np.str_), parameters.top_k)]
-        score = part["macs"].to_numpy(dtype=np.float64)
-    names = part["network"].to_numpy(dtype=np.str_)
-    by_turns = kinds is not None and ranked_by != "macs"
-    of = kinds(names) if kinds is not None and by_turns else np.full(len(part), "")
-    order = _in_turns(score, part["macs"].to_numpy(), names, of, parameters.top_k)
-    best = part.iloc[order][SCORED_COLUMNS].reset_index(drop=True)
-    best["ranked_by"] = BY_TURNS if by_turns else ranked_by
+        score, kinds, said = part["macs"].to_numpy(dtype=np.float64), None, ranked_by
+    of_each = _best_of_each(part, score, parameters.top_k, kinds)
+    rows, turn = np.concatenate(of_each), np.concatenate([np.arange(len(own)) for own in of_each])
+    names, macs = part["network"].to_numpy(dtype=np.str_), part["macs"].to_numpy()
+    order = np.lexsort((names[rows], -macs[rows], -score[rows], turn))[: parameters.top_k]
+    best = part.iloc[rows[order]][SCORED_COLUMNS].reset_index(drop=True).assign(ranked_by=said)
     best.insert(0, "rank", np.arange(1, len(best) + 1, dtype=np.int64))
     return best
-
-
-def _in_turns(
-    score: NDArray[np.float64], macs: NDArray[Any], names: NDArray[np.str_], kind: NDArray[np.str_], count: int
-) -> NDArray[np.intp]:
-    """Rows of the ``count`` best: the best of each kind, best first, then the second of each, and so on."""
-    best = [_best(np.flatnonzero(kind == one), score, macs, names, count) for one in np.unique(kind)]
-    rows, turns = (
-        np.concatenate([np.zeros(0, dtype=np.intp), *best]),
-        [place for own in best for place in range(len(own))],
-    )
-    order = np.lexsort((names[rows], -macs[rows], -score[rows], np.array(turns, dtype=np.intp)))
-    return rows[order][:count]
-
-
-def _best(
-    rows: NDArray[np.intp], score: NDArray[np.float64], macs: NDArray[Any], names: NDArray[np.str_], count: int
-) -> NDArray[np.intp]:
-    """The ``count`` of some rows with the highest scores, best first; ties go to more MACs, then by name."""
-    if len(rows) > 4 * count:  # all that can be among the best, ties included
-        least = -np.partition(-score[rows], count - 1)[count - 1]
-        rows = rows[score[rows] >= least]
-    return rows[np.lexsort((names[rows], -macs[rows], -score[rows]))][:count]
 
 
 def _spaced(macs: NDArray[np.float64], names: NDArray[np.str_], count: int) -> NDArray[np.int64]:
@@ -160,40 +177,19 @@ def nearest_misses(table: pd.DataFrame, constraints: Sequence[Constraint], count
     return table.iloc[order].assign(excess=excess[order]).reset_index(drop=True)
 
 
-def candidates_of(
-    table: pd.DataFrame,
-    budgets: Mapping[str, Sequence[Constraint]],
-    parameters: SearchParameters,
-    *,
-    whole_space: bool,
-    ranked_by: RankedBy = "predicted_score",
-    kinds: Kinds | None = None,
-) -> pd.DataFrame:
-    """Candidates of every budget: budget, rank, ``SCORED_COLUMNS`` and ranked_by.
-
-    Raises:
-        ArchatlasError: no network of the table keeps all bounds of a budget, with the network that comes nearest.
-    """
-    parts = []
-    for name, constraints in budgets.items():
-        best = top_candidates(table, constraints, parameters, ranked_by, kinds)
-        if best.empty:
-            raise ArchatlasError(_impossible(name, table, constraints, whole_space))
-        best.insert(0, "budget", name)
-        parts.append(best)
-    return pd.concat(parts, ignore_index=True)
-
-
-def _impossible(name: str, table: pd.DataFrame, constraints: Sequence[Constraint], whole_space: bool) -> str:
+def impossible(
+    name: str, constraints: Sequence[Constraint], nearest: pd.DataFrame, rows: int, *, whole_space: bool
+) -> ArchatlasError:
+    """What to say of a budget that none of so many rows keeps; ``nearest`` has the one that comes nearest."""
     bounds = ", ".join(str(constraint) for constraint in constraints)
-    looked = "no network of the space" if whole_space else f"none of the {len(table):,} networks visited"
-    nearest = nearest_misses(table, constraints, 1).iloc[0]
+    looked = "no network of the space" if whole_space else f"none of the {rows:,} networks visited"
+    row = nearest.iloc[0]
     costs = ", ".join(
-        f"{COST_COLUMNS[cost]} {nearest[COST_COLUMNS[cost]]:,.6g}" for cost in sorted({c.cost for c in constraints})
+        f"{COST_COLUMNS[cost]} {row[COST_COLUMNS[cost]]:,.6g}" for cost in sorted({c.cost for c in constraints})
     )
-    return (
+    return ArchatlasError(
         f"`search.budgets.{name}`: {looked} keeps all of its bounds at once ({bounds}). The nearest is "
-        f"{nearest['network']} with {costs}. Relax one of the bounds."
+        f"{row['network']} with {costs}. Relax one of the bounds."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
@@ -13,6 +13,9 @@ from archatlas.signals.schedule import beyond_the_time
 from archatlas.signals.signal import Signal, given
 from archatlas.signals.supernet import near_majority, scores_disagree
 from archatlas.signals.winners import winner_signals
+
+if TYPE_CHECKING:
+    from archatlas.storage.table_file import AnyTable
 
 Json = Mapping[str, Any]
 
@@ -24,7 +27,7 @@ def collect_signals(
     image_description: Json,
     predictor_scores: pd.DataFrame,
     tuning_summary: Json,
-    atlas: pd.DataFrame,
+    atlas: AnyTable,
     audit_summary: Json,
     winners: Sequence[Json],
     schedule: Json,

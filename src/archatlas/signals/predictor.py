@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from archatlas.predictors.noise import reach_over_folds
 from archatlas.signals.signal import Level, Signal, tau_with_interval
+
+if TYPE_CHECKING:
+    from archatlas.storage.table_file import AnyTable
 
 HANDFUL = 5
 """Different predictions (to ``_DIGITS`` decimals) below which networks are not told apart."""
@@ -30,7 +33,7 @@ _PREDICTIONS = ("predicted_supernet_accuracy", "predicted_accuracy", "predicted_
                 "predicted_log_loss", "predicted_score")  # fmt: skip
 
 
-def constant_predictions(atlas: pd.DataFrame) -> Signal | None:
+def constant_predictions(atlas: AnyTable) -> Signal | None:
     """Whether all networks are predicted about the same score, as far as the prediction's own error goes.
 
     Broken if there are fewer than ``HANDFUL`` different predictions (and more networks), or if they spread by at most

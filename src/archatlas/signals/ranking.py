@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -12,12 +13,15 @@ from archatlas.signals.predictor import constant_predictions
 from archatlas.signals.signal import Signal, given, log_signals
 from archatlas.signals.supernet import near_majority, scores_disagree
 
+if TYPE_CHECKING:
+    from archatlas.storage.table_file import AnyTable
+
 _OF_EVALUATIONS = ("supernet_near_majority", "scores_disagree")
 _OF_PREDICTIONS = "constant_predictions"
 
 
 def signals_of_scores(
-    evaluations: pd.DataFrame, class_counts: pd.DataFrame, atlas: pd.DataFrame, target: str
+    evaluations: pd.DataFrame, class_counts: pd.DataFrame, atlas: AnyTable, target: str
 ) -> list[Signal]:
     """What speaks against ranking networks by predicted scores.
 

@@ -8,6 +8,7 @@ import re
 import signal
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
@@ -20,6 +21,9 @@ from archatlas.errors import ArchatlasError
 _REACH_SECONDS = 5.0
 _ANSWER_SECONDS = 60.0
 """For a machine to start a process that says what it has."""
+_SILENT_SECONDS = 20.0
+"""So long a cluster may be without the process that keeps its list of machines; where that is kept elsewhere (Redis),
+it begins anew."""
 _INSTALL = "pip install 'archatlas[ray]'"
 
 
@@ -59,10 +63,61 @@ def connect(address: str | None) -> bool:
     return True
 
 
+class Head:
+    """The machine that the cluster began with: without it there is none."""
+
+    def __init__(self, address: str | None) -> None:
+        import ray
+
+        asked = ray.get_runtime_context().gcs_address if address is None or address == "auto" else address
+        self._host, self._port = host_and_port(asked if "://" in asked else f"ray://{asked}")
+        self._silent_since: float | None = None
+
+    def look(self) -> bool:
+        """Whether it answers.
+
+        Raises ArchatlasError once it has been silent for ``_SILENT_SECONDS``: after a minute Ray ends the process.
+        """
+        try:
+            _connected(self._host, self._port)
+        except OSError as error:
+            now = time.monotonic()
+            self._silent_since = now if self._silent_since is None else self._silent_since
+            if now - self._silent_since < _SILENT_SECONDS:
+                return False
+            raise ArchatlasError(
+                f"the machine that the Ray cluster began with ({self._host}, port {self._port}) has not answered for "
+                f"{_SILENT_SECONDS:g} seconds, and without it there is no cluster: start one again (`ray start --head`"
+                ") and run the same command again. What was finished is kept."
+            ) from error
+        self._silent_since = None
+        return True
+
+    @contextmanager
+    def blamed(self) -> Iterator[None]:
+        """What the cluster cannot do in the block because this machine is gone is told as that."""
+        import ray
+
+        try:
+            yield
+        except (ray.exceptions.RayError, ConnectionError):
+            self.wait()
+            raise
+
+    def wait(self) -> None:
+        """Come back once it answers; raises as :meth:`look` does."""
+        while not self.look():
+            time.sleep(1)
+
+
+def _connected(host: str, port: int) -> None:
+    socket.create_connection((host, port), timeout=_REACH_SECONDS).close()
+
+
 def _reach(address: str) -> None:
     host, port = host_and_port(address)
     try:
-        socket.create_connection((host, port), timeout=_REACH_SECONDS).close()
+        _connected(host, port)
     except OSError as error:
         raise ArchatlasError(
             f"`engine.address` is {address}, but nothing answers there ({error.strerror or error}): start the cluster "

@@ -36,6 +36,8 @@ _PACKAGE = __name__.partition(".")[0]
 _NONE_LEFT = object()
 _WAITING = 2
 """Tasks that are sent for each that runs: the next one is there when a worker is free."""
+_HEAD_SECONDS = 5.0
+"""After so long it is looked whether the machine that the cluster began with answers."""
 _LOOK_SECONDS = 30.0
 """After so long without any news it is looked whether there is a machine left."""
 _END_SECONDS = 5.0
@@ -55,6 +57,7 @@ class RayEngine:
     def __init__(self, parameters: EngineParameters) -> None:
         cluster.require_ray(parameters)
         self._parameters = parameters
+        self.head: cluster.Head
         self._post: Any = None
         self._run: Any = None
         self._leaves = False
@@ -67,12 +70,14 @@ class RayEngine:
         return "cuda" if self._parameters.gpus_per_task else "cpu"
 
     def connect(self) -> None:
-        """Find the cluster and look at its machines, if that is not done yet."""
+        """Find the cluster and look at its machines; if that is done, see that it is still there."""
         if self._post is not None:
+            self.head.wait()
             return
         import ray
 
         self._leaves = cluster.connect(self._parameters.address)
+        self.head = cluster.Head(self._parameters.address)
         try:
             cluster.require_room(self._parameters)
             cluster.require_alike()
@@ -236,7 +241,7 @@ class _Work:
         self._sent: dict[Any, _Sent] = {}
         self._letters: Counter[int] = Counter()
         self._seconds: list[float] = []
-        self._news = time.monotonic()
+        self._news = self._looked = time.monotonic()
 
     def results(self, jobs: Iterator[Any]) -> Iterator[Any]:
         """Results as they come; only so many jobs are taken as can be sent."""
@@ -281,18 +286,25 @@ class _Work:
         while True:
             if idle:
                 self._send_slow_ones_twice()
-            fetching, patience = self._engine.fetching, _SLOW_SECONDS if idle and self._seconds else _LOOK_SECONDS
-            ready, _ = ray.wait([fetching, *self._sent], num_returns=1, timeout=patience)
-            if ready:
-                self._news = time.monotonic()
-            elif time.monotonic() - self._news >= _LOOK_SECONDS:
-                self._look()
-            ended, _ = ray.wait([fetching, *self._sent], num_returns=1 + len(self._sent), timeout=0)
-            if fetching in ended:
-                self._letters.update(self._engine.deal_with_letters())
+            self._look_at_head()
+            with self._engine.head.blamed():
+                fetching, patience = self._engine.fetching, _SLOW_SECONDS if idle and self._seconds else _HEAD_SECONDS
+                ready, _ = ray.wait([fetching, *self._sent], num_returns=1, timeout=patience)
+                if ready:
+                    self._news = time.monotonic()
+                elif time.monotonic() - self._news >= _LOOK_SECONDS and self._engine.head.look():
+                    self._look()
+                ended, _ = ray.wait([fetching, *self._sent], num_returns=1 + len(self._sent), timeout=0)
+                if fetching in ended:
+                    self._letters.update(self._engine.deal_with_letters())
             ended = [reference for reference in ended if reference is not fetching and reference in self._sent]
             if ended:
                 return ended
+
+    def _look_at_head(self) -> None:
+        if time.monotonic() - self._looked >= _HEAD_SECONDS:
+            self._looked = time.monotonic()
+            self._engine.head.look()
 
     def _send_slow_ones_twice(self) -> None:
         """To other workers too: those that take far longer than what has ended, as many as there is room for."""
@@ -330,6 +342,7 @@ class _Work:
         try:
             ended: Ended = ray.get(reference)
         except died as error:
+            self._engine.head.wait()  # With that machine all would be lost, and no task be sent again.
             if any(other.job == sent.job for other in self._sent.values()):
                 return None  # It was sent twice, and the other is under way.
             how = _manner_of(error)

@@ -7,12 +7,13 @@ import pandas as pd
 
 from archatlas.pipelines.space import searched_space
 from archatlas.search.parameters import SearchParameters
+from archatlas.storage.table_file import AnyTable, parts_of
 
 _LOGGER = logging.getLogger(__name__)
 
 
 def search(
-    atlas: pd.DataFrame,
+    atlas: AnyTable,
     evaluations: pd.DataFrame,
     class_counts: pd.DataFrame,
     cost_table: pd.DataFrame,
@@ -25,7 +26,8 @@ def search(
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Candidates of every budget, the Pareto fronts, and every bound in its cost's unit as the search used it.
 
-    Where evaluations or predictions have no signal, candidates are ranked by MACs, the most first.
+    Where evaluations or predictions have no signal, candidates are ranked by MACs, the most first. An atlas of the
+    whole space is read from its file part by part.
     """
     from archatlas.costs.ranges import least_and_most
     from archatlas.predictors.make import load_predictor, scores_learned
@@ -41,25 +43,25 @@ def search(
     require_feasible(constraints)
     bounds = constraints_of(constraints)
     budgets = {name: bounds.get(name, []) for name in search.budgets}
-    predicted = scored(atlas)
     signals = signals_of_scores(evaluations, class_counts, atlas, scores_learned(calibrated_predictor))
     rank = ranked_by(signals, calibrated="scores" in calibrated_predictor)
     log_ranking(_LOGGER, signals, rank)
     kinds = kinds_in_turn(made, search)
-    if reads_atlas(made, len(predicted), search):
-        whole = len(predicted) == networks_of(made)
-        candidates, front = answer(predicted, budgets, search, whole_space=whole, ranked_by=rank, kinds=kinds)
+    if reads_atlas(made, len(atlas), search):
+        whole = len(atlas) == networks_of(made)
+        parts = map(scored, parts_of(atlas))
+        candidates, front = answer(parts, budgets, search, whole_space=whole, ranked_by=rank, kinds=kinds)
         return candidates, front, constraints
     visited = evolved(
         load_predictor(calibrated_predictor, calibrated_predictor_state, made),
         made,
         budgets,
         search,
-        sample=predicted,
+        sample=scored(pd.concat(parts_of(atlas), ignore_index=True)),
         cost_table=cost_table,
         latency_table=latency_table,
         seed=seed,
         ranked_by=rank,
     )
-    candidates, front = answer(visited, budgets, search, whole_space=False, ranked_by=rank, kinds=kinds)
+    candidates, front = answer([visited], budgets, search, whole_space=False, ranked_by=rank, kinds=kinds)
     return candidates, front, constraints

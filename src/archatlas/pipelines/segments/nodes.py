@@ -160,5 +160,5 @@ def choose(
     signals = signals_of_scores(evaluations, class_counts, atlas, scores_learned(calibrated_predictor))
     rank = ranked_by(signals, calibrated=False)
     log_ranking(_LOGGER, signals, rank)
-    candidates, front = answer(scored(atlas), budgets, search, whole_space=False, ranked_by=rank)
+    candidates, front = answer([scored(atlas)], budgets, search, whole_space=False, ranked_by=rank)
     return candidates, front, constraints

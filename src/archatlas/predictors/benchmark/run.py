@@ -7,13 +7,14 @@ the work store of its own: a killed run goes on after the last one.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from archatlas.engines.engine import shares_or_here, side_by_side
 from archatlas.errors import ArchatlasError
 from archatlas.predictors.benchmark.data import BenchmarkData, ceilings
 from archatlas.predictors.benchmark.parameters import BenchmarkedPredictor, PredictorBenchmarkParameters
@@ -83,6 +84,8 @@ def contenders(parameters: PredictorBenchmarkParameters) -> list[Contender]:
 def benchmark(parameters: PredictorBenchmarkParameters, seed: int, store_of: StoreOf) -> pd.DataFrame:
     """All rows (``COLUMNS``); those that lie in the store are not made again.
 
+    A fit is a task of the engine where it has machines of its own. But for times, its row is the same there.
+
     Args:
         parameters: what is compared
         seed: of the first repetition; the others follow
@@ -92,11 +95,8 @@ def benchmark(parameters: PredictorBenchmarkParameters, seed: int, store_of: Sto
     made: list[dict[str, Any]] = []
     with progress_bar(total=count_rows(parameters), desc="predictor benchmark", unit="row") as bar:
         for data, labels in _all_data(parameters):
-            for contender in compared:
-                bar.set_postfix_str(f"{data.table.name}, {data.learned}, {contender.name}")
-                for row in _rows(contender, data, labels, parameters, seed, store_of):
-                    made.append(row)
-                    bar.update(1)
+            bar.set_postfix_str(f"{data.table.name}, {data.learned}")
+            made += _rows(compared, data, labels, parameters, seed, store_of, bar.update)
     return pd.DataFrame(made, columns=list(COLUMNS))
 
 
@@ -157,58 +157,97 @@ def _all_data(parameters: PredictorBenchmarkParameters) -> Iterator[tuple[Benchm
 
 
 def _rows(
-    contender: Contender,
+    compared: Sequence[Contender],
     data: BenchmarkData,
     labels: tuple[int, ...],
     parameters: PredictorBenchmarkParameters,
     seed: int,
     store_of: StoreOf,
-) -> Iterator[dict[str, Any]]:
-    task = store_of(contender.module, ROW_MODULE, type(data.table.space).__module__).task(
+    done: Callable[[int], object],
+) -> list[dict[str, Any]]:
+    """The rows of a table; ``done`` is told how many more there are.
+
+    All fits to as many labels are tasks side by side: how long they took decides who is fitted to more.
+    """
+    tasks = [_task(contender, data, store_of) for contender in compared]
+    status = ["no proxies" if one.uses_proxies and data.proxies is None else "done" for one in compared]
+    repetitions = range(seed, seed + parameters.seeds)
+    rows: list[list[dict[str, Any]]] = [[] for _ in compared]
+    warm: set[str] = set()
+    for count in labels:
+        jobs = [(place, repetition) for place, now in enumerate(status) if now == "done" for repetition in repetitions]
+        done(len(compared) * len(repetitions) - len(jobs))
+        measured = _measured(jobs, tasks, count, (compared, data, count, labels[0], warm), done)
+        for place, contender in enumerate(compared):
+            for repetition in repetitions:
+                known = {"labels": count, "seed": repetition, "status": status[place]}
+                rows[place].append(_described(contender, data) | known | measured.get((place, repetition), {}))
+            fits = [measured[job]["fit_process_seconds"] for job in jobs if job[0] == place]
+            if fits and parameters.longest_fit_s is not None and np.median(fits) > parameters.longest_fit_s:
+                status[place] = "too slow"
+                _log.warning(
+                    "%s took %.0f s to fit %d labels of %s: it gets no larger sets "
+                    "(`predictor_benchmark.longest_fit_s`)",
+                    contender.name,
+                    np.median(fits),
+                    count,
+                    data.table.name,
+                )
+    return [row for of_contender in rows for row in of_contender]
+
+
+def _task(contender: Contender, data: BenchmarkData, store_of: StoreOf) -> WorkStore:
+    return store_of(contender.module, ROW_MODULE, type(data.table.space).__module__).task(
         f"{data.table.name}-{contender.family}", contender.family, contender.settings, *data.content
     )
-    status = "done"
-    if contender.uses_proxies and data.proxies is None:
-        status = "no proxies"
-    warm = False
-    for count in labels:
-        fits = []
-        for repetition in range(seed, seed + parameters.seeds):
-            row: dict[str, Any] = {
-                "space": data.table.name,
-                "learned": data.learned,
-                "judged": data.judged,
-                "split": data.split,
-                "predictor": contender.name,
-                "family": contender.family,
-                "uses_costs": contender.uses_costs,
-                "uses_proxies": contender.uses_proxies,
-                "labels": count,
-                "seed": repetition,
-                "status": status,
-            }
-            if status == "done":
-                part = f"{count}-{repetition}"
-                measured = task.load_json(part)
-                if measured is None:
-                    sets = data.sets(count, repetition)
-                    if not warm:  # The first fit of a process loads libraries, which is not its time.
-                        warm = True
-                        measure(contender.make(repetition), data, data.sets(labels[0], repetition))
-                    measured = measure(contender.make(repetition), data, sets)
-                    task.save_json(part, measured)
-                fits.append(measured["fit_process_seconds"])
-                row |= measured
-            yield row
-        if fits and parameters.longest_fit_s is not None and np.median(fits) > parameters.longest_fit_s:
-            status = "too slow"
-            _log.warning(
-                "%s took %.0f s to fit %d labels of %s: it gets no larger sets (`predictor_benchmark.longest_fit_s`)",
-                contender.name,
-                np.median(fits),
-                count,
-                data.table.name,
-            )
+
+
+def _described(contender: Contender, data: BenchmarkData) -> dict[str, Any]:
+    return {
+        "space": data.table.name,
+        "learned": data.learned,
+        "judged": data.judged,
+        "split": data.split,
+        "predictor": contender.name,
+        "family": contender.family,
+        "uses_costs": contender.uses_costs,
+        "uses_proxies": contender.uses_proxies,
+    }
+
+
+_Job = tuple[int, int]
+"""Place of a contender, and the seed of a repetition."""
+
+
+def _measured(
+    jobs: Sequence[_Job],
+    tasks: Sequence[WorkStore],
+    count: int,
+    given: tuple[Any, ...],
+    done: Callable[[int], object],
+) -> dict[_Job, dict[str, Any]]:
+    """What was measured of each job: from the store, or by tasks of the engine where it has machines of its own."""
+    kept = {(place, seed): tasks[place].load_json(f"{count}-{seed}") for place, seed in jobs}
+    found = {job: measured for job, measured in kept.items() if measured is not None}
+    done(len(found))
+    todo = [job for job in jobs if job not in found]
+    with side_by_side(_fitted, todo, *given, shares=shares_or_here(len(todo), threads=1)) as results:
+        for (place, seed), measured in results:
+            tasks[place].save_json(f"{count}-{seed}", measured)
+            found[place, seed] = measured
+            done(1)
+    return found
+
+
+def _fitted(
+    job: _Job, compared: Sequence[Contender], data: BenchmarkData, count: int, fewest: int, warm: set[str]
+) -> tuple[_Job, dict[str, Any]]:
+    """What is measured of one fit to so many labels; ``warm`` are the names of those that this process has fitted."""
+    contender, seed = compared[job[0]], job[1]
+    if contender.name not in warm:  # The first fit of a process loads libraries, which is not its time.
+        warm.add(contender.name)
+        measure(contender.make(seed), data, data.sets(fewest, seed))
+    return job, measure(contender.make(seed), data, data.sets(count, seed))
 
 
 def _is_asked(settings: Mapping[str, Any], what: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.engines.engine import shares_or_here, side_by_side
 from archatlas.predictors.fitting import Contender, compared, predicted_pairs
 from archatlas.predictors.folds import fold_of
 from archatlas.predictors.metrics import kendall_tau, paired_bootstrap_interval
@@ -69,11 +70,17 @@ def tune(
     study = run_study(seen, seen_scores, predictor, tuning, seed, task)
     best = choose(study, predictor.name, tuning.inner_folds)
     contender = contender_of(best.params, predictor)
-    protocol, truth, tuned = _outer_predictions(batch, scores, contender, ~outer, seed)
+    judged = [contender, *compared(predictor).values()]
+    given = judged, batch, scores, ~outer, seed
+    with side_by_side(
+        _outer_predictions, range(len(judged)), *given, shares=shares_or_here(len(judged), threads=1)
+    ) as results:
+        outcome = dict(results)
+    protocol, truth, tuned = outcome[0]
     baselines: dict[str, float] = {}
     differences: dict[str, Any] = {}
-    for name, baseline in compared(predictor).items():
-        _, _, predicted = _outer_predictions(batch, scores, baseline, ~outer, seed)
+    for place, name in enumerate(compared(predictor), start=1):
+        _, _, predicted = outcome[place]
         baselines[name] = _mean_tau(truth, predicted)
         interval = paired_bootstrap_interval(truth, tuned, predicted, samples=_OUTER_SAMPLES, seed=seed)
         differences[name] = {"tau": _mean_tau(truth, tuned) - baselines[name], "ci": list(interval)}
@@ -193,18 +200,36 @@ def _objective(
     folds: int,
     seed: int,
 ) -> list[float]:
-    """Kendall tau-b of every inner fold and pairing; a trial below the median of the others at its fold is pruned."""
+    """Kendall tau-b of every inner fold and pairing; a trial below the median of the others at its fold is pruned.
+
+    Folds are what is divided among machines, as trials follow from each other. All are fitted there at once, and told
+    in their order: of a trial that is pruned the later ones were in vain.
+    """
     import optuna
 
-    fold = fold_of(len(batch), folds, seed)
+    shares = shares_or_here(folds, threads=1)
+    given = contender, batch, scores, fold_of(len(batch), folds, seed), seed
     taus: list[float] = []
-    for number in range(folds):
-        pairs = predicted_pairs(batch, scores, contender, fold != number, number, seed)
-        taus += [kendall_tau(truth, mean) for pairing, truth, mean in pairs if pairing.protocol != "same_seed"]
-        trial.report(float(np.mean(taus)), number)
-        if number < folds - 1 and "default" not in trial.user_attrs and trial.should_prune():
-            raise optuna.TrialPruned
+    with side_by_side(_taus_of_fold, range(folds), *given, shares=shares) as results:
+        for number, found in results if shares.here else sorted(results):
+            taus += found
+            trial.report(float(np.mean(taus)), number)
+            if number < folds - 1 and "default" not in trial.user_attrs and trial.should_prune():
+                raise optuna.TrialPruned
     return taus
+
+
+def _taus_of_fold(
+    number: int,
+    contender: Contender,
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    fold: NDArray[np.int64],
+    seed: int,
+) -> tuple[int, list[float]]:
+    """The number of a fold, and Kendall tau-b of its pairings."""
+    pairs = predicted_pairs(batch, scores, contender, fold != number, number, seed)
+    return number, [kendall_tau(truth, mean) for pairing, truth, mean in pairs if pairing.protocol != "same_seed"]
 
 
 def _finished(study: optuna.Study) -> list[optuna.trial.FrozenTrial]:
@@ -271,18 +296,23 @@ def _trials_table(study: optuna.Study) -> pd.DataFrame:
 
 
 def _outer_predictions(
-    batch: ArchitectureBatch, scores: NetworkScores, contender: Contender, fitted_on: NDArray[np.bool_], seed: int
-) -> tuple[str, NDArray[np.float64], NDArray[np.float64]]:
-    """Protocol, truths and predictions ``[outer, pairings]``."""
+    place: int,
+    contenders: Sequence[Contender],
+    batch: ArchitectureBatch,
+    scores: NetworkScores,
+    fitted_on: NDArray[np.bool_],
+    seed: int,
+) -> tuple[int, tuple[str, NDArray[np.float64], NDArray[np.float64]]]:
+    """The place of a contender, and: protocol, truths and predictions ``[outer, pairings]``."""
     pairs = [
         pair
         for half in range(len(scores.halves))
-        for pair in predicted_pairs(batch, scores, contender, fitted_on, half, seed)
+        for pair in predicted_pairs(batch, scores, contenders[place], fitted_on, half, seed)
         if pair[0].protocol != "same_seed"
     ]
     truth = np.stack([pair[1] for pair in pairs], axis=1)
     predicted = np.stack([pair[2] for pair in pairs], axis=1)
-    return pairs[0][0].protocol, truth, predicted
+    return place, (pairs[0][0].protocol, truth, predicted)
 
 
 def _mean_tau(truth: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:

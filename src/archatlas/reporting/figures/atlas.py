@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -14,10 +14,15 @@ from archatlas.reporting.figures.theme import GREEN, WINNER, empty, themed
 from archatlas.reporting.numbers import COST_TITLES
 from archatlas.reporting.run import atlas_scores, score_column, winners_table
 
+if TYPE_CHECKING:
+    from archatlas.storage.table_file import AnyTable
+
 Edges = NDArray[np.float64]
 
 LOGARITHMIC_FROM = 50.0
 """An axis is logarithmic if its largest cost is this many times the least."""
+_PART = 2**20
+"""Networks counted at a time."""
 _OFFSET = 0.35
 _LEAST_WIDTH = 0.005
 """Half a point of an accuracy, half a percent of a cost: an axis of values that are closer together is as wide."""
@@ -47,7 +52,10 @@ def density(
     # Rounding of the outermost edges must not lose the extreme networks.
     cost_edges[0], cost_edges[-1] = min(cost_edges[0], costs.min()), max(cost_edges[-1], costs.max())
     score_edges = np.linspace(*_window(scores, _LEAST_WIDTH, possible), bins + 1)
-    counts, cost_edges, score_edges = np.histogram2d(costs, scores, bins=(cost_edges, score_edges))
+    counts = np.zeros((bins, bins))
+    for start in range(0, len(costs), _PART):  # It takes some ten times the memory of what it counts.
+        part = slice(start, start + _PART)
+        counts += np.histogram2d(costs[part], scores[part], bins=(cost_edges, score_edges))[0]
     return cost_edges, score_edges, counts.T.astype(np.int64)
 
 
@@ -66,7 +74,7 @@ def is_wide(costs: NDArray[np.float64]) -> bool:
 
 
 def figure_atlas(
-    atlas: pd.DataFrame,
+    atlas: AnyTable,
     pareto_front: pd.DataFrame,
     winners: Sequence[Mapping[str, Any]],
     verified_candidates: pd.DataFrame,
@@ -82,19 +90,20 @@ def figure_atlas(
     """
     if atlas.empty:
         return empty("There is no atlas.")
-    here = atlas[cost].notna()
-    costs = atlas.loc[here, cost].to_numpy(np.float64)
+    column = atlas[cost]
+    here = column.notna()
+    costs = column[here].to_numpy(np.float64)
     scores = atlas_scores(atlas)[here.to_numpy()]
     if not len(costs):
         return empty("The atlas is empty.")
-    column = score_column(atlas)
-    percent = column.endswith("accuracy")
+    scored = score_column(atlas)
+    percent = scored.endswith("accuracy")
     cost_edges, score_edges, counts = density(costs, scores, bins, (0.0, 1.0) if percent else (-np.inf, 0.0))
     figure = go.Figure(_density_trace(cost_edges, score_edges, counts))
     figure.add_trace(_front_trace(pareto_front, cost))
     for trace in _winner_traces(winners_table(winners, verified_candidates), cost):
         figure.add_trace(trace)
-    unit = f" ({'super-network ' * ('supernet' in column)}accuracy)" if percent else " (minus log loss)"
+    unit = f" ({'super-network ' * ('supernet' in scored)}accuracy)" if percent else " (minus log loss)"
     return themed(
         figure,
         height=430,

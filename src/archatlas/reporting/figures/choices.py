@@ -9,29 +9,29 @@ import plotly.graph_objects as go
 from archatlas.reporting.figures.theme import empty, themed
 from archatlas.reporting.run import atlas_scores
 from archatlas.spaces.protocol import Described, SearchSpace
+from archatlas.storage.table_file import AnyTable, parts_of
 
 _PART = 100_000
 """Networks parsed at a time: names take 4 bytes a character while they are parsed."""
 
 
-def choice_importance(atlas: pd.DataFrame, space: SearchSpace) -> pd.DataFrame:
+def choice_importance(atlas: AnyTable, space: SearchSpace) -> pd.DataFrame:
     """Mean predicted score of the networks that have a choice at a position, minus the mean of all networks.
 
     Returns a row per (position, choice): position, label, choice, operation, networks, difference (in the score's unit;
     NaN if no network has it). Networks are in canonical form. A space without words has numbers, from 1.
     """
-    scores = atlas_scores(atlas) if len(atlas) else np.zeros(0)
-    names = atlas["network"].to_numpy() if len(atlas) else np.zeros(0, dtype=np.str_)
     most = max(space.num_choices)
     counts = np.zeros((len(space.num_choices), most))
     sums = np.zeros_like(counts)
-    for start in range(0, len(names), _PART):
-        choices = space.parse(names[start : start + _PART].astype(str))
-        part = scores[start : start + _PART]
-        for position in range(len(space.num_choices)):
-            counts[position] += np.bincount(choices[:, position], minlength=most)
-            sums[position] += np.bincount(choices[:, position], weights=part, minlength=most)
-    mean = scores.mean() if len(scores) else np.nan
+    for part in parts_of(atlas) if len(atlas) else ():
+        for start in range(0, len(part), _PART):
+            few = part[start : start + _PART]
+            choices, weights = space.parse(few["network"].to_numpy().astype(str)), atlas_scores(few)
+            for position in range(len(space.num_choices)):
+                counts[position] += np.bincount(choices[:, position], minlength=most)
+                sums[position] += np.bincount(choices[:, position], weights=weights, minlength=most)
+    mean = atlas_scores(atlas).mean() if len(atlas) else np.nan
     described = space if isinstance(space, Described) else None
     rows = []
     for position, offered in enumerate(space.num_choices):
