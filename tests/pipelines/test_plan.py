@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml
 from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
 from pydantic import ValidationError
 
 from archatlas.errors import ArchatlasError
@@ -170,6 +171,43 @@ def test_who_would_mirror_digits_or_letters_is_told_once_by_the_parameters_that_
     assert "classes are left and right sides" in told("Left hand", "Right hand", "none")[0]
     configured["images"] |= {"source": "digits", "path": None}
     assert len(told(*digits)) == 1
+
+
+@pytest.mark.parametrize(
+    ("stages", "changes", "runtime"),
+    [
+        (["measure_costs"], {}, "torch"),
+        (["verify_candidates"], {}, "torch"),
+        (["measure_costs"], {"costs": {"source": "none"}}, None),
+        (["map_space", "search", "export"], {}, None),
+        (["export"], {"export": {"int8": True}}, "onnxruntime"),
+    ],
+)
+def test_a_gpu_that_networks_would_be_timed_on_is_asked_for_before_any_work(
+    configured: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    stages: list[str],
+    changes: dict[str, dict[str, Any]],
+    runtime: str | None,
+) -> None:
+    configured["costs"]["latency"] |= {"device": "cuda", "runtime": "torch"} | changes.get("costs", {})
+    configured["export"] |= changes.get("export", {})
+    asked: list[tuple[str, str]] = []
+
+    def refuse(device: str, runtime: str) -> None:
+        asked.append((device, runtime))
+        raise ArchatlasError("no such device")
+
+    monkeypatch.setattr("archatlas.costs.runtimes.require_device", refuse)
+    monkeypatch.setattr("archatlas.pipelines.ahead.measure_pace", lambda *_: Pace(step=0.5, image=0.001))
+    pipeline = sum((register_pipelines()[stage] for stage in stages), Pipeline([]))
+    if runtime is None:
+        assert describe_run(configured, pipeline, DataCatalog({}))[0].startswith("Experiment")
+        assert asked == []
+    else:
+        with pytest.raises(ArchatlasError, match="no such device"):
+            describe_run(configured, pipeline, DataCatalog({}))
+        assert asked == [("cuda", runtime)]
 
 
 def test_segments_say_how_many_are_evaluated_and_predicted(configured: dict[str, Any]) -> None:
