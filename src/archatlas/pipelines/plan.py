@@ -16,6 +16,7 @@ from archatlas.images.mirroring import changed_by_mirroring
 from archatlas.kedro_ext.dependencies import dependencies_of
 from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.ahead import Ahead, Plan, side_of
+from archatlas.pipelines.gpu_memory import gpu_lines
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.pipelines.timing import timed_on
 from archatlas.progress import duration
@@ -79,7 +80,7 @@ def _lines(
     for stage, plan in plans.items():
         seconds = "once the images are read" if plan.seconds is None else duration(plan.seconds)
         lines.append(f"  {stage:22}{plan.what:74}{seconds}")
-    return lines
+    return [*lines, *gpu_lines(Ahead(settings, description), _training_sections(settings, asked))]
 
 
 def _require_timing(settings: ProjectParameters, nodes: Iterable[Node]) -> None:
