@@ -398,6 +398,7 @@ def command(project: Path, *arguments: str, **variables: str | None) -> subproce
         (["--load-versions", "atlas"], "found atlas instead"),
         (["--pipelines", "fit_predictor", "--params", "experiment=unheard-of"], "architecture_graphs"),
         (["--params", "device.accelerator=cuda"], "`device.accelerator` is cuda"),
+        (["--params", "costs.latency.device=cuda"], "`costs.latency.device` is cuda"),
     ],
 )
 def test_a_mistake_gets_one_message_and_no_traceback(project: Path, arguments: list[str], message: str) -> None:

@@ -157,6 +157,7 @@ def test_a_space_without_parts_cannot_be_measured(unshared, quick):
         ({"table": "x.csv"}, "set it to `imported`"),
         ({"calls": 3}, "greater than or equal to 10"),
         ({"repeats": 3}, "Extra inputs"),
+        ({"device": "gpu"}, "'cpu' or 'cuda'"),
     ],
 )
 def test_impossible_parameters_are_refused(values, message):

@@ -1,19 +1,26 @@
 from __future__ import annotations
 
+import argparse
 import os
 import subprocess
 import sys
 
 import numpy as np
+import onnxruntime
 import pandas as pd
 import pytest
 
+from archatlas.costs import measure_latency
 from archatlas.costs.imported_latency import import_table
 from archatlas.costs.latency_kit import write_latency_kit
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.chain import ChainSpace
 from archatlas.spaces.chain_parts import Operation, Stage
+
+NO_CUDA = pytest.mark.skipif(
+    "CUDAExecutionProvider" in onnxruntime.get_available_providers(), reason="what should be missing is there"
+)
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +59,7 @@ def test_the_script_stands_alone_and_its_table_is_imported(space, kit, tmp_path)
         str(folder / "measure_latency.py"),
         "--calls",
         "10",
-        "--device",
+        "--name",
         "a phone",
         "--batch-size",
         "3",
@@ -78,7 +85,15 @@ def test_the_script_imports_only_what_it_brings(repository):
 
 
 @pytest.mark.parametrize(
-    ("option", "message"), [(("--threads", "0"), "must be at least 1"), (("--provider", "X"), "is not there")]
+    ("option", "message"),
+    [
+        (("--threads", "0"), "must be at least 1"),
+        (("--provider", "X"), "is not there"),
+        (("--device", "tpu"), "invalid choice: 'tpu'"),
+        pytest.param(
+            ("--device", "cuda"), "--device cuda: the installed onnxruntime has no CUDAExecutionProvider", marks=NO_CUDA
+        ),
+    ],
 )
 def test_the_script_refuses_what_cannot_be(kit, option, message):
     done = subprocess.run(
@@ -93,3 +108,38 @@ def test_a_space_without_parts_has_no_kit(unshared, tmp_path):
     with pytest.raises(ArchatlasError, match="not a chain of parts"):
         write_latency_kit(unshared, tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("given", "provider", "name"),
+    [
+        ((), "CPUExecutionProvider", "{cpu}"),
+        (("--device", "cuda"), "CUDAExecutionProvider", "H1 with {cpu}"),
+        (
+            ("--device", "cuda", "--provider", "TensorrtExecutionProvider"),
+            "TensorrtExecutionProvider",
+            "H1 with {cpu}, TensorrtExecutionProvider",
+        ),
+        (("--device", "cuda", "--name", "mine"), "CUDAExecutionProvider", "mine"),
+    ],
+)
+def test_the_script_times_and_names_the_device_that_it_is_told(given, provider, name, monkeypatch):
+    there = ["TensorrtExecutionProvider", "CUDAExecutionProvider", "CPUExecutionProvider"]
+    monkeypatch.setattr(onnxruntime, "get_available_providers", lambda: there)
+    monkeypatch.setattr(measure_latency, "gpu_name", lambda: "H1")
+    monkeypatch.setattr(sys, "argv", ["measure_latency.py", *given])
+    options = measure_latency.read_options()
+    assert options.provider == provider
+    assert options.name == name.format(cpu=measure_latency.processor_name())
+
+
+def test_the_script_times_on_its_device(kit, monkeypatch):
+    asked = []
+    monkeypatch.setattr(measure_latency, "call_of", lambda *given: asked.append(given) or (lambda: None))
+    options = argparse.Namespace(
+        batch_size=32, threads=2, provider="CUDAExecutionProvider", device="cuda", warm_up=1, calls=1
+    )
+    measure_latency.measure(kit[0], {"part_000.onnx": (1, 6, 6)}, options)
+    ((file, x, *rest),) = asked
+    assert (file, x.shape) == (str(kit[0] / "part_000.onnx"), (32, 1, 6, 6))
+    assert rest == [2, "CUDAExecutionProvider", "cuda"]

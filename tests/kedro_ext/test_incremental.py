@@ -573,12 +573,12 @@ def test_files_and_states_that_a_function_declares_count(project: Project) -> No
         "from {package}.state import state\n"
         + NODES.replace("def load", '@depends_on(files=("path",), states=(state,))\ndef load'),
     )
-    project.package.write("state", "def state():\n    return 'a machine'\n")
+    project.package.write("state", "def state(parameters):\n    return 'a machine'\n")
     project.run()
     assert project.run().ran == []
     Path("raw").write_text("2")
     assert project.run().reasons["load"] == "files under the parameter path changed"
-    project.package.write("state", "MACHINE = 'another machine'\ndef state():\n    return MACHINE\n")
+    project.package.write("state", "MACHINE = 'another machine'\ndef state(parameters):\n    return MACHINE\n")
     again = project.run()
     assert again.ran == ["load"]
     assert "the machine is another: ['a machine'] -> ['another machine']" in again.reasons["load"]

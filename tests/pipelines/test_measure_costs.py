@@ -15,7 +15,12 @@ from archatlas.costs.parameters import CostsParameters
 from archatlas.costs.table import costs_of
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
+from archatlas.kedro_ext.dependencies import dependencies_of, machine
+from archatlas.pipelines.measure_costs.nodes import measure_latency
 from archatlas.pipelines.measure_costs.pipeline import create_pipeline
+from archatlas.pipelines.timing import timed_on
+from archatlas.pipelines.verify_candidates.nodes import draw_comparisons
+from archatlas.pipelines.verify_candidates.nodes import measure_latency as measure_finalists
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.chain_parameters import ChainParameters
 from archatlas.spaces.parameters import StageParameters
@@ -86,6 +91,15 @@ def test_without_latency_only_counted_costs_are_bounded(run):
     assert outputs["latency_check"].empty
     with pytest.raises(ArchatlasError, match=r"there is no latency table. Set `costs.latency.source`"):
         run({"fast": {"max_latency_ms": 1.0}}, latency={"source": "none"})
+
+
+def test_a_latency_is_of_the_machine_and_of_the_gpu_that_it_was_measured_on(monkeypatch):
+    monkeypatch.setattr("archatlas.costs.measure_latency.gpu_name", lambda: "H1")
+    on = {device: {"costs": {"latency": {"device": device}}} for device in ("cpu", "cuda")}
+    assert timed_on(on["cpu"]) == machine()
+    assert timed_on(on["cuda"]) == [*machine(), "H1"]
+    for timing in (measure_latency, measure_finalists, draw_comparisons):
+        assert dependencies_of(timing).states == (timed_on,)
 
 
 @pytest.mark.parametrize("stage", ["measure_costs", "export", "latency_kit"])

@@ -4,9 +4,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
 from pydantic import ValidationError
+from torch import nn
 
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
@@ -170,6 +173,87 @@ def test_who_would_mirror_digits_or_letters_is_told_once_by_the_parameters_that_
     assert "classes are left and right sides" in told("Left hand", "Right hand", "none")[0]
     configured["images"] |= {"source": "digits", "path": None}
     assert len(told(*digits)) == 1
+
+
+def test_what_the_largest_network_takes_of_a_gpu_is_said_beside_what_it_has(
+    configured: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gib = 2**30
+    free = [6 * gib]
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (free[0], 8 * gib))
+    monkeypatch.setattr(torch.cuda, "memory_reserved", lambda _: 3 * gib)
+    monkeypatch.setattr(torch.cuda, "memory_allocated", lambda _: 2 * gib)
+    monkeypatch.setattr("archatlas.pipelines.ahead.measure_pace", lambda *_: Pace(step=0.5, image=0.001))
+    steps: list[tuple[tuple[int, ...], int, int]] = []
+
+    def four_gib(module: nn.Module, shape: tuple[int, ...], images: int, copies: int) -> int:
+        assert next(module.parameters()).device.type == "meta"
+        steps.append((shape, images, copies))
+        return 4 * gib
+
+    monkeypatch.setattr("archatlas.networks.training_memory.bytes_of_a_step", four_gib)
+
+    def told(*stages: str, **settings: Any) -> list[str]:
+        catalog = DataCatalog({"image_description": MemoryDataset(IMAGES.model_dump(mode="json"))})
+        pipeline = sum((register_pipelines()[stage] for stage in stages), Pipeline([]))
+        return [line for line in describe_run(configured | settings, pipeline, catalog) if "GPU" in line]
+
+    configured["device"] |= {"accelerator": "cuda", "devices": 2, "precision": "32"}
+    configured["supernet"]["training"] |= {"batch_size": 300, "optimizer": "sgd"}
+    configured["verification"]["training"] |= {"batch_size": 200}
+    assert told("train_supernet", "verify_candidates") == [
+        "  A step of 150 images of the largest network takes about 4.0 GiB of the GPU's memory in float32; 7.0 of 8.0 "
+        "GiB are free."
+    ]
+    free[0] = 2 * gib
+    configured["verification"]["training"] |= {"batch_size": 10_000, "optimizer": "adamw"}
+    assert told("train_supernet", "verify_candidates") == [
+        "Careful: a step of 320 images of the largest network takes about 4.0 GiB of the GPU's memory in float32; 3.0 "
+        "of 8.0 GiB are free. Set `verification.training.batch_size` lower if memory runs out."
+    ]
+    assert steps == [((1, 8, 8), 150, 3), ((1, 8, 8), 320, 4)]  # Of 640 images, on two GPUs.
+    assert told("search", "report") == []
+    assert told("train_supernet", device={**configured["device"], "accelerator": "cpu", "devices": 1}) == []
+    assert len(steps) == 2
+
+
+@pytest.mark.parametrize(
+    ("stages", "changes", "runtime"),
+    [
+        (["measure_costs"], {}, "torch"),
+        (["verify_candidates"], {}, "torch"),
+        (["measure_costs"], {"costs": {"source": "none"}}, None),
+        (["map_space", "search", "export"], {}, None),
+        (["export"], {"export": {"int8": True}}, "onnxruntime"),
+    ],
+)
+def test_a_gpu_that_networks_would_be_timed_on_is_asked_for_before_any_work(
+    configured: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    stages: list[str],
+    changes: dict[str, dict[str, Any]],
+    runtime: str | None,
+) -> None:
+    configured["costs"]["latency"] |= {"device": "cuda", "runtime": "torch"} | changes.get("costs", {})
+    configured["export"] |= changes.get("export", {})
+    asked: list[tuple[str, str]] = []
+
+    def refuse(device: str, runtime: str) -> None:
+        asked.append((device, runtime))
+        raise ArchatlasError("no such device")
+
+    monkeypatch.setattr("archatlas.costs.runtimes.require_device", refuse)
+    monkeypatch.setattr("archatlas.pipelines.ahead.measure_pace", lambda *_: Pace(step=0.5, image=0.001))
+    pipeline = sum((register_pipelines()[stage] for stage in stages), Pipeline([]))
+    if runtime is None:
+        assert describe_run(configured, pipeline, DataCatalog({}))[0].startswith("Experiment")
+        assert asked == []
+    else:
+        with pytest.raises(ArchatlasError, match="no such device"):
+            describe_run(configured, pipeline, DataCatalog({}))
+        assert asked == [("cuda", runtime)]
 
 
 def test_segments_say_how_many_are_evaluated_and_predicted(configured: dict[str, Any]) -> None:

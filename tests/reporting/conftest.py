@@ -324,6 +324,7 @@ EIGHT_BITS = {
     "file": "small/network_int8.onnx",
     "bytes": 21_000, "bytes_float": 61_000, "calibration_images": 256, "compared_images": 256,
     "max_logit_difference": 0.81, "mean_logit_difference": 0.0731, "agreement": 0.992,
+    "latency_on": "a processor, onnxruntime",
     "latency_ms": {
         "float": {"median_ms": 0.042, "lower_quartile_ms": 0.041, "upper_quartile_ms": 0.044},
         "int8": {"median_ms": 0.021, "lower_quartile_ms": 0.02, "upper_quartile_ms": 0.022},

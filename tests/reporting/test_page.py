@@ -106,6 +106,7 @@ def test_the_page_answers_what_was_asked_and_found(page: str) -> None:
         "give the same logits to 3.1e-06",
         "python data/current/digits/networks/small/predict.py --network network_int8.onnx image.jpg",
         "0.0420 ms / 0.0210 ms",
+        "a processor, onnxruntime",
         "All parameters (YAML)",
         "1a2b3c4d5e6f, with uncommitted changes",
         "What was reused counts with the time that it took when it was made.",

@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from archatlas.costs.measure_latency import device_name
 from archatlas.costs.parameters import LatencyParameters
 from archatlas.errors import ArchatlasError
 from archatlas.networks.blocks import ConvNorm
@@ -94,6 +95,7 @@ def test_both_files_are_compared_and_timed(file, split):
     assert (summary["calibration_images"], summary["compared_images"]) == (40, 40)
     assert summary["agreement"] == 1
     assert 0 < summary["mean_logit_difference"] <= summary["max_logit_difference"] < 0.2
+    assert summary["latency_on"] == f"{device_name()}, onnxruntime"
     assert summary["bytes_float"] == file.stat().st_size
     assert summary["bytes"] == file.with_name("network_int8.onnx").stat().st_size
     for measured in summary["latency_ms"].values():

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "LatencyMeasurement", "import_table", "latency_tables", "measure_calls", "measure_network", "measure_networks",
-    "measure_parts",
+    "measure_parts", "timed_in",
 ]  # fmt: skip
 
 _FEWEST_CALLS = 10
@@ -88,9 +88,10 @@ def measure_calls(calls: Sequence[Call], parameters: LatencyParameters) -> list[
 def measure_networks(
     networks: Sequence[nn.Module], input_shape: tuple[int, ...], parameters: LatencyParameters
 ) -> list[LatencyMeasurement]:
-    """Latency of whole networks on this machine's CPU (float32), all measured in the same rounds.
+    """Latency of whole networks on this machine (float32), all measured in the same rounds.
 
-    By ``parameters.runtime``: as ONNX files in onnxruntime, which is how winners are shipped, or in eager PyTorch.
+    By ``parameters.runtime``: as ONNX files in onnxruntime, which is how winners are shipped, or in eager PyTorch. On
+    ``parameters.device``, to which eager PyTorch moves the networks.
 
     Each timed call follows an untimed one of the same network, as where a network is used again and again. Networks are
     put into evaluation mode. ``input_shape`` is channels, height, width.
@@ -106,11 +107,11 @@ def measure_network(
 
 
 def measure_parts(space: SearchSpace, parameters: LatencyParameters) -> pd.DataFrame:
-    """Latency of every part of a chain on this machine's CPU. Parts that are alike are measured once.
+    """Latency of every part of a chain on this machine. Parts that are alike are measured once.
 
     Returns:
-        Columns device (with the runtime), batch_size, threads, part, position, choice, operation, latency_ms (median),
-        latency_lower_quartile_ms, latency_upper_quartile_ms, source (``measured``).
+        Columns device (its name, with the runtime), batch_size, threads, part, position, choice, operation, latency_ms
+        (median), latency_lower_quartile_ms, latency_upper_quartile_ms, source (``measured``).
 
     Raises:
         ArchatlasError: the space is not a chain of parts.
@@ -157,7 +158,7 @@ def _measure(space: SearchSpace, choices: Choices, parameters: LatencyParameters
     alike = distinct_parts(of_each[0])[1] * len(of_each)
     calls = [call_of_module(part.make(), part.input_shape, parameters) for part in distinct]
     calls.append(empty_call(parameters))
-    calls += [call_of_module(*_as_shipped(space, row), parameters) for row in choices]
+    calls += [call_of_module(*as_shipped(space, row), parameters) for row in choices]
     measured = _measure_in_turn(calls, parameters)
     call, whole = measured[len(distinct), 1], measured[len(distinct) + 1 :]
     alone = np.array([without_call(part.part, measured[i], call) for part, i in zip(parts, index, strict=True)])
@@ -177,7 +178,7 @@ def _measure(space: SearchSpace, choices: Choices, parameters: LatencyParameters
     return table, pd.DataFrame(columns).astype(CHECK_TYPES)
 
 
-def _as_shipped(space: SearchSpace, row: NDArray[np.int8]) -> tuple[nn.Module, tuple[int, int, int]]:
+def as_shipped(space: SearchSpace, row: NDArray[np.int8]) -> tuple[nn.Module, tuple[int, int, int]]:
     """A network, and the shape of the images that it is shipped for: of a family, its member's own."""
     if not isinstance(space, ChainFamily):
         return space.build(row), space.input_shape
@@ -204,8 +205,13 @@ def _shares(
     return shares
 
 
+def timed_in(runtime: str, parameters: LatencyParameters) -> str:
+    """What a latency that is measured here is of, in words: the device and the runtime."""
+    return f"{device_name(parameters.device)}, {runtime}"
+
+
 def _table_of(parts: Sequence[Part], quartiles: NDArray[np.float64], parameters: LatencyParameters) -> pd.DataFrame:
-    device = f"{device_name()}, {parameters.runtime}"
+    device = timed_in(parameters.runtime, parameters)
     rows = [
         (
             device, parameters.batch_size, parameters.threads, part.part, part.position, part.choice, part.operation,

@@ -14,7 +14,7 @@ class LatencyParameters(BaseModel):
 
     source: Literal["measured", "imported", "table", "none"] = Field(
         "measured",
-        description="measured here on the CPU, imported from another device's table of parts, what a public table of "
+        description="measured here, imported from another device's table of parts, what a public table of "
         "accuracies says of each network, or no latency at all",
     )
     table: str | None = Field(
@@ -27,8 +27,12 @@ class LatencyParameters(BaseModel):
     )
     runtime: Literal["onnxruntime", "torch"] = Field(
         "onnxruntime",
-        description="what is measured on this machine's CPU: ONNX files in onnxruntime, as winners are shipped, or "
-        "eager PyTorch",
+        description="what is measured here: ONNX files in onnxruntime, as winners are shipped, or eager PyTorch",
+    )
+    device: Literal["cpu", "cuda"] = Field(
+        "cpu",
+        description="where it is measured: this machine's CPU, or its first GPU, with images and results on it; cuda "
+        "needs onnxruntime-gpu, or with the runtime torch a PyTorch for CUDA",
     )
     batch_size: int = Field(1, ge=1, le=65536, description="images per forward pass")
     threads: int = Field(1, ge=1, le=1024, description="CPU threads while measuring; set back afterwards")

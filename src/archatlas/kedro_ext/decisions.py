@@ -22,7 +22,7 @@ from kedro.io.core import VersionNotFoundError, is_parameter
 from kedro.validation.parameter_validator import ParameterValidator
 
 from archatlas.kedro_ext import versions
-from archatlas.kedro_ext.dependencies import dependencies_of, files_read, is_tried_ahead
+from archatlas.kedro_ext.dependencies import dependencies_of, files_read, is_tried_ahead, states_of
 from archatlas.kedro_ext.digests import FileDigests
 from archatlas.kedro_ext.internals import written_inputs
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, RecordStore, fingerprint
@@ -207,7 +207,7 @@ class Decider:
                 if not is_parameter(name)
             },
             "files": {name: self._file_digest(path) for name, path in files_read(declared, parameters)},
-            "states": [state() for state in declared.states],
+            "states": states_of(declared, parameters),
         }
 
     def _typed_parameters(self, pipeline: Pipeline) -> dict[str, Any]:

@@ -17,6 +17,8 @@ _TRIED = "__tried_ahead__"
 
 FilesOf = Callable[[Mapping[str, Any]], Iterable[Path]]
 """From a node's parameters (by their names, as plain data) to files or folders that its function reads."""
+StateOf = Callable[[Mapping[str, Any]], Any]
+"""From the same to a state that what its function makes depends on, plain data."""
 
 
 @dataclass(frozen=True)
@@ -24,22 +26,22 @@ class Dependencies:
     """What says which files or folders the function reads, and functions that tell of a state."""
 
     files: tuple[str | FilesOf, ...] = ()
-    states: tuple[Callable[[], Any], ...] = ()
+    states: tuple[StateOf, ...] = ()
     optional: tuple[str, ...] = ()
 
 
 def depends_on(
     *,
     files: tuple[str | FilesOf, ...] = (),
-    states: tuple[Callable[[], Any], ...] = (),
+    states: tuple[StateOf, ...] = (),
     optional: tuple[str, ...] = (),
 ) -> Callable[[_Function], _Function]:
     """Declare that a node's function reads files that parameters name, depends on the machine, or can do without.
 
     ``files`` are dotted names such as ``"images.path"`` (the field ``path`` of the node's input ``params:images``;
     a parameter that is None names no file, and ``~`` is the user's home), or functions for files whose place is no
-    parameter. Such a function leaves out what is not there: the node says what it misses. ``states`` are functions
-    without arguments whose results, plain data, count. ``optional`` are patterns (of fnmatch) of arguments that the
+    parameter. Such a function leaves out what is not there: the node says what it misses. ``states`` are functions of
+    the parameters whose results, plain data, count. ``optional`` are patterns (of fnmatch) of arguments that the
     function does without where nothing has made them yet (:mod:`archatlas.kedro_ext.optional_inputs`).
     """
 
@@ -94,10 +96,18 @@ def files_read(declared: Dependencies, parameters: Mapping[str, Any]) -> Iterato
             if path is not None:
                 yield f"files under the parameter {one}", path
         else:
-            given = {name.removeprefix("params:"): value for name, value in parameters.items()}
-            for path in one(given):
+            for path in one(_by_their_names(parameters)):
                 named[path.name] += 1
                 yield path.name if named[path.name] == 1 else f"{path.name} ({named[path.name]})", path
+
+
+def states_of(declared: Dependencies, parameters: Mapping[str, Any]) -> list[Any]:
+    """The declared states; ``parameters`` as for :func:`files_read`."""
+    return [state(_by_their_names(parameters)) for state in declared.states]
+
+
+def _by_their_names(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {name.removeprefix("params:"): value for name, value in parameters.items()}
 
 
 def named_path(parameters: Mapping[str, Any], dotted: str) -> Path | None:

@@ -6,16 +6,19 @@ random networks. It is meant to tell minutes from hours, not more.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from archatlas.images.description import ImageDescription
 from archatlas.images.mirroring import changed_by_mirroring
+from archatlas.kedro_ext.dependencies import dependencies_of
 from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.ahead import Ahead, Plan, side_of
+from archatlas.pipelines.gpu_memory import gpu_lines
 from archatlas.pipelines.parameters import ProjectParameters
+from archatlas.pipelines.timing import timed_on
 from archatlas.progress import duration
 
 if TYPE_CHECKING:
@@ -28,8 +31,13 @@ _WORKER_MIB = 420  # The same of a process that trains one network.
 
 
 def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
-    """Lines that say what the run of ``pipeline`` will do; the images are described by an earlier run, or guessed."""
+    """Lines that say what the run of ``pipeline`` will do; the images are described by an earlier run, or guessed.
+
+    Raises:
+        ArchatlasError: what it would measure cannot be measured here.
+    """
     settings = ProjectParameters.model_validate(parameters)
+    _require_timing(settings, pipeline.nodes)
     lines = _lines(f"Experiment {settings.experiment!r}", settings, pipeline.nodes, catalog)
     if any("image_description" in node.outputs for node in pipeline.nodes) and _shipped_images(settings) is None:
         return lines  # What is known of images is of those before.
@@ -72,17 +80,30 @@ def _lines(
     for stage, plan in plans.items():
         seconds = "once the images are read" if plan.seconds is None else duration(plan.seconds)
         lines.append(f"  {stage:22}{plan.what:74}{seconds}")
-    return lines
+    return [*lines, *gpu_lines(Ahead(settings, description), _training_sections(settings, asked))]
+
+
+def _require_timing(settings: ProjectParameters, nodes: Iterable[Node]) -> None:
+    """Refuse to begin what would, hours later, time networks on a device that is not there."""
+    latency = settings.costs.latency
+    if latency.device == "cpu":
+        return
+    from archatlas.costs.runtimes import require_device
+
+    timed = any(timed_on in dependencies_of(node.func).states for node in nodes)
+    if timed and latency.source == "measured":
+        require_device(latency.device, latency.runtime)
+    exported = any(_stage_of(node) == "export" for node in nodes)
+    if exported and settings.export.int8 and settings.table is None and settings.truth is None:
+        require_device(latency.device, "onnxruntime")  # Of its files, whatever networks are timed in.
 
 
 def _mirrored(settings: ProjectParameters, nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> list[str]:
     """A line where images of classes are to be mirrored that may not be."""
-    asked = {_stage_of(node) for node in nodes}
-    sections = (getattr(_module(stage), "AUGMENTED_BY", None) for stage in (*STAGES, *EXTRAS) if stage in asked)
     flips = [
         f"{section}.augmentation.flip"
-        for section in dict.fromkeys(sections)
-        if section is not None and (own := getattr(settings, section)) is not None and own.augmentation.flip
+        for section in _training_sections(settings, {_stage_of(node) for node in nodes})
+        if getattr(settings, section).augmentation.flip
     ]
     description = _known_images(settings, catalog) if flips and settings.table is None else None
     classes = changed_by_mirroring(description.class_names, description.channels) if description is not None else ""
@@ -93,6 +114,12 @@ def _mirrored(settings: ProjectParameters, nodes: Iterable[Node], catalog: Catal
         f"Careful: by their names, classes are {classes}, and {named} mirror{'s' * (len(flips) == 1)} training images. "
         "Where a mirrored image is no longer of its class, set that to false."
     ]
+
+
+def _training_sections(settings: ProjectParameters, asked: Container[str]) -> list[str]:
+    """The sections of the parameters that say how the stages asked for train."""
+    sections = (getattr(_module(stage), "AUGMENTED_BY", None) for stage in (*STAGES, *EXTRAS) if stage in asked)
+    return [one for one in dict.fromkeys(sections) if one is not None and getattr(settings, one) is not None]
 
 
 def _scheduled_lines(schedule: Mapping[str, Any]) -> list[str]:

@@ -119,12 +119,15 @@ def prepare_process(device: DeviceParameters) -> None:
 
 def where_there_is_room(images: Tensor, place: torch.device) -> Tensor:
     """The images on the device; where they are, if they would take more than half of a GPU's free memory."""
-    if place.type == "cuda":
-        # What PyTorch keeps of freed memory is free, too.
-        kept = torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
-        if images.nbytes > (torch.cuda.mem_get_info(place)[0] + kept) / 2:
-            return images
+    if place.type == "cuda" and images.nbytes > free_memory(place) / 2:
+        return images
     return images.to(place)
+
+
+def free_memory(place: torch.device) -> int:
+    """Bytes of a GPU that are free for this process; what PyTorch keeps of freed memory is free, too."""
+    kept = torch.cuda.memory_reserved(place) - torch.cuda.memory_allocated(place)
+    return torch.cuda.mem_get_info(place)[0] + kept
 
 
 def kind_of_device(device: DeviceParameters) -> str:

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from archatlas.costs.latency import timed_in
 from archatlas.costs.parameters import LatencyParameters
 from archatlas.errors import ArchatlasError
 from archatlas.images.shrinking import shrink
@@ -31,14 +32,14 @@ def write_int8(
         train_images: uint8 ``[n, c, h, w]``, tensor or array.
         image_size: of the network, to which those that are drawn are shrunk.
         calibration: images to calibrate on, drawn by ``seed``; as many others, where there are any, to compare on.
-        latency: how the files are timed, in onnxruntime on this machine.
+        latency: how the files are timed, in onnxruntime.
         seed: of the draw.
 
     Returns:
         file (with its folder's name), bytes and bytes_float, calibration_images, compared_images (drawn likewise, the
         calibration images themselves where there are no others), max_logit_difference, mean_logit_difference, agreement
-        (share of these images of which both files name the same class), latency_ms by ``float`` and ``int8``, each with
-        median_ms, lower_quartile_ms and upper_quartile_ms.
+        (share of these images of which both files name the same class), latency_on (the device), latency_ms by
+        ``float`` and ``int8``, each with median_ms, lower_quartile_ms and upper_quartile_ms.
 
     Raises:
         ArchatlasError: there are no training images.
@@ -64,6 +65,7 @@ def write_int8(
         "max_logit_difference": float(difference.max()),
         "mean_logit_difference": float(difference.mean()),
         "agreement": float((exact.argmax(axis=1) == rounded.argmax(axis=1)).mean()),
+        "latency_on": timed_in("onnxruntime", latency),
         "latency_ms": dict(zip(("float", "int8"), map(asdict, measured), strict=True)),
     }
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.costs.latency import LatencyMeasurement, measure_calls
-from archatlas.costs.measure_latency import call_of
 from archatlas.costs.parameters import LatencyParameters
+from archatlas.costs.runtimes import call_of_onnx
 
 Floats = NDArray[np.float32]
 
@@ -63,6 +63,6 @@ def accuracy_of(logits: Floats, labels: Any) -> float:
 def measure_files(
     paths: Sequence[Path], input_shape: tuple[int, ...], parameters: LatencyParameters
 ) -> list[LatencyMeasurement]:
-    """Latency of exported files in onnxruntime on this machine's CPU, all measured in the same rounds."""
+    """Latency of exported files in onnxruntime on ``parameters.device``, all measured in the same rounds."""
     x = np.random.default_rng(0).random((parameters.batch_size, *input_shape), dtype=np.float32)
-    return measure_calls([call_of(str(path), x, parameters.threads) for path in paths], parameters)
+    return measure_calls([call_of_onnx(str(path), x, parameters) for path in paths], parameters)

@@ -5,8 +5,9 @@ from typing import Any
 import pandas as pd
 
 from archatlas.costs.parameters import CostsParameters
-from archatlas.kedro_ext.dependencies import depends_on, machine, tried_ahead
+from archatlas.kedro_ext.dependencies import depends_on, tried_ahead
 from archatlas.pipelines.space import public_table, searched_space
+from archatlas.pipelines.timing import timed_on
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.tables.parameters import TableParameters
 
@@ -43,7 +44,7 @@ def count_costs(search_space: dict[str, Any]) -> pd.DataFrame:
     return count_parts(read_space(search_space))
 
 
-@depends_on(files=("costs.latency.table", public_table), states=(machine,))
+@depends_on(files=("costs.latency.table", public_table), states=(timed_on,))
 def measure_latency(
     search_space: dict[str, Any],
     costs: CostsParameters,

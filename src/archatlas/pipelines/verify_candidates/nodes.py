@@ -14,9 +14,10 @@ from archatlas.costs.constraints import Constraint
 from archatlas.costs.parameters import CostsParameters
 from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
-from archatlas.kedro_ext.dependencies import depends_on, machine
+from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.pipelines.evidence import EVIDENCE, nothing_ran, of_whichever_ran
 from archatlas.pipelines.space import public_table, trained_by_others, true_table
+from archatlas.pipelines.timing import timed_on
 from archatlas.pipelines.work import trainings_in, work_store
 from archatlas.schedule.overlay import scheduled
 from archatlas.search.parameters import SearchParameters
@@ -104,7 +105,7 @@ def evaluate_candidates(
     )
 
 
-@depends_on(states=(machine,))
+@depends_on(states=(timed_on,))
 def measure_latency(
     candidates: pd.DataFrame,
     constraints: pd.DataFrame,
@@ -168,7 +169,7 @@ def train_candidates(
     return train_roles(trainings, finalists, read_space(search_space), verification.seeds, seed, "finalists")
 
 
-@depends_on(states=(machine,))
+@depends_on(states=(timed_on,))
 def draw_comparisons(
     constraints: pd.DataFrame,
     cost_table: pd.DataFrame,

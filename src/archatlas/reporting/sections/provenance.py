@@ -73,12 +73,16 @@ def _int8_table(run: Run) -> Table | None:
                     budget,
                     f"{numbers.short(found['bytes_float'], 'B')} / {numbers.short(found['bytes'], 'B')}",
                     " / ".join(map(numbers.milliseconds, times)),
+                    found["latency_on"],
                     numbers.short(found["mean_logit_difference"]),
                     numbers.short(found["max_logit_difference"]),
                     numbers.percent(found["agreement"]),
                 )
             )
-    columns = ("size, float / int8", "latency, float / int8", "logits differ, mean", "at most", "same class named")
+    columns = (
+        *("size, float / int8", "latency, float / int8", "measured on"),
+        *("logits differ, mean", "at most", "same class named"),
+    )
     return Table((("budget", "left"), *((column, "right") for column in columns)), tuple(rows)) if rows else None
 
 
