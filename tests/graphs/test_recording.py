@@ -201,6 +201,23 @@ def test_instance_norms_are_no_batch_norms() -> None:
     assert operators(graph)[-1] == "group_norm"
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("device", ["cuda", "cpu", "meta", None])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, None])
+def test_autocast_of_any_device_casts_nothing(device: str | None, dtype: torch.dtype | None) -> None:
+    def forward(module: nn.Module, x: Tensor) -> Tensor:
+        with torch.autocast(device or x.device.type, dtype):
+            inner = module.conv(x).relu()
+        with torch.autocast(device_type=device or x.device.type, enabled=False):
+            return module.conv(inner[:, :3].float()).mean()
+
+    graph = record(Forward(forward), (3, 4, 4))
+    assert operators(graph) == ["input", "convolution", "relu", "slice", "convolution", "reduce"]
+    assert graph.macs == 2 * 16 * 4 * 27
+    with torch.autocast("cpu"):
+        assert torch.zeros(2, 2).mm(torch.zeros(2, 2)).dtype == torch.bfloat16, "only while a module is recorded"
+
+
 def test_what_is_put_together_elsewhere_is_refused_not_lost() -> None:
     def halves(module: nn.Module, x: Tensor, device: object) -> Tensor:
         made = torch.zeros(1, 8, 8, 8, device=device)

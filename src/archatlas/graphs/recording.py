@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import torch
@@ -67,7 +68,7 @@ def record(module: nn.Module, input_shape: Sequence[int], name: str = "the netwo
 def _settle(module: nn.Module, input_shape: Sequence[int], name: str) -> None:
     """Let lazy layers see an image, from which they know their shapes."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _no_autocast():
             module(torch.empty(1, *input_shape, device="meta"))
     except Exception as error:
         raise _refusal(error, name, input_shape) from error
@@ -79,7 +80,7 @@ def record_here(module: nn.Module, input_shape: Sequence[int], name: str = "the 
     image = torch.empty(1, *input_shape, dtype=next(floats, torch.float32), device="meta")
     recorder = _Recorder(image, {id(parameter): parameter.numel() for parameter in module.parameters()})
     try:
-        with torch.no_grad(), recorder:
+        with torch.no_grad(), _no_autocast(), recorder:
             made = module(image)
     except ArchatlasError:
         raise
@@ -90,6 +91,25 @@ def record_here(module: nn.Module, input_shape: Sequence[int], name: str = "the 
     if not outputs:
         raise ArchatlasError(f"what {name} computes does not depend on its input: there is no graph of it")
     return recorder.builder.graph(outputs)
+
+
+@contextmanager
+def _no_autocast() -> Iterator[None]:
+    """Within the block ``torch.autocast`` casts nothing, whatever device it is asked for.
+
+    Casts are no nodes, and PyTorch refuses to be asked for the device that images are on here (``x.device.type``), or
+    for numbers that a device of this machine has not.
+    """
+    initialise = torch.autocast.__init__
+
+    def initialise_disabled(self: Any, device_type: str, dtype: Any = None, *_: Any, **__: Any) -> None:
+        initialise(self, "cpu" if device_type == "meta" else device_type, dtype, enabled=False)
+
+    torch.autocast.__init__ = initialise_disabled  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.autocast.__init__ = initialise  # type: ignore[method-assign]
 
 
 def without_weights(module: nn.Module, name: str = "the network") -> nn.Module:
