@@ -10,12 +10,15 @@ from typing import Any
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.graph_builder import GraphBuilder, Shape, convolution_macs, known_channels, two
-from archatlas.graphs.onnx_loading import channels_first, first_line, load_with_shapes
-from archatlas.graphs.onnx_operators import CONSTANTS, CONVOLUTIONS, NO_WEIGHTS, OPERATOR_OF, PRODUCTS, VIEWS
+from archatlas.graphs.onnx_composites import composed
+from archatlas.graphs.onnx_loading import channels_first, first_line, load_with_shapes, small_constants
+from archatlas.graphs.onnx_operators import CONSTANTS, CONVOLUTIONS, NO_WEIGHTS, OPERATOR_OF, PRODUCTS, RECURRENT, VIEWS
 
 _FLOATS = frozenset((1, 10, 11, 16))
 _EIGHT_BITS = frozenset((2, 3, 17, 18, 19, 20))
 """Types of numbers (``TensorProto.DataType``): float32, float16, float64, bfloat16; 8 bits."""
+_STATES = slice(4, 7)
+"""Inputs of recurrent operators that hold lengths of sequences and first states."""
 
 
 def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> ComputationGraph:
@@ -60,7 +63,7 @@ class _Reader:
     def __init__(self, model: Any, name: str, shape: Shape) -> None:
         graph = model.graph
         image, *large = graph.input
-        self.nodes, self.name = graph.node, name
+        self.name = name
         self.builder = GraphBuilder(channels_first(shape))
         self.outputs = [value.name for value in graph.output]
         self.node_of: dict[str, int] = {image.name: 0}
@@ -69,6 +72,9 @@ class _Reader:
             known = _shape(value)
             if known is not None:
                 self.shapes[value.name] = known
+        opset = max(named.version for named in model.opset_import if not named.domain)
+        self.values = small_constants(graph)
+        self.nodes = composed(graph.node, self.outputs, opset, self.shapes, self.values)
         types = {tensor.name: tensor.data_type for tensor in graph.initializer}
         types.update((value.name, value.type.tensor_type.elem_type) for value in large)
         self.numel = {name: prod(self.shapes[name]) for name, kind in types.items() if _may_be_weight(kind)}
@@ -118,6 +124,8 @@ class _Reader:
             return 0
         if node.op_type == "BatchNormalization":
             reads = reads[:3]
+        elif node.op_type in RECURRENT:  # States before the first step are none.
+            reads = [*node.input[: _STATES.start], *node.input[_STATES.stop :]]
         new = frozenset().union(*(self.waiting.get(value, frozenset()) for value in reads)) - self.counted
         self.counted |= new
         return sum(self.numel[value] for value in new)
@@ -139,9 +147,12 @@ class _Reader:
         operator = OPERATOR_OF.get(node.op_type, "other")
         if node.op_type == "Gather" and prod(self.shapes.get(node.input[1], (0,))) == 1:
             operator = "slice"
-        macs = _einsum_macs(attributes, [self.shapes[value] for value in reads]) if node.op_type == "Einsum" else 0
-        if macs:
-            operator = "matmul" if len(inputs) > 1 else "linear"
+        macs = 0
+        if node.op_type == "Einsum":
+            macs = _einsum_macs(attributes, [self.shapes[value] for value in reads])
+            operator = ("matmul" if len(inputs) > 1 else "linear") if macs else operator
+        elif node.op_type in RECURRENT:
+            macs = self._recurrent_macs(node)
         pooled = node.op_type in ("MaxPool", "AveragePool")
         return self.builder.add(
             operator,
@@ -154,6 +165,18 @@ class _Reader:
             params=params,
             macs=macs,
         )
+
+    def _recurrent_macs(self, node: Any) -> int:
+        """At each step, in each direction: weights of all gates by what is read, and by the state.
+
+        Steps are those that the file says of each sequence of the batch, or else all.
+        """
+        read, weight, state = (self.shapes[value] for value in node.input[:3])
+        lengths = self.values.get(node.input[4]) if len(node.input) > 4 else None
+        layouts = [attribute.i for attribute in node.attribute if attribute.name == "layout"]
+        most = read[1 if layouts == [1] else 0]
+        steps = prod(read[:2]) if lengths is None else int(lengths.clip(0, most).sum())
+        return steps * prod(weight[:2]) * (weight[2] + state[2])
 
     def _add_convolution(
         self, node: Any, attributes: dict[str, Any], inputs: list[int], made: Shape, params: int
