@@ -54,7 +54,7 @@ from archatlas.spaces.tables.files import find_file
 from archatlas.spaces.tables.nas_bench_201 import load as load_201
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
-from archatlas.transfer.encoder import EncoderSettings, answers, fitted, pretrained
+from archatlas.transfer.encoder import GENNAPE, EncoderSettings, answers, fitted, pretrained
 from archatlas.transfer.known import KnownNetworks
 from archatlas.transfer.left_out import CONTROLS, by_family
 from archatlas.transfer.models import NAMES, fit
@@ -275,8 +275,14 @@ def main() -> None:
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of `encoder` and `few_labels`")
     parser.add_argument("--learning-rate", type=float, default=1e-4, help="of `encoder`; as released: 1e-4")
+    parser.add_argument("--contrast", choices=["sdm", "gennape"], default="sdm", help="of `encoder`")
+    parser.add_argument("--fitting-loss", choices=["squared", "pairwise"], default="squared", help="of `encoder`")
     options = parser.parse_args()
-    settings = EncoderSettings(learning_rate=options.learning_rate)
+    settings = replace(
+        GENNAPE if options.contrast == "gennape" else EncoderSettings(),
+        learning_rate=options.learning_rate,
+        fitting_loss=options.fitting_loss,
+    )
     {
         "matrix": matrix,
         "encoder": lambda: encoder(options.folds, options.seeds, settings),
