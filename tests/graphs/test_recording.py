@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -159,6 +160,36 @@ def test_several_outputs_of_any_containers() -> None:
     assert sorted(operators(graph)) == ["convolution", "input", "relu", "tanh"]
 
 
+@dataclass
+class Answer:
+    logits: Tensor
+    hidden: tuple[Tensor, ...] = ()
+    length: int = 1
+
+
+def test_outputs_in_a_data_class() -> None:
+    graph = record(Forward(lambda module, x: Answer(module.conv(x).relu(), (x.tanh(),))), (3, 4, 4))
+    assert sorted(operators(graph)) == ["convolution", "input", "relu", "tanh"]
+
+
+def test_inference_mode_in_a_forward_pass_changes_no_graph() -> None:
+    """PyTorch then hands on ``linear`` and ``scaled_dot_product_attention`` as they are."""
+
+    class Attention(nn.Module):
+        def __init__(self, inference: bool) -> None:
+            super().__init__()
+            self.linear, self.inference = nn.Linear(8, 8), inference
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.inference_mode(self.inference):
+                heads = self.linear(x).unflatten(2, (2, 4)).transpose(1, 2)
+                return nn.functional.scaled_dot_product_attention(heads, heads, heads)
+
+    graph = record(Attention(True), (5, 8))
+    assert graph == record(Attention(False), (5, 8))
+    assert graph.macs == 5 * 64 + 2 * 2 * 25 * 4
+
+
 def test_large_modules_take_no_memory() -> None:
     with torch.device("meta"):
         huge = nn.Linear(1 << 20, 1 << 20)
@@ -174,11 +205,28 @@ def test_large_modules_take_no_memory() -> None:
         (lambda module, x: x.numpy(), "decides by the numbers"),
         (lambda module, x: module.conv(x).view(7, -1), r"does not run on an image of shape 3x4x4.*--input"),
         (lambda module, x: torch.ones(3), "does not depend on its input"),
+        (lambda module, x: object(), "an object of type object in which no tensors are found"),
     ],
 )
 def test_each_refusal_is_one_message(forward: Callable[[nn.Module, Tensor], object], said: str) -> None:
     with pytest.raises(ArchatlasError, match=said):
         record(Forward(forward), (3, 4, 4), "mine")
+
+
+def test_a_module_of_two_images_is_told_so() -> None:
+    class Two(nn.Module):
+        def forward(self, x: Tensor, other: Tensor) -> Tensor:
+            return x + other
+
+    with pytest.raises(ArchatlasError, match=r"mine takes more than one image \(TypeError: .*'other'\): give a module"):
+        record(Two(), (3, 4, 4), "mine")
+
+
+@pytest.mark.skipif(torch.backends.cuda.is_built(), reason="PyTorch has CUDA here")
+@pytest.mark.parametrize("ask", [lambda x: x.cuda(), lambda x: x + torch.zeros(1, device="cuda")])
+def test_a_device_that_is_not_there_is_named(ask: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(ArchatlasError, match=r"asks for a device that PyTorch does not have here.*device=x\.device"):
+        record(Forward(lambda module, x: ask(module.conv(x))), (3, 4, 4))
 
 
 def test_a_module_that_cannot_be_copied_is_refused() -> None:

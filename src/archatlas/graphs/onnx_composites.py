@@ -18,7 +18,7 @@ Shapes = Mapping[str, Sequence[int]]
 _SINCE = {"LayerNormalization": 17, "Gelu": 20, "GroupNormalization": 21}
 """The opset from which exporters write the operator as one. (GroupNormalization of 18 has weights for groups.)"""
 _COMMON = ("Cast", "Identity")
-"""What may stand between any two steps."""
+"""What may stand before a constant, or before what the first steps read."""
 _MOST_CASTS = 4
 _RELATIVE = 1e-3
 """By which constants may differ from theirs: some are written in half precision."""

@@ -14,9 +14,10 @@ from archatlas.graphs.onnx_composites import composed
 from archatlas.graphs.onnx_loading import channels_first, first_line, load_with_shapes, small_constants
 from archatlas.graphs.onnx_operators import CONSTANTS, CONVOLUTIONS, NO_WEIGHTS, OPERATOR_OF, PRODUCTS, RECURRENT, VIEWS
 
-_FLOATS = frozenset((1, 10, 11, 16))
+_FLOATS = frozenset((1, 10, 11, 14, 15, 16))
 _EIGHT_BITS = frozenset((2, 3, 17, 18, 19, 20))
-"""Types of numbers (``TensorProto.DataType``): float32, float16, float64, bfloat16; 8 bits."""
+"""Types of numbers (``TensorProto.DataType``): float32, float16, float64, complex64, complex128,
+bfloat16; 8 bits."""
 _STATES = slice(4, 7)
 """Inputs of recurrent operators that hold lengths of sequences and first states."""
 
@@ -114,6 +115,11 @@ class _Reader:
                     self.shapes[output] = tuple(tensor.dims)
                     if tensor.data_type in _FLOATS and prod(tensor.dims) > 1:
                         self.numel[output], self.waiting[output] = prod(tensor.dims), frozenset([output])
+                elif attribute.name == "value_floats":
+                    output, numel = node.output[0], len(attribute.floats)
+                    self.shapes[output] = (numel,)
+                    if numel > 1:
+                        self.numel[output], self.waiting[output] = numel, frozenset([output])
             return
         held = frozenset().union(*(self.waiting.get(value, frozenset()) for value in reads))
         if held and node.op_type not in ("Shape", "Size"):
@@ -211,12 +217,14 @@ class _Reader:
         turned = "transA" in attributes and attributes["transA"].i
         inner = self.shapes[left][0 if turned else -1]
         from_right = left not in self.node_of
+        axis = -2 if from_right and len(self.shapes[right]) > 1 else -1
+        by_vector = len(self.shapes[left if from_right else right]) == 1  # It has no axis in what is made.
         return self.builder.add(
             "linear" if linear else "matmul",
             inputs,
             self.shapes[right if from_right else left],
             made,
-            channels=(inner, made[-2] if from_right else made[-1]),
+            channels=(inner, 1 if by_vector else made[axis]),
             bias=linear and node.op_type == "Gemm" and len(node.input) > 2 and bool(node.input[2]),
             params=params,
             macs=prod(made) * inner,
@@ -259,11 +267,13 @@ def _may_be_weight(kind: int) -> bool:
 def _einsum_macs(attributes: dict[str, Any], shapes: list[tuple[int, ...]]) -> int:
     """The product of the lengths of all axes, as a loop over them all would do; none without a sum."""
     read = attributes["equation"].s.decode().replace(" ", "").partition("->")[0].split(",")
-    lengths = {
-        letter: size
-        for letters, shape in zip(read, shapes, strict=True)
-        for letter, size in zip(letters, shape, strict=True)
-    }
+    lengths: dict[str | int, int] = {}
+    for letters, shape in zip(read, shapes, strict=True):
+        before, dots, after = letters.partition("...")
+        # What dots stand for is aligned at its end, and of length 1 where it is repeated.
+        dotted = range(len(before) + len(after) - len(shape), 0) if dots else ()
+        for axis, size in zip((*before, *dotted, *after), shape, strict=True):
+            lengths[axis] = max(size, lengths.get(axis, 1))
     return prod(lengths.values()) if len(read) > 1 else 0
 
 
