@@ -15,22 +15,28 @@ what was learned of all other sources beside, on the networks that have no label
 
 `speed`: cells of NAS-Bench-201 as graphs.
 
+`rank`: `python -m archatlas rank` of ten residual networks in a file, as a user types it, five times.
+
     ARCHATLAS_BENCHMARK_DATA=DIR kedro run --env transfer_predictor         # reads the networks, once
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer matrix
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer encoder --folds 5 --seeds 0
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer few_labels --seeds 0 1 2 3 4 5 6 7 8 9
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer choose
     ARCHATLAS_BENCHMARK_DATA=DIR python -m benchmarks.transfer speed --cells 0
+    python -m benchmarks.transfer rank
 """
 
 from __future__ import annotations
 
 import argparse
+import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import pandas as pd
@@ -48,7 +54,7 @@ from archatlas.spaces.tables.files import find_file
 from archatlas.spaces.tables.nas_bench_201 import load as load_201
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.spaces.tables.registry import load_table
-from archatlas.transfer.encoder import EncoderSettings, answers, fitted, pretrained
+from archatlas.transfer.encoder import GENNAPE, EncoderSettings, answers, fitted, pretrained
 from archatlas.transfer.known import KnownNetworks
 from archatlas.transfer.left_out import CONTROLS, by_family
 from archatlas.transfer.models import NAMES, fit
@@ -230,23 +236,60 @@ def speed(cells: int) -> None:
     print(f"{len(index):,} cells, {len(graphs):,} graphs: {spent[0]:.1f} s of one core, {spent[1]:.1f} s of the clock")
 
 
+TEN_NETWORKS = """
+import torch
+from archatlas.networks.cells import ResidualReduction
+
+def network(width, blocks):
+    layers = [torch.nn.Conv2d(3, width, 3, padding=1), torch.nn.BatchNorm2d(width), torch.nn.ReLU()]
+    for stage in range(3):
+        out = width * 2**stage
+        if stage:
+            layers.append(ResidualReduction(out // 2, out, 2))
+        for _ in range(blocks):
+            layers += [torch.nn.Conv2d(out, out, 3, padding=1), torch.nn.BatchNorm2d(out), torch.nn.ReLU()]
+    return torch.nn.Sequential(*layers, torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten(), torch.nn.Linear(out, 10))
+
+for number in range(10):
+    globals()[f"net{number}"] = lambda number=number: network(8 + 4 * number, 1 + number % 3)
+"""
+
+
+def rank_ten() -> None:
+    with TemporaryDirectory() as folder:
+        (Path(folder) / "ten.py").write_text(TEN_NETWORKS)
+        networks = [f"ten.py:net{number}" for number in range(10)]
+        command = [sys.executable, "-m", "archatlas", "rank", *networks, "--input", "3x32x32"]
+        for _ in range(5):
+            begun = time.perf_counter()
+            subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+            print(f"{time.perf_counter() - begun:.2f} s", flush=True)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["matrix", "encoder", "choose", "few_labels", "speed"])
+    parser.add_argument("what", choices=["matrix", "encoder", "choose", "few_labels", "speed", "rank"])
     parser.add_argument("--cells", type=int, default=1000, help="of `speed`, drawn uniformly; 0: all")
     parser.add_argument(
         "--folds", type=int, default=5, help="of `encoder`: groups of families that are left out in turn"
     )
     parser.add_argument("--seeds", type=int, nargs="+", default=[0], help="of `encoder` and `few_labels`")
     parser.add_argument("--learning-rate", type=float, default=1e-4, help="of `encoder`; as released: 1e-4")
+    parser.add_argument("--contrast", choices=["sdm", "gennape"], default="sdm", help="of `encoder`")
+    parser.add_argument("--fitting-loss", choices=["squared", "pairwise"], default="squared", help="of `encoder`")
     options = parser.parse_args()
-    settings = EncoderSettings(learning_rate=options.learning_rate)
+    settings = replace(
+        GENNAPE if options.contrast == "gennape" else EncoderSettings(),
+        learning_rate=options.learning_rate,
+        fitting_loss=options.fitting_loss,
+    )
     {
         "matrix": matrix,
         "encoder": lambda: encoder(options.folds, options.seeds, settings),
         "few_labels": lambda: few_labels(options.seeds),
         "choose": choose,
         "speed": lambda: speed(options.cells),
+        "rank": rank_ten,
     }[options.what]()
 
 

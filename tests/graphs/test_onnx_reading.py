@@ -261,3 +261,55 @@ def test_channels_are_those_that_weights_are_for(tmp_path: Path) -> None:
         assert graph.macs == 3 * 4 * 48
     with pytest.raises(ArchatlasError, match=r"for 3 channels, but it is handed 1: say which images"):
         read_onnx(tmp_path / "0.onnx", (1, 8, 6))
+
+
+@pytest.mark.parametrize(
+    ("equation", "weight", "params", "macs"),
+    [
+        ("bchw,wk->bchk", (8, 4), 32, 24 * 32),
+        ("...w,wk->...k", (8, 4), 32, 24 * 32),
+        ("...hw,...hw->...", (3, 8, 8), 192, 192),
+        ("b...w,...wk->b...k", (1, 8, 8, 5), 320, 24 * 40),
+        ("bchw,hw->bc", (8, 8), 64, 192),
+    ],
+)
+def test_sums_of_products_by_hand(
+    tmp_path: Path, equation: str, weight: tuple[int, ...], params: int, macs: int
+) -> None:
+    node = helper.make_node("Einsum", ["x", "w"], ["y"], equation=equation)
+    file = write(tmp_path / "a.onnx", [node], w=np.zeros(weight, np.float32))
+    graph = read_onnx(file, SHAPE)
+    assert (graph.params, graph.macs) == (params, macs)
+
+
+@pytest.mark.parametrize(
+    ("nodes", "weight", "channels", "macs"),
+    [
+        ([("MatMul", ["x", "w"])], (8,), (8, 1), 24 * 8),
+        ([("Transpose", ["x"]), ("MatMul", ["w", "t"])], (8,), (8, 1), 24 * 8),
+        ([("Transpose", ["x"]), ("MatMul", ["w", "t"])], (5, 8), (8, 5), 24 * 8 * 5),
+    ],
+)
+def test_products_with_a_vector_give_one_channel(
+    tmp_path: Path, nodes: list[Any], weight: tuple[int, ...], channels: tuple[int, int], macs: int
+) -> None:
+    made = [
+        helper.make_node(kind, reads, ["y" if kind == "MatMul" else "t"], **({} if kind == "MatMul" else TURN))
+        for kind, reads in nodes
+    ]
+    graph = read_onnx(write(tmp_path / "a.onnx", made, (1, *SHAPE), w=np.zeros(weight, np.float32)))
+    assert operators(graph) == ["input", "linear"]
+    assert tuple(graph.nodes[["channels_in", "channels_out"]][1].tolist()) == channels
+    assert (graph.params, graph.macs) == (np.prod(weight), macs)
+
+
+TURN = {"perm": [0, 1, 3, 2]}
+
+
+def test_numbers_in_an_attribute_and_complex_ones_are_parameters(tmp_path: Path) -> None:
+    listed = helper.make_node("Constant", [], ["v"], value_floats=[0.5] * 8)
+    graph = read_onnx(write(tmp_path / "a.onnx", [listed, helper.make_node("Mul", ["x", "v"], ["y"])]), SHAPE)
+    assert (operators(graph), graph.params) == (["input", "multiply"], 8)
+    complex_weights = np.ones((3, 8, 8), np.complex64)
+    product = helper.make_node("Mul", ["x", "w"], ["y"])
+    assert read_onnx(write(tmp_path / "b.onnx", [product], w=complex_weights), SHAPE).params == 192

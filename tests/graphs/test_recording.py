@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import pytest
 import torch
@@ -159,6 +160,36 @@ def test_several_outputs_of_any_containers() -> None:
     assert sorted(operators(graph)) == ["convolution", "input", "relu", "tanh"]
 
 
+@dataclass
+class Answer:
+    logits: Tensor
+    hidden: tuple[Tensor, ...] = ()
+    length: int = 1
+
+
+def test_outputs_in_a_data_class() -> None:
+    graph = record(Forward(lambda module, x: Answer(module.conv(x).relu(), (x.tanh(),))), (3, 4, 4))
+    assert sorted(operators(graph)) == ["convolution", "input", "relu", "tanh"]
+
+
+def test_inference_mode_in_a_forward_pass_changes_no_graph() -> None:
+    """PyTorch then hands on ``linear`` and ``scaled_dot_product_attention`` as they are."""
+
+    class Attention(nn.Module):
+        def __init__(self, inference: bool) -> None:
+            super().__init__()
+            self.linear, self.inference = nn.Linear(8, 8), inference
+
+        def forward(self, x: Tensor) -> Tensor:
+            with torch.inference_mode(self.inference):
+                heads = self.linear(x).unflatten(2, (2, 4)).transpose(1, 2)
+                return nn.functional.scaled_dot_product_attention(heads, heads, heads)
+
+    graph = record(Attention(True), (5, 8))
+    assert graph == record(Attention(False), (5, 8))
+    assert graph.macs == 5 * 64 + 2 * 2 * 25 * 4
+
+
 def test_large_modules_take_no_memory() -> None:
     with torch.device("meta"):
         huge = nn.Linear(1 << 20, 1 << 20)
@@ -174,11 +205,28 @@ def test_large_modules_take_no_memory() -> None:
         (lambda module, x: x.numpy(), "decides by the numbers"),
         (lambda module, x: module.conv(x).view(7, -1), r"does not run on an image of shape 3x4x4.*--input"),
         (lambda module, x: torch.ones(3), "does not depend on its input"),
+        (lambda module, x: object(), "an object of type object in which no tensors are found"),
     ],
 )
 def test_each_refusal_is_one_message(forward: Callable[[nn.Module, Tensor], object], said: str) -> None:
     with pytest.raises(ArchatlasError, match=said):
         record(Forward(forward), (3, 4, 4), "mine")
+
+
+def test_a_module_of_two_images_is_told_so() -> None:
+    class Two(nn.Module):
+        def forward(self, x: Tensor, other: Tensor) -> Tensor:
+            return x + other
+
+    with pytest.raises(ArchatlasError, match=r"mine takes more than one image \(TypeError: .*'other'\): give a module"):
+        record(Two(), (3, 4, 4), "mine")
+
+
+@pytest.mark.skipif(torch.backends.cuda.is_built(), reason="PyTorch has CUDA here")
+@pytest.mark.parametrize("ask", [lambda x: x.cuda(), lambda x: x + torch.zeros(1, device="cuda")])
+def test_a_device_that_is_not_there_is_named(ask: Callable[[Tensor], Tensor]) -> None:
+    with pytest.raises(ArchatlasError, match=r"asks for a device that PyTorch does not have here.*device=x\.device"):
+        record(Forward(lambda module, x: ask(module.conv(x))), (3, 4, 4))
 
 
 def test_a_module_that_cannot_be_copied_is_refused() -> None:
@@ -199,6 +247,23 @@ def test_instance_norms_are_no_batch_norms() -> None:
     """These use statistics of the image itself, and do not vanish in a convolution once a network is deployed."""
     graph = record(nn.Sequential(nn.Conv2d(3, 4, 3), nn.InstanceNorm2d(4, affine=True)), (3, 8, 8))
     assert operators(graph)[-1] == "group_norm"
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("device", ["cuda", "cpu", "meta", None])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, None])
+def test_autocast_of_any_device_casts_nothing(device: str | None, dtype: torch.dtype | None) -> None:
+    def forward(module: nn.Module, x: Tensor) -> Tensor:
+        with torch.autocast(device or x.device.type, dtype):
+            inner = module.conv(x).relu()
+        with torch.autocast(device_type=device or x.device.type, enabled=False):
+            return module.conv(inner[:, :3].float()).mean()
+
+    graph = record(Forward(forward), (3, 4, 4))
+    assert operators(graph) == ["input", "convolution", "relu", "slice", "convolution", "reduce"]
+    assert graph.macs == 2 * 16 * 4 * 27
+    with torch.autocast("cpu"):
+        assert torch.zeros(2, 2).mm(torch.zeros(2, 2)).dtype == torch.bfloat16, "only while a module is recorded"
 
 
 def test_what_is_put_together_elsewhere_is_refused_not_lost() -> None:

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from archatlas.graphs.computation import ComputationGraph
+from archatlas.graphs.graph_batches import graph_batch
 from archatlas.graphs.recording import record
-from archatlas.transfer.encoder import EncoderSettings, answers, contrastive_loss, fitted, pretrained, spectrum
+from archatlas.transfer.encoder import (
+    GENNAPE,
+    EncoderSettings,
+    answers,
+    contrastive_loss,
+    fitted,
+    pairwise_loss,
+    pretrained,
+    spectrum,
+)
 
 
 def chain(length: int, width: int = 4) -> ComputationGraph:
@@ -63,3 +75,54 @@ def test_it_learns_by_contrast_and_from_labels_and_follows_its_seed() -> None:
     assert np.corrcoef(said, targets)[0, 1] > 0.9
     again = answers(fitted(unlabelled, graphs, targets, settings, 0), graphs)[0]
     assert np.array_equal(said, again)
+
+
+def test_the_ranking_loss_of_three_graphs_by_hand() -> None:
+    said, targets = torch.tensor([0.0, 1.0, 3.0]), torch.tensor([0.5, 0.2, 0.5])
+    # The first and the last are ahead of the second, and nothing is said of the two.
+    expected = (np.log(1 + np.e) + np.log(1 + np.exp(-2))) / 2
+    assert float(pairwise_loss(said, targets)) == pytest.approx(expected, rel=1e-6)
+    alike = pairwise_loss(torch.tensor([1.0, 2.0], requires_grad=True), torch.tensor([0.5, 0.5]))
+    alike.backward()
+    assert float(alike.detach()) == 0.0
+
+
+def test_the_order_alone_is_learned_by_ranking() -> None:
+    graphs = [chain(length, width) for length in range(2, 10) for width in (4, 16)]
+    targets = 100 + 50 * np.repeat(np.linspace(-1, 1, 8), 2)  # Least squares would be busy with the hundred.
+    settings = EncoderSettings(fitting_epochs=60, learning_rate=3e-3, batch_size=8, fitting_loss="pairwise")
+    said = answers(fitted(None, graphs, targets, settings, 0), graphs)[0]
+    assert np.corrcoef(said, targets)[0, 1] > 0.9
+    assert abs(said.mean()) < 50
+
+
+def test_copies_by_dropout_are_positives_of_all_families() -> None:
+    """GENNAPE's contrast: copies differ, are nearest to one another, and families say nothing."""
+    graphs = [chain(length, width) for length in range(2, 8) for width in (4, 16)]
+    settings = replace(GENNAPE, epochs=30, learning_rate=3e-3, batch_size=12)
+    trained = pretrained(graphs, ["narrow", "wide"] * 6, settings, 0)
+    other_names = pretrained(graphs, [str(number) for number in range(12)], settings, 0)
+    untrained = pretrained(graphs, ["narrow", "wide"] * 6, replace(settings, epochs=0), 0)
+    batch = graph_batch(graphs)
+    spectra = torch.tensor(np.array([spectrum(graph, 21) for graph in graphs] * 2), dtype=torch.float32)
+    losses = []
+    with torch.no_grad():
+        assert torch.equal(trained.encode(batch), other_names.encode(batch))
+        for encoder in (untrained, trained):
+            generator = torch.Generator().manual_seed(1)
+            copies = [encoder.encode(batch, 0.1, generator) for _ in range(2)]
+            assert not torch.equal(*copies)
+            losses.append(float(contrastive_loss(torch.cat(copies), spectra, torch.zeros(24, dtype=torch.int64))))
+    assert losses[1] < 0.8 * losses[0]
+
+
+def test_dropout_drops_its_share_and_keeps_the_mean() -> None:
+    encoder = pretrained([chain(2)], ["one"], EncoderSettings(epochs=0, layers=1), 0)
+    batch = graph_batch([chain(3)])
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        whole = encoder.encode(batch)
+        dropped = torch.stack([encoder.encode(batch, 0.5, generator) for _ in range(2000)])
+    assert dropped.mean(dim=0) == pytest.approx(whole.numpy(), abs=0.05)
+    # A number of the mean over four nodes is nothing where all four are dropped.
+    assert float((dropped == 0).double().mean()) == pytest.approx(0.5**4, abs=0.01)

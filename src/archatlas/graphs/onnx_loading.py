@@ -175,6 +175,28 @@ def _prepare(model: Any, name: str, input_shape: Sequence[int] | None) -> tuple[
     return shape
 
 
+def small_constants(graph: Any) -> dict[str, Any]:
+    """The numbers of constants that hold few, as arrays by name: initializers, and what ``Constant`` gives."""
+    import numpy as np
+    from onnx import numpy_helper
+
+    found: dict[str, Any] = {}
+    tensors = [(tensor.name, tensor) for tensor in graph.initializer]
+    for node in graph.node:
+        for one in node.attribute if node.op_type == "Constant" else ():
+            if one.name == "value_float":
+                found[node.output[0]] = np.array(one.f)
+            elif one.HasField("t"):
+                tensors.append((node.output[0], one.t))
+    for name, tensor in tensors:
+        if prod(tensor.dims) <= _MOST_READ and not tensor.external_data:
+            try:
+                found[name] = numpy_helper.to_array(tensor)
+            except (ValueError, TypeError):  # Damaged; whose numbers nobody knows is no constant that is looked for.
+                continue
+    return found
+
+
 def channels_first(shape: Sequence[int]) -> tuple[int, ...]:
     """A shape with its batch axis, channels before height and width: exports of TensorFlow have them last."""
     if len(shape) == 4 and shape[3] in _CHANNELS and shape[1] > max(_CHANNELS):

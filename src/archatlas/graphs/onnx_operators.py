@@ -19,6 +19,9 @@ CONVOLUTIONS = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 
 PRODUCTS = {"Gemm": 1, "MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3}
 """Matrix products, and which of their inputs is the second factor (the first is input 0)."""
 
+RECURRENT = frozenset(("LSTM", "GRU", "RNN"))
+"""What runs once for each step of a sequence."""
+
 BRANCHES = frozenset(("If", "Loop", "Scan"))
 """What runs a part of the graph as often as the data say."""
 

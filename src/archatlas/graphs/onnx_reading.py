@@ -10,12 +10,16 @@ from typing import Any
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.graph_builder import GraphBuilder, Shape, convolution_macs, known_channels, two
-from archatlas.graphs.onnx_loading import channels_first, first_line, load_with_shapes
-from archatlas.graphs.onnx_operators import CONSTANTS, CONVOLUTIONS, NO_WEIGHTS, OPERATOR_OF, PRODUCTS, VIEWS
+from archatlas.graphs.onnx_composites import composed
+from archatlas.graphs.onnx_loading import channels_first, first_line, load_with_shapes, small_constants
+from archatlas.graphs.onnx_operators import CONSTANTS, CONVOLUTIONS, NO_WEIGHTS, OPERATOR_OF, PRODUCTS, RECURRENT, VIEWS
 
-_FLOATS = frozenset((1, 10, 11, 16))
+_FLOATS = frozenset((1, 10, 11, 14, 15, 16))
 _EIGHT_BITS = frozenset((2, 3, 17, 18, 19, 20))
-"""Types of numbers (``TensorProto.DataType``): float32, float16, float64, bfloat16; 8 bits."""
+"""Types of numbers (``TensorProto.DataType``): float32, float16, float64, complex64, complex128,
+bfloat16; 8 bits."""
+_STATES = slice(4, 7)
+"""Inputs of recurrent operators that hold lengths of sequences and first states."""
 
 
 def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> ComputationGraph:
@@ -60,7 +64,7 @@ class _Reader:
     def __init__(self, model: Any, name: str, shape: Shape) -> None:
         graph = model.graph
         image, *large = graph.input
-        self.nodes, self.name = graph.node, name
+        self.name = name
         self.builder = GraphBuilder(channels_first(shape))
         self.outputs = [value.name for value in graph.output]
         self.node_of: dict[str, int] = {image.name: 0}
@@ -69,6 +73,9 @@ class _Reader:
             known = _shape(value)
             if known is not None:
                 self.shapes[value.name] = known
+        opset = max(named.version for named in model.opset_import if not named.domain)
+        self.values = small_constants(graph)
+        self.nodes = composed(graph.node, self.outputs, opset, self.shapes, self.values)
         types = {tensor.name: tensor.data_type for tensor in graph.initializer}
         types.update((value.name, value.type.tensor_type.elem_type) for value in large)
         self.numel = {name: prod(self.shapes[name]) for name, kind in types.items() if _may_be_weight(kind)}
@@ -108,6 +115,11 @@ class _Reader:
                     self.shapes[output] = tuple(tensor.dims)
                     if tensor.data_type in _FLOATS and prod(tensor.dims) > 1:
                         self.numel[output], self.waiting[output] = prod(tensor.dims), frozenset([output])
+                elif attribute.name == "value_floats":
+                    output, numel = node.output[0], len(attribute.floats)
+                    self.shapes[output] = (numel,)
+                    if numel > 1:
+                        self.numel[output], self.waiting[output] = numel, frozenset([output])
             return
         held = frozenset().union(*(self.waiting.get(value, frozenset()) for value in reads))
         if held and node.op_type not in ("Shape", "Size"):
@@ -118,6 +130,8 @@ class _Reader:
             return 0
         if node.op_type == "BatchNormalization":
             reads = reads[:3]
+        elif node.op_type in RECURRENT:  # States before the first step are none.
+            reads = [*node.input[: _STATES.start], *node.input[_STATES.stop :]]
         new = frozenset().union(*(self.waiting.get(value, frozenset()) for value in reads)) - self.counted
         self.counted |= new
         return sum(self.numel[value] for value in new)
@@ -139,9 +153,12 @@ class _Reader:
         operator = OPERATOR_OF.get(node.op_type, "other")
         if node.op_type == "Gather" and prod(self.shapes.get(node.input[1], (0,))) == 1:
             operator = "slice"
-        macs = _einsum_macs(attributes, [self.shapes[value] for value in reads]) if node.op_type == "Einsum" else 0
-        if macs:
-            operator = "matmul" if len(inputs) > 1 else "linear"
+        macs = 0
+        if node.op_type == "Einsum":
+            macs = _einsum_macs(attributes, [self.shapes[value] for value in reads])
+            operator = ("matmul" if len(inputs) > 1 else "linear") if macs else operator
+        elif node.op_type in RECURRENT:
+            macs = self._recurrent_macs(node)
         pooled = node.op_type in ("MaxPool", "AveragePool")
         return self.builder.add(
             operator,
@@ -154,6 +171,18 @@ class _Reader:
             params=params,
             macs=macs,
         )
+
+    def _recurrent_macs(self, node: Any) -> int:
+        """At each step, in each direction: weights of all gates by what is read, and by the state.
+
+        Steps are those that the file says of each sequence of the batch, or else all.
+        """
+        read, weight, state = (self.shapes[value] for value in node.input[:3])
+        lengths = self.values.get(node.input[4]) if len(node.input) > 4 else None
+        layouts = [attribute.i for attribute in node.attribute if attribute.name == "layout"]
+        most = read[1 if layouts == [1] else 0]
+        steps = prod(read[:2]) if lengths is None else int(lengths.clip(0, most).sum())
+        return steps * prod(weight[:2]) * (weight[2] + state[2])
 
     def _add_convolution(
         self, node: Any, attributes: dict[str, Any], inputs: list[int], made: Shape, params: int
@@ -188,12 +217,14 @@ class _Reader:
         turned = "transA" in attributes and attributes["transA"].i
         inner = self.shapes[left][0 if turned else -1]
         from_right = left not in self.node_of
+        axis = -2 if from_right and len(self.shapes[right]) > 1 else -1
+        by_vector = len(self.shapes[left if from_right else right]) == 1  # It has no axis in what is made.
         return self.builder.add(
             "linear" if linear else "matmul",
             inputs,
             self.shapes[right if from_right else left],
             made,
-            channels=(inner, made[-2] if from_right else made[-1]),
+            channels=(inner, 1 if by_vector else made[axis]),
             bias=linear and node.op_type == "Gemm" and len(node.input) > 2 and bool(node.input[2]),
             params=params,
             macs=prod(made) * inner,
@@ -236,11 +267,13 @@ def _may_be_weight(kind: int) -> bool:
 def _einsum_macs(attributes: dict[str, Any], shapes: list[tuple[int, ...]]) -> int:
     """The product of the lengths of all axes, as a loop over them all would do; none without a sum."""
     read = attributes["equation"].s.decode().replace(" ", "").partition("->")[0].split(",")
-    lengths = {
-        letter: size
-        for letters, shape in zip(read, shapes, strict=True)
-        for letter, size in zip(letters, shape, strict=True)
-    }
+    lengths: dict[str | int, int] = {}
+    for letters, shape in zip(read, shapes, strict=True):
+        before, dots, after = letters.partition("...")
+        # What dots stand for is aligned at its end, and of length 1 where it is repeated.
+        dotted = range(len(before) + len(after) - len(shape), 0) if dots else ()
+        for axis, size in zip((*before, *dotted, *after), shape, strict=True):
+            lengths[axis] = max(size, lengths.get(axis, 1))
     return prod(lengths.values()) if len(read) > 1 else 0
 
 

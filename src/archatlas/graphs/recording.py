@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 import torch
@@ -26,6 +28,8 @@ _NEEDS_NUMBERS = (
     "meta device type tensor to numpy",
 )
 """What PyTorch says where a module wants to know numbers that the meta device has none of."""
+
+_NO_DEVICE = ("not compiled with CUDA", "no NVIDIA driver", "No CUDA GPUs", "not linked with support for")
 
 _BATCH_NORM = torch.ops.aten.native_batch_norm.default
 _NO_META = ("'Meta' backend", "'meta' backend", "no fake impl", "Meta Tensors", "abstract impl")
@@ -67,7 +71,7 @@ def record(module: nn.Module, input_shape: Sequence[int], name: str = "the netwo
 def _settle(module: nn.Module, input_shape: Sequence[int], name: str) -> None:
     """Let lazy layers see an image, from which they know their shapes."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), _no_autocast():
             module(torch.empty(1, *input_shape, device="meta"))
     except Exception as error:
         raise _refusal(error, name, input_shape) from error
@@ -79,17 +83,42 @@ def record_here(module: nn.Module, input_shape: Sequence[int], name: str = "the 
     image = torch.empty(1, *input_shape, dtype=next(floats, torch.float32), device="meta")
     recorder = _Recorder(image, {id(parameter): parameter.numel() for parameter in module.parameters()})
     try:
-        with torch.no_grad(), recorder:
+        with torch.no_grad(), _no_autocast(), recorder:
             made = module(image)
     except ArchatlasError:
         raise
     except Exception as error:
         raise _refusal(error, name, input_shape) from error
-    nodes = [recorder.node_of(tensor) for tensor in _tensors([made])]
+    given = list(_tensors([made]))
+    if not given:
+        raise ArchatlasError(
+            f"{name} gives an object of type {type(made).__name__} in which no tensors are found: give them alone, or "
+            "in a list, tuple, dictionary or data class"
+        )
+    nodes = [recorder.node_of(tensor) for tensor in given]
     outputs = [node for node in nodes if node is not None]
     if not outputs:
         raise ArchatlasError(f"what {name} computes does not depend on its input: there is no graph of it")
     return recorder.builder.graph(outputs)
+
+
+@contextmanager
+def _no_autocast() -> Iterator[None]:
+    """Within the block ``torch.autocast`` casts nothing, whatever device it is asked for.
+
+    Casts are no nodes, and PyTorch refuses to be asked for the device that images are on here (``x.device.type``), or
+    for numbers that a device of this machine has not.
+    """
+    initialise = torch.autocast.__init__
+
+    def initialise_disabled(self: Any, device_type: str, dtype: Any = None, *_: Any, **__: Any) -> None:
+        initialise(self, "cpu" if device_type == "meta" else device_type, dtype, enabled=False)
+
+    torch.autocast.__init__ = initialise_disabled  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        torch.autocast.__init__ = initialise  # type: ignore[method-assign]
 
 
 def without_weights(module: nn.Module, name: str = "the network") -> nn.Module:
@@ -151,6 +180,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         kwargs = kwargs or {}
+        if torch.is_inference_mode_enabled():  # Where PyTorch hands on whole operators that it otherwise takes apart.
+            with self:
+                made = func.decompose(*args, **kwargs)
+            if made is not NotImplemented:
+                return made
         given = list(_tensors(args))
         given.extend(_tensors(kwargs.values()))
         if any(tensor.is_meta for tensor in given):
@@ -256,10 +290,12 @@ def _tensors(values: Any) -> Iterator[Tensor]:
     for value in values:
         if isinstance(value, Tensor):
             yield value
-        elif isinstance(value, list | tuple):
+        elif isinstance(value, list | tuple | set):
             yield from _tensors(value)
         elif isinstance(value, Mapping):
             yield from _tensors(value.values())
+        elif is_dataclass(value):
+            yield from _tensors(getattr(value, field.name, None) for field in fields(value))
 
 
 def _settings(name: str, args: Sequence[Any]) -> dict[str, Any]:
@@ -280,6 +316,15 @@ def _refusal(error: Exception, name: str, input_shape: Sequence[int]) -> Archatl
         )
     if any(words in said for words in _NO_META):
         return ArchatlasError(f"{name} uses an operator that does not say the shape of its result: {_said(error)}")
+    if any(words in said for words in _NO_DEVICE):
+        return ArchatlasError(
+            f"{name} asks for a device that PyTorch does not have here ({_said(error)}): let it follow its input "
+            "(`device=x.device`)"
+        )
+    if isinstance(error, TypeError) and "required positional argument" in said:
+        return ArchatlasError(
+            f"{name} takes more than one image ({_said(error)}): give a module that takes one, and hands the rest on"
+        )
     return ArchatlasError(
         f"{name} does not run on an image of shape {shape}: {_said(error)}. If it takes images of another shape, "
         "say which (`--input CxHxW`)"

@@ -4,13 +4,15 @@ Han et al., "A General-Purpose Transferable Predictor for Neural Architecture Se
 equations 4.1 to 4.5, with layers, widths and steps as in their released code. Two things are our reading: how near two
 graphs are counts positively (the paper prints the softmax of the distance itself), and that what a node is told is this
 project's (``graph_batches.node_features``).
+
+Two settings are off unless they are asked for: the contrast of GENNAPE (``GENNAPE``), and a ranking loss for targets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -39,10 +41,26 @@ class EncoderSettings:
     learning_rate: float = 1e-4
     epochs: int = 40
     """Of contrastive training."""
+    positives: Literal["family", "all"] = "family"
+    """Which graphs one is drawn to: the others of its family, or all others."""
+    copies: int = 1
+    """Of each graph in a batch of contrastive training; they differ by dropout, and are drawn to one another most."""
+    dropout: float = 0.0
+    """Share of numbers after each graph convolution that are dropped in contrastive training."""
+    eigenvalues: int = EIGENVALUES
     fitting_epochs: int = 100
+    fitting_loss: Literal["squared", "pairwise"] = "squared"
+    """To targets: least squares, or their order alone (ours; ``pairwise_loss``)."""
     temperature: float = 0.05
     most_nodes: int = 2_000
     """Graphs of more nodes take no part in contrastive training: their spectrum would take seconds (ours)."""
+
+
+GENNAPE = EncoderSettings(positives="all", copies=2, dropout=0.1, eigenvalues=21)
+"""The contrast of GENNAPE (Mills et al., AAAI 2023, arXiv 2211.17226): all others, two copies by dropout, 21
+eigenvalues. Ours is where dropout is and how much, that the copies stand in one loss, and all that the settings do not
+name: the paper's code for it is not released, its encoder was trained on one table alone, and heads and targets differ.
+"""
 
 
 class GraphEncoder(nn.Module):
@@ -56,13 +74,15 @@ class GraphEncoder(nn.Module):
         self.layers = nn.ModuleList(GraphConv(settings.width, settings.width) for _ in range(settings.layers))
         self.head = nn.Sequential(nn.Linear(settings.width, settings.width), nn.ReLU(), nn.Linear(settings.width, 1))
 
-    def encode(self, batch: Batch) -> Tensor:
-        """Graphs side by side to ``[g, width]``."""
+    def encode(self, batch: Batch, dropout: float = 0.0, generator: torch.Generator | None = None) -> Tensor:
+        """Graphs side by side to ``[g, width]``; ``dropout`` is of numbers after each layer."""
         from torch_geometric.nn import global_mean_pool
 
         x = self.embed(batch.x)
         for layer in self.layers:
             x = torch.tanh(layer(x, batch.edge_index))
+            if dropout:
+                x = x * (torch.rand(x.shape, generator=generator) >= dropout) / (1 - dropout)
         pooled: Tensor = global_mean_pool(x, batch.batch, batch.num_graphs)
         return pooled
 
@@ -112,6 +132,18 @@ def contrastive_loss(encoded: Tensor, spectra: Tensor, families: Tensor, tempera
     return -(weights * log_share[some].masked_fill(~positive[some], 0.0)).sum(dim=1).mean()
 
 
+def pairwise_loss(said: Tensor, targets: Tensor) -> Tensor:
+    """RankNet's (Burges et al., ICML 2005): the mean of ``log(1 + exp(f_j - f_i))`` over pairs with ``t_i > t_j``.
+
+    Shapes:
+        said: ``[g]``; targets: ``[g]``
+    """
+    better = targets[:, None] > targets
+    if not bool(better.any()):
+        return said.sum() * 0.0
+    return nn.functional.softplus(said - said[:, None])[better].mean()
+
+
 def pretrained(
     graphs: Sequence[ComputationGraph], families: Sequence[str], settings: EncoderSettings, seed: int
 ) -> GraphEncoder:
@@ -119,12 +151,17 @@ def pretrained(
     encoder, generator = _new(settings, seed)
     kept = [index for index, graph in enumerate(graphs) if len(graph) <= settings.most_nodes]
     data = [graph_data(graphs[index]) for index in kept]
-    spectra = torch.tensor(np.array([spectrum(graphs[index]) for index in kept]), dtype=torch.float32)
-    numbers = {name: number for number, name in enumerate(dict.fromkeys(families))}
+    found = np.array([spectrum(graphs[index], settings.eigenvalues) for index in kept])
+    spectra = torch.tensor(found, dtype=torch.float32)
+    numbers = {
+        name: number if settings.positives == "family" else 0 for number, name in enumerate(sorted(set(families)))
+    }
     of_family = torch.tensor([numbers[families[index]] for index in kept])
 
     def loss(batch: Batch, rows: Tensor) -> Tensor:
-        return contrastive_loss(encoder.encode(batch), spectra[rows], of_family[rows], settings.temperature)
+        encoded = [encoder.encode(batch, settings.dropout, generator) for _ in range(settings.copies)]
+        rows = rows.repeat(settings.copies)
+        return contrastive_loss(torch.cat(encoded), spectra[rows], of_family[rows], settings.temperature)
 
     _descend(encoder, data, loss, settings.epochs, settings, generator)
     return encoder
@@ -137,15 +174,16 @@ def fitted(
     settings: EncoderSettings,
     seed: int,
 ) -> GraphEncoder:
-    """An encoder with its head fitted to targets ``[n]`` by least squares, from ``encoder`` or (None) from scratch."""
+    """An encoder with its head fitted to targets ``[n]``, from ``encoder`` or (None) from scratch."""
     made, generator = _new(settings, seed)
     if encoder is not None:
         made.load_state_dict(encoder.state_dict())
     data = [graph_data(graph) for graph in graphs]
     wanted = torch.tensor(targets, dtype=torch.float32)
+    loss_of = nn.functional.mse_loss if settings.fitting_loss == "squared" else pairwise_loss
 
     def loss(batch: Batch, rows: Tensor) -> Tensor:
-        return nn.functional.mse_loss(made(batch), wanted[rows])
+        return loss_of(made(batch), wanted[rows])
 
     _descend(made, data, loss, settings.fitting_epochs, settings, generator)
     return made

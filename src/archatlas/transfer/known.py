@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.encodings.normal_quantiles import normal_quantiles
 from archatlas.graphs.computation_statistics import statistic_names
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Floats = NDArray[np.float64]
 Features = NDArray[np.float32]
@@ -48,6 +51,8 @@ class KnownNetworks:
 
     def table(self) -> pd.DataFrame:
         """A row per network: name, source, family, quantile, ``recipe_<number>`` and a column for each feature."""
+        import pandas as pd
+
         words = {"name": self.names, "source": self.sources, "family": self.families, "quantile": self.quantiles}
         return pd.DataFrame(
             words | recipe_columns(self.recipes) | dict(zip(statistic_names(), self.features.T, strict=True))

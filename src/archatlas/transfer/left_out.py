@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.transfer.distance import DistanceScale
 from archatlas.transfer.known import Floats, KnownNetworks, recipe_columns, recipes_of
 from archatlas.transfer.models import NAMES, fit
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 CONTROLS = {"params": "log_params", "macs": "log_macs", "depth": "log_depth"}
 """What a network is worth by a single number that needs no label, and the feature that holds it."""
@@ -76,6 +79,8 @@ def leave_out(known: KnownNetworks, splits: Iterable[Split], left_out: str, said
     to), predicted (the mean of the models ``said_by``), a column for each model and each control, actual, and
     ``recipe_<number>`` for single trainings; all accuracies as normal quantiles of the source.
     """
+    import pandas as pd
+
     parts = []
     for fitted, left in splits:
         part, asked = known[fitted], known[left]

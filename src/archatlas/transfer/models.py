@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.transfer.known import Features, Floats, KnownNetworks
+from archatlas.transfer.settled_models import Process, Ridge, Scaled, Several, Trees
 
 NAMES = ("ridge", "trees", "gp")
 MOST_FOR_GP = 700
@@ -72,67 +73,62 @@ def fit(
     return FittedModels(known.features.min(axis=0), known.features.max(axis=0), models)
 
 
-def _fitted_ridge(features: Floats, quantiles: Floats, kept: Kept) -> Any:
+def _fitted_ridge(features: Floats, quantiles: Floats, kept: Kept) -> Ridge:
+    penalty = _penalty(features, quantiles) if kept is None else float(kept[0])
+    return Ridge.fit(features, quantiles, penalty)
+
+
+def _penalty(features: Floats, quantiles: Floats) -> float:
     from sklearn.linear_model import RidgeCV
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
 
-    penalties = _PENALTIES if kept is None else np.asarray(kept, dtype=np.float64)
-    return make_pipeline(StandardScaler(), RidgeCV(penalties)).fit(features, quantiles)
+    return float(RidgeCV(_PENALTIES).fit(Scaled.fit(features)(features), quantiles).alpha_)
 
 
-@dataclass(frozen=True)
-class _Several:
-    """Models of one kind that differ by chance alone; what they say on average."""
-
-    models: Sequence[Any]
-
-    def predict(self, features: Floats) -> Floats:
-        return np.asarray(np.mean([model.predict(features) for model in self.models], axis=0), dtype=np.float64)
-
-
-def _fitted_trees(features: Floats, quantiles: Floats, kept: Kept) -> _Several:
-    import lightgbm
-
+def _fitted_trees(features: Floats, quantiles: Floats, kept: Kept) -> Several:
     if kept is not None:
         texts = lzma.decompress(kept.tobytes()).decode().split(_BETWEEN)
-        return _Several([lightgbm.Booster(model_str=text) for text in texts])
+        return Several([Trees.read(text, features.shape[1]) for text in texts])
+    import lightgbm
+
     made = []
     for seed in range(_FORESTS):
         data = lightgbm.Dataset(features, quantiles, params={"verbosity": -1})
-        made.append(lightgbm.train({**_BOOSTING, "seed": seed}, data, _TREES))
-    return _Several(made)
+        booster = lightgbm.train({**_BOOSTING, "seed": seed}, data, _TREES)
+        made.append(Trees.read(booster.model_to_string(), features.shape[1]))
+    return Several(made)
 
 
-def _fitted_gp(features: Floats, quantiles: Floats, kept: Kept) -> _Several:
+def _fitted_gp(features: Floats, quantiles: Floats, kept: Kept) -> Several:
     """Processes with one length for all standardised features; their three settings are found where none are given.
 
     Where there are more networks than one is fitted to, each sees others.
     """
-    from sklearn.gaussian_process import GaussianProcessRegressor
-    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
     processes = []
     for number in range(_PROCESSES if len(features) > MOST_FOR_GP else 1):
         chosen = np.random.default_rng(number).permutation(len(features))[:MOST_FOR_GP]
-        kernel = ConstantKernel(1.0) * RBF(10.0, (1.0, 1e3)) + WhiteKernel(0.3, (1e-3, 1e1))
-        if kept is not None:
-            kernel = kernel.clone_with_theta(np.asarray(kept[number], dtype=np.float64))
-        optimizer = None if kept is not None else "fmin_l_bfgs_b"
-        process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0, optimizer=optimizer)
-        processes.append(make_pipeline(StandardScaler(), process).fit(features[chosen], quantiles[chosen]))
-    return _Several(processes)
+        x, y = features[chosen], quantiles[chosen]
+        theta = _theta(x, y) if kept is None else np.asarray(kept[number], dtype=np.float64)
+        processes.append(Process.fit(x, y, theta))
+    return Several(processes)
 
 
-def _text_of(trees: _Several) -> bytes:
-    return _BETWEEN.join(one.model_to_string() for one in trees.models).encode()
+def _theta(features: Floats, quantiles: Floats) -> Floats:
+    """The most likely settings of a process."""
+    from sklearn.gaussian_process import GaussianProcessRegressor
+    from sklearn.gaussian_process.kernels import RBF, ConstantKernel, WhiteKernel
+
+    kernel = ConstantKernel(1.0) * RBF(10.0, (1.0, 1e3)) + WhiteKernel(0.3, (1e-3, 1e1))
+    process = GaussianProcessRegressor(kernel, normalize_y=True, random_state=0)
+    return np.asarray(process.fit(Scaled.fit(features)(features), quantiles).kernel_.theta, dtype=np.float64)
+
+
+def _text_of(several: Any) -> bytes:
+    return _BETWEEN.join(trees.text for trees in several.models).encode()
 
 
 _FIT = {"ridge": _fitted_ridge, "trees": _fitted_trees, "gp": _fitted_gp}
 _KEEP: dict[str, Callable[[Any], NDArray[Any]]] = {
-    "ridge": lambda model: np.array([model[-1].alpha_], dtype=np.float64),
-    "trees": lambda trees: np.frombuffer(lzma.compress(_text_of(trees), preset=9), dtype=np.uint8).copy(),
-    "gp": lambda several: np.array([one[-1].kernel_.theta for one in several.models], dtype=np.float64),
+    "ridge": lambda model: np.array([model.penalty], dtype=np.float64),
+    "trees": lambda several: np.frombuffer(lzma.compress(_text_of(several), preset=9), dtype=np.uint8).copy(),
+    "gp": lambda several: np.array([one.theta for one in several.models], dtype=np.float64),
 }

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError, brief
@@ -23,6 +22,9 @@ from archatlas.transfer.left_out import at_random, by_family, leave_out
 from archatlas.transfer.models import FittedModels, fit
 from archatlas.transfer.sources import ON_CIFAR, ON_IMAGENET, TIMM
 from archatlas.transfer.trust import COLUMNS, Trust
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 2
 """Of the state."""
@@ -205,6 +207,8 @@ def judged(task: str, known: KnownNetworks) -> pd.DataFrame:
 
     Of ImageNet those that were trained on it, of CIFAR-10 those that were trained on anything else.
     """
+    import pandas as pd
+
     learned, on_imagenet = rows_of(task, known), np.isin(known.sources, ON_IMAGENET)
     own = on_imagenet if task == IMAGENET else ~on_imagenet
     real = own & (known.sources == TIMM)
@@ -222,6 +226,8 @@ def judged(task: str, known: KnownNetworks) -> pd.DataFrame:
 
 def learn(known: KnownNetworks) -> tuple[TransferPredictor, pd.DataFrame]:
     """The predictor of all known networks, and what was predicted of each that was left out (column ``task`` first)."""
+    import pandas as pd
+
     tasks, all_rows = {}, []
     for task in TASKS:
         part = known[rows_of(task, known)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import NormalDist
 from typing import Any, Literal, cast
 
 import numpy as np
@@ -16,7 +17,6 @@ from archatlas.graphs.computation_statistics import statistics_of
 from archatlas.graphs.onnx_loading import first_line
 from archatlas.graphs.sources import NetworkSource, graph_of, is_file, name_of
 from archatlas.transfer.known import column_of
-from archatlas.transfer.latency import latencies
 from archatlas.transfer.left_out import CONTROLS
 from archatlas.transfer.predictor import TASKS, TaskPredictor, TransferPredictor, shipped, task_of_side
 from archatlas.transfer.trust import Verdict
@@ -129,9 +129,15 @@ def rank(
     known = shipped() if predictor is None else TransferPredictor.from_file(predictor)
     if asked not in known.tasks:
         raise ArchatlasError(f"the predictor knows no networks of the task {asked}; it has {', '.join(known.tasks)}")
-    times = latencies([source for source, _ in read], input_shape) if latency else [None] * len(read)
+    times = _latencies([source for source, _ in read], input_shape) if latency else [None] * len(read)
     names = _distinct([source for source, _ in read])
     return _ordered(known.tasks[asked], names, graphs, times, refused)
+
+
+def _latencies(sources: Sequence[NetworkSource], input_shape: Sequence[int] | None) -> Sequence[float | str]:
+    from archatlas.transfer.latency import latencies  # Loads onnxruntime.
+
+    return latencies(sources, input_shape)
 
 
 def _read(
@@ -200,20 +206,17 @@ def _ordered(
 
 
 _Interval = tuple[float, float]
+_share_below = NormalDist().cdf
 
 
 def _percentiles(
     predicted: float, own: Verdict, verdict: Verdict
 ) -> tuple[float | None, _Interval | None, _Interval | None]:
     """Percentile and both intervals, if predictions are what the order follows and networks as far were asked for."""
-    from scipy.stats import norm
-
     if verdict.order != "predicted" or not own.known:
         return None, None, None
-    narrow, wide = (
-        (float(100 * norm.cdf(predicted - half)), float(100 * norm.cdf(predicted + half))) for half in own.errors
-    )
-    return float(100 * norm.cdf(predicted)), narrow, wide
+    narrow, wide = ((100 * _share_below(predicted - half), 100 * _share_below(predicted + half)) for half in own.errors)
+    return 100 * _share_below(predicted), narrow, wide
 
 
 def _flags(graph: ComputationGraph, own: Verdict) -> tuple[str, ...]:

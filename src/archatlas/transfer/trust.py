@@ -9,12 +9,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
-import pandas as pd
 
 from archatlas.transfer.known import Floats
 from archatlas.transfer.left_out import CONTROLS, recipe_errors
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 LEVELS = (0.8, 0.95)
 """Of intervals."""
@@ -124,6 +127,8 @@ def inside_intervals(rows: pd.DataFrame) -> pd.DataFrame:
 
     Columns: ``inside_80``, ``inside_95``, and ``trainings``, how many there are; rows as in ``rows``.
     """
+    import pandas as pd
+
     families = rows["family"].to_numpy(dtype=np.str_)
     inside = np.zeros((len(rows), len(LEVELS)), dtype=np.int64)
     errors = np.abs(recipe_errors(rows))
