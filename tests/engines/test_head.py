@@ -72,3 +72,25 @@ def test_silence_has_to_last_and_ends_with_an_answer(monkeypatch: pytest.MonkeyP
     assert [head.look() for _ in range(6)] == [True, False, False, True, False, False]
     with pytest.raises(ArchatlasError, match=r"began with \(10\.0\.0\.1, port 6379\) has not answered for 20 seconds"):
         head.look()
+
+
+def test_a_client_does_not_look_at_a_head_that_it_may_not_reach(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray")
+    monkeypatch.setattr(ray.util.client.ray, "is_connected", lambda: True)
+    assert cluster_module.Head("auto").look()
+
+
+def test_silence_is_counted_from_the_first_look_of_a_wait(monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("ray")
+    head = cluster_module.Head("ray://127.0.0.1:1")
+    monkeypatch.setattr(cluster_module, "_SILENT_SECONDS", 0.05)
+    assert not head.look()  # Silent for the first time; the stage ends.
+    time.sleep(0.1)
+    answers = iter([OSError("not yet"), None])
+
+    def connected(host: str, port: int) -> None:
+        if (answer := next(answers)) is not None:
+            raise answer
+
+    monkeypatch.setattr(cluster_module, "_connected", connected)
+    head.wait()

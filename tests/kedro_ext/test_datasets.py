@@ -35,6 +35,7 @@ from archatlas.kedro_ext.datasets import (
     TextDataset,
     WorkFolderDataset,
 )
+from archatlas.kedro_ext.versions import entry_of
 from archatlas.storage.table_file import TableFile
 
 FRAME = pd.DataFrame({"network": [f"n{i}" for i in range(1000)], "score": np.arange(1000) / 7})
@@ -631,3 +632,21 @@ def test_a_catalog_of_all_kinds_loads_no_library(tmp_path, repository):
     kinds, seconds = run_python(repository, code, json.dumps(config)).split()
     assert int(kinds) == 9
     assert float(seconds) < 1
+
+
+def test_a_table_that_is_read_in_parts_is_recorded_as_the_table_that_it_is(tmp_path: Path) -> None:
+    whole, in_parts = (kind(filepath=str(tmp_path / "rows.parquet")) for kind in (ParquetDataset, TableFileDataset))
+    assert entry_of(in_parts) == entry_of(whole)
+    assert entry_of(whole)["type"].endswith(".ParquetDataset")
+
+
+def test_a_table_in_a_file_gives_columns_and_says_how_to_have_all(tmp_path: Path) -> None:
+    file = tmp_path / "rows.parquet"
+    FRAME.to_parquet(file)
+    table = TableFile(file)
+    first, second = list(FRAME.columns)[:2]
+    pd.testing.assert_frame_equal(table[[second, first]], FRAME[[second, first]])
+    pd.testing.assert_series_equal(table[first], FRAME[first])
+    assert ".table()" in repr(table)
+    with pytest.raises(KeyError, match="none"):
+        table[[first, "none"]]

@@ -218,6 +218,19 @@ def test_a_lower_bound_takes_off_standard_deviations() -> None:
     assert best["predicted_score"].tolist() == [0.8]
 
 
+def test_a_network_without_a_score_is_no_candidate_however_many_there_are() -> None:
+    table = scored(ATLAS).assign(predicted_score=[0.9, np.nan, 0.95, np.nan])
+    many = pd.concat([table.assign(network=table["network"] + str(number)) for number in range(9)])
+    assert set(top_candidates(many, [], parameters(top_k=20))["network"].str[0]) == {"a", "c"}
+    with pytest.raises(ArchatlasError, match="none of these has a score to be ranked by"):
+        answer([table.assign(predicted_std=np.nan)], {"x": []}, parameters(rank_by="lower_bound"))
+
+
+def test_one_kind_alone_takes_no_turns() -> None:
+    best = top_candidates(scored(ATLAS), [], parameters(top_k=2), kinds=lambda names: np.full(len(names), "r32_w1"))
+    assert set(best["ranked_by"]) == {"predicted_score"}
+
+
 def test_missing_latency_keeps_no_bound() -> None:
     assert not satisfied(scored(ATLAS), [Constraint("latency_ms", "max", 1e9)]).any()
 

@@ -194,6 +194,8 @@ class ParquetDataset(_TableDataset["pd.DataFrame"]):
 class TableFileDataset(_TableDataset["TableFile"]):
     """The same, of which nothing is read before it is asked for: a column, or part by part."""
 
+    saved_as = ParquetDataset
+
     def read(self, path: Path) -> TableFile:
         from archatlas.storage.table_file import TableFile
 

@@ -66,8 +66,8 @@ def is_tried_ahead(function: Callable[..., Any]) -> bool:
     return bool(getattr(function, _TRIED, False))
 
 
-def machine() -> list[str | int | None]:
-    """The processor and its cores: what a measured time is true of."""
+def machine(parameters: Mapping[str, Any] | None = None) -> list[str | int | None]:
+    """The processor and its cores, whatever the parameters: what a measured time is true of."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:

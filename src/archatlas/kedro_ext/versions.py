@@ -65,8 +65,12 @@ _NO_PART = frozenset({"filepath", "path", "version", "versioned", "metadata", "c
 
 
 def entry_of(dataset: Any) -> dict[str, Any]:
-    """What the catalog says of how a data set is saved and loaded: its type, and what that was given."""
-    kind = type(dataset)
+    """What the catalog says of how a data set is saved and loaded: its type, and what that was given.
+
+    A type that saves the same files as another names it as ``saved_as``: where one takes the other's place, what was
+    made before is as good.
+    """
+    kind = getattr(dataset, "saved_as", type(dataset))
     entry = {"type": f"{kind.__module__}.{kind.__qualname__}"}
     if internals.is_in_memory(dataset):  # In memory: what it was made with is its content.
         return entry

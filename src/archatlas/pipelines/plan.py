@@ -90,10 +90,11 @@ def _require_timing(settings: ProjectParameters, nodes: Iterable[Node]) -> None:
         return
     from archatlas.costs.runtimes import require_device
 
-    timed = any(timed_on in dependencies_of(node.func).states for node in nodes)
-    if timed and latency.source == "measured":
+    exports = [_stage_of(node) == "export" for node in nodes]
+    timed = [timed_on in dependencies_of(node.func).states for node in nodes]
+    if any(times and not export for times, export in zip(timed, exports, strict=True)) and latency.source == "measured":
         require_device(latency.device, latency.runtime)
-    exported = any(_stage_of(node) == "export" for node in nodes)
+    exported = any(exports)
     if exported and settings.export.int8 and settings.table is None and settings.truth is None:
         require_device(latency.device, "onnxruntime")  # Of its files, whatever networks are timed in.
 

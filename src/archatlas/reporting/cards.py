@@ -244,7 +244,7 @@ def _scores(run: Run, winner: Mapping[str, Any]) -> tuple[Fact, ...]:
     facts: tuple[Fact, ...] = ((name, run.predicted(winner.get("predicted"), winner.get("method"))),)
     if run.table is None and len(run.supernet_curves):
         facts += (("super-network's accuracy (shared weights)", numbers.percent(winner.get("supernet_accuracy"))),)
-    ranked_by = run.ranked_by(str(winner["budget"]), score)
+    ranked_by = run.ranked_by(str(winner["budget"]), str(winner["architecture"]), score)
     return (
         *facts,
         ("candidates ranked by", f"{ranked_by}, for want of a signal" if ranked_by == "MACs" else ranked_by),

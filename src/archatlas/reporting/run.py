@@ -163,13 +163,19 @@ class Run:
         rows = self.candidates if budget is None else self.candidates[self.candidates["budget"] == budget]
         return bool(rows["ranked_by"].eq("macs").any())
 
-    def ranked_by(self, budget: str, score: str = "predicted score") -> str:
-        """What a budget's candidates were ranked by, in words; ``score`` is what their score is called."""
-        rows = self.candidates[self.candidates["budget"] == budget]
+    @property
+    def by_turns(self) -> bool:
+        """Whether candidates of several sizes and widths took turns."""
+        return "ranked_by" in self.candidates and bool(self.candidates["ranked_by"].eq(BY_TURNS).any())
+
+    def ranked_by(self, budget: str, network: str, score: str = "predicted score") -> str:
+        """What a candidate of a budget was ranked by, in words; ``score`` is what its score is called."""
         if self.ranked_by_macs(budget):
             return "MACs"
-        by_turns = "ranked_by" in rows and bool(rows["ranked_by"].eq(BY_TURNS).any())
-        return f"{score}, sizes and widths by turns" if by_turns else score
+        if not self.by_turns:
+            return score
+        own = self.candidates[(self.candidates["budget"] == budget) & (self.candidates["network"] == network)]
+        return f"{score}, sizes and widths by turns" if own["ranked_by"].eq(BY_TURNS).any() else score
 
     def predicted(self, score: Any, method: str | None) -> str:
         """A candidate's score as people read it; of a search at initialisation it is on a scale of its own."""

@@ -191,7 +191,7 @@ _LEFT = ("budget", "network", "verdict")
 def _ranked_by(run: Run, row: Mapping[Any, Any]) -> str:
     if not row["rank"]:
         return numbers.DASH
-    return run.ranked_by(str(row["budget"]))
+    return run.ranked_by(str(row["budget"]), str(row["network"]))
 
 
 def _candidate_columns(run: Run) -> dict[str, Callable[[Mapping[Any, Any]], str | Cell]]:

@@ -174,11 +174,11 @@ def _sampled(run: Run) -> str:
 
 def _fitted_and_mapped(run: Run) -> str:
     family = run.tuning_summary.get("family", "none")
-    first = (
-        "the largest for each budget, for want of a signal in their scores,"
-        if run.ranked_by_macs()
-        else "the best by that for each budget"
-    )
+    first = "the best by that for each budget"
+    if run.ranked_by_macs():
+        first = "the largest for each budget, for want of a signal in their scores,"
+    elif run.by_turns:
+        first = "the best by that of each size and width, in turns, for each budget"
     return (
         f"a predictor ({family}) was fitted to the scores, {numbers.whole(len(run.atlas))} networks were predicted, "
         f"and {first}"

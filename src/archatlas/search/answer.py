@@ -172,7 +172,8 @@ def evolved(
 
     def best(constraints: Sequence[Constraint], ranked_by: RankedBy = "predicted_score") -> Choices:
         half = parameters.model_copy(update={"top_k": settings.population // 2})
-        return space.parse(top_candidates(sample, constraints, half, ranked_by)["network"].to_numpy(dtype=np.str_))
+        found = top_candidates(sample, constraints, half, ranked_by, kinds_in_turn(space, parameters))
+        return space.parse(found["network"].to_numpy(dtype=np.str_))
 
     settings = parameters.evolution
     visited = [

@@ -72,6 +72,14 @@ def merit(table: pd.DataFrame, parameters: SearchParameters, ranked_by: RankedBy
     return rank_score(table, parameters.rank_by, parameters.confidence)
 
 
+def _ranked(
+    table: pd.DataFrame, constraints: Iterable[Constraint], parameters: SearchParameters, ranked_by: RankedBy
+) -> pd.DataFrame:
+    """The rows that keep every constraint and have a rank: NaN, a score that nobody knows, has none."""
+    kept = satisfied(table, constraints) & ~np.isnan(merit(table, parameters, ranked_by))
+    return table.iloc[np.flatnonzero(kept)]
+
+
 def contenders(
     table: pd.DataFrame,
     constraints: Iterable[Constraint],
@@ -85,7 +93,7 @@ def contenders(
     are, beside the first ``top_k``, as many as there are different MACs: how far down a step leads depends on all those
     above.
     """
-    part = table.iloc[np.flatnonzero(satisfied(table, constraints))]
+    part = _ranked(table, constraints, parameters, ranked_by)
     if ranked_by == "macs":
         order = np.lexsort((part["network"].to_numpy(dtype=np.str_), -part["macs"].to_numpy()))
         falling = part["macs"].to_numpy()[order]
@@ -138,16 +146,17 @@ def top_candidates(
     Returns:
         rank, ``SCORED_COLUMNS``, ranked_by.
     """
-    part = table.iloc[np.flatnonzero(satisfied(table, constraints))]
-    score, said = merit(part, parameters, ranked_by), ranked_by if kinds is None else BY_TURNS
+    part = _ranked(table, constraints, parameters, ranked_by)
+    score = merit(part, parameters, ranked_by)
     if ranked_by == "macs":
         part = part.iloc[_spaced(score, part["network"].to_numpy(dtype=np.str_), parameters.top_k)]
-        score, kinds, said = part["macs"].to_numpy(dtype=np.float64), None, ranked_by
+        score, kinds = part["macs"].to_numpy(dtype=np.float64), None
     of_each = _best_of_each(part, score, parameters.top_k, kinds)
     rows, turn = np.concatenate(of_each), np.concatenate([np.arange(len(own)) for own in of_each])
     names, macs = part["network"].to_numpy(dtype=np.str_), part["macs"].to_numpy()
     order = np.lexsort((names[rows], -macs[rows], -score[rows], turn))[: parameters.top_k]
-    best = part.iloc[rows[order]][SCORED_COLUMNS].reset_index(drop=True).assign(ranked_by=said)
+    best = part.iloc[rows[order]][SCORED_COLUMNS].reset_index(drop=True)
+    best["ranked_by"] = BY_TURNS if len(of_each) > 1 else ranked_by
     best.insert(0, "rank", np.arange(1, len(best) + 1, dtype=np.int64))
     return best
 
@@ -184,6 +193,11 @@ def impossible(
     bounds = ", ".join(str(constraint) for constraint in constraints)
     looked = "no network of the space" if whole_space else f"none of the {rows:,} networks visited"
     row = nearest.iloc[0]
+    if not row["excess"] > 0:
+        return ArchatlasError(
+            f"`search.budgets.{name}`: networks keep its bounds ({bounds or 'none'}), but none of these has a score to "
+            "be ranked by (`search.rank_by: lower_bound` needs a predictor that says how sure it is)"
+        )
     costs = ", ".join(
         f"{COST_COLUMNS[cost]} {row[COST_COLUMNS[cost]]:,.6g}" for cost in sorted({c.cost for c in constraints})
     )

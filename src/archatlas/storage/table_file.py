@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from pathlib import Path
-from typing import TypeAlias
+from typing import TypeAlias, overload
 
 import pandas as pd
 
@@ -42,10 +42,22 @@ class TableFile:
     def __contains__(self, name: object) -> bool:
         return name in self.columns
 
-    def __getitem__(self, name: str) -> pd.Series:
-        if name not in self.columns:
-            raise KeyError(name)
-        return self._read([name])[name]
+    @overload
+    def __getitem__(self, asked: str) -> pd.Series: ...
+
+    @overload
+    def __getitem__(self, asked: list[str]) -> pd.DataFrame: ...
+
+    def __getitem__(self, asked: str | list[str]) -> pd.Series | pd.DataFrame:
+        names = [asked] if isinstance(asked, str) else asked
+        for name in names:
+            if name not in self.columns:
+                raise KeyError(name)
+        read = self._read(names)
+        return read[asked]
+
+    def __repr__(self) -> str:
+        return f"<{len(self):,} rows of {self._path.name}: {', '.join(self.columns)}; .table() has them as a DataFrame>"
 
     def table(self) -> pd.DataFrame:
         """All of it."""
@@ -55,7 +67,9 @@ class TableFile:
         """All rows in their order, some at a time: whole row groups, together at most ``_PART`` rows if that can be."""
         import pyarrow.parquet as pq
 
-        with pq.ParquetFile(self._path, page_checksum_verification=True) as file:
+        with self._reading():
+            opened = pq.ParquetFile(self._path, page_checksum_verification=True)
+        with opened as file:
             for groups in self._row_groups():
                 with self._reading():
                     part: pd.DataFrame = file.read_row_groups(groups).to_pandas()

@@ -18,7 +18,7 @@ def candidates_of_searches(
     *,
     one_scale: bool = True,
 ) -> pd.DataFrame:
-    """The best that all searches for a budget have scored: columns as of ``enumeration.candidates_of``.
+    """The best that all searches for a budget have scored: columns as of ``search.answer.answer``'s.
 
     ``predicted_score`` is the score, of whose error nothing is known (``predicted_std`` is NaN).
 

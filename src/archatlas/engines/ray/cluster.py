@@ -69,8 +69,12 @@ class Head:
     def __init__(self, address: str | None) -> None:
         import ray
 
-        asked = ray.get_runtime_context().gcs_address if address is None or address == "auto" else address
-        self._host, self._port = host_and_port(asked if "://" in asked else f"ray://{asked}")
+        asked = address
+        if address is None or address == "auto":
+            # A client (`RAY_ADDRESS`) may not reach what the cluster's machines call their head: it is not looked at.
+            is_client = ray.util.client.ray.is_connected()  # type: ignore[no-untyped-call]
+            asked = None if is_client else f"ray://{ray.get_runtime_context().gcs_address}"
+        self._place = None if asked is None else host_and_port(asked if "://" in asked else f"ray://{asked}")
         self._silent_since: float | None = None
 
     def look(self) -> bool:
@@ -78,15 +82,18 @@ class Head:
 
         Raises ArchatlasError once it has been silent for ``_SILENT_SECONDS``: after a minute Ray ends the process.
         """
+        if self._place is None:
+            return True
+        host, port = self._place
         try:
-            _connected(self._host, self._port)
+            _connected(host, port)
         except OSError as error:
             now = time.monotonic()
             self._silent_since = now if self._silent_since is None else self._silent_since
             if now - self._silent_since < _SILENT_SECONDS:
                 return False
             raise ArchatlasError(
-                f"the machine that the Ray cluster began with ({self._host}, port {self._port}) has not answered for "
+                f"the machine that the Ray cluster began with ({host}, port {port}) has not answered for "
                 f"{_SILENT_SECONDS:g} seconds, and without it there is no cluster: start one again (`ray start --head`"
                 ") and run the same command again. What was finished is kept."
             ) from error
@@ -105,7 +112,8 @@ class Head:
             raise
 
     def wait(self) -> None:
-        """Come back once it answers; raises as :meth:`look` does."""
+        """Come back once it answers; raises as :meth:`look` does, which counts from now on."""
+        self._silent_since = None
         while not self.look():
             time.sleep(1)
 

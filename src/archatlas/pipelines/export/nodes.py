@@ -7,12 +7,13 @@ from typing import Any
 from archatlas.costs.parameters import CostsParameters
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.dependencies import depends_on
+from archatlas.pipelines.timing import timed_on
 from archatlas.spaces.tables.parameters import TableParameters
 from archatlas.verification.export_parameters import ExportParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
 
-@depends_on(optional=("supernets",))
+@depends_on(states=(timed_on,), optional=("supernets",))
 def export(
     finished_winners: list[dict[str, Any]],
     winner_weights: dict[str, Any],

@@ -173,11 +173,10 @@ def _rows(
     status = ["no proxies" if one.uses_proxies and data.proxies is None else "done" for one in compared]
     repetitions = range(seed, seed + parameters.seeds)
     rows: list[list[dict[str, Any]]] = [[] for _ in compared]
-    warm: set[str] = set()
     for count in labels:
         jobs = [(place, repetition) for place, now in enumerate(status) if now == "done" for repetition in repetitions]
         done(len(compared) * len(repetitions) - len(jobs))
-        measured = _measured(jobs, tasks, count, (compared, data, count, labels[0], warm), done)
+        measured = _measured(jobs, tasks, count, (compared, data, count, labels[0]), done)
         for place, contender in enumerate(compared):
             for repetition in repetitions:
                 known = {"labels": count, "seed": repetition, "status": status[place]}
@@ -239,13 +238,17 @@ def _measured(
     return found
 
 
+_warm: set[str] = set()
+"""Names of those that this process has fitted."""
+
+
 def _fitted(
-    job: _Job, compared: Sequence[Contender], data: BenchmarkData, count: int, fewest: int, warm: set[str]
+    job: _Job, compared: Sequence[Contender], data: BenchmarkData, count: int, fewest: int
 ) -> tuple[_Job, dict[str, Any]]:
-    """What is measured of one fit to so many labels; ``warm`` are the names of those that this process has fitted."""
+    """What is measured of one fit to so many labels."""
     contender, seed = compared[job[0]], job[1]
-    if contender.name not in warm:  # The first fit of a process loads libraries, which is not its time.
-        warm.add(contender.name)
+    if contender.name not in _warm:  # The first fit of a process loads libraries, which is not its time.
+        _warm.add(contender.name)
         measure(contender.make(seed), data, data.sets(fewest, seed))
     return job, measure(contender.make(seed), data, data.sets(count, seed))
 

@@ -73,7 +73,7 @@ def _int8_table(run: Run) -> Table | None:
                     budget,
                     f"{numbers.short(found['bytes_float'], 'B')} / {numbers.short(found['bytes'], 'B')}",
                     " / ".join(map(numbers.milliseconds, times)),
-                    found["latency_on"],
+                    found.get("latency_on", numbers.DASH),
                     numbers.short(found["mean_logit_difference"]),
                     numbers.short(found["max_logit_difference"]),
                     numbers.percent(found["agreement"]),
