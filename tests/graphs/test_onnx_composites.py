@@ -75,6 +75,16 @@ def test_a_layer_norm_of_several_axes_by_a_linear_layer(tmp_path: Path) -> None:
     assert found == record(nn.Sequential(nn.LayerNorm((5, 6)), nn.Linear(6, 4, bias=False)), (5, 6))
 
 
+def test_a_layer_norm_of_half_precision_has_casts_between_its_steps(tmp_path: Path) -> None:
+    steps = LAYER_NORM.replace("Sub x m -> d", "Sub x m -> h\nCast h -> d | to=1").replace("-> n", "-> g")
+    steps = steps.format(square=POWER) + "Cast g -> n | to=1\n" + AFFINE
+    found = graph_of(tmp_path / "a.onnx", steps, NUMBERS | WEIGHTS, (1, 5, 6))
+    assert found == record(nn.LayerNorm(6), (5, 6))
+    # Somebody else wants what a cast hands on.
+    wanted = graph_of(tmp_path / "b.onnx", steps, NUMBERS | WEIGHTS, (1, 5, 6), outputs="y d")
+    assert wanted.count("layer_norm") == 0
+
+
 @pytest.mark.parametrize(
     ("change", "constants", "opset", "outputs"),
     [
@@ -103,6 +113,27 @@ def test_factors_for_another_axis_are_no_part_of_a_layer_norm(tmp_path: Path) ->
     found = graph_of(tmp_path / "a.onnx", steps, NUMBERS | columns, (1, 5, 6))
     assert operators(found) == ["layer_norm", "multiply", "add"]
     assert found.nodes["params"].tolist() == [0, 0, 5, 5]
+
+
+@pytest.mark.parametrize(
+    ("affine", "outputs", "dims"),
+    [
+        ("Mul n x -> s1\nAdd s1 b -> y", "y", (6,)),  # By the image itself.
+        (AFFINE, "y n", (1, 5, 6)),  # Somebody else wants what is there before the factor.
+    ],
+)
+def test_what_is_no_weight_of_a_layer_norm_or_wanted_elsewhere_is_left_out_of_it(
+    tmp_path: Path, affine: str, outputs: str, dims: tuple[int, ...]
+) -> None:
+    steps = LAYER_NORM.format(square=POWER) + affine
+    found = graph_of(tmp_path / "a.onnx", steps, NUMBERS | WEIGHTS, dims, outputs=outputs)
+    assert operators(found) == ["layer_norm", "multiply", "add"]
+
+
+def test_as_many_factors_for_another_axis_are_no_part_of_a_layer_norm(tmp_path: Path) -> None:
+    columns: Constants = {"w": np.full((6, 1), 0.5, np.float32), "b": np.full((6, 1), 0.25, np.float32)}
+    found = graph_of(tmp_path / "a.onnx", LAYER_NORM.format(square=POWER) + AFFINE, NUMBERS | columns, (1, 6, 6))
+    assert operators(found) == ["layer_norm", "multiply", "add"]
 
 
 GELU = """

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 import torch
 from onnx import TensorProto, helper, numpy_helper
@@ -197,6 +198,28 @@ def test_damaged_files_are_refused(tmp_path: Path, change: Callable[[bytes], byt
     path = write(tmp_path / "a.onnx", [relu()])
     path.write_bytes(change(path.read_bytes()))
     with pytest.raises(ArchatlasError, match=said):
+        read_onnx(path)
+
+
+@pytest.mark.parametrize(
+    "nodes",
+    [
+        [helper.make_node("Constant", [], [], value_float=1.0), relu()],
+        [helper.make_node("Cast", [], ["c"], to=1), relu()],
+        [helper.make_node("Tanh", ["m"], ["y"]), helper.make_node("Mul", ["x", "x", "x"], ["m"])],
+    ],
+)
+def test_operators_without_what_they_need_are_damage(tmp_path: Path, nodes: list[Any]) -> None:
+    with pytest.raises(ArchatlasError, match="damaged"):
+        read_onnx(write(tmp_path / "a.onnx", nodes, SHAPE, opset=11))
+
+
+def test_a_file_that_names_no_opset_of_onnx_is_read_or_refused(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.onnx", [relu()])
+    model = onnx.load(path)
+    del model.opset_import[0]
+    path.write_bytes(model.SerializeToString())
+    with pytest.raises(ArchatlasError, match="damaged"):
         read_onnx(path)
 
 

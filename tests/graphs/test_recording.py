@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import pytest
@@ -11,7 +12,7 @@ from torch import Tensor, nn
 
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.computation import OPERATORS, ComputationGraph
-from archatlas.graphs.recording import record
+from archatlas.graphs.recording import _no_autocast, record
 from archatlas.networks.blocks import ConvNorm, MBConv
 from archatlas.networks.counting import count_module
 
@@ -222,6 +223,12 @@ def test_a_module_of_two_images_is_told_so() -> None:
         record(Two(), (3, 4, 4), "mine")
 
 
+def test_a_layer_of_two_images_is_no_module_of_two() -> None:
+    two = nn.Bilinear(3, 3, 4)
+    with pytest.raises(ArchatlasError, match=r"mine does not run on an image of shape 3x4x4: TypeError: .*'input2'"):
+        record(Forward(lambda module, x: two(x)), (3, 4, 4), "mine")
+
+
 @pytest.mark.skipif(torch.backends.cuda.is_built(), reason="PyTorch has CUDA here")
 @pytest.mark.parametrize("ask", [lambda x: x.cuda(), lambda x: x + torch.zeros(1, device="cuda")])
 def test_a_device_that_is_not_there_is_named(ask: Callable[[Tensor], Tensor]) -> None:
@@ -264,6 +271,26 @@ def test_autocast_of_any_device_casts_nothing(device: str | None, dtype: torch.d
     assert graph.macs == 2 * 16 * 4 * 27
     with torch.autocast("cpu"):
         assert torch.zeros(2, 2).mm(torch.zeros(2, 2)).dtype == torch.bfloat16, "only while a module is recorded"
+
+
+def test_autocast_of_other_threads_casts_until_the_last_has_recorded() -> None:
+    original = torch.autocast.__init__
+
+    def casts() -> bool:
+        with torch.autocast("cpu"):
+            return torch.zeros(2, 2).mm(torch.zeros(2, 2)).dtype == torch.bfloat16
+
+    first, second = _no_autocast(), _no_autocast()
+    with ThreadPoolExecutor(1) as one, ThreadPoolExecutor(1) as other:
+        one.submit(first.__enter__).result()
+        other.submit(second.__enter__).result()
+        assert [thread.submit(casts).result() for thread in (one, other)] == [False, False]
+        assert casts()
+        one.submit(first.__exit__, None, None, None).result()
+        assert [thread.submit(casts).result() for thread in (one, other)] == [True, False]
+        other.submit(second.__exit__, None, None, None).result()
+        assert other.submit(casts).result()
+    assert torch.autocast.__init__ is original
 
 
 def test_what_is_put_together_elsewhere_is_refused_not_lost() -> None:

@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+from unittest.mock import Mock
+
 import pytest
 import torch
+from safetensors import SafetensorError
 
 from archatlas.errors import ArchatlasError
+from archatlas.images import dataset
 from archatlas.images.dataset import ImageSplit
 from archatlas.images.description import ImageDescription
 
@@ -30,6 +35,16 @@ def test_wrong_tensors_are_refused():
         ImageSplit(split().images.float(), split().labels)
     with pytest.raises(ValueError, match="int64"):
         ImageSplit(split().images, split().labels[:2])
+
+
+def test_a_full_disk_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    said = "Error while serializing: I/O error: No space left on device (os error 28)"
+    monkeypatch.setattr(dataset, "save_file", Mock(side_effect=SafetensorError(said)))
+    with pytest.raises(ArchatlasError, match=r"in `.*` \(No space left on device\): free some, or set TMPDIR"):
+        split().in_file(tmp_path / "x")
+    monkeypatch.setattr(dataset, "save_file", Mock(side_effect=SafetensorError("another")))
+    with pytest.raises(SafetensorError, match="another"):
+        split().in_file(tmp_path / "x")
 
 
 def test_description_goes_through_json():

@@ -98,8 +98,9 @@ def test_how_opaque_colours_are_says_nothing_of_the_bits_that_they_use():
     assert bits_in_use(read.largest.values()) == 12
 
 
-def test_colours_of_sixteen_bits_in_planes_are_refused_where_pillow_garbles_them():
-    file = deep_tiff(COLOURS, in_planes=True)
+@pytest.mark.parametrize("values", [COLOURS, np.dstack([COLOURS, OPAQUE])], ids=["rgb", "cmyk"])
+def test_colours_of_sixteen_bits_in_planes_are_refused_where_pillow_garbles_them(values: np.ndarray):
+    file = deep_tiff(values, in_planes=True)
     failures = decode(fetch_of([file]), np.arange(1), 2, channels=None, aspect="crop").failures
     told = "a TIFF file of colours of 16 bits in planes, which Pillow garbles: save it with 8 bits a channel"
     assert failures == {0: told}
@@ -187,7 +188,7 @@ def one_bit_png(width: int, height: int) -> bytes:
 def test_a_photograph_of_200_megapixels_is_read_and_more_than_400_are_refused_by_name():
     before = Image.MAX_IMAGE_PIXELS
     items = [encoded(Image.new("1", (20_000, 10_000), 1)), one_bit_png(20_001, 20_000)]
-    result, failures, _ = decode(fetch_of(items), np.arange(2), 4, channels=None, aspect="crop")
+    result, failures, *_ = decode(fetch_of(items), np.arange(2), 4, channels=None, aspect="crop")
     assert (result[0] == 255).all()
     assert failures == {1: "more than the 400 megapixels that an image may have"}
     assert before == Image.MAX_IMAGE_PIXELS
@@ -214,10 +215,10 @@ def test_all_grey_stays_grey_and_a_mixture_becomes_colour(tmp_path: Path):
     path = tmp_path / "x.png"
     path.write_bytes(encoded(Image.new("L", (3, 3), 5)))
     items = [Image.new("L", (2, 2), 1), encoded(Image.new("L", (4, 2), 2)), path]
-    grey, failures, _ = decode(fetch_of(items), np.array([2, 0, 1]), 2, channels=None, aspect="crop")
+    grey, failures, *_ = decode(fetch_of(items), np.array([2, 0, 1]), 2, channels=None, aspect="crop")
     assert (grey.shape, grey[:, 0, 0, 0].tolist(), failures) == ((3, 1, 2, 2), [5, 1, 2], {})
     items.append(Image.new("RGB", (2, 2), (1, 2, 3)))
-    mixed, _, _ = decode(fetch_of(items), np.arange(4), 2, channels=None, aspect="crop")
+    mixed, *_ = decode(fetch_of(items), np.arange(4), 2, channels=None, aspect="crop")
     assert mixed[:, :, 0, 0].tolist() == [[1, 1, 1], [2, 2, 2], [5, 5, 5], [1, 2, 3]]
     assert decode(fetch_of(items), np.arange(4), 2, channels=1, aspect="crop").pixels.shape == (4, 1, 2, 2)
 
@@ -229,7 +230,7 @@ def test_what_cannot_be_read_is_said(tmp_path: Path):
     os.mkfifo(tmp_path / "pipe.png")
     files = [tmp_path / f"{name}.png" for name in ("gone", "zero", "link", "pipe")]
     items = [whole, whole[: len(whole) // 2], b"", b"not an image", *files]
-    result, failures, _ = decode(fetch_of(items), np.arange(8), 4, channels=None, aspect="crop")
+    result, failures, *_ = decode(fetch_of(items), np.arange(8), 4, channels=None, aspect="crop")
     assert set(failures) == set(range(1, 8))
     assert "truncated" in failures[1]
     assert [failures[at] for at in (2, 3, 4, 5, 6, 7)] == [

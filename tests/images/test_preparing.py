@@ -500,6 +500,26 @@ def test_colours_of_sixteen_and_of_eight_bits_are_read_alike(tmp_path: Path):
     assert found == {values.tobytes() for values in (*deep, *shallow)}
 
 
+def test_colours_that_miss_a_bit_or_two_stay_as_they_are_read(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+    for number in range(12):
+        save_deep(tmp_path / ("cat" if number < 6 else "dog"), number, 14)
+    prepared = read(tmp_path)
+    assert (prepared.description.bits, int(prepared.train.images.max())) == (16, 63)
+    assert "16 bits" not in caplog.text
+
+
+def test_of_images_of_sixteen_bits_those_are_counted_that_are_read_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+):
+    for number in range(3):
+        save_deep(tmp_path / "cat", number, 12)
+    save(tmp_path / "cat", range(10, 20))
+    save(tmp_path / "dog", range(30, 40))
+    Image.fromarray(np.asarray(picture(50)).astype(np.uint16) << 4).save(tmp_path / "dog" / "50.png")
+    read(tmp_path, skip_unreadable=True)
+    assert "1 images have 16 bits, but no value above 4095: read as images of 12 bits" in caplog.text
+
+
 def test_colours_that_use_a_part_of_sixteen_bits_are_refused_by_name(tmp_path: Path):
     for number in range(3):
         save_deep(tmp_path / "cat", number, 12)
@@ -540,6 +560,17 @@ def test_a_folder_that_cannot_be_listed_is_an_error_whatever_may_be_left_out(
     for how in (read, read_parquet):
         with unprivileged(), pytest.raises(ArchatlasError, match=told):
             how(open_folder, skip_unreadable=True)
+
+
+def test_folders_that_are_nobodys_images_need_not_be_listed(open_folder: Path, unprivileged: Any):
+    save(open_folder / "cat", range(10))
+    save(open_folder / "dog", range(10, 20))
+    write_parquet(open_folder / "train.parquet", range(20))
+    for name in ("lost+found", ".Trash-0"):
+        write_parquet(open_folder / name / "train.parquet", range(20, 30))
+        (open_folder / name).chmod(0)
+    with unprivileged():
+        assert sum(sizes(read(open_folder))) == sum(sizes(read_parquet(open_folder))) == 20
 
 
 def test_imbalance_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture):

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from math import isclose, pi, prod, sqrt
+from math import isclose, pi, sqrt
 from typing import Any
 
 Shapes = Mapping[str, Sequence[int]]
@@ -18,23 +18,25 @@ Shapes = Mapping[str, Sequence[int]]
 _SINCE = {"LayerNormalization": 17, "Gelu": 20, "GroupNormalization": 21}
 """The opset from which exporters write the operator as one. (GroupNormalization of 18 has weights for groups.)"""
 _COMMON = ("Cast", "Identity")
-"""What may stand before a constant, or before what the first steps read."""
-_MOST_CASTS = 4
+"""What may stand before a constant, and between steps: of half precision, some are done in full."""
 _RELATIVE = 1e-3
 """By which constants may differ from theirs: some are written in half precision."""
 
 
-def composed(nodes: Iterable[Any], outputs: Iterable[str], opset: int, shapes: Shapes, values: Any) -> list[Any]:
+def composed(
+    nodes: Iterable[Any], image: str, outputs: Iterable[str], opset: int, shapes: Shapes, values: Any
+) -> list[Any]:
     """The nodes with such operators in the place of the last of their steps.
 
     Args:
         nodes: in the order in which they run.
+        image: name of the input.
         outputs: names that the graph gives out.
         opset: of the file.
         shapes: of values by name.
         values: numbers of small constants by name; names that are not there are computed, or large.
     """
-    steps = _Steps(list(nodes), outputs, shapes, values)
+    steps = _Steps(list(nodes), image, outputs, shapes, values)
     for node in steps.nodes:
         for kind, (last, match) in _MATCHES.items():
             if opset < _SINCE[kind] and node.op_type == last:
@@ -43,16 +45,20 @@ def composed(nodes: Iterable[Any], outputs: Iterable[str], opset: int, shapes: S
 
 
 class _Steps:
-    """Nodes by what they make and who reads it."""
+    """Nodes by what they make and who reads it; casts read nothing, and hand on what is read behind them."""
 
-    def __init__(self, nodes: list[Any], outputs: Iterable[str], shapes: Shapes, values: Any) -> None:
-        self.nodes, self.shapes, self._values = nodes, shapes, values
+    def __init__(self, nodes: list[Any], image: str, outputs: Iterable[str], shapes: Shapes, values: Any) -> None:
+        self.nodes, self.shapes, self._image, self._values = nodes, shapes, image, values
         self._maker = {output: node for node in nodes for output in node.output}
         self._readers: dict[str, list[Any]] = defaultdict(list)
+        self._plain: dict[str, str] = {}
         for node in nodes:
+            if node.op_type in _COMMON:
+                self._plain[node.output[0]] = self.plain(node.input[0])
+                continue
             for value in node.input:
-                self._readers[value].append(node)
-        self._given_out = set(outputs)
+                self._readers[self.plain(value)].append(node)
+        self._given_out = {self.plain(value) for value in outputs}
         self._replaced: dict[str, Any] = {}
         self._gone: set[str] = set()
 
@@ -87,17 +93,13 @@ class _Steps:
 
     def plain(self, value: str) -> str:
         """The value before casts."""
-        for _ in range(_MOST_CASTS):
-            node = self._maker.get(value)
-            if node is None or node.op_type not in _COMMON:
-                break
-            value = node.input[0]
-        return value
+        return self._plain.get(value, value)
 
     def read_by(self, value: str, kind: str) -> Any | None:
         """The only node that reads the value, if it is of this kind and the value is not given out."""
         readers = self._readers[value]
-        return readers[0] if len(readers) == 1 and readers[0].op_type == kind else None
+        only = len(readers) == 1 and value not in self._given_out
+        return readers[0] if only and readers[0].op_type == kind else None
 
     def number(self, value: str) -> float | None:
         """A constant of one number."""
@@ -117,20 +119,21 @@ class _Steps:
         numbers = self._values.get(value)
         return numbers is not None and bool((numbers == number).all())
 
-    def constant(self, node: Any, value: str, numel: int) -> str | None:
-        """The other operand of a node that reads the value, if it is a constant of so many numbers."""
-        other = next((one for one in node.input if one != value), "")
-        known = self._maker.get(self.plain(other)) is None or self.plain(other) in self._values
-        return other if known and prod(self.shapes.get(other, (0,))) == numel else None
+    def constant(self, node: Any, value: str, shape: Sequence[int]) -> str | None:
+        """The other operand of a node that reads the value, if it is a constant of this shape."""
+        other = next((one for one in node.input if self.plain(one) != value), "")
+        plain = self.plain(other)
+        known = plain != self._image and (self._maker.get(plain) is None or plain in self._values)
+        return other if known and tuple(self.shapes.get(other, ())) == tuple(shape) else None
 
 
-def _with_weights(steps: _Steps, kind: str, read: str, inner: list[Any], numel: int) -> None:
-    """Replace the inner steps, and the factor and summand for each of ``numel`` numbers that may follow."""
+def _with_weights(steps: _Steps, kind: str, read: str, inner: list[Any], shape: Sequence[int]) -> None:
+    """Replace the inner steps, and the factor and summand of this shape that may follow."""
     reads, parts = [read], list(inner)
     for follows in ("Mul", "Add"):
         value = parts[-1].output[0]
         node = steps.read_by(value, follows)
-        weight = steps.constant(node, value, numel) if node is not None else None
+        weight = steps.constant(node, value, shape) if node is not None else None
         if weight is None:
             break
         reads.append(weight)
@@ -161,7 +164,7 @@ def _layer_norm(steps: _Steps, last: Any) -> None:
     if steps.plain(mean.input[0]) != steps.plain(read) or not axes or axes != _last_axes(variance, len(shape)):
         return
     inner = [mean, less_mean, square, variance, plus, root, last]
-    _with_weights(steps, "LayerNormalization", read, inner, prod(shape[-axes:]))
+    _with_weights(steps, "LayerNormalization", read, inner, shape[-axes:])
 
 
 def _last_axes(node: Any, rank: int) -> int:
@@ -182,7 +185,7 @@ def _group_norm(steps: _Steps, last: Any) -> None:
     shape = tuple(steps.shapes.get(read, ()))
     plain = steps.is_all(norm.input[1], 1) and steps.is_all(norm.input[2], 0)
     if plain and len(shape) >= 3 and tuple(steps.shapes.get(last.output[0], ())) == shape:
-        _with_weights(steps, "GroupNormalization", read, [before, norm, last], shape[1])
+        _with_weights(steps, "GroupNormalization", read, [before, norm, last], (shape[1], *[1] * (len(shape) - 2)))
 
 
 def _gelu(steps: _Steps, last: Any) -> None:
@@ -225,7 +228,7 @@ def _gates(steps: _Steps, tanh: Any, read: str) -> bool:
         node = steps.read_by(value, "Mul")
         if node is None:
             return False
-        other = next((one for one in node.input if one != value), "")
+        other = next((one for one in node.input if steps.plain(one) != value), "")
         half = steps.made_by(other, "Mul")
         if steps.plain(other) == read or (half is not None and steps.with_number(half, 0.5) == read):
             return True

@@ -18,6 +18,8 @@ _FLOATS = frozenset((1, 10, 11, 14, 15, 16))
 _EIGHT_BITS = frozenset((2, 3, 17, 18, 19, 20))
 """Types of numbers (``TensorProto.DataType``): float32, float16, float64, complex64, complex128,
 bfloat16; 8 bits."""
+_OF_DAMAGE = (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError)
+"""What files that are damaged, or with shapes that nobody knows, lead to."""
 _STATES = slice(4, 7)
 """Inputs of recurrent operators that hold lengths of sequences and first states."""
 
@@ -73,9 +75,12 @@ class _Reader:
             known = _shape(value)
             if known is not None:
                 self.shapes[value.name] = known
-        opset = max(named.version for named in model.opset_import if not named.domain)
-        self.values = small_constants(graph)
-        self.nodes = composed(graph.node, self.outputs, opset, self.shapes, self.values)
+        opset = max((named.version for named in model.opset_import if not named.domain), default=0)
+        try:
+            self.values = small_constants(graph)
+            self.nodes = composed(graph.node, image.name, self.outputs, opset, self.shapes, self.values)
+        except _OF_DAMAGE as error:
+            raise ArchatlasError(f"{name} is damaged: {first_line(error)}") from error
         types = {tensor.name: tensor.data_type for tensor in graph.initializer}
         types.update((value.name, value.type.tensor_type.elem_type) for value in large)
         self.numel = {name: prod(self.shapes[name]) for name, kind in types.items() if _may_be_weight(kind)}
@@ -86,7 +91,7 @@ class _Reader:
         for node in self.nodes:
             try:
                 self._read_node(node)
-            except (KeyError, IndexError, ValueError, ZeroDivisionError) as error:
+            except _OF_DAMAGE as error:
                 raise ArchatlasError(
                     f"{self.name} is damaged, or the shapes at its operator {node.op_type} are not known without "
                     f"running it: {first_line(error)}. onnx-simplifier, or an export with another opset, may help"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+import inspect
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
@@ -33,6 +35,11 @@ _NO_DEVICE = ("not compiled with CUDA", "no NVIDIA driver", "No CUDA GPUs", "not
 
 _BATCH_NORM = torch.ops.aten.native_batch_norm.default
 _NO_META = ("'Meta' backend", "'meta' backend", "no fake impl", "Meta Tensors", "abstract impl")
+
+
+_autocast = torch.autocast.__init__
+_lock, _recording = threading.Lock(), list[int]()
+"""Threads in which ``torch.autocast`` casts nothing, once for each time that they asked for it."""
 
 
 class NumbersNeededError(ArchatlasError):
@@ -74,7 +81,7 @@ def _settle(module: nn.Module, input_shape: Sequence[int], name: str) -> None:
         with torch.no_grad(), _no_autocast():
             module(torch.empty(1, *input_shape, device="meta"))
     except Exception as error:
-        raise _refusal(error, name, input_shape) from error
+        raise _refusal(error, module, name, input_shape) from error
 
 
 def record_here(module: nn.Module, input_shape: Sequence[int], name: str = "the network") -> ComputationGraph:
@@ -88,7 +95,7 @@ def record_here(module: nn.Module, input_shape: Sequence[int], name: str = "the 
     except ArchatlasError:
         raise
     except Exception as error:
-        raise _refusal(error, name, input_shape) from error
+        raise _refusal(error, module, name, input_shape) from error
     given = list(_tensors([made]))
     if not given:
         raise ArchatlasError(
@@ -104,21 +111,30 @@ def record_here(module: nn.Module, input_shape: Sequence[int], name: str = "the 
 
 @contextmanager
 def _no_autocast() -> Iterator[None]:
-    """Within the block ``torch.autocast`` casts nothing, whatever device it is asked for.
+    """What this thread makes of ``torch.autocast`` within the block casts nothing, whatever device it is asked for.
 
     Casts are no nodes, and PyTorch refuses to be asked for the device that images are on here (``x.device.type``), or
-    for numbers that a device of this machine has not.
+    for numbers that a device of this machine has not. Instances that were made before the block stay as they are.
     """
-    initialise = torch.autocast.__init__
-
-    def initialise_disabled(self: Any, device_type: str, dtype: Any = None, *_: Any, **__: Any) -> None:
-        initialise(self, "cpu" if device_type == "meta" else device_type, dtype, enabled=False)
-
-    torch.autocast.__init__ = initialise_disabled  # type: ignore[method-assign]
+    thread = threading.get_ident()
+    with _lock:
+        _recording.append(thread)
+        torch.autocast.__init__ = _maybe_disabled  # type: ignore[method-assign]
     try:
         yield
     finally:
-        torch.autocast.__init__ = initialise  # type: ignore[method-assign]
+        with _lock:
+            _recording.remove(thread)
+            if not _recording:
+                torch.autocast.__init__ = _autocast  # type: ignore[method-assign]
+
+
+def _maybe_disabled(self: Any, device_type: str, dtype: Any = None, *more: Any, **named: Any) -> None:
+    """As ``torch.autocast`` is made in any thread while one records."""
+    if threading.get_ident() in _recording:
+        _autocast(self, "cpu" if device_type == "meta" else device_type, dtype, enabled=False)
+    else:
+        _autocast(self, device_type, dtype, *more, **named)
 
 
 def without_weights(module: nn.Module, name: str = "the network") -> nn.Module:
@@ -307,7 +323,7 @@ def _settings(name: str, args: Sequence[Any]) -> dict[str, Any]:
     return {}
 
 
-def _refusal(error: Exception, name: str, input_shape: Sequence[int]) -> ArchatlasError:
+def _refusal(error: Exception, module: nn.Module, name: str, input_shape: Sequence[int]) -> ArchatlasError:
     said, shape = str(error), "x".join(map(str, input_shape))
     if any(words in said for words in _NEEDS_NUMBERS):
         return NumbersNeededError(
@@ -321,7 +337,7 @@ def _refusal(error: Exception, name: str, input_shape: Sequence[int]) -> Archatl
             f"{name} asks for a device that PyTorch does not have here ({_said(error)}): let it follow its input "
             "(`device=x.device`)"
         )
-    if isinstance(error, TypeError) and "required positional argument" in said:
+    if isinstance(error, TypeError) and "required positional argument" in said and not _takes_one(module):
         return ArchatlasError(
             f"{name} takes more than one image ({_said(error)}): give a module that takes one, and hands the rest on"
         )
@@ -329,6 +345,15 @@ def _refusal(error: Exception, name: str, input_shape: Sequence[int]) -> Archatl
         f"{name} does not run on an image of shape {shape}: {_said(error)}. If it takes images of another shape, "
         "say which (`--input CxHxW`)"
     )
+
+
+def _takes_one(module: nn.Module) -> bool:
+    """Whether the module's own forward pass can be called with one image; parts of it may take more."""
+    try:
+        inspect.signature(module.forward).bind(None)
+    except TypeError:
+        return False
+    return True
 
 
 def _said(error: Exception) -> str:

@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
 from archatlas.errors import ArchatlasError
 from archatlas.images.shrinking import shrink
-from archatlas.storage.large_arrays import joined
+from archatlas.storage.large_arrays import FULL, joined, no_room
 from archatlas.storage.tensor_files import read_tensors
 
 SplitArrays = tuple[NDArray[np.uint8], NDArray[np.int64]]
@@ -64,10 +65,20 @@ class ImageSplit:
         return ImageSplit(self.images.to(device), self.labels.to(device))
 
     def in_file(self, file: Path) -> Path:
-        """Where the images lie in a file: their own, or ``file``, which they are written to."""
-        if self.file is None:
+        """Where the images lie in a file: their own, or ``file``, which they are written to.
+
+        Raises ArchatlasError if there is no room for it.
+        """
+        if self.file is not None:
+            return self.file
+        try:
             save_file({name: tensor.contiguous() for name, tensor in self.to_tensors().items()}, file)
-        return self.file or file
+        except SafetensorError as error:  # It holds the system's number in its text alone.
+            for number in FULL:
+                if f"(os error {number})" in str(error):
+                    raise no_room(self.images.nbytes, file.parent, number) from error
+            raise
+        return file
 
     @classmethod
     def of_file(cls, file: Path) -> ImageSplit:

@@ -37,12 +37,15 @@ _one_at_a_time = threading.Lock()
 class Decoded(NamedTuple):
     """Images as pixels, those that cannot be read, and the largest value of each that has 16 bits, by position.
 
-    Of colours of 16 bits the highest 8 are known alone: what the others could be at the most counts.
+    ``colours`` are the positions of those of 16 bits that hold colours, or an alpha channel: the highest 8 are known
+    alone, and what the others could be at the most counts. This is of PNG and TIFF: of other files Pillow does not say
+    how many bits they have.
     """
 
     pixels: Pixels
     failures: dict[int, str]
     largest: dict[int, int]
+    colours: frozenset[int]
 
 
 def to_pixels(
@@ -86,8 +89,8 @@ def decode(
     pixels = room_for((len(rows), channels or 3, image_size, image_size), np.uint8)
     grey = np.ones(len(rows), dtype=bool)
 
-    def decode_chunk(start: int) -> tuple[dict[int, str], dict[int, int]]:
-        failures, largest = {}, {}
+    def decode_chunk(start: int) -> tuple[dict[int, str], dict[int, int], set[int]]:
+        failures, largest, colours = {}, {}, set()
         chunk = rows[start : start + _CHUNK]
         for position, item in enumerate(fetch(chunk.tolist()), start=start):
             try:
@@ -98,6 +101,7 @@ def decode(
                         largest[position] = int(np.asarray(image).max())
                     elif is_colour:
                         largest[position] = _largest_of_colours(image)
+                        colours.add(position)
             except UnreadableImageError as error:
                 failures[position] = str(error)
                 continue
@@ -108,12 +112,13 @@ def decode(
                 continue
             pixels[position] = decoded
             grey[position] = len(decoded) == 1
-        return failures, largest
+        return failures, largest, colours
 
     from joblib import cpu_count
 
     failures: dict[int, str] = {}
     largest: dict[int, int] = {}
+    colours: set[int] = set()
     starts = range(0, len(rows), _CHUNK)
     with own_limit(), ThreadPoolExecutor(max_workers=min(8, cpu_count())) as pool:
         parts = pool.map(decode_chunk, starts)
@@ -121,13 +126,14 @@ def decode(
         with progress_bar(
             total=len(rows), desc="reading images", unit="image", delay=2, mininterval=1, leave=False
         ) as bar:
-            for start, (failed, deep) in zip(starts, parts, strict=True):
+            for start, (failed, deep, coloured) in zip(starts, parts, strict=True):
                 failures.update(failed)
                 largest.update(deep)
+                colours.update(coloured)
                 bar.update(min(_CHUNK, len(rows) - start))
     if channels is None and grey.all():
         pixels = taken(pixels[:, :1], np.arange(len(pixels)))
-    return Decoded(pixels, failures, largest)
+    return Decoded(pixels, failures, largest, frozenset(colours))
 
 
 def bits_in_use(largest: Iterable[int]) -> int:

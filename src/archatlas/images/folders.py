@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -65,7 +65,7 @@ class ImageFolder:
 
 
 def list_folder(root: Path) -> ImageFolder:
-    """The layout of ``root``. Hidden files and folders (``.x``, ``__x``) are passed over.
+    """The layout of ``root``. Hidden files and folders (``.x``, ``__x``) are passed over, and ``lost+found``.
 
     Folders called train, validation (valid, val, dev) and test are splits if there is one for training and it holds
     class folders; else they are classes like the others. What is left out is named in a warning. Raises
@@ -94,12 +94,13 @@ def list_folder(root: Path) -> ImageFolder:
     return replace(folder, left_out=left_out)
 
 
-def all_below(
-    root: Path, enters: Callable[[str], bool] = lambda name: True
-) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """What ``walk`` gives; `ArchatlasError` for a folder that cannot be listed, whose images would be missing."""
+def all_below(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """What ``walk`` gives of folders that are not hidden; `ArchatlasError` for one that cannot be listed.
+
+    Images in it would be missing.
+    """
     try:
-        yield from walk(root, enters)
+        yield from walk(root, visible)
     except OSError as error:
         raise ArchatlasError(
             f"the folder `{error.filename}` cannot be listed ({error.strerror}), and images in it would be missing: "
@@ -120,9 +121,9 @@ def _files_below(root: Path) -> tuple[list[str], dict[str, str]]:
     read = suffixes_read()
     not_read = suffixes_not_read(read)
     found, odd = [], {}
-    for folder, _, files in all_below(root, _visible):
+    for folder, _, files in all_below(root):
         inside = folder.relative_to(root)
-        for name in filter(_visible, files):
+        for name in filter(visible, files):
             suffix, path, relative = Path(name).suffix.lower(), Path(folder, name), (inside / name).as_posix()
             if suffix in not_read:
                 odd[relative] = _no_reader(suffix)
@@ -168,8 +169,9 @@ def _split_folders(root: Path, has_metadata: bool) -> dict[str, str]:
 
 
 def _sub_folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and _visible(entry.name))
+    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and visible(entry.name))
 
 
-def _visible(name: str) -> bool:
-    return not name.startswith((".", "__"))
+def visible(name: str) -> bool:
+    """Whether a file or a folder is the user's: not hidden, nor where a file system puts what it has repaired."""
+    return not name.startswith((".", "__")) and name != "lost+found"

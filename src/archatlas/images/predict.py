@@ -118,7 +118,7 @@ def is_deep_colour(image: Image.Image) -> bool:
 def check_colours(image: Image.Image, bits: int) -> None:
     """Raise `UnreadableImageError` where the 8 bits that Pillow reads of 16-bit colours are not the highest in use."""
     planes = getattr(image, "tag_v2", {}).get(_BITS_PER_SAMPLE, ())
-    if len(planes) > 1 and max(planes) > 8 and any(mode in ("R", "G", "B") for mode in _raw_modes(image)):
+    if len(planes) > 1 and max(planes) > 8 and any(len(mode) == 1 for mode in _raw_modes(image)):
         raise UnreadableImageError(
             f"a TIFF file of colours of {max(planes)} bits in planes, which Pillow garbles: save it with 8 bits a "
             "channel"

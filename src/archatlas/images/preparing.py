@@ -24,6 +24,7 @@ from archatlas.images.splitting import SPLITS, assign_splits, bundles_of, copies
 from archatlas.images.suitable_size import suitable_size
 from archatlas.storage.large_arrays import taken
 
+_FEWEST_BITS_OF_COLOURS = 14
 _IMBALANCE = 3.0
 _NAMED = 5
 _NEEDED = (
@@ -157,17 +158,21 @@ def _decoded(
     """Pixels and failures as of ``decode``, and the bits that are in use in 16-bit images.
 
     A camera of 12 bits fills a sixteenth of the range of 16, so that the highest 8 bits would hold next to nothing.
-    What is in use is known once all have been read: where it is less, those images are read again.
+    What is in use is known once all have been read: where it is less, those images are read again, and colours among
+    them are refused. Where these are missing one or two bits, 6 or 7 bits of them are left: all stay as they are read.
     """
-    pixels, failures, largest = decode(
+    pixels, failures, largest, colours = decode(
         records.fetch, rows, image_size, channels=parameters.channels, aspect=parameters.aspect
     )
     bits = bits_in_use(largest.values())
+    if colours and bits >= _FEWEST_BITS_OF_COLOURS:
+        bits = 16
     if bits < 16:
-        _log.warning(
-            "%d images have 16 bits, but no value above %d: read as images of %d bits",
-            len(largest), max(largest.values()), bits,
-        )  # fmt: skip
+        if len(largest) > len(colours):
+            _log.warning(
+                "%d images have 16 bits, but no value above %d: read as images of %d bits",
+                len(largest) - len(colours), max(largest.values()), bits,
+            )  # fmt: skip
         deep = np.array(sorted(largest))
         channels: Literal[1, 3] = 1 if pixels.shape[1] == 1 else 3
         again = decode(records.fetch, rows[deep], image_size, channels=channels, aspect=parameters.aspect, bits=bits)

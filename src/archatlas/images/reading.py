@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from archatlas.errors import ArchatlasError, nearest
 from archatlas.images.columns import Columns, codes_of, join, labels_of
 from archatlas.images.decoding import Encoded
-from archatlas.images.folders import METADATA, ImageFolder, LeftOut, all_below, list_folder, warn_of
+from archatlas.images.folders import METADATA, ImageFolder, LeftOut, all_below, list_folder, visible, warn_of
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.splitting import SPLIT_NAMES, SPLITS, UNSPLIT
 
@@ -185,7 +185,7 @@ def _read_parquet(parameters: ImagesParameters, cache: str) -> Records:
     root = _existing(parameters, "Parquet file or folder of such files")
     files = [root]
     if root.is_dir():
-        named = (folder / name for folder, _, names in all_below(root) for name in names)
+        named = (folder / name for folder, _, names in all_below(root) for name in filter(visible, names))
         files = sorted(file for file in named if file.name.endswith(".parquet"))
     if not files:
         raise ArchatlasError(f"images.path is `{root}`, which holds no Parquet files (*.parquet)")

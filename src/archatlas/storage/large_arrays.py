@@ -21,6 +21,8 @@ from archatlas.errors import ArchatlasError
 
 MOST_IN_MEMORY = 2**30
 """Bytes; larger arrays lie in a file."""
+FULL = (errno.ENOSPC, errno.EDQUOT)
+"""Errors of the system where a disk is full, or what a user may have of it."""
 _AT_A_TIME = 2**26
 """Bytes that are copied at a time."""
 
@@ -50,12 +52,17 @@ def room_for(shape: Sequence[int], dtype: DTypeLike) -> NDArray[Any]:
             _reserve(file.fileno(), size)
             return np.memmap(file, dtype, mode="r+", shape=tuple(shape))
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in FULL:
             raise
-        raise ArchatlasError(
-            f"there is no room for {size / 2**30:.1f} GiB of temporary files in `{folder}` ({error.strerror}): free "
-            "some, or set TMPDIR to a folder that has more"
-        ) from error
+        raise no_room(size, folder, error.errno) from error
+
+
+def no_room(size: int, folder: str | Path, number: int) -> ArchatlasError:
+    """What to tell where temporary files of so many bytes led to this one of ``FULL``."""
+    return ArchatlasError(
+        f"there is no room for {size / 2**30:.1f} GiB of temporary files in `{folder}` ({os.strerror(number)}): free "
+        "some, or set TMPDIR to a folder that has more"
+    )
 
 
 def _reserve(file: int, size: int) -> None:

@@ -154,7 +154,7 @@ class _TasksOfState(Mapping[str, TaskPredictor]):
                 raise KeyError(name)
             try:
                 self._made[name] = self._of_state(name)
-            except Exception as error:  # Whatever a damaged part leads lzma, LightGBM and scikit-learn to.
+            except Exception as error:  # Whatever numbers or trees of a damaged part lead to.
                 raise _no_predictor(error) from error
         return self._made[name]
 

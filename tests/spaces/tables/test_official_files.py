@@ -20,6 +20,7 @@ import pytest
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.tables import nas_bench_101, nas_bench_201
 from archatlas.spaces.tables import nats_bench as nats_bench_files
+from archatlas.spaces.tables.files import converted
 from archatlas.spaces.tables.nasbench_records import Metrics, parse_metrics
 
 # One training of the published cell 00005c142e6f48ac74fdcf73e3439874 (four epochs) from the benchmark's file.
@@ -204,3 +205,10 @@ def test_a_file_that_unpacks_to_more_than_any_cell_has_is_refused(
     write_cell(nats_bench, 1, "x" * 2000)
     with pytest.raises(ArchatlasError, match=r"000001.pickle.pbz2 is damaged .* unpacks to more than 1,000 bytes"):
         nas_bench_201.load(str(nats_bench))
+
+
+def test_a_folder_of_a_table_that_cannot_be_listed_is_named(open_folder: Path, unprivileged: Any) -> None:
+    (open_folder / "inner").mkdir(mode=0o311)
+    told = rf"the folder `{open_folder / 'inner'}` cannot be listed \(Permission denied\): give it rights"
+    with unprivileged(), pytest.raises(ArchatlasError, match=told):
+        converted(open_folder, pytest.fail)

@@ -86,7 +86,13 @@ def converted(source: Path, convert: Callable[[Path], pd.DataFrame]) -> pd.DataF
 
 def _sha256(path: Path) -> str:
     """Of a file, or of the names and contents of all files below a folder."""
-    files = [path] if path.is_file() else sorted(folder / name for folder, _, names in walk(path) for name in names)
+    try:
+        files = [path] if path.is_file() else sorted(folder / name for folder, _, names in walk(path) for name in names)
+    except OSError as error:
+        raise ArchatlasError(
+            f"the folder `{error.filename}` cannot be listed ({error.strerror}): give it rights to be read, or move it "
+            f"out of `{path}`"
+        ) from error
     digest = hashlib.sha256()
     for file in files:
         with file.open("rb") as opened:
