@@ -581,7 +581,7 @@ def test_files_and_states_that_a_function_declares_count(project: Project) -> No
     project.package.write("state", "MACHINE = 'another machine'\ndef state(parameters):\n    return MACHINE\n")
     again = project.run()
     assert again.ran == ["load"]
-    assert "the machine is another: ['a machine'] -> ['another machine']" in again.reasons["load"]
+    assert "the machine or its device is another: ['a machine'] -> ['another machine']" in again.reasons["load"]
 
 
 def test_another_version_of_a_library_runs_who_imports_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

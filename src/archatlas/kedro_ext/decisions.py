@@ -286,7 +286,7 @@ def differences(before: Mapping[str, Any], now: Mapping[str, Any], ignore: Seque
     for name, *_ in _changes(before.get("files", {}), now["files"]):
         yield f"{name} changed"
     if before.get("states") != now["states"]:
-        yield f"what was timed on is another: {_short(before.get('states'))} -> {_short(now['states'])}"
+        yield f"the machine or its device is another: {_short(before.get('states'))} -> {_short(now['states'])}"
     if before.get("node") != now["node"]:
         yield "its inputs or outputs were renamed"
 
