@@ -110,16 +110,23 @@ def _best_of_each(
     table: pd.DataFrame, score: NDArray[np.float64], count: int, kinds: Kinds | None
 ) -> list[NDArray[np.int64]]:
     """The ``count`` rows of highest score of each kind, the best first; ties go to more MACs, then by name."""
-    names, macs = table["network"].to_numpy(dtype=np.str_), table["macs"].to_numpy()
-    kind = np.zeros(len(table)) if kinds is None else np.unique(kinds(names), return_inverse=True)[1]
+    kind = np.zeros(len(table), dtype=np.intp)
+    if kinds is not None:
+        kind = np.unique(kinds(table["network"].to_numpy(dtype=np.str_)), return_inverse=True)[1]
     best = []
     for one in range(int(kind.max(initial=0)) + 1):
         rows = np.flatnonzero(kind == one)
         if len(rows) > 4 * count:  # all that can be among the best, ties included
             rows = rows[score[rows] >= -np.partition(-score[rows], count - 1)[count - 1]]
-        order = np.lexsort((names[rows], -macs[rows], -score[rows]))[:count]
+        order = _order(table.iloc[rows], score[rows])[:count]
         best.append(np.asarray(rows[order], dtype=np.int64))
     return best
+
+
+def _order(table: pd.DataFrame, score: NDArray[np.float64], turn: NDArray[np.int64] | None = None) -> NDArray[np.int64]:
+    """Rows by turn, if there are any, the highest score first; ties go to more MACs, then by name."""
+    keys = (table["network"].to_numpy(dtype=np.str_), -table["macs"].to_numpy(), -score)
+    return np.lexsort(keys if turn is None else (*keys, turn))
 
 
 def top_candidates(
@@ -153,8 +160,7 @@ def top_candidates(
         score, kinds = part["macs"].to_numpy(dtype=np.float64), None
     of_each = _best_of_each(part, score, parameters.top_k, kinds)
     rows, turn = np.concatenate(of_each), np.concatenate([np.arange(len(own)) for own in of_each])
-    names, macs = part["network"].to_numpy(dtype=np.str_), part["macs"].to_numpy()
-    order = np.lexsort((names[rows], -macs[rows], -score[rows], turn))[: parameters.top_k]
+    order = _order(part.iloc[rows], score[rows], turn)[: parameters.top_k]
     best = part.iloc[rows[order]][SCORED_COLUMNS].reset_index(drop=True)
     best["ranked_by"] = BY_TURNS if len(of_each) > 1 else ranked_by
     best.insert(0, "rank", np.arange(1, len(best) + 1, dtype=np.int64))
