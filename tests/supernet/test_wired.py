@@ -7,7 +7,7 @@ from archatlas.networks.batch_norm import estimating, norm_layers
 from archatlas.spaces.presets import preset
 from archatlas.supernet.make import make_supernet
 from archatlas.supernet.strategies.registry import STRATEGIES
-from archatlas.supernet.wired import WiredEdge
+from archatlas.supernet.wired import CompleteCell, WiredEdge
 
 
 def test_a_subnet_with_its_own_statistics_is_its_network_with_its_own() -> None:
@@ -43,3 +43,17 @@ def test_paths_are_drawn_as_the_space_draws() -> None:
     assert len(np.unique(rows, axis=0)) == 20
     assert strategy(0, torch.Generator().manual_seed(3)) == drawn[3]
     assert repr(space) in repr(strategy)
+
+
+def test_a_cell_without_any_edge_is_its_shortcut() -> None:
+    """As a search at initialisation may draw it: maps of no vertex, through the norm, beside the shortcut."""
+    space = preset("wired_cells", (1, 8, 8), 10)
+    supernet = make_supernet(space, torch.Generator().manual_seed(0))
+    cell = next(block for block in supernet.blocks if isinstance(block, CompleteCell))
+    vertices = len(cell.readings)
+    shut = torch.tensor([[1.0, 0.0]] * (vertices * (vertices + 1) // 2))
+    images = torch.randn(4, space.stem_width, 8, 8, generator=torch.Generator().manual_seed(1))
+    with torch.no_grad():
+        mixed = cell.train().mixed(images, shut, ())
+        expected = torch.relu(cell.shortcut(images))
+    torch.testing.assert_close(mixed, expected)

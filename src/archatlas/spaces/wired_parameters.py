@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -34,7 +34,7 @@ class WiredCellParameters(SpaceParameters):
     )
     stem_width: int | None = Field(None, ge=1, le=4096, description="output channels of the first convolution")
     stem_kernel: int | None = Field(None, ge=1, le=15, description="its kernel, odd")
-    stem_stride: int | None = Field(None, ge=1, le=4, description="its stride")
+    stem_stride: Literal[1, 2, 4] | None = Field(None, description="its stride, a power of two as all strides are")
     stem_block_width: int | None = Field(
         None, ge=0, le=4096, description="output channels of a separable convolution after it; 0: none"
     )

@@ -122,12 +122,13 @@ class CompleteCell(nn.Module):
                 maps = [flow * self.edge(source, target)(values[source]) for source, flow in flows.items()]
                 values[target] = self.activations[target - 1](torch.stack(maps).sum(dim=0))
                 there[target] = 1 - torch.stack([1 - flow for flow in flows.values()]).prod()
-        y = x.new_zeros(())
+        shortcut = self.shortcut(x)
+        y = torch.zeros_like(shortcut)
         for vertex, module in enumerate(self.outputs, start=1):
             later = [target * (target - 1) // 2 + vertex for target in range(vertex + 1, vertices + 1)]
             if vertex in values:
                 y = y + there[vertex] * gates[later, 0].prod() * module(values[vertex])
-        return functional.relu(self.output_norm(y) + self.shortcut(x))
+        return functional.relu(self.output_norm(y) + shortcut)
 
 
 class WiredSupernet(Supernet):
