@@ -201,7 +201,9 @@ def control(current: Path, images: str, given: str, seed: int, minutes: float, o
         train.joined(validation) if with_validation else train,
         validation,
         description,
-        finishing.training.model_copy(update={"epochs": epochs, **sharing.batch}),
+        finishing.training.model_copy(
+            update={"epochs": epochs, "images_per_epoch": facts.images_per_epoch, **sharing.batch}
+        ),
         finishing.augmentation,
         device,
         WorkStore(ROOT / "data" / "work" / "benchmark_own_images"),

@@ -29,7 +29,7 @@ SPACE = [
     *("check_budgets", "count_costs", "measure_latency", "summarise_space", "sample_architectures", "encode_graphs"),
     *("train_supernet", "evaluate_subnets", "fit_predictor", "tune_predictor", "map_space", "search", "export"),
     *("choose_calibration", "train_calibration", "calibrate"),
-    *("plan_search", "draw_comparisons", "plan_finishing", "train_winners"),
+    *("plan_search", "draw_comparisons", "plan_finishing", "train_winners", "plan_audit"),
     *(name for name in BUILT if name != "choose_winners"),
     *("score_networks", "draw_choice_importance", "write_report"),
 ]
@@ -197,9 +197,9 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ),
     ({"code": "verification/finishing.py"}, ["train_winners"]),
     ({"code": PIPELINES.format("test_winners"), "function": "judge"}, ["test_winners"]),
-    ({"code": "schedule/allocation.py"}, ["plan_search", "plan_trainings", "plan_finishing"]),
-    ({"code": "schedule/finishing.py"}, ["plan_search", "plan_trainings", "plan_finishing"]),
-    ({"code": "schedule/facts.py"}, ["plan_search", "plan_trainings", "plan_finishing"]),
+    ({"code": "schedule/allocation.py"}, ["plan_search", "plan_trainings", "plan_finishing", "plan_audit"]),
+    ({"code": "schedule/finishing.py"}, ["plan_search", "plan_trainings", "plan_finishing", "plan_audit"]),
+    ({"code": "schedule/facts.py"}, ["plan_search", "plan_trainings", "plan_finishing", "plan_audit"]),
     ({"output": "networks"}, ["export"]),
     # report
     ({"parameters": {"report": {"atlas_bins": 73}}}, ["draw_atlas", "write_report"]),

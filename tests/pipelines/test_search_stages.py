@@ -25,10 +25,11 @@ from archatlas.kedro_ext.datasets import TableFileDataset
 from archatlas.kedro_ext.optional_inputs import reduced
 from archatlas.pipeline_registry import register_pipelines
 from archatlas.pipelines.export.pipeline import create_pipeline as create_export
-from archatlas.pipelines.finish_winners.nodes import PLANNED_BY, plan_finishing
+from archatlas.pipelines.finish_winners.nodes import plan_finishing
 from archatlas.pipelines.finish_winners.pipeline import create_pipeline as create_finish
 from archatlas.pipelines.search import nodes as search_nodes
 from archatlas.pipelines.search.pipeline import create_pipeline as create_search
+from archatlas.pipelines.spent import PLANNED_BY
 from archatlas.pipelines.test_winners.pipeline import create_pipeline as create_test
 from archatlas.pipelines.verify_candidates import nodes
 from archatlas.pipelines.verify_candidates.pipeline import create_pipeline
@@ -37,7 +38,7 @@ from archatlas.predictors.protocol import Evaluations
 from archatlas.schedule.allocation import allocate
 from archatlas.schedule.facts import Facts
 from archatlas.schedule.overlay import scheduled
-from archatlas.schedule.pace import Pace
+from archatlas.schedule.pace import Pace, Reference
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
@@ -269,15 +270,19 @@ class Elsewhere:
 def test_a_plan_of_cores_that_share_a_training_is_for_where_they_can(
     finished: dict[str, Any], project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("archatlas.schedule.entrants.training_seconds", lambda networks, *_: [1e-4] * len(networks))
+    for module in ("entrants", "pace"):
+        monkeypatch.setattr(
+            f"archatlas.schedule.{module}.training_seconds", lambda networks, *_: [1e-4] * len(networks)
+        )
     pace = Pace(8, 1e-4, 1e-10, 5e-5, 5e-11, processes=8)
     facts = Facts(20_000, 1_000, 256, 1e5, 1e5, 4e5, 1_000, largest_first=False, limits={"any": 4e5})
+    winners, records = finished["chosen_winners"][:1], project["run_records"]
     planned = allocate(3600, pace, facts)
     assert planned.finishing["processes"] == 8
     schedule = {
         "time_budget_s": 3600, "seconds": dict(planned.seconds), "pace": asdict(pace), "facts": asdict(facts),
+        "reference": asdict(Reference(winners[0]["architecture"], 64, 1e-4)),
     }  # fmt: skip
-    winners, records = finished["chosen_winners"][:1], project["run_records"]
     given = schedule, planned.finishing, winners, SEARCH_SPACE, DEVICE, records
     here = plan_finishing(*given)
     assert here["processes"] == planned.finishing["processes"]

@@ -4,14 +4,12 @@ import pytest
 
 from archatlas.schedule.entrants import Timed
 from archatlas.schedule.facts import Facts
-from archatlas.schedule.finishing import Expected, Finishing, Sharing, finishing_of, load_now, time_left
-from archatlas.schedule.pace import Pace
+from archatlas.schedule.finishing import Expected, Finishing, Sharing, finishing_of, time_left
 from archatlas.verification.mobilenet import LABEL
 
-PACE = Pace(workers=2, train_fixed=1e-3, train_per_mac=1e-9, answer_fixed=1e-4, answer_per_mac=1e-10)
 PLANNED = {
     "prepare_images": 10.0, "measure_costs": 20.0, "plan_schedule": 5.0, "train_supernet": 300.0,
-    "calibrate_predictor": 40.0, "finish_winners": 600.0, "export": 12.0, "report": 8.0,
+    "calibrate_predictor": 40.0, "finish_winners": 600.0, "export": 6.0, "audit": 6.0, "report": 8.0,
 }  # fmt: skip
 
 
@@ -24,18 +22,8 @@ def test_what_is_left_is_told_in_seconds_of_a_quiet_machine(slower: float, left:
     assert time_left(1000, 400, slower, Expected.of(PLANNED)) == left
 
 
-def test_how_busy_it_is_is_the_middle_of_what_was_foretold_and_never_quieter_than_at_the_start() -> None:
-    foretold = [(PACE.train(macs), macs) for macs in (1e6, 4e6, 9e6)]
-    slower = [(times * seconds, macs) for times, (seconds, macs) in zip((1.0, 2.0, 8.0), foretold, strict=True)]
-    assert load_now(slower, PACE) == 2.0
-    assert load_now(slower[:2], PACE) == 1.5
-    assert load_now([(seconds / 2, macs) for seconds, macs in foretold], PACE) == 1.0
-    assert load_now([], PACE) == 1.0
-
-
-def test_a_mobilenet_is_foretold_by_no_pace_and_trained_on_all_the_same() -> None:
+def test_a_busy_machine_makes_all_slower_alike() -> None:
     timed = Timed({"e3k3": 1e6, f"{LABEL}0.5": 2e6}, [4.0, 6.0], [8.0])
-    assert timed.of_the_space == [(4.0, 1e6)]
     assert timed.on_a_quiet_machine(2.0) == Timed(timed.macs, [2.0, 3.0], [4.0])
 
 

@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from archatlas.costs.counting import count_parts
 from archatlas.schedule.facts import drawn_networks, timed_networks
-from archatlas.schedule.pace import measure_pace
+from archatlas.schedule.pace import load_now, measure_pace
 from archatlas.spaces.presets import preset
 from archatlas.training.parameters import DeviceParameters
 
@@ -14,6 +16,11 @@ def test_the_pace_of_a_real_space_is_finite_and_training_is_slower_than_answerin
     rows, their = timed_networks(choices, macs)
     assert their[0] == macs.iloc[0]
     assert their[-1] == macs.iloc[-1]
-    pace = measure_pace(space, rows, their, DeviceParameters(accelerator="cpu", workers=1), 16, "32")
+    device = DeviceParameters(accelerator="cpu", workers=1)
+    pace, reference = measure_pace(space, rows, their, device, 16, "32")
     middle = float(macs.median())
     assert 0 < pace.answer(middle) < pace.train(middle) < 1
+    assert (reference.network, reference.batch_size) == (space.names(rows)[2], 16)
+    # Timed again it is as fast as it was, or slower; a hundred times as slow it is called what it is.
+    assert 1 <= load_now(reference, space, device) < 20
+    assert load_now(replace(reference, seconds=reference.seconds / 100), space, device) > 20

@@ -91,6 +91,25 @@ def test_learns_and_reports_its_curve(space: ChainSpace, images: ImageSplit, des
     assert curve[-1]["validation_accuracy"] > 0.9
 
 
+def test_an_epoch_of_a_part_of_the_images_sees_others_each_time(
+    space: ChainSpace, images: ImageSplit, description: ImageDescription, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[Tensor] = []
+
+    def watched(pixels: Tensor, description: ImageDescription) -> Tensor:
+        seen.append(pixels.flatten(1).float().sum(dim=1))
+        return normalise(pixels, description)
+
+    monkeypatch.setattr("archatlas.training.loop.normalise", watched)
+    training = TrainingParameters(epochs=4, batch_size=5, images_per_epoch=12)
+    train(make_network(space), images, description, training=training, augmentation=PLAIN, device=CPU, seed=0)
+    assert [len(batch) for batch in seen] == [5, 5] * 4  # Two whole batches of twelve images.
+    first, last = (set(torch.cat(seen[at : at + 2]).tolist()) for at in (0, 6))
+    assert first != last
+    assert [training.of_an_epoch(count) for count in (10, 12, 50)] == [10, 12, 12]
+    assert images_of_a_step(TrainingParameters(batch_size=64, images_per_epoch=12), 50, CPU) == 12
+
+
 def test_the_seed_decides_everything(space: ChainSpace, images: ImageSplit, description: ImageDescription) -> None:
     networks = []
     for seed in (3, 3, 4):

@@ -128,8 +128,9 @@ def train_detector(
     detector.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     pixels = normalise(scenes.images.to(place), description).contiguous(memory_format=torch.channels_last)
     targets = Targets(*(one.to(place) for one in targets_of(scenes, detector.places(pixels.shape[-1]))))
-    optimizer, size = make_optimizer(detector, training), min(training.batch_size, len(scenes))
-    steps = len(scenes) // size
+    images = training.of_an_epoch(len(scenes))
+    optimizer, size = make_optimizer(detector, training), min(training.batch_size, images)
+    steps = images // size
     schedule = CosineSchedule(training.learning_rate, training.epochs * steps, round(training.warmup_epochs * steps))
     generator, losses = torch.Generator().manual_seed(mixed_seed(seed, _ORDER)), []
     for epoch in range(training.epochs):

@@ -26,6 +26,9 @@ class ImageDescription(BaseModel):
     source: str = Field(description="where the images came from")
     aspect: Literal["crop", "pad", "stretch"] = Field("crop", description="how images that are not square are made so")
     bits: int = Field(16, ge=8, le=16, description="bits that are in use in images of 16 bits, of which 8 are kept")
+    suitable_sizes: tuple[int, ...] = Field(
+        (), description="sides that the images could be brought to, if the time decides; none if their size was given"
+    )
     unreadable_images: int = Field(0, ge=0, description="damaged image files that were left out")
     leaking_images: int = Field(
         0, ge=0, description="images left out since a copy, or another of the group, is in a later of the given splits"

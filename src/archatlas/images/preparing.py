@@ -64,7 +64,10 @@ def prepare(parameters: ImagesParameters, seed: int, seconds: float | None = Non
         rows = np.arange(len(records.labels))
         if parameters.max_images is not None:
             rows = sample_rows(records.labels, records.given, parameters.max_images, seed)
-        image_size = parameters.image_size or suitable_size(records.fetch, rows, seconds)
+        suitable: tuple[int, ...] = ()
+        image_size = parameters.image_size
+        if image_size is None:
+            image_size, suitable = suitable_size(records.fetch, rows, seconds)
         pixels, failures, bits = _decoded(records, rows, image_size, parameters)
         kept = _without_failures(records, rows, failures, parameters.skip_unreadable)
     reasons = {int(rows[at]): f"unreadable: {why}" for at, why in failures.items()}
@@ -103,6 +106,7 @@ def prepare(parameters: ImagesParameters, seed: int, seconds: float | None = Non
         source=records.source,
         aspect=parameters.aspect,
         bits=bits,
+        suitable_sizes=suitable,
         unreadable_images=len(failures),
         leaking_images=left_out,
     )

@@ -15,6 +15,8 @@ _log = logging.getLogger(__name__)
 
 SIZES = (32, 48, 64, 96, 128, 160, 224)
 """Sides to choose from, pixels."""
+_MANY, _MOST_OF_FEW = 1000, 96
+"""Of fewer images no larger ones are made by themselves: what they would be good for was never measured."""
 WITHOUT_BUDGET = 64
 """The largest of them where no time is given."""
 _LOOKED_AT = 200
@@ -25,11 +27,12 @@ _PER_SECOND = 400
 
 def suitable_size(
     fetch: Callable[[Sequence[int]], Sequence[Encoded]], rows: NDArray[np.int64], seconds: float | None
-) -> int:
-    """The largest of ``SIZES`` that images are not enlarged to, and that time allows; the least of them at least.
+) -> tuple[int, tuple[int, ...]]:
+    """The largest of ``SIZES`` that suits the images and that time allows, or the least; and all that suit.
 
-    Time allows a size at which 100 epochs of one network take at most a quarter of it on this machine's cores. How fast
-    a GPU is nobody knows before networks are timed on it: where there is one, and time has decided, a warning says so.
+    Images are not enlarged, and few ones not made large. Time allows a size at which 100 epochs of one network take at
+    most a quarter of it on this machine's cores. How fast a GPU is nobody knows before networks are timed on it: where
+    there is one, and time has decided, a warning says so.
 
     Args:
         fetch: gives the encoded images at some rows; the shorter side of the middle one of 200 counts.
@@ -39,21 +42,22 @@ def suitable_size(
     looked_at = rows[np.linspace(0, len(rows) - 1, min(_LOOKED_AT, len(rows))).astype(int)]
     with own_limit():
         sides = [side for item in fetch(looked_at.tolist()) if (side := _shorter_side(item)) is not None]
-    most = float(np.median(sides)) if sides else 0.0
-    fitting = [size for size in SIZES if size <= most] or [SIZES[0]]
-    chosen = max((size for size in fitting if _allowed(size, len(rows), seconds)), default=SIZES[0])
-    if seconds is not None and chosen < fitting[-1] and _has_gpu():
+    most = min(float(np.median(sides)) if sides else 0.0, SIZES[-1] if len(rows) >= _MANY else _MOST_OF_FEW)
+    fitting = tuple(size for size in SIZES if size <= most) or SIZES[:1]
+    if seconds is None:
+        return max((size for size in fitting if size <= WITHOUT_BUDGET), default=SIZES[0]), fitting
+    chosen = max((size for size in fitting if time_allows(size, len(rows), seconds)), default=SIZES[0])
+    if chosen < fitting[-1] and _has_gpu():
         _log.warning(
             "images are brought to %d pixels, as the cores of this machine can train in the time: its GPU is not "
             "counted. Set `images.image_size`, to %d at the most, if it is to train on larger ones",
             chosen, fitting[-1],
         )  # fmt: skip
-    return chosen
+    return chosen, fitting
 
 
-def _allowed(size: int, images: int, seconds: float | None) -> bool:
-    if seconds is None:
-        return size <= WITHOUT_BUDGET
+def time_allows(size: int, images: int, seconds: float) -> bool:
+    """Whether a run of so many seconds can train on so many images of ``size`` pixels."""
     from joblib import cpu_count
 
     needed = images * _EPOCHS * (size / SIZES[0]) ** 2 / _PER_SECOND

@@ -27,6 +27,7 @@ from archatlas.kedro_ext import versions
 from archatlas.kedro_ext.consistency import Inputs, consistent_inputs
 from archatlas.kedro_ext.decisions import NEVER_RAN, Decider, Decision
 from archatlas.kedro_ext.internals import is_in_memory
+from archatlas.kedro_ext.late import late_ones_last
 from archatlas.kedro_ext.optional_inputs import reduced
 from archatlas.kedro_ext.records import Artifact, CurrentResults, NodeRecord, fingerprint
 from archatlas.kedro_ext.runner_specs import know_runner_hooks
@@ -49,8 +50,9 @@ class IncrementalRunner(AbstractRunner):
     """Runs a node if what it depends on changed (:mod:`archatlas.kedro_ext.decisions`); else its old outputs stand.
 
     Results are found by what made them, whatever ran in between: setting a parameter back finds the old ones. Nodes run
-    one after the other. What a part of the project reads when it runs alone has to be of the current parameters
-    (:mod:`archatlas.kedro_ext.consistency`). ``records`` names the catalog's data set that gives the folder of records;
+    one after the other, those that can wait last (:mod:`archatlas.kedro_ext.late`). What a part of the project reads
+    when it runs alone has to be of the current parameters (:mod:`archatlas.kedro_ext.consistency`). ``records`` names
+    the catalog's data set that gives the folder of records;
     ``project`` holds the pipelines whose nodes make what a part reads: without it, those that Kedro has registered.
     """
 
@@ -146,6 +148,7 @@ class _Run:
     ) -> None:
         self._pipeline, self._decider, self._inputs = _with_its_inputs(pipeline, project, catalog, folder)
         pipeline = self._pipeline
+        self._nodes = late_ones_last(pipeline)
         self._catalog = catalog
         self._hooks: Any = hook_manager.hook
         self._manager = hook_manager
@@ -163,9 +166,9 @@ class _Run:
         forecast = self._decider.forecast(self._pipeline, trying=True)
         with self._others_time():
             self._hooks.after_nodes_decided(decisions=forecast, pipeline=self._pipeline, catalog=self._catalog)
-        count = len(self._pipeline.nodes)
+        count = len(self._nodes)
         try:
-            for number, node in enumerate(self._pipeline.nodes, start=1):
+            for number, node in enumerate(self._nodes, start=1):
                 entering(node.name)
                 decision = self._decider.decide(node)
                 self._decisions[node.name] = decision
@@ -283,7 +286,7 @@ class _Run:
     def _make_again(self, node: Node, reason: str) -> None:
         decision = self._decisions[node.name]
         again = Decision(node, "run", (reason,), decision.key, decision.parts)
-        self._execute(again, self._pipeline.nodes.index(node) + 1, len(self._pipeline.nodes))
+        self._execute(again, self._nodes.index(node) + 1, len(self._nodes))
 
     def _left(self, name: str, key: str) -> Artifact | None:
         """What a node that has just run left of an output."""

@@ -130,6 +130,11 @@ class RecordStore:
         ]
         return own.usage.seconds + sum(beside)
 
+    def seconds_of(self, stage: str) -> float | None:
+        """What the nodes of a stage took when each was last run; None if none was."""
+        own = [one.usage.seconds for one, _ in self.newest_of_all() if one.node.partition(".")[0] == stage]
+        return sum(own) if own else None
+
     def newest_of_all(self) -> list[tuple[NodeRecord, int]]:
         """The record of every node that was written or used last, and when, in nanoseconds; in the order of time."""
         folders = (self._folder / "nodes").iterdir() if (self._folder / "nodes").is_dir() else ()

@@ -10,7 +10,7 @@ from archatlas.schedule.finishing import Sharing
 from archatlas.schedule.pace import training_seconds
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.training.parameters import DeviceParameters
-from archatlas.verification.members import is_mobilenet, member_of
+from archatlas.verification.members import member_of
 from archatlas.verification.teaching import largest_network
 from archatlas.verification.winners import entrants_of
 
@@ -28,12 +28,6 @@ class Timed:
     macs: Mapping[str, float]
     entrants: Sequence[float]
     teachers: Sequence[float]
-
-    @property
-    def of_the_space(self) -> list[tuple[float, float]]:
-        """Seconds and MACs of entrants that a pace foretells: those of the space, and no MobileNet."""
-        timed = zip(self.macs.items(), self.entrants, strict=True)
-        return [(seconds, macs) for (name, macs), seconds in timed if not is_mobilenet(name)]
 
     def on_a_quiet_machine(self, load: float) -> Timed:
         """The same of a machine on which all is faster by the factor ``load``."""

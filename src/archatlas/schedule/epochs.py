@@ -28,17 +28,21 @@ def with_liked_steps(images: int) -> int:
     return 1 << int(math.log2(max(images / _LIKED_STEPS, 1)))
 
 
-def fewer_of_a_step(facts: Facts) -> dict[str, int]:
-    """``batch_size`` where there are few images, as devices can share it; else nothing, and it is as configured."""
-    liked = batch_size(facts.train)
+def images_of_a_training(facts: Facts) -> dict[str, int]:
+    """``batch_size`` where there are few images, as devices can share it, and ``images_per_epoch`` where many.
+
+    Else nothing, and they are as configured.
+    """
+    images = {} if facts.images_per_epoch is None else {"images_per_epoch": facts.images_per_epoch}
+    liked = batch_size(facts.epoch)
     if liked >= LIKED_BATCH:
-        return {}
-    return {"batch_size": max(liked - liked % facts.devices, FEWEST_OF_A_STEP * facts.devices)}
+        return images
+    return images | {"batch_size": max(liked - liked % facts.devices, FEWEST_OF_A_STEP * facts.devices)}
 
 
 def most_epochs(epochs: int, steps: int, facts: Facts) -> int:
     """So many epochs, or what makes so many steps: few images are passed over more often."""
-    of_an_epoch = max(facts.train // batch_size(facts.train), 1)
+    of_an_epoch = max(facts.epoch // batch_size(facts.epoch), 1)
     return max(epochs, min(math.ceil(steps / of_an_epoch), 10_000))
 
 

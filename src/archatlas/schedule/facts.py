@@ -10,8 +10,11 @@ import pandas as pd
 
 from archatlas.costs.table import costs_of
 from archatlas.images.description import ImageDescription
+from archatlas.images.suitable_size import time_allows
 from archatlas.spaces.protocol import Choices, SearchSpace, chains_of, draw_at_most, networks_of
+from archatlas.supernet.parameters import SupernetParameters
 from archatlas.supernet.strategies.extremes import extreme_paths
+from archatlas.supernet.strategies.make import paths_per_step
 
 _DRAWN = 400
 UNCOUNTED = 10**12
@@ -35,14 +38,30 @@ class Facts:
     """Whether super-networks can begin with their largest path."""
     limits: Mapping[str, float] = field(default_factory=lambda: {"any": 1.0})
     """By budget, the most MACs that it permits. Only trainings alone depend on them."""
-    comparisons: bool = True
-    """Whether a MobileNet stands beside each winner."""
+    comparisons: int = 1
+    """MobileNets that stand beside each winner: one for each size of images, or none."""
+    candidates: int = 0
+    """Networks of all budgets that are evaluated once they were found."""
+    fewest_supernets: int = 1
+    """Super-networks that must be trained, whatever the time."""
+    paths: int = 1
+    """That a step of a super-network trains."""
+    prepared_s: float | None = None
+    """Seconds that reading the images took; None: not known."""
+    warm: bool = False
+    """Whether super-networks begin with the weights of others."""
+    image_size: int = 0
+    """Side of the images, pixels."""
+    suitable_sizes: tuple[int, ...] = ()
+    """Sides that they could be brought to, where more time would allow a larger one."""
     devices: int = 1
     """How many share each step's images."""
     with_validation: bool = False
     """Whether winners are trained on with the validation images too."""
     images: int = 0
     """Of all splits."""
+    images_per_epoch: int | None = None
+    """Training images of an epoch, where not all."""
     finishes: bool = True
     """Whether winners are trained on at all."""
     calibrated: int = 0
@@ -55,9 +74,35 @@ class Facts:
     """For how many epochs, then."""
 
     @property
+    def epoch(self) -> int:
+        """Images that a network is trained on with, in an epoch."""
+        return min(self.train, self.images_per_epoch or self.train)
+
+    @property
     def finishing(self) -> int:
-        """Images that winners are trained on with."""
-        return self.train + self.validation * self.with_validation
+        """The same of winners."""
+        all_of_them = self.train + self.validation * self.with_validation
+        return min(all_of_them, self.images_per_epoch or all_of_them)
+
+    def in_time(self, seconds: float) -> Facts:
+        """The same of a run of so many seconds, which may take the images larger."""
+        larger = [size for size in self.suitable_sizes if size > self.image_size]
+        size = max((size for size in larger if time_allows(size, self.images, seconds)), default=self.image_size)
+        if size == self.image_size:
+            return self
+        area = (size / self.image_size) ** 2
+        return replace(
+            self,
+            image_size=size,
+            mean_macs=area * self.mean_macs,
+            median_macs=area * self.median_macs,
+            largest_macs=area * self.largest_macs,
+            limits={budget: area * limit for budget, limit in self.limits.items()},
+        )
+
+    def area(self, other: Facts) -> float:
+        """Pixels of these images for each of ``other``'s."""
+        return (self.image_size / other.image_size) ** 2 if other.image_size else 1.0
 
     def of_fewer(self, share: float) -> Facts:
         """The same of a part of the images."""
@@ -72,17 +117,19 @@ def facts_of(
     drawn_macs: pd.Series,
     cost_table: pd.DataFrame,
     calibration_images: int,
+    supernet: SupernetParameters,
     *,
-    warm: bool,
     devices: int,
+    prepared_s: float | None = None,
 ) -> Facts:
     """The facts before any budget, from what networks cost that were drawn at random, and blocks in ``cost_table``.
 
-    Super-networks that begin ``warm``, with the weights of others, do not train their largest path first. So many
-    ``devices`` share each step's images.
+    Super-networks that begin with the weights of others do not train their largest path first. So many ``devices``
+    share each step's images, which took ``prepared_s`` seconds to read.
     """
     train, validation = images.splits.get("train", 0), images.splits.get("validation", 0)
-    is_chain = bool(chains_of(space))
+    chains, warm = chains_of(space), supernet.start_from is not None
+    is_chain = bool(chains)
     return Facts(
         train=train,
         validation=validation,
@@ -95,6 +142,13 @@ def facts_of(
         devices=devices,
         images=sum(images.splits.values()),
         one_is_largest=is_chain,
+        comparisons=len({chain.input_shape for chain in chains.values()}),
+        fewest_supernets=len(supernet.image_sizes or (images.image_size,)),
+        paths=paths_per_step(space, supernet),
+        prepared_s=prepared_s,
+        warm=warm,
+        image_size=images.image_size,
+        suitable_sizes=images.suitable_sizes,
     )
 
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from statistics import median
 from typing import Any
 
 from archatlas.schedule.epochs import (
     LOOP,
     batch_size,
     epoch_seconds,
-    fewer_of_a_step,
+    images_of_a_training,
     most_epochs_of_winners,
     with_liked_steps,
 )
@@ -32,7 +31,7 @@ _SHARED = 0.92
 """Processes that share a training's steps do so much of what as many do that train a network each."""
 BEFORE_SCHEDULE = ("prepare_images", "measure_costs")
 """Stages before a schedule is made, which count if they were run with it."""
-_LAST = ("export", "report")
+_LAST = ("export", "test_winners", "audit", "report")
 """Stages after finishing."""
 
 
@@ -90,7 +89,7 @@ class Expected:
     @classmethod
     def of(cls, planned: Mapping[str, float]) -> Expected:
         """What a schedule has by stage, summed up."""
-        last = sum(planned[stage] for stage in _LAST)
+        last = sum(planned.get(stage, 0.0) for stage in _LAST)
         so_far = sum(seconds for stage, seconds in planned.items() if stage not in ("finish_winners", *_LAST))
         return cls(so_far, so_far - sum(planned[stage] for stage in (*BEFORE_SCHEDULE, "plan_schedule")), last)
 
@@ -101,18 +100,6 @@ def time_left(planned_s: float, spent_s: float, slower: float, expected: Expecte
     Finishing and what comes after it will be ``slower`` than there by this factor.
     """
     return (planned_s - spent_s - slower * expected.last) / slower
-
-
-def load_now(timed: Sequence[tuple[float, float]], pace: Pace) -> float:
-    """By what networks train slower now than when the pace was measured, on a machine that was perhaps less busy.
-
-    1 where they do not, or where none is known.
-
-    Args:
-        timed: of each network seconds of an image forward and backward, now, and its MACs.
-        pace: of the start.
-    """
-    return max(median([seconds / pace.train(macs) for seconds, macs in timed] or [1.0]), 1.0)
 
 
 def expected_load(now: float, so_far: float) -> float:
@@ -174,7 +161,7 @@ def finishing_of(planned: Mapping[str, Any], done: Finishing, sharing: Sharing, 
         **done.teaching,
         "training": {
             **training,
-            **fewer_of_a_step(facts),
+            **images_of_a_training(facts),
             **sharing.batch,
             "epochs": done.epochs,
             "warmup_epochs": min(training["warmup_epochs"], done.epochs / 8),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -45,15 +45,45 @@ class Pace:
         """Seconds that one worker takes to train one image."""
         return self.train_fixed + self.train_per_mac * macs
 
+    def on_larger(self, area: float) -> Pace:
+        """The pace on images of so many times the pixels, where a network has so many times the MACs."""
+        return replace(self, train_fixed=area * self.train_fixed, answer_fixed=area * self.answer_fixed)
+
     def answer(self, macs: float) -> float:
         """Seconds that one worker takes for a forward pass of one image."""
         return self.answer_fixed + self.answer_per_mac * macs
 
 
+@dataclass(frozen=True)
+class Reference:
+    """A network whose step was timed with the pace, by which it is told later how busy the machine is.
+
+    Attributes:
+        network: its name.
+        batch_size: images of the step.
+        seconds: of an image forward and backward.
+    """
+
+    network: str
+    batch_size: int
+    seconds: float
+
+
+def load_now(reference: Reference, space: SearchSpace, device: DeviceParameters) -> float:
+    """By what the network trains slower now than when the pace was measured, on a machine that was perhaps less busy.
+
+    1 where it does not.
+    """
+    (now,) = training_seconds([(space, reference.network)], device, reference.batch_size)
+    return max(now / reference.seconds, 1.0)
+
+
 def measure_pace(
     space: SearchSpace, rows: Choices, macs: Sequence[float], device: DeviceParameters, batch_size: int, dtype: str
-) -> Pace:
+) -> tuple[Pace, Reference]:
     """Time steps of the networks of ``rows``, which have so many MACs, by as many workers as will train.
+
+    The pace, and what the network in the middle took by itself.
 
     Args:
         space: of the networks.
@@ -67,7 +97,9 @@ def measure_pace(
 
     workers, mean = _side_by_side([(space, row) for row in rows], device, batch_size, dtype)
     train, answer = (_line(np.asarray(macs, dtype=np.float64), mean[:, column]) for column in range(2))
-    return Pace(workers, *train, *answer, processes=workers if may_share_steps(device) else 1)
+    middle = len(rows) // 2
+    reference = Reference(str(space.names(rows)[middle]), batch_size, float(mean[middle, 0]))
+    return Pace(workers, *train, *answer, processes=workers if may_share_steps(device) else 1), reference
 
 
 def training_seconds(

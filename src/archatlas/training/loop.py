@@ -104,8 +104,8 @@ class _Job:
 
     @property
     def steps(self) -> int:
-        """Steps of an epoch; the images left over by the last whole batch wait for another epoch's order."""
-        return len(self.images) // self.batch_size
+        """Steps of an epoch; the images left over by its last whole batch wait for another epoch's order."""
+        return self.training.of_an_epoch(len(self.images)) // self.batch_size
 
     def generator(self, epoch: int, *stream: int) -> torch.Generator:
         """A generator that depends on the seed, the epoch and the stream alone, so that any epoch can be resumed."""
@@ -152,9 +152,10 @@ def train(
     problem = misfit_of_devices(training, device)
     if problem is not None:
         raise ArchatlasError(problem)
-    if device.devices > 1 and len(images) < FEWEST_OF_A_STEP * device.devices:
+    of_an_epoch = training.of_an_epoch(len(images))
+    if device.devices > 1 and of_an_epoch < FEWEST_OF_A_STEP * device.devices:
         raise ArchatlasError(
-            f"there are {len(images)} training images, and each of `device.devices` = {device.devices} needs "
+            f"an epoch has {of_an_epoch} training images, and each of `device.devices` = {device.devices} needs "
             f"{FEWEST_OF_A_STEP} in a step: ask for fewer devices"
         )
     epochs = None if validate_after is None else frozenset(validate_after)
@@ -395,7 +396,8 @@ class _Trainer:
 
 
 def images_of_a_step(training: TrainingParameters, images: int, device: DeviceParameters) -> int:
-    """``batch_size``; where there are fewer images as many of them as devices can share equally."""
+    """``batch_size``; where an epoch has fewer images as many of them as devices can share equally."""
+    images = training.of_an_epoch(images)
     return min(training.batch_size, images - images % device.devices)
 
 

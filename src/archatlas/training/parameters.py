@@ -49,6 +49,11 @@ class TrainingParameters(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     epochs: int = Field(default=30, ge=1, le=10_000, description="passes over the training images")
+    images_per_epoch: int | None = Field(
+        default=None,
+        ge=FEWEST_OF_A_STEP,
+        description="images of an epoch, others in each, where not all that there are; null: all",
+    )
     batch_size: int = Field(default=64, ge=FEWEST_OF_A_STEP, le=65_536, description="images per step, over all devices")
     optimizer: Literal["sgd", "adamw"] = Field(default="sgd", description="sgd is with Nesterov momentum")
     learning_rate: float = Field(
@@ -70,6 +75,14 @@ class TrainingParameters(BaseModel):
     gradient_clip: float | None = Field(
         default=None, gt=0, allow_inf_nan=False, description="largest L2 norm of a step's gradient; null: none"
     )
+
+    def of_an_epoch(self, images: int) -> int:
+        """How many of so many training images an epoch passes over."""
+        return images if self.images_per_epoch is None else min(images, self.images_per_epoch)
+
+    def steps_of_an_epoch(self, images: int) -> float:
+        """About how many steps that makes."""
+        return self.of_an_epoch(images) / self.batch_size
 
     @model_validator(mode="after")
     def _warm_up_ends(self) -> Self:

@@ -19,7 +19,7 @@ def plan(ahead: Ahead) -> Plan:
         return Plan(what, None, ahead.workers)
     # A step of the pace is one of these images at their own size.
     pixels = (scenes.side / ahead.side) ** 2
-    images = count * training.epochs * scenes.train * pixels
+    images = count * training.epochs * training.of_an_epoch(scenes.train) * pixels
     steps = _SHARE * images / ahead.settings.supernet.training.batch_size
-    steps += count * alone.epochs * ahead.train / alone.batch_size
+    steps += count * alone.epochs * alone.steps_of_an_epoch(ahead.train)
     return Plan(what, 10 + steps * ahead.pace.step / min(ahead.workers, count), ahead.workers)

@@ -16,9 +16,6 @@ from archatlas.training.parameters import DeviceParameters
 from archatlas.verification.parameters import FinishingParameters, VerificationParameters
 from archatlas.verification.truth.parameters import TruthParameters
 
-PLANNED_BY = "plan_schedule.plan_search"
-"""The node after which all that is run counts as time spent."""
-
 
 def plan_finishing(
     schedule: dict[str, Any],
@@ -37,12 +34,12 @@ def plan_finishing(
     found = [document for document in chosen_winners if document["status"] == "found"]
     if not schedule or not found:
         return finishing_schedule
-    from archatlas.kedro_ext.records import RecordStore
+    from archatlas.pipelines.spent import spent
     from archatlas.schedule import finishing as domain
     from archatlas.schedule.allocation import USED
     from archatlas.schedule.entrants import time_entrants
     from archatlas.schedule.facts import Facts
-    from archatlas.schedule.pace import Pace
+    from archatlas.schedule.pace import Pace, Reference, load_now
     from archatlas.spaces.search_space import read_space
     from archatlas.training.fabric import may_share_steps
 
@@ -52,21 +49,20 @@ def plan_finishing(
     if not may_share_steps(device):
         pace = replace(pace, processes=1)  # It may have been measured where they could.
     sharing = domain.sharing_of(len({document["architecture"] for document in found}), pace, facts)
-    timed = time_entrants(found, read_space(search_space), sharing, device, with_teachers=facts.one_is_largest)
-    records = RecordStore(run_records)
-    since = sum(record.usage.seconds for record in records.since(PLANNED_BY))
-    spent = records.seconds_with(PLANNED_BY, domain.BEFORE_SCHEDULE) + since
+    space = read_space(search_space)
+    timed = time_entrants(found, space, sharing, device, with_teachers=facts.one_is_largest)
+    so_far, since = spent(run_records)
     expected = domain.Expected.of(schedule["seconds"])
-    busy = domain.load_now(timed.of_the_space, pace)
+    busy = load_now(Reference(**schedule["reference"]), space, device)
     slower = domain.expected_load(busy, since / expected.since)
-    left = domain.time_left(USED * schedule["time_budget_s"], spent, slower, expected)
+    left = domain.time_left(USED * schedule["time_budget_s"], so_far, slower, expected)
     quiet = timed.on_a_quiet_machine(busy)
     epochs = finishing_schedule["training"]["epochs"]
     done = domain.finishing_now(left, epochs, quiet.entrants, sharing, pace, facts, quiet.teachers)
     taught = f", after {done.epochs} of the largest, which teaches" if done.teacher == "largest" else ""
     logging.getLogger("archatlas").info(
         "Spent %s, %s were expected: %d epochs for each of %d networks%s, %d were planned.",
-        duration(spent), duration(expected.so_far), done.of_winners, len(timed.macs), taught,
+        duration(so_far), duration(expected.so_far), done.of_winners, len(timed.macs), taught,
         domain.epochs_of_winners(finishing_schedule),
     )  # fmt: skip
     return domain.finishing_of(finishing_schedule, done, sharing, facts)

@@ -30,5 +30,5 @@ def plan(ahead: Ahead) -> Plan:
     if ahead.pace is None:
         return Plan(what, None, workers)
     images = ahead.train + ahead.validation * finishing.with_validation
-    steps = passes * (images / finishing.training.batch_size)
+    steps = passes * finishing.training.steps_of_an_epoch(images)
     return Plan(what, steps * ahead.pace.step / workers, workers)

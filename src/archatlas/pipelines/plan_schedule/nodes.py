@@ -4,6 +4,7 @@ Two, since another budget changes what is trained alone, and neither super-netwo
 """
 
 import logging
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -28,6 +29,7 @@ def plan_search(
     evaluation: EvaluationParameters,
     device: DeviceParameters,
     seed: int,
+    run_records: Path,
     time_budget: str | None = None,
     table: TableParameters | None = None,
     truth: TruthParameters | None = None,
@@ -41,6 +43,7 @@ def plan_search(
         return {}, {}, {}, {}
     from dataclasses import asdict
 
+    from archatlas.kedro_ext.records import RecordStore
     from archatlas.schedule.allocation import allocate
     from archatlas.schedule.epochs import batch_size
     from archatlas.schedule.facts import drawn_networks, facts_of, timed_networks
@@ -53,12 +56,13 @@ def plan_search(
     choices, macs = drawn_networks(made, cost_table, seed)
     rows, their_macs = timed_networks(choices, macs)
     batch = min(supernet.training.batch_size, batch_size(description.splits["train"]))
-    pace = measure_pace(made, rows, their_macs, device, batch, evaluation.precision)
-    warm = supernet.start_from is not None
-    calibration = evaluation.calibration_images
-    facts = facts_of(description, made, macs, cost_table, calibration, warm=warm, devices=device.devices)
+    pace, reference = measure_pace(made, rows, their_macs, device, batch, evaluation.precision)
+    facts = facts_of(
+        description, made, macs, cost_table, evaluation.calibration_images, supernet,
+        devices=device.devices, prepared_s=RecordStore(run_records).seconds_of("prepare_images"),
+    )  # fmt: skip
     schedule = allocate(seconds_of(time_budget), pace, facts)
-    known = {"pace": asdict(pace), "facts": asdict(facts)}
+    known = {"pace": asdict(pace), "reference": asdict(reference), "facts": asdict(facts)}
     return known, schedule.supernet, schedule.sample, schedule.tuning
 
 
@@ -89,7 +93,12 @@ def plan_trainings(
     limits = limits_of(facts, feasibility, search.budgets)
     calibrated = calibration.networks * calibration.seeds if calibration else 0
     facts = replace(
-        facts, limits=limits, comparisons=verification.mobilenet, calibrated=calibrated, finishes=finishing is not None
+        facts,
+        limits=limits,
+        comparisons=facts.comparisons * verification.mobilenet,
+        candidates=search.top_k * len(limits),
+        calibrated=calibrated,
+        finishes=finishing is not None,
     )
     if finishing is not None:
         taught = 0 if finishing.teacher == "none" else finishing.taught_epochs
@@ -105,7 +114,8 @@ def plan_trainings(
         "gave_up": list(schedule.gave_up),
         "more_time": more_time(seconds, measured, facts),
         "pace": asdict(measured),
-        "facts": asdict(facts),
+        "reference": pace["reference"],
+        "facts": asdict(replace(facts, images_per_epoch=schedule.images_per_epoch)),
     }
     log = logging.getLogger("archatlas")
     log.info("Of %s: about %s in all.", time_budget, duration(schedule.promised))

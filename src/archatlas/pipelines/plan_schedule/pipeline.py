@@ -20,6 +20,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "image_description": "image_description",
                     "search_space": "search_space",
                     "cost_table": "cost_table",
+                    "run_records": "run_records",
                     **{name: f"params:{name}" for name in _OF_SEARCH},
                 },
                 outputs=["pace", "supernet_schedule", "sample_schedule", "tuning_schedule"],

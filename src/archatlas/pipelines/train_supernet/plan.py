@@ -23,4 +23,5 @@ def plan(ahead: Ahead) -> Plan:
     from archatlas.supernet.strategies.make import paths_per_step
 
     paths = net.training.epochs * paths_per_step(ahead.space, net) + net.largest_first_epochs * _LARGEST
-    return Plan(what, ahead.full_seeds * (ahead.train / net.training.batch_size) * paths * ahead.pace.step)
+    steps = ahead.full_seeds * net.training.steps_of_an_epoch(ahead.train)
+    return Plan(what, steps * paths * ahead.pace.step)

@@ -280,6 +280,34 @@ def choose_winners(
     )
 
 
+def plan_audit(
+    schedule: dict[str, Any],
+    verification_schedule: dict[str, Any],
+    search_space: dict[str, Any],
+    device: DeviceParameters,
+    run_records: Path,
+) -> dict[str, Any]:
+    """What ``verification`` has in the place of its own for the audit: fewer networks where time has run short.
+
+    Winners are there by now. Kept like any result, so that a run that goes on does not change its mind.
+    """
+    planned = verification_schedule["audit"]["networks"] if schedule else 0
+    if not planned:
+        return verification_schedule
+    from archatlas.pipelines.spent import spent
+    from archatlas.schedule.audit import audited_now
+    from archatlas.schedule.pace import Reference, load_now
+    from archatlas.spaces.search_space import read_space
+
+    seconds, (so_far, _) = schedule["seconds"], spent(run_records)
+    last = seconds["test_winners"] + seconds["report"]
+    load = load_now(Reference(**schedule["reference"]), read_space(search_space), device)
+    count = audited_now(planned, seconds["audit"], schedule["time_budget_s"], so_far, last, load)
+    if count < planned:
+        _LOGGER.info("The audit trains %d networks, %d were planned: the time has run short.", count, planned)
+    return {**verification_schedule, "audit": {**verification_schedule["audit"], "networks": count}}
+
+
 @depends_on(files=(public_table, true_table), optional=(*EVIDENCE, "supernets"))
 def audit(
     cost_table: pd.DataFrame,

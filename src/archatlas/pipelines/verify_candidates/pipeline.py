@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Pipeline, node, pipeline
 
+from archatlas.kedro_ext.late import LATE
 from archatlas.pipelines.evidence import evidence
 from archatlas.pipelines.verify_candidates import nodes
 from archatlas.systems.registry import METHODS
@@ -123,16 +124,25 @@ def create_pipeline(**_: object) -> Pipeline:
                 name="choose_winners",
             ),
             node(
+                nodes.plan_audit,
+                inputs=["schedule", "verification_schedule", "search_space", "params:device", "run_records"],
+                outputs="audit_schedule",
+                name="plan_audit",
+                tags=LATE,
+            ),
+            node(
                 nodes.audit,
                 inputs={
                     **evidence(nodes.AUDIT_FROM),
                     "cost_table": "cost_table",
                     **_EVALUATION,
                     **_TRAINING,
+                    "verification_schedule": "audit_schedule",
                     **_SEED,
                 },
                 outputs=["audit", "audit_summary", "audit_trainings"],
                 name="audit",
+                tags=LATE,
             ),
         ]
     )

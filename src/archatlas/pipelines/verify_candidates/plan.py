@@ -27,6 +27,6 @@ def plan(ahead: Ahead) -> Plan:
     what = f"{alone} trainings for {budgets} budgets, {f'{audited} for the audit' if ahead.audited else 'no audit'}"
     if ahead.pace is None:
         return Plan(what, None, ahead.workers)
-    epochs = alone * verification.training.epochs + audited * audit.training.epochs
-    steps = epochs * (ahead.train / verification.training.batch_size)
+    counted = ((alone, verification.training), (audited, audit.training))
+    steps = sum(count * training.epochs * training.steps_of_an_epoch(ahead.train) for count, training in counted)
     return Plan(what, 8 + steps * ahead.pace.step / ahead.workers, ahead.workers)
