@@ -125,7 +125,7 @@ def _training_sections(settings: ProjectParameters, asked: Container[str]) -> li
 
 def _scheduled_lines(schedule: Mapping[str, Any]) -> list[str]:
     """What is done with the time that was given; empty where a table stands in the place of training."""
-    return [f"  {stage:22}{duration(seconds)}" for stage, seconds in schedule.get("seconds", {}).items()]
+    return [f"  {stage:22}{duration(seconds)}" for stage, seconds in schedule.get("seconds", {}).items() if seconds]
 
 
 def plan_stages(
