@@ -82,3 +82,7 @@ def test_counts_that_nobody_can_read_are_rounded(count: int, text: str) -> None:
 def test_a_count_may_be_larger_than_any_float() -> None:
     assert numbers.about(3 * 10**362).replace("\N{NO-BREAK SPACE}", " ") == "3.0 × 10³⁶²"
     assert numbers.whole(10**309).startswith("1,000,000,000")
+
+
+def test_names_are_listed_as_one_would_say_them() -> None:
+    assert [numbers.listed("abc"[:count]) for count in (1, 2, 3)] == ["a", "a and b", "a, b and c"]

@@ -76,7 +76,7 @@ def _without_atlas(run: Run) -> str:
     scoring = [name for name in names if name not in WITHOUT_TRAINING]
     by_scores = "by a training of each network alone" if run.methods_train else "by scores inside super-networks"
     groups = ((scoring, by_scores), (at_initialisation, "at initialisation"))
-    who = [f"{' and '.join(some).replace('_', ' ')} {how}" for some, how in groups if some]
+    who = [f"{numbers.listed(some).replace('_', ' ')} {how}" for some, how in groups if some]
     searched = f"Searched by {', and by '.join(who)}"
     scored = f"{_supernets(run)} trained, but no predictor was fitted"
     if not _seeds(run):

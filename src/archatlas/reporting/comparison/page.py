@@ -38,21 +38,21 @@ def render_comparison(experiments: Sequence[Experiment]) -> str:
             fronts_section(experiments),
             made_section(experiments),
         ],
-        footer=f"Experiments {_listed([experiment.name for experiment in experiments])}.",
+        footer=f"Experiments {numbers.listed([experiment.name for experiment in experiments])}.",
     )
 
 
 def headline(experiments: Sequence[Experiment]) -> str:
     """The page's title: the names, or how many there are."""
     names = [experiment.name for experiment in experiments]
-    return f"{_listed(names)}, compared" if len(names) <= 3 else f"{len(names)} experiments, compared"
+    return f"{numbers.listed(names)}, compared" if len(names) <= 3 else f"{len(names)} experiments, compared"
 
 
 def summary(experiments: Sequence[Experiment]) -> str:
     """In how much they differ, and what that is worth."""
     count = len(parameters_that_differ(experiments).rows)
     differ = "have the same parameters" if not count else f"differ in {count} parameter{'s' if count != 1 else ''}"
-    names = _listed([experiment.name for experiment in experiments])
+    names = numbers.listed([experiment.name for experiment in experiments])
     return (
         f"{names} {differ}. Each stands for its newest finished run; metrics and fronts are exactly the versions that "
         "this run's manifest names."
@@ -216,7 +216,3 @@ def _costs_of_fronts(experiments: Sequence[Experiment]) -> list[str]:
 def _has_front(experiment: Experiment, cost: str) -> bool:
     front = experiment.pareto_front
     return bool((front["cost"] == cost).any()) and bool(front[front_column(cost)].notna().any())
-
-
-def _listed(names: Sequence[str]) -> str:
-    return f"{', '.join(names[:-1])} and {names[-1]}"
