@@ -111,7 +111,7 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
         ["check_sizes", "plan_search", "train_supernet", "write_report"],
     ),
     ({"code": PIPELINES.format("train_supernet"), "function": "train_supernet"}, ["train_supernet"]),
-    ({"code": "supernet/strategies/fair.py"}, ["train_supernet"]),
+    ({"code": "supernet/strategies/fair.py"}, ["train_supernet", "plan_search"]),
     ({"output": "supernets"}, ["train_supernet"]),
     # sample_architectures
     ({"parameters": {"sample": {"architectures": 41}}}, ["sample_architectures", "write_report"]),

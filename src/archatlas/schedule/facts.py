@@ -14,7 +14,6 @@ from archatlas.images.suitable_size import time_allows
 from archatlas.spaces.protocol import Choices, SearchSpace, chains_of, draw_at_most, networks_of
 from archatlas.supernet.parameters import SupernetParameters
 from archatlas.supernet.strategies.extremes import extreme_paths
-from archatlas.supernet.strategies.make import paths_per_step
 
 _DRAWN = 400
 UNCOUNTED = 10**12
@@ -120,12 +119,13 @@ def facts_of(
     supernet: SupernetParameters,
     *,
     devices: int,
+    paths: int,
     prepared_s: float | None = None,
 ) -> Facts:
     """The facts before any budget, from what networks cost that were drawn at random, and blocks in ``cost_table``.
 
-    Super-networks that begin with the weights of others do not train their largest path first. So many ``devices``
-    share each step's images, which took ``prepared_s`` seconds to read.
+    Super-networks that begin with the weights of others do not train their largest path first; a step of theirs trains
+    so many ``paths``. So many ``devices`` share each step's images, which took ``prepared_s`` seconds to read.
     """
     train, validation = images.splits.get("train", 0), images.splits.get("validation", 0)
     chains, warm = chains_of(space), supernet.start_from is not None
@@ -144,7 +144,7 @@ def facts_of(
         one_is_largest=is_chain,
         comparisons=len({chain.input_shape for chain in chains.values()}),
         fewest_supernets=len(supernet.image_sizes or (images.image_size,)),
-        paths=paths_per_step(space, supernet),
+        paths=paths,
         prepared_s=prepared_s,
         warm=warm,
         image_size=images.image_size,

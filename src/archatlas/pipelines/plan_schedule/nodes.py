@@ -50,6 +50,7 @@ def plan_search(
     from archatlas.schedule.pace import measure_pace
     from archatlas.schedule.time_budget import seconds_of
     from archatlas.spaces.search_space import read_space
+    from archatlas.supernet.strategies.make import paths_per_step
 
     description = ImageDescription.model_validate(image_description)
     made = read_space(search_space)
@@ -59,7 +60,8 @@ def plan_search(
     pace, reference = measure_pace(made, rows, their_macs, device, batch, evaluation.precision)
     facts = facts_of(
         description, made, macs, cost_table, evaluation.calibration_images, supernet,
-        devices=device.devices, prepared_s=RecordStore(run_records).seconds_of("prepare_images"),
+        devices=device.devices, paths=paths_per_step(made, supernet),
+        prepared_s=RecordStore(run_records).seconds_of("prepare_images"),
     )  # fmt: skip
     schedule = allocate(seconds_of(time_budget), pace, facts)
     known = {"pace": asdict(pace), "reference": asdict(reference), "facts": asdict(facts)}
