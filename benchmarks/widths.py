@@ -13,13 +13,15 @@ CIFAR-10 lies in Parquet files, of which a part is taken; many validation images
 images.image_column=img,images.max_images=10000,images.validation_fraction=0.5,images.test_fraction=0.1
 
 ``--params space.squeeze_excitation=true,space.activation=hard_swish`` asks the same of other blocks,
-``finishing.training.weight_decay=0.0005`` of another recipe; ``--count 0`` trains the MobileNet alone. Finished
-trainings are kept under data/work and not made again.
+``finishing.training.weight_decay=0.0005`` of another recipe; ``--count 0`` trains the MobileNet alone. With ``--widths
+1 --supernet FILE`` the same networks are also trained from what they weigh on a super-network of the same images.
+Finished trainings are kept under data/work and not made again.
 """
 
 from __future__ import annotations
 
 import argparse
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +29,7 @@ import numpy as np
 import pandas as pd
 import yaml
 from kedro.framework.cli.utils import _split_params
+from safetensors.torch import load_file
 
 from archatlas.costs.constraints import Constraint
 from archatlas.costs.table import costs_of
@@ -40,10 +43,12 @@ from archatlas.spaces.presets import make_space
 from archatlas.spaces.protocol import SearchSpace, draw_at_most
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.parameters import DeviceParameters
+from archatlas.training.weights import arrays_of
 from archatlas.verification.alone import job_of
+from archatlas.verification.finishing import path_weights
 from archatlas.verification.mobilenet import scaled_mobilenets
 from archatlas.verification.parameters import FinishingParameters
-from archatlas.verification.trainings import Trainings
+from archatlas.verification.trainings import FurtherTraining, TrainingJob, Trainings
 
 ROOT = Path(__file__).resolve().parent.parent
 DEVICE = DeviceParameters(accelerator="cpu", precision="auto")
@@ -69,9 +74,16 @@ def main() -> None:
             recipe.training.model_copy(update={"epochs": count}), recipe.augmentation, DEVICE,
             WorkStore(ROOT / "data/work/benchmark_widths"),
         )  # fmt: skip
-        done = trainings.run([job_of(space, name, 1 + options.seed) for name in table["network"]], f"{count} epochs")
-        table[f"accuracy_{count}"] = done["validation_accuracy"].to_numpy()
-        table[f"log_loss_{count}"] = done["validation_log_loss"].to_numpy()
+        jobs = [job_of(space, name, 1 + options.seed) for name in table["network"]]
+        if options.supernet is not None:
+            own = zip(jobs, table["width"], strict=True)
+            jobs += [from_supernet(job, options.supernet) for job, width in own if width != _MOBILENET]
+        done = trainings.run(jobs, f"{count} epochs")
+        alone, begun = done.iloc[: len(table)], done.iloc[len(table) :]
+        table[f"accuracy_{count}"] = alone["validation_accuracy"].to_numpy()
+        table[f"log_loss_{count}"] = alone["validation_log_loss"].to_numpy()
+        if not begun.empty:
+            print_starts(table, begun, count)
         print_networks(table, [one for one in epochs if one <= count], len(prepared.validation))
     if options.count > 1:
         print_ranks(table, epochs)
@@ -96,6 +108,25 @@ def recipe_of(configured: dict[str, Any], asked: dict[str, Any]) -> FinishingPar
     return FinishingParameters.model_validate(configured | changed)
 
 
+def from_supernet(job: TrainingJob, file: Path) -> FurtherTraining:
+    """The same training, begun with what the network weighs on a super-network of its space."""
+    weights = path_weights({"seed_0": partial(load_file, file)}, job.space, job.network, 0)
+    return FurtherTraining(job.space, job.network, job.seed, f"{job.label} from the super-network", arrays_of(weights))
+
+
+def print_starts(table: pd.DataFrame, begun: pd.DataFrame, epochs: int) -> None:
+    """A line per network: from scratch, and from the super-network."""
+    print(f"\n| {epochs} epochs | accuracy from scratch | from the super-network | log loss | log loss |")
+    print("|---|--:|--:|--:|--:|")
+    own = table[table["width"] != _MOBILENET]
+    for row, other in zip(own.to_dict("records"), begun.to_dict("records"), strict=True):
+        print(
+            f"| {row['network']} | {row[f'accuracy_{epochs}']:.3f} | {other['validation_accuracy']:.3f} | "
+            f"{row[f'log_loss_{epochs}']:.3f} | {other['validation_log_loss']:.3f} |",
+            flush=True,
+        )
+
+
 def networks_of(space: SearchSpace, options: argparse.Namespace) -> pd.DataFrame:
     """``count`` random networks of each width within the MACs, and the MobileNet: network, width, macs, params."""
     least, most = options.macs
@@ -107,7 +138,7 @@ def networks_of(space: SearchSpace, options: argparse.Namespace) -> pd.DataFrame
     rows = rows.join(costs[["macs", "params"]])
     rows = rows[rows["macs"].between(least, most)].groupby("width").head(options.count)
     scaled = scaled_mobilenets(space, [Constraint("macs", "max", most)])
-    beside = [(one.label, _MOBILENET, one.macs, one.params) for one in scaled]
+    beside = [] if options.without_mobilenet else [(one.label, _MOBILENET, one.macs, one.params) for one in scaled]
     return pd.concat([rows.sort_values("width"), pd.DataFrame(beside, columns=rows.columns)], ignore_index=True)
 
 
@@ -164,6 +195,12 @@ def read_options() -> argparse.Namespace:
     parser.add_argument("--macs", nargs=2, type=float, default=[5e6, 6e6], help="fewest and most MACs (5e6 6e6)")
     parser.add_argument("--count", type=int, default=3, help="networks of each width (3)")
     parser.add_argument("--epochs", nargs="+", type=int, default=[8, 30], help="epochs of each training (8 30)")
+    parser.add_argument("--without-mobilenet", action="store_true", help="leave it out")
+    parser.add_argument(
+        "--supernet",
+        type=Path,
+        help="a file of weights of such a super-network: train from these, too, if of one width",
+    )
     parser.add_argument("--seed", type=int, default=0, help="of what is drawn, and of the trainings (0)")
     return parser.parse_args()
 
