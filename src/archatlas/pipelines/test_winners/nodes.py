@@ -71,5 +71,6 @@ def judge(
         )
         documents, trainings = judge_on_test_images(alike, finished_winners, done, test, read_space(search_space))
     winners, predictions, mistakes = exported_figures(documents, networks, test, names)
-    log_signals(_LOGGER, winner_signals(winners, None if known is not None else image_description))
+    images, planned = None if known is not None else image_description, bool(verification_schedule)
+    log_signals(_LOGGER, winner_signals(winners, images, scheduled=planned))
     return winners, trainings, predictions, mistakes
