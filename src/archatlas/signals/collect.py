@@ -64,6 +64,6 @@ def collect_signals(
             audit_too_small(audit_summary, scheduled=scheduled),
             audit_unsettled(audit_summary, scheduled=scheduled),
         ),
-        *winner_signals(winners, None if looked_up else image_description, scheduled=scheduled),
+        *winner_signals(winners, None if looked_up else image_description, class_counts, scheduled=scheduled),
     ]
     return sorted(signals, key=lambda signal: signal.level != "broken")

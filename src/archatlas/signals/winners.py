@@ -6,8 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pandas as pd
+
 from archatlas.predictors.metrics import wilson_interval
 from archatlas.predictors.noise import combined_reach
+from archatlas.signals.classes import classes_never_found, near_largest_class
 from archatlas.signals.signal import Signal, by_hand, given, percent
 
 WIDEST_HALF = 0.05
@@ -176,18 +179,23 @@ def small_split(
     )
 
 
-def winner_signals(winners: Sequence[Json], image_description: Json | None, *, scheduled: bool = False) -> list[Signal]:
+def winner_signals(
+    winners: Sequence[Json], image_description: Json | None, class_counts: pd.DataFrame, *, scheduled: bool = False
+) -> list[Signal]:
     """All checks of the winners that were found.
 
     Args:
         winners: a document per budget.
         image_description: with the images of each split; None: accuracies are those of a public table.
+        class_counts: images by split and class; empty where nothing was trained.
         scheduled: whether a time budget decides how they are trained.
     """
     found = [winner for winner in winners if winner.get("status") == "found"]
     if image_description is None:
         return given(not_better(found, None, scheduled=scheduled))
     return given(
+        near_largest_class(found, class_counts),
+        classes_never_found(found, class_counts),
         small_split(found, image_description, "validation"),
         small_split(found, image_description, "test"),
         not_better(found, images_of(image_description, "test") or None, scheduled=scheduled),
