@@ -44,6 +44,26 @@ def test_without_a_terminal_a_line_says_every_half_minute_what_is_done_and_left(
     ]
 
 
+def test_loops_side_by_side_take_turns_and_say_a_line_every_half_minute_together(
+    clock: Callable[[float], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    bars: list[Any] = [
+        progress_bar(desc=f"network {place + 1}", total=100, position=place, turns=2) for place in range(3)
+    ]
+    said = []
+    with caplog.at_level(logging.INFO):
+        for second in range(100):
+            clock(1)
+            for bar in bars[:2]:
+                bar.update()
+            said += [(second + 1, line.partition(":")[0]) for line in lines(caplog)]
+            caplog.clear()
+        assert said == [(30, "network 1"), (60, "network 2"), (90, "network 1")]
+        clock(30)
+        bars[2].update()  # The third has the place of the first.
+    assert lines(caplog) == ["network 3: 1 of 100 its (1%), about 3.6 h left"]
+
+
 def test_items_come_as_they_are_and_a_slow_one_is_told_at_once(
     clock: Callable[[float], None], caplog: pytest.LogCaptureFixture
 ) -> None:

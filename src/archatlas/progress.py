@@ -1,4 +1,7 @@
-"""How far a long loop is: a bar on a terminal, and where there is none a line of log every half minute."""
+"""How far a long loop is: a bar on a terminal, and where there is none a line of log every half minute.
+
+A line is said when something is done, and so not before. Loops that run side by side take turns.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,11 @@ LINE_SECONDS = 30.0
 _log = logging.getLogger(__name__)
 
 
+def on_terminal() -> bool:
+    """Whether this process shows bars, and no lines."""
+    return sys.stderr is not None and sys.stderr.isatty()
+
+
 @overload
 def progress_bar(items: Iterable[Item], *, desc: str | None, **how: Any) -> tqdm[Item] | ProgressLines[Item]: ...
 
@@ -35,26 +43,30 @@ def progress_bar(
     initial: int = 0,
     unit: str = "it",
     position: int = 0,
+    turns: int = 1,
     hidden: bool = False,
     **bar: Any,
 ) -> tqdm[Any] | ProgressLines[Any]:
     """To go through ``items``, or a block whose work is told by ``update(count)``; of so many units in all.
 
     Where stderr is a terminal this is tqdm's bar, with the further settings ``bar``; elsewhere :class:`ProgressLines`.
-    ``initial`` units were done before, ``position`` is the bar's line on the screen. Nothing is shown if ``hidden``.
+    ``initial`` units were done before, ``position`` is the bar's line on the screen, or the loop's place among so many
+    that take ``turns`` with their lines. Nothing is shown if ``hidden``.
     """
-    if sys.stderr is not None and sys.stderr.isatty():
+    if on_terminal():
         from tqdm import tqdm
 
         bar |= {"total": total, "initial": initial, "unit": unit, "position": position, "disable": hidden}
         return tqdm(items, desc, **bar)
-    return ProgressLines(items, desc=desc, total=total, initial=initial, unit=unit, hidden=hidden)
+    turn = (position % turns, turns)
+    return ProgressLines(items, desc=desc, total=total, initial=initial, unit=unit, turn=turn, hidden=hidden)
 
 
 class ProgressLines(Generic[Item]):
     """What :func:`progress_bar` gives where there is no terminal; it has what is used here of tqdm's bar.
 
-    A loop that is quicker than ``LINE_SECONDS`` says nothing.
+    A loop that is quicker than ``LINE_SECONDS`` says nothing. ``turn`` is which of how many loops side by side it is,
+    from 0: in that time all of them together say one line.
     """
 
     def __init__(
@@ -65,6 +77,7 @@ class ProgressLines(Generic[Item]):
         total: int | None = None,
         initial: int = 0,
         unit: str = "it",
+        turn: tuple[int, int] = (0, 1),
         hidden: bool = False,
     ) -> None:
         if total is None and isinstance(items, Sized):
@@ -73,7 +86,9 @@ class ProgressLines(Generic[Item]):
         self._items, self._desc, self._total, self._unit = items, desc, total, unit
         self._initial = self._done = initial
         self._extra = ""
-        self._begun = self._said = time.monotonic()
+        self._begun = time.monotonic()
+        place, self._turns = turn
+        self._next = self._begun + LINE_SECONDS * (1 + place)
 
     def __enter__(self) -> Self:
         return self
@@ -90,8 +105,8 @@ class ProgressLines(Generic[Item]):
         """So many more units are done."""
         self._done += int(count)
         now = time.monotonic()
-        if not self.disable and now - self._said >= LINE_SECONDS:
-            self._said = now
+        if not self.disable and now >= self._next:
+            self._next = now + LINE_SECONDS * self._turns
             _log.info("%s", self._line(now - self._begun))
 
     def set_postfix(self, **values: Any) -> None:

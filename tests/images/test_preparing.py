@@ -100,6 +100,19 @@ def test_given_folders_are_respected(tmp_path: Path):
     assert numbers_of(prepared.test, range(30)) == {20, 21, 22, 23, 25, 26, 27, 28}
 
 
+def test_splits_by_words_and_around_their_classes_are_respected(tmp_path: Path):
+    for start, split in enumerate(("seg_train", "seg_test")):
+        save(tmp_path / "archive" / split / split / "cat", range(20 * start, 20 * start + 8))
+        save(tmp_path / "archive" / split / split / "dog", range(20 * start + 10, 20 * start + 18))
+    save(tmp_path / "archive" / "seg_pred" / "seg_pred", range(40, 45))
+    prepared = read(tmp_path)
+    assert prepared.description.class_names == ("cat", "dog")
+    assert sizes(prepared) == (12, 4, 16)
+    assert numbers_of(prepared.test, range(45)) == {*range(20, 28), *range(30, 38)}
+    left_out = prepared.split_files.query("split == 'left_out'")["file"].tolist()
+    assert left_out == [f"archive/seg_pred/seg_pred/{number}.png" for number in range(40, 45)]
+
+
 def test_without_validation_it_is_taken_from_training(tmp_path: Path):
     for start, split in enumerate(("train", "test")):
         save(tmp_path / split / "cat", range(20 * start, 20 * start + 8))
@@ -156,7 +169,7 @@ def test_unlabelled_test_folder_is_left_out(tmp_path: Path, caplog: pytest.LogCa
 def test_folders_of_splits_without_classes_are_refused(tmp_path: Path):
     save(tmp_path / "train", range(4))
     save(tmp_path / "test", range(4, 8))
-    with pytest.raises(ArchatlasError, match=r"only the folders test, train, and no training folder"):
+    with pytest.raises(ArchatlasError, match=r"only the folders `test`, `train`, and no training folder"):
         read(tmp_path)
 
 

@@ -89,7 +89,7 @@ def from_sample_to_atlas(target: str, folder: Path, **changes: Any) -> tuple[Dat
         "params:atlas": AtlasParameters(chunk=16),
         "params:seed": 0,
         **{f"params:{name}": None for name in ("table", "truth", "calibration")},
-        **{f"{section}_schedule": {} for section in ("tuning", "verification")},
+        **{f"{section}_schedule": {} for section in ("supernet", "tuning", "verification")},
         "params:device": DeviceParameters(accelerator="cpu", workers=1),
         "params:verification": VerificationParameters(training=TrainingParameters(epochs=1, batch_size=16)),
         "train_images": noise(48),

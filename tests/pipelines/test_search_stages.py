@@ -134,6 +134,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "params:finishing": FINISHING,
         "params:export": ExportParameters(check_images=4),
         "schedule": {},
+        "supernet_schedule": {},
         "verification_schedule": {},
         "finishing_schedule": {},
         "run_records": tmp_path_factory.mktemp("records"),

@@ -16,14 +16,15 @@ from archatlas.reporting.class_results import (
     balanced_accuracy,
     hardest_class,
     most_confused,
-    never_found,
+    unequal_classes,
     worst_mistakes,
 )
 from archatlas.reporting.figures.confusion import figure_confusion, shown_classes
 from archatlas.reporting.figures.theme import RED
-from archatlas.reporting.page import render_page
+from archatlas.reporting.page import render_page, tiles
 from archatlas.reporting.run import Run
-from archatlas.reporting.sections.classes import classes_section, confused_sentence, data_uri, lost_sentence
+from archatlas.reporting.sections.classes import classes_section, confused_sentence, data_uri
+from archatlas.signals.classes import lost_sentence, never_found
 
 COUNTS = np.array([[8, 2, 0, 0], [5, 0, 0, 0], [0, 1, 39, 0], [0, 0, 0, 0]])
 NAMES = ["cat", "dog", "fox", "owl"]
@@ -160,3 +161,19 @@ def test_hostile_names_of_files_and_classes_stay_text(run: Run) -> None:
     winners = [{**winner, "per_class_accuracy": {evil: 0.0}} for winner in run.winners]
     hostile = dataclasses.replace(run, split_files=files, image_description=description, winners=winners)
     assert "<script>alert" not in render_page(hostile)
+
+
+def test_where_classes_are_unequal_the_first_figures_are_balanced_too(run: Run) -> None:
+    counts = run.class_counts
+    assert not unequal_classes(run)
+    assert not any("count alike" in tile.label for tile in tiles(run))
+    test = counts["split"] == "test"
+    first = counts[test].index[0]
+    images = counts["images"].where(counts.index != first, 2 * counts.loc[test, "images"].iloc[1:].min() + 1)
+    winners = [{**winner, "balanced_accuracy": 0.5} for winner in run.winners]
+    unequal = dataclasses.replace(run, class_counts=counts.assign(images=images), winners=winners)
+    assert unequal_classes(unequal)
+    told = [tile.label for tile in tiles(unequal) if "count alike" in tile.label]
+    assert len(told) == len(run.found)
+    assert all(label.endswith("; 50.0\N{NO-BREAK SPACE}% if all classes count alike") for label in told)
+    assert not unequal_classes(dataclasses.replace(run, class_counts=counts.iloc[:0]))

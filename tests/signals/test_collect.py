@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import logging
+import re
 import subprocess
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from archatlas.schedule.allocation import allocate
+from archatlas.schedule.facts import Facts
+from archatlas.schedule.pace import Pace
 from archatlas.signals.collect import collect_signals
 from archatlas.signals.ranking import log_ranking, ranked_by, signals_of_scores
 from archatlas.signals.signal import Signal, of_document
@@ -86,6 +91,56 @@ def test_a_broken_run_says_so_worst_first() -> None:
         ("winner_not_better", "broken"),
         ("audit_unsettled", "warning"),
     ]
+
+
+def settings_in(changes: Mapping[str, Any], section: str) -> set[str]:
+    """Names of the fields that a schedule has in the place of a section's own, level by level."""
+    names = set()
+    for name, value in changes.items():
+        below = f"{section}.{name}"
+        names |= settings_in(value, below) if isinstance(value, Mapping) else {below}
+    return names
+
+
+def test_cures_name_what_a_schedule_overwrites_only_beside_the_time() -> None:
+    pace = Pace(workers=2, train_fixed=5e-4, train_per_mac=2.5e-10, answer_fixed=1e-4, answer_per_mac=7e-11)
+    facts = Facts(3068, 341, 256, 9e6, 9e6, 14e6, 141_120, largest_first=True, limits={"small": 6e6})
+    planned, longer = allocate(1800, pace, facts), allocate(7200, pace, facts)
+    sections = {name: getattr(planned, name) for name in ("supernet", "sample", "verification", "tuning", "finishing")}
+    overwritten = {setting for name, changes in sections.items() for setting in settings_in(changes, name)}
+    schedule = {"time_budget_s": 1800.0, "promised_s": 1750.0, "gave_up": []}
+    short = {"count": 8, "tau_predictor": 0.5, "tau_predictor_ci": [0.3, 0.6], "epochs": 8, "tau_half_time": 0.1}
+    flat = pd.DataFrame(
+        [(name, "cross_seed", fold, 0.0) for name in ("gcn", "macs") for fold in range(3)],
+        columns=["predictor", "protocol", "fold", "kendall_tau"],
+    )
+    changes = {"audit_summary": short, "predictor_scores": flat, "tuning_summary": {"family": "gcn"}}
+    configured = {one.name: one.cure for one in collected(learned=False, **changes)}
+    cures = {one.name: one.cure for one in collected(learned=False, schedule=schedule, **changes)}
+    assert cures.keys() == configured.keys()
+    named = set()
+    for name, cure in cures.items():
+        free, _, by_hand = cure.partition("`time_budget=null` and ")
+        settings = [set(re.findall(r"`([a-z_]+\.[a-z_.]+)`", part)) for part in (free, by_hand)]
+        assert settings[0].isdisjoint(overwritten), name
+        assert settings[1] <= overwritten, name
+        named |= settings[1]
+        assert "time_budget" not in configured[name]
+        assert set(re.findall(r"`([a-z_]+\.[a-z_.]+)`", configured[name])) == settings[0] | settings[1]
+    assert named == {
+        "supernet.largest_first_epochs", "supernet.training.epochs", "sample.architectures", "verification.seeds",
+        "verification.random_networks", "verification.audit.networks", "verification.audit.training.epochs",
+        "verification.audit.seeds", "verification.training.epochs",
+    }  # fmt: skip
+    # More time brings all of it but what is said to be had without a time budget alone.
+    assert cures["audit_unsettled"].startswith("Set `time_budget=null` and raise `verification.audit.training.epochs`")
+    assert longer.verification["audit"]["training"] == planned.verification["audit"]["training"]
+    assert cures["supernet_near_majority"].startswith(
+        "Give more time (`time_budget`), or set `time_budget=null` and set"
+    )
+    assert longer.supernet["training"]["epochs"] > planned.supernet["training"]["epochs"]
+    assert longer.sample["architectures"] > planned.sample["architectures"]
+    assert longer.verification["audit"]["networks"] > planned.verification["audit"]["networks"]
 
 
 def test_documents_hold_all_of_a_signal() -> None:

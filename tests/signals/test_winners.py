@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -128,8 +129,19 @@ def test_what_is_not_known_is_not_judged() -> None:
 
 
 def test_a_public_table_has_no_images_of_ours() -> None:
-    exact = winner(0.901, 0.9)
-    assert winner_signals([exact], None) == []
-    names = [signal.name for signal in winner_signals([exact], {"splits": {"validation": 50, "test": 50}})]
+    exact, none = winner(0.901, 0.9), pd.DataFrame()
+    assert winner_signals([exact], None, none) == []
+    names = [signal.name for signal in winner_signals([exact], {"splits": {"validation": 50, "test": 50}}, none)]
     assert names == ["small_validation_split", "small_test_split", "winner_not_better"]
-    assert winner_signals([{"budget": "b", "status": "none"}], {"splits": {"test": 5}}) == []
+    assert winner_signals([{"budget": "b", "status": "none"}], {"splits": {"test": 5}}, none) == []
+
+
+def test_a_winner_that_names_the_largest_class_does_not_stand_alone() -> None:
+    lazy = winner(0.95, exported_accuracy=0.95, balanced_accuracy=0.5, per_class_accuracy={"ok": 1.0, "broken": 0.0})
+    counts = pd.DataFrame({"split": "test", "class_name": ["ok", "broken"], "images": [1900, 100]})
+    description = {"splits": {"validation": 2000, "test": 2000}}
+    found = winner_signals([lazy], description, counts)
+    assert [(one.name, one.level) for one in found] == [
+        ("winner_near_largest_class", "broken"), ("classes_never_found", "warning"),
+    ]  # fmt: skip
+    assert winner_signals([lazy], None, counts) == []  # Of a public table nothing is known of classes.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import logging
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
+from archatlas import progress
 from archatlas.errors import ArchatlasError
 from archatlas.images import dataset
 from archatlas.images.dataset import ImageSplit
@@ -106,6 +108,21 @@ def test_trainings_that_processes_share_read_one_file_of_each_split_and_size(
         "validation_4 48 images of 4", "validation_8 48 images of 8",
     ]  # fmt: skip
     assert table["validation_log_loss"].nunique() == 3
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_without_a_terminal_each_training_tells_how_far_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, terminal: bool
+) -> None:
+    monkeypatch.setattr(progress, "LINE_SECONDS", 0.0)
+    monkeypatch.setattr("archatlas.verification.trainings.on_terminal", lambda: terminal)
+    with caplog.at_level(logging.INFO, "archatlas.progress"):
+        trainings(tmp_path, 1).run(JOBS[:2], "finalists")
+    said = [line.partition(" (")[0] for line in caplog.messages]
+    each = {f"finalists, {number} of 2: {step} of 12 steps" for number in (1, 2) for step in range(1, 13)}
+    both = ["finalists: 1 of 2 networks", "finalists: 2 of 2 networks"]
+    assert [line for line in said if line in both] == both
+    assert set(said) - set(both) == (set() if terminal else each)
 
 
 def test_the_table_has_a_row_per_job_and_networks_learn(two_workers: tuple[Trainings, pd.DataFrame]) -> None:

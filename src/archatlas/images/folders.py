@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from archatlas.errors import ArchatlasError
 from archatlas.images.kinds import HEIF, suffixes_not_read, suffixes_read
-from archatlas.images.splitting import SPLIT_NAMES, SPLITS
+from archatlas.images.layout import Layout, layout_of, role_of, sub_folders, visible
 from archatlas.storage.walk import walk
 
 _log = logging.getLogger(__name__)
@@ -32,8 +32,7 @@ class LeftOut:
 class ImageFolder:
     """What lies in a folder. Paths are relative to ``root``, with forward slashes, sorted.
 
-    ``split_folders`` maps a folder that holds a given split to the split's name; it is empty if classes lie directly
-    in ``root``. An empty class folder counts among ``class_folders``: it is a class with too few images, not no class.
+    An empty class folder counts among ``class_folders``: it is a class with too few images, not no class.
     ``images`` can be links that lead nowhere: such a file is damaged like others. ``left_out`` are those that cannot be
     images of a class whatever is in them.
     """
@@ -42,34 +41,22 @@ class ImageFolder:
     images: tuple[str, ...]
     metadata: tuple[str, ...]
     class_folders: tuple[str, ...]
-    split_folders: dict[str, str]
+    layout: Layout
     left_out: tuple[LeftOut, ...] = ()
-
-    def split_of(self, path: str) -> str | None:
-        """The split whose folder the path lies in; None if no splits are given."""
-        return self.split_folders.get(path.split("/")[0])
 
     def metadata_files(self) -> dict[str, list[str]]:
         """Absolute paths of the metadata files of each split; ``train`` alone if no split is given."""
         files: dict[str, list[str]] = {}
         for path in self.metadata:
-            files.setdefault(self.split_of(path) or "train", []).append(str(self.root / path))
+            files.setdefault(self.layout.split_of(path) or "train", []).append(str(self.root / path))
         return files
-
-    def class_of(self, path: str) -> str | None:
-        """The class folder of a file: the first below ``root``, or below the split's folder; None if it is in none."""
-        top, *below = path.split("/")
-        if top not in self.split_folders:
-            return top if below and not self.split_folders else None
-        return below[0] if len(below) > 1 else None
 
 
 def list_folder(root: Path) -> ImageFolder:
-    """The layout of ``root``. Hidden files and folders (``.x``, ``__x``) are passed over, and ``lost+found``.
+    """What lies in ``root``, by its layout (`layout_of`). What is left out is named in a warning.
 
-    Folders called train, validation (valid, val, dev) and test are splits if there is one for training and it holds
-    class folders; else they are classes like the others. What is left out is named in a warning. Raises
-    `ArchatlasError` if there are no images.
+    So are hidden files and folders (``.x``, ``__x``) and ``lost+found``, as far as these folders hold images. Raises
+    `ArchatlasError` if there are no images, or their folders may be classes or splits.
     """
     if not root.is_dir():
         raise ArchatlasError(f"images.path is `{root}`, a file: give the folder that holds one sub-folder per class")
@@ -81,26 +68,36 @@ def list_folder(root: Path) -> ImageFolder:
             f"that do{_kinds(odd)}"
         )
     metadata = [path for path in found if Path(path).name in METADATA]
-    splits = _split_folders(root, bool(metadata))
-    if splits:
-        outside = [path for path in images if path.split("/")[0] not in splits]
+    layout = layout_of(root, images, metadata)
+    if layout.splits:
+        outside = [path for path in images if layout.split_of(path) is None]
         odd |= dict.fromkeys(outside, "it lies outside the folders of splits")
         images = sorted(set(images) - set(outside))
-        metadata = [path for path in metadata if path.split("/")[0] in splits]
-    classes = sorted({name for top in splits or [""] for name in _sub_folders(root / top)})
-    folder = ImageFolder(root, tuple(images), tuple(metadata), tuple(classes), splits)
-    left_out = tuple(LeftOut(path, folder.class_of(path) or "", reason) for path, reason in sorted(odd.items()))
+        metadata = [path for path in metadata if layout.split_of(path) is not None]
+    classes = sorted({name for holder in layout.holders for name in sub_folders(root / holder)})
+    folder = ImageFolder(root, tuple(images), tuple(metadata), tuple(classes), layout)
+    if not metadata:
+        _check_below_classes(folder)
+    named = {path: layout.class_of(path) or "" for path in odd}
+    left_out = tuple(
+        LeftOut(path, named[path] if named[path] in classes else "", reason) for path, reason in sorted(odd.items())
+    )
     warn_of(left_out)
     return replace(folder, left_out=left_out)
 
 
-def all_below(root: Path) -> Iterator[tuple[Path, list[str], list[str]]]:
-    """What ``walk`` gives of folders that are not hidden; `ArchatlasError` for one that cannot be listed.
+def all_below(root: Path, enters: Callable[[str], bool] = visible) -> Iterator[tuple[Path, list[str], list[str]]]:
+    """What ``walk`` gives of folders whose names ``enters`` takes; `ArchatlasError` for one that cannot be listed.
 
-    Images in it would be missing.
+    Images in it would be missing, unless it is hidden.
     """
+
+    def unlisted(error: OSError) -> None:
+        if _hidden_in(Path(error.filename).relative_to(root)) is None:
+            raise error
+
     try:
-        yield from walk(root, visible)
+        yield from walk(root, enters, unlisted)
     except OSError as error:
         raise ArchatlasError(
             f"the folder `{error.filename}` cannot be listed ({error.strerror}), and images in it would be missing: "
@@ -121,11 +118,15 @@ def _files_below(root: Path) -> tuple[list[str], dict[str, str]]:
     read = suffixes_read()
     not_read = suffixes_not_read(read)
     found, odd = [], {}
-    for folder, _, files in all_below(root):
+    for folder, _, files in all_below(root, enters=lambda name: True):
         inside = folder.relative_to(root)
+        hidden = _hidden_in(inside)
         for name in filter(visible, files):
             suffix, path, relative = Path(name).suffix.lower(), Path(folder, name), (inside / name).as_posix()
-            if suffix in not_read:
+            if hidden is not None:
+                if suffix in read:
+                    odd[relative] = f"the folder `{hidden}` is passed over for its name: rename it if it is to be read"
+            elif suffix in not_read:
                 odd[relative] = _no_reader(suffix)
             elif suffix in read or name in METADATA:
                 if _is_another_thing(path):  # Opening a named pipe would wait for who writes to it.
@@ -133,6 +134,41 @@ def _files_below(root: Path) -> tuple[list[str], dict[str, str]]:
                 else:
                     found.append(relative)
     return sorted(found), odd
+
+
+def _hidden_in(inside: Path) -> str | None:
+    """The first hidden folder on the way to a folder; None if all are visible."""
+    return next((name for name in inside.parts if not visible(name)), None)
+
+
+def _check_below_classes(folder: ImageFolder) -> None:
+    """Say what becomes of folders in class folders, where these may be meant for classes or splits."""
+    below: dict[str, set[str]] = {name: set() for name in folder.class_folders}
+    for path in folder.images:
+        parts = folder.layout.within(path)
+        if len(parts) > 2:
+            below[parts[0]].add(parts[1])
+    shared = sorted(set.intersection(*below.values())) if below else []
+    if len(shared) < 2:
+        return
+    named = ", ".join(f"`{name}`" for name in shared[:_NAMED]) + ", ..." * (len(shared) > _NAMED)
+    if len(below) == 1:
+        raise ArchatlasError(
+            f"only one class (`{folder.class_folders[0]}`) was found in `{folder.root}`, and two at least are needed: "
+            f"if the folders in it are the classes ({named}), give that folder as images.path"
+        )
+    if len([name for name in shared if role_of(name)]) > 1:
+        _log.warning(
+            "every class folder holds %s, which are not taken for splits: images are shared out anew. To keep splits "
+            "have `train/CLASS` and `test/CLASS` in the place of `CLASS/train` and `CLASS/test`",
+            named,
+        )
+    else:
+        _log.warning(
+            "every class folder holds %s, and all in a class folder is of that class: if these are the classes, give "
+            "one of the folders that hold them as images.path",
+            named,
+        )
 
 
 def _is_another_thing(path: Path) -> bool:
@@ -151,27 +187,3 @@ def _no_reader(suffix: str) -> str:
 def _kinds(odd: dict[str, str]) -> str:
     kinds = sorted(set(odd.values()))
     return f". {len(odd)} image files are not read: {'; '.join(kinds)}" if kinds else ""
-
-
-def _split_folders(root: Path, has_metadata: bool) -> dict[str, str]:
-    named = {name: SPLITS[SPLIT_NAMES[name.lower()]] for name in _sub_folders(root) if name.lower() in SPLIT_NAMES}
-    labelled = {name: split for name, split in named.items() if has_metadata or _sub_folders(root / name)}
-    if "train" in labelled.values():
-        for name in sorted(set(named) - set(labelled)):
-            _log.warning("`%s` is left out: it has no class folders, so its images have no labels", name)
-        return labelled
-    if named and set(named) == set(_sub_folders(root)):
-        raise ArchatlasError(
-            f"`{root}` has only the folders {', '.join(sorted(named))}, and no training folder with one sub-folder per "
-            "class: give folders of classes, or `train` (and `test`) with folders of classes in it"
-        )
-    return {}
-
-
-def _sub_folders(folder: Path) -> list[str]:
-    return sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and visible(entry.name))
-
-
-def visible(name: str) -> bool:
-    """Whether a file or a folder is the user's: not hidden, nor where a file system puts what it has repaired."""
-    return not name.startswith((".", "__")) and name != "lost+found"

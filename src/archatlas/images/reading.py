@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 from archatlas.errors import ArchatlasError, nearest
 from archatlas.images.columns import Columns, codes_of, join, labels_of
 from archatlas.images.decoding import Encoded
-from archatlas.images.folders import METADATA, ImageFolder, LeftOut, all_below, list_folder, visible, warn_of
+from archatlas.images.folders import METADATA, ImageFolder, LeftOut, all_below, list_folder, warn_of
+from archatlas.images.layout import visible
 from archatlas.images.parameters import ImagesParameters
 from archatlas.images.splitting import SPLIT_NAMES, SPLITS, UNSPLIT
 
@@ -104,7 +105,7 @@ def _read_folder(parameters: ImagesParameters, cache: str) -> Records:
         )
     # In the order of paths, not of the disk's listing. Where folders are the classes, an image needs one.
     order = sorted(range(len(listed)), key=listed.__getitem__)
-    strays = [] if labelled else [row for row in order if folder.class_of(listed[row]) is None]
+    strays = [] if labelled else [row for row in order if folder.layout.class_of(listed[row]) is None]
     if len(strays) == len(order):
         raise ArchatlasError(
             f"no image in `{root}` lies in a class folder (one is `{listed[order[0]]}`): there must be one sub-folder "
@@ -118,7 +119,7 @@ def _read_folder(parameters: ImagesParameters, cache: str) -> Records:
         labels, class_names = labels_of(columns, parameters.label_column, parameters.class_names)
         labels = labels[order]
     else:
-        found = [str(folder.class_of(path)) for path in paths]
+        found = [str(folder.layout.class_of(path)) for path in paths]
         class_names = tuple(sorted({*found, *folder.class_folders}))
         codes = {name: code for code, name in enumerate(class_names)}
         labels = np.array([codes[name] for name in found], dtype=np.int64)
@@ -136,7 +137,7 @@ def _read_folder(parameters: ImagesParameters, cache: str) -> Records:
 
 def _given_by_folders(folder: ImageFolder) -> NDArray[np.int8]:
     """The split of each image by its folder; a single split is one that is still to be divided."""
-    splits = [folder.split_of(path) for path in folder.images]
+    splits = [folder.layout.split_of(path) for path in folder.images]
     several = len(set(splits)) > 1
     return np.array([SPLITS.index(split) if split and several else UNSPLIT for split in splits], dtype=np.int8)
 

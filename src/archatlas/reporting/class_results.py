@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from archatlas.reporting import numbers
 from archatlas.reporting.run import Run
+from archatlas.signals.classes import images_in_test
 from archatlas.verification.mistakes import mistakes_of
 
 Counts = NDArray[np.int64]
+
+UNEQUAL = 2
 
 
 @dataclass(frozen=True)
@@ -49,6 +52,15 @@ def balanced_accuracy(winner: Mapping[str, Any]) -> float | None:
     return float(np.mean(recalls)) if recalls else None
 
 
+def unequal_classes(run: Run) -> bool:
+    """Whether the largest class of the test images has more than ``UNEQUAL`` times those of the smallest that has any.
+
+    Balanced accuracy then stands beside accuracy.
+    """
+    counts = [images for images in images_in_test(run.class_counts).values() if images]
+    return bool(counts) and not run.alone_is_looked_up and max(counts) > UNEQUAL * min(counts)
+
+
 def hardest_class(winner: Mapping[str, Any]) -> tuple[str, float] | None:
     """The class of the least test accuracy (the first of equal ones), and that accuracy; None without any."""
     recalls = {
@@ -57,12 +69,6 @@ def hardest_class(winner: Mapping[str, Any]) -> tuple[str, float] | None:
         if not numbers.is_missing(value)
     }
     return min(recalls.items(), key=lambda item: item[1]) if recalls else None
-
-
-def never_found(winner: Mapping[str, Any]) -> list[str]:
-    """Classes of which the winner names no test image rightly, in the order of classes."""
-    recalls = winner.get("per_class_accuracy") or {}
-    return [str(name) for name, value in recalls.items() if not numbers.is_missing(value) and float(value) == 0]
 
 
 def most_confused(counts: Counts, class_names: Sequence[str], most: int = 3) -> list[Confusion]:
@@ -80,14 +86,6 @@ def most_confused(counts: Counts, class_names: Sequence[str], most: int = 3) -> 
         for row, column in pairs
         if wrong[row, column]
     ]
-
-
-def images_in_test(class_counts: pd.DataFrame) -> dict[str, int]:
-    """Test images of each class."""
-    if class_counts.empty:
-        return {}
-    test = class_counts[class_counts["split"] == "test"]
-    return {str(name): int(images) for name, images in zip(test["class_name"], test["images"], strict=True)}
 
 
 def worst_mistakes(run: Run, budget: str) -> list[Mistake]:

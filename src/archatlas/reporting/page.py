@@ -5,6 +5,7 @@ from __future__ import annotations
 from archatlas.reporting import numbers
 from archatlas.reporting.blocks import Section
 from archatlas.reporting.cards import is_better, reached, test_interval
+from archatlas.reporting.class_results import balanced_accuracy, unequal_classes
 from archatlas.reporting.html import Tile, render_html
 from archatlas.reporting.manifest import stages_table
 from archatlas.reporting.registry import SECTIONS
@@ -65,6 +66,9 @@ def _budget_tile(run: Run, winner: Json) -> Tile:
         return Tile("none", f"{budget}: no network kept it")
     interval, kind = test_interval(run, winner), run.true_accuracy or "test"
     of = f", {interval} by {numbers.whole(run.test_images)} images" if interval else ""
+    balanced = balanced_accuracy(winner)
+    if balanced is not None and unequal_classes(run):
+        of += f"; {numbers.percent(balanced)} if all classes count alike"
     called = "winner" if is_better(run, winner) else "chosen network"
     return Tile(numbers.percent(reached(winner)), f"{budget}: {kind} accuracy of the {called}{of}")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from archatlas.signals.signal import Signal, tau_with_interval
+from archatlas.signals.signal import Signal, by_hand, sentence, tau_with_interval
 
 FEWEST_NETWORKS = 12
 """Networks below which a rank correlation of the audit is no headline."""
@@ -52,12 +52,13 @@ def _epochs(summary: Mapping[str, Any]) -> str:
     return f"{epochs} epoch{'s' * (epochs > 1)}"
 
 
-def audit_too_small(summary: Mapping[str, Any]) -> Signal | None:
+def audit_too_small(summary: Mapping[str, Any], *, scheduled: bool = False) -> Signal | None:
     """Whether an audit is too small to say anything: few networks, or a wide interval of the predictor's tau.
 
     Args:
         summary: count, tau_predictor and tau_predictor_ci of ``verification.audit.summarise``. Of no audit (count 0)
             nothing is said: it was not asked for.
+        scheduled: whether a time budget decides how large it is.
     """
     count = summary.get("count") or 0
     if not count or conclusive(summary):
@@ -70,17 +71,18 @@ def audit_too_small(summary: Mapping[str, Any]) -> Signal | None:
         "warning",
         f"The audit has {count} networks, too few to say how well scores rank{told}.",
         "No rank correlation stands among the headlines.",
-        "Raise `verification.audit.networks` (40 or more).",
+        sentence(by_hand("raise `verification.audit.networks` (40 or more)", scheduled=scheduled)),
     )
 
 
-def audit_unsettled(summary: Mapping[str, Any]) -> Signal | None:
+def audit_unsettled(summary: Mapping[str, Any], *, scheduled: bool = False) -> Signal | None:
     """Whether the order of the audit's networks at half time of their trainings was another than at the end.
 
     Noise of the trainings does that too; either way it is not an order to be called truth.
 
     Args:
         summary: count, truth, epochs (None where accuracies were looked up), tau_half_time and tau_half_time_ci.
+        scheduled: whether a schedule decides how long its networks are trained: as long, whatever the time.
     """
     if not summary.get("count") or settled(summary):
         return None
@@ -98,6 +100,12 @@ def audit_unsettled(summary: Mapping[str, Any]) -> Signal | None:
         "warning",
         found,
         f"The report calls it the {_measure(summary)} after {_epochs(summary)}, and not the truth.",
-        "Raise `verification.audit.training.epochs`, up to that of `verification.training`, and then "
-        "`verification.audit.seeds`.",
+        sentence(
+            by_hand(
+                "raise `verification.audit.training.epochs`, up to `verification.training.epochs`, and then "
+                "`verification.audit.seeds`",
+                scheduled=scheduled,
+                with_time=False,
+            )
+        ),
     )

@@ -49,18 +49,21 @@ def collect_signals(
         target: the score that the predictor learned.
         looked_up: whether accuracies of networks alone are those of a public table, made with other images than ours.
     """
+    scheduled = bool(schedule)
     family = str(tuning_summary.get("family"))
     studied = bool(tuning_summary.get("outer_difference_to"))
     signals = [
         *given(
             beyond_the_time(schedule),
-            near_majority(evaluations, class_counts),
-            scores_disagree(evaluations, target) if len(evaluations) else None,
-            tuned_no_better(tuning_summary) if studied else fitted_no_better(predictor_scores, family),
-            constant_predictions(atlas),
-            audit_too_small(audit_summary),
-            audit_unsettled(audit_summary),
+            near_majority(evaluations, class_counts, scheduled=scheduled),
+            scores_disagree(evaluations, target, scheduled=scheduled) if len(evaluations) else None,
+            tuned_no_better(tuning_summary, scheduled=scheduled)
+            if studied
+            else fitted_no_better(predictor_scores, family, scheduled=scheduled),
+            constant_predictions(atlas, scheduled=scheduled),
+            audit_too_small(audit_summary, scheduled=scheduled),
+            audit_unsettled(audit_summary, scheduled=scheduled),
         ),
-        *winner_signals(winners, None if looked_up else image_description),
+        *winner_signals(winners, None if looked_up else image_description, class_counts, scheduled=scheduled),
     ]
     return sorted(signals, key=lambda signal: signal.level != "broken")

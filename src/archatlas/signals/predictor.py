@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from archatlas.predictors.noise import reach_over_folds
-from archatlas.signals.signal import Level, Signal, tau_with_interval
+from archatlas.signals.signal import Level, Signal, by_hand, sentence, tau_with_interval
 
 if TYPE_CHECKING:
     from archatlas.storage.table_file import AnyTable
@@ -33,7 +33,7 @@ _PREDICTIONS = ("predicted_supernet_accuracy", "predicted_accuracy", "predicted_
                 "predicted_log_loss", "predicted_score")  # fmt: skip
 
 
-def constant_predictions(atlas: AnyTable) -> Signal | None:
+def constant_predictions(atlas: AnyTable, *, scheduled: bool = False) -> Signal | None:
     """Whether all networks are predicted about the same score, as far as the prediction's own error goes.
 
     Broken if there are fewer than ``HANDFUL`` different predictions (and more networks), or if they spread by at most
@@ -41,6 +41,7 @@ def constant_predictions(atlas: AnyTable) -> Signal | None:
 
     Args:
         atlas: a column of predictions and predicted_std (its median counts: ensemble and out-of-fold error).
+        scheduled: whether a time budget decides how many networks are scored.
     """
     column = next((name for name in _PREDICTIONS if name in atlas), None)
     if column is None or len(atlas) < 2:
@@ -62,16 +63,18 @@ def constant_predictions(atlas: AnyTable) -> Signal | None:
         "broken" if constant else "warning",
         f"{found}: the predictor {'does not tell' if constant else 'hardly tells'} networks apart.",
         "Candidates are ranked by MACs." if constant else "Candidates are ranked by these scores.",
-        "Look at the super-networks first; then raise `sample.architectures`, or set `calibration.networks`.",
+        "Look at the super-networks first; then set `calibration.networks`, or "
+        f"{by_hand('raise `sample.architectures`', scheduled=scheduled)}.",
     )
 
 
-def tuned_no_better(tuning_summary: Mapping[str, Any]) -> Signal | None:
+def tuned_no_better(tuning_summary: Mapping[str, Any], *, scheduled: bool = False) -> Signal | None:
     """Whether the study's choice ranks networks of the outer loop no better than the best of ``CONTROLS``.
 
     Args:
         tuning_summary: family, outer_kendall_tau, outer_baselines and outer_difference_to ({tau, ci} by name). The
             difference to the constant, whose tau is 0, is the tau itself.
+        scheduled: whether a time budget decides how many networks are scored, on what.
     """
     differences = tuning_summary.get("outer_difference_to") or {}
     known = [name for name in CONTROLS if name in differences]
@@ -82,10 +85,10 @@ def tuned_no_better(tuning_summary: Mapping[str, Any]) -> Signal | None:
     best = max(known, key=lambda name: float(baselines[name]))
     low, high = differences[best]["ci"]
     own = tau_with_interval(float(tau), (differences.get("constant") or {}).get("ci"))
-    return _no_better("tune_predictor", family, own, best, float(baselines[best]), (low, high))
+    return _no_better("tune_predictor", family, own, best, float(baselines[best]), (low, high), scheduled)
 
 
-def fitted_no_better(predictor_scores: pd.DataFrame, family: str) -> Signal | None:
+def fitted_no_better(predictor_scores: pd.DataFrame, family: str, *, scheduled: bool = False) -> Signal | None:
     """Whether a family ranks held-out networks no better than the best of ``CONTROLS``, fold by fold.
 
     The interval is that of the mean difference (``noise.reach_over_folds``).
@@ -93,6 +96,7 @@ def fitted_no_better(predictor_scores: pd.DataFrame, family: str) -> Signal | No
     Args:
         predictor_scores: predictor, protocol, fold, kendall_tau.
         family: the predictor's name there.
+        scheduled: whether a time budget decides how many networks are scored, on what.
     """
     if predictor_scores.empty or family in CONTROLS:
         return None
@@ -114,6 +118,7 @@ def fitted_no_better(predictor_scores: pd.DataFrame, family: str) -> Signal | No
         best,
         float(means[best]),
         (mean - width, mean + width),
+        scheduled,
     )
 
 
@@ -127,7 +132,7 @@ def unseen_by_fold(predictor_scores: pd.DataFrame) -> pd.DataFrame:
 
 
 def _no_better(
-    stage: str, family: str, own: str, best: str, control: float, interval: tuple[float, float]
+    stage: str, family: str, own: str, best: str, control: float, interval: tuple[float, float], scheduled: bool
 ) -> Signal | None:
     low, high = (float(bound) for bound in interval)
     if low > 0:
@@ -142,5 +147,10 @@ def _no_better(
         f"The predictor ({family}) ranks networks that it has not seen with {own}, {told} {rival} (tau {control:.2f}; "
         f"difference {low:+.2f} to {high:+.2f}).",
         "The search goes by its scores, unless they have no signal at all.",
-        "More networks (`sample.architectures`) or better super-networks (`supernet.training.epochs`).",
+        sentence(
+            by_hand(
+                "have more networks (`sample.architectures`) or better super-networks (`supernet.training.epochs`)",
+                scheduled=scheduled,
+            )
+        ),
     )

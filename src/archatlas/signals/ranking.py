@@ -21,7 +21,7 @@ _OF_PREDICTIONS = "constant_predictions"
 
 
 def signals_of_scores(
-    evaluations: pd.DataFrame, class_counts: pd.DataFrame, atlas: AnyTable, target: str
+    evaluations: pd.DataFrame, class_counts: pd.DataFrame, atlas: AnyTable, target: str, *, scheduled: bool = False
 ) -> list[Signal]:
     """What speaks against ranking networks by predicted scores.
 
@@ -30,11 +30,12 @@ def signals_of_scores(
         class_counts: split, class_name, images; empty where nothing was trained.
         atlas: predictions and predicted_std.
         target: the score that the predictor learned, accuracy or log_loss.
+        scheduled: whether a time budget decides how super-networks are trained and how many networks scored.
     """
     return given(
-        near_majority(evaluations, class_counts),
-        scores_disagree(evaluations, target),
-        constant_predictions(atlas),
+        near_majority(evaluations, class_counts, scheduled=scheduled),
+        scores_disagree(evaluations, target, scheduled=scheduled),
+        constant_predictions(atlas, scheduled=scheduled),
     )
 
 

@@ -45,6 +45,24 @@ def of_document(document: Mapping[str, Any]) -> Signal:
     return Signal(**document)
 
 
+def by_hand(change: str, *, scheduled: bool, with_time: bool = True) -> str:
+    """A change of settings for a cure: with a time budget the schedule has them in the place of the user's own.
+
+    Args:
+        change: in words, such as "raise `supernet.training.epochs`".
+        scheduled: whether there is a time budget.
+        with_time: whether more of it brings what the change would.
+    """
+    if not scheduled:
+        return change
+    return f"{'give more time (`time_budget`), or ' if with_time else ''}set `time_budget=null` and {change}"
+
+
+def sentence(words: str) -> str:
+    """Words with a capital at their beginning and a full stop at their end."""
+    return f"{words[:1].upper()}{words[1:]}."
+
+
 def given(*found: Signal | None) -> list[Signal]:
     """The signals among the answers of some checks, in their order."""
     return [signal for signal in found if signal is not None]

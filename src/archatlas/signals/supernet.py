@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.predictors.metrics import mean_pairwise_tau, mean_pairwise_tau_interval
-from archatlas.signals.signal import Signal, percent, tau_with_interval
+from archatlas.signals.signal import Signal, by_hand, percent, sentence, tau_with_interval
 
 MAJORITY_ERRORS = 2.0
 """Binomial standard errors above the largest class up to which super-networks have not learned: some 95% one way."""
@@ -36,7 +36,7 @@ def majority(class_counts: pd.DataFrame, split: str = "validation") -> tuple[flo
     return (float(counts.max()) / total, total) if total else (float("nan"), 0)
 
 
-def near_majority(evaluations: pd.DataFrame, class_counts: pd.DataFrame) -> Signal | None:
+def near_majority(evaluations: pd.DataFrame, class_counts: pd.DataFrame, *, scheduled: bool = False) -> Signal | None:
     """Whether subnets are, in the mean, about as accurate as naming the largest class of the validation images.
 
     Broken up to ``MAJORITY_ERRORS`` binomial standard errors above its share, a warning up to ``LITTLE_LEARNED`` of the
@@ -45,6 +45,7 @@ def near_majority(evaluations: pd.DataFrame, class_counts: pd.DataFrame) -> Sign
     Args:
         evaluations: accuracy (0 to 1), a row per network, super-network and half.
         class_counts: split, class_name, images; empty where nothing was trained, and then nothing is said.
+        scheduled: whether a time budget decides how long super-networks are trained.
     """
     share, images = majority(class_counts)
     if not images or evaluations.empty:
@@ -62,11 +63,17 @@ def near_majority(evaluations: pd.DataFrame, class_counts: pd.DataFrame) -> Sign
         f"class would name {percent(share)} (± {percent(error)} by {images} images): the super-networks have "
         f"{'not' if unlearned else 'hardly'} learned.",
         _BY_MACS if unlearned else "Scores are used, but expect little of them.",
-        "Set `supernet.largest_first_epochs` (a third of the epochs, say), raise `supernet.training.epochs`, or both.",
+        sentence(
+            by_hand(
+                "set `supernet.largest_first_epochs` (a third of the epochs, say), raise "
+                "`supernet.training.epochs`, or both",
+                scheduled=scheduled,
+            )
+        ),
     )
 
 
-def scores_disagree(evaluations: pd.DataFrame, target: str) -> Signal | None:
+def scores_disagree(evaluations: pd.DataFrame, target: str, *, scheduled: bool = False) -> Signal | None:
     """Whether super-networks (or, of a single one, the halves of the validation images) order networks differently.
 
     Broken if the interval of Kendall's tau between them includes zero; a warning below ``LITTLE_AGREEMENT``. Halves
@@ -75,6 +82,7 @@ def scores_disagree(evaluations: pd.DataFrame, target: str) -> Signal | None:
     Args:
         evaluations: network, seed, half and the column ``target``, a row per network, super-network and half.
         target: accuracy or log_loss; what the predictor learns.
+        scheduled: whether a time budget decides how long super-networks are trained.
     """
     between = "seed" if evaluations["seed"].nunique() > 1 else "half"
     scores = _scores(evaluations, target, between)
@@ -92,8 +100,12 @@ def scores_disagree(evaluations: pd.DataFrame, target: str) -> Signal | None:
         f"{sides} order {len(scores)} networks with {tau_with_interval(tau, bounds)}: their scores are "
         f"{'not told from' if unclear else 'mostly'} noise.",
         _BY_MACS if unclear else "Scores are used, averaged over all of them.",
-        "Train super-networks for longer (`supernet.training.epochs`), set `supernet.largest_first_epochs`, or give "
-        "more validation images (`images.validation_fraction`).",
+        "Have more validation images (`images.validation_fraction`), or "
+        + by_hand(
+            "train super-networks for longer (`supernet.training.epochs`, `supernet.largest_first_epochs`)",
+            scheduled=scheduled,
+        )
+        + ".",
     )
 
 

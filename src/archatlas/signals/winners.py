@@ -6,9 +6,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+import pandas as pd
+
 from archatlas.predictors.metrics import wilson_interval
 from archatlas.predictors.noise import combined_reach
-from archatlas.signals.signal import Signal, given, percent
+from archatlas.signals.classes import classes_never_found, near_largest_class
+from archatlas.signals.signal import Signal, by_hand, given, percent
 
 WIDEST_HALF = 0.05
 """Half-width of the Wilson interval of a winner's accuracy above which a split is too small."""
@@ -115,10 +118,11 @@ def _by_images(own: Any, other: Any, paired_error: Any, images: int | None) -> l
     return [(share * (1 - share) / (images + 2), free) for share in shares]
 
 
-def not_better(winners: Sequence[Json], test_images: int | None) -> Signal | None:
+def not_better(winners: Sequence[Json], test_images: int | None, *, scheduled: bool = False) -> Signal | None:
     """Whether some winner is not better, beyond noise, than random networks or the MobileNet of its budget.
 
-    Broken if one of them is better than the winner beyond noise, a warning if this run cannot tell.
+    Broken if one of them is better than the winner beyond noise, a warning if this run cannot tell. ``scheduled`` says
+    whether a time budget decides how often and beside how many winners are trained.
     """
     told, worse = [], False
     for winner in winners:
@@ -136,8 +140,8 @@ def not_better(winners: Sequence[Json], test_images: int | None) -> Signal | Non
         f"Winners are {'worse than' if worse else 'not better, beyond noise, than'} what stands beside them, trained "
         f"alike. {'; '.join(told)}.",
         "They are reported as chosen, not as better.",
-        "If scores rank poorly, cure that first; else more test images (`images.test_fraction`) and trainings "
-        "(`verification.seeds`, `verification.random_networks`) lessen the noise.",
+        "If scores rank poorly, cure that first; else have less noise by more test images (`images.test_fraction`), or "
+        f"{by_hand('raise `verification.seeds` and `verification.random_networks`', scheduled=scheduled)}.",
     )
 
 
@@ -175,18 +179,24 @@ def small_split(
     )
 
 
-def winner_signals(winners: Sequence[Json], image_description: Json | None) -> list[Signal]:
+def winner_signals(
+    winners: Sequence[Json], image_description: Json | None, class_counts: pd.DataFrame, *, scheduled: bool = False
+) -> list[Signal]:
     """All checks of the winners that were found.
 
     Args:
         winners: a document per budget.
         image_description: with the images of each split; None: accuracies are those of a public table.
+        class_counts: images by split and class; empty where nothing was trained.
+        scheduled: whether a time budget decides how they are trained.
     """
     found = [winner for winner in winners if winner.get("status") == "found"]
     if image_description is None:
-        return given(not_better(found, None))
+        return given(not_better(found, None, scheduled=scheduled))
     return given(
+        near_largest_class(found, class_counts),
+        classes_never_found(found, class_counts),
         small_split(found, image_description, "validation"),
         small_split(found, image_description, "test"),
-        not_better(found, images_of(image_description, "test") or None),
+        not_better(found, images_of(image_description, "test") or None, scheduled=scheduled),
     )

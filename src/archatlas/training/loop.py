@@ -94,6 +94,7 @@ class _Job:
     checkpoint_seconds: float
     progress: str | None
     progress_line: int
+    progress_turns: int
     validation: ImageSplit | None
     validate_after: frozenset[int] | None
     teaching: Teaching | None
@@ -126,6 +127,7 @@ def train(
     checkpoint_seconds: float = 0.0,
     progress: str | None = None,
     progress_line: int = 0,
+    progress_turns: int = 1,
     validation: ImageSplit | None = None,
     validate_after: Iterable[int] | None = None,
     teaching: Teaching | None = None,
@@ -169,7 +171,8 @@ def train(
         store = checkpoints.task("training", package_version(), *made_by, device, seed, repr(paths), validated, taught)
     resumed = None if store is None else load_checkpoint(store)
     given = (network, images, description, training, augmentation, device, seed, paths)
-    job = _Job(*given, store, checkpoint_seconds, progress, progress_line, validation, epochs, teaching)
+    told = progress, progress_line, progress_turns
+    job = _Job(*given, store, checkpoint_seconds, *told, validation, epochs, teaching)
     if resumed is not None and len(resumed.curve) == training.epochs:
         network.load_state_dict(dict(resumed.network))
         return resumed.curve
@@ -271,6 +274,7 @@ class _Trainer:
             desc=job.progress,
             unit="step",
             position=job.progress_line,
+            turns=job.progress_turns,
             hidden=job.progress is None or not self.fabric.is_global_zero,
         ) as bar:
             for epoch in range(len(curve), epochs):

@@ -24,7 +24,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.images.parameters import AugmentationParameters
 from archatlas.networks.blocks import initialise
 from archatlas.networks.resized import Resized
-from archatlas.progress import progress_bar
+from archatlas.progress import on_terminal, progress_bar
 from archatlas.spaces.identity import identity_of
 from archatlas.spaces.protocol import SearchSpace
 from archatlas.storage.large_arrays import folder_for
@@ -160,9 +160,10 @@ class Trainings:
         figures = {key: self._figures(key) for key in keys}
         waiting = {key: job for key, job in zip(keys, jobs, strict=True) if figures[key] is None}
         shares = single_shares(self.device, len(waiting), self.processes)
-        # Where all train at once, each has a line of its own, since none would end for long.
-        lines = _lines(progress, list(waiting)) if len(waiting) <= max(shares.workers, 1) else {}
-        hidden = not waiting or bool(lines)
+        # Each tells how far it is, since none may end for long; bars would be too many where some have to wait.
+        at_once = len(waiting) <= max(shares.workers, 1)
+        lines = _lines(progress, list(waiting), shares.workers) if at_once or not on_terminal() else {}
+        hidden = not waiting or at_once
         with progress_bar(total=len(waiting), desc=progress, unit="network", hidden=hidden) as bar:
             self._train(list(waiting.values()), bar, shares, lines)
         figures |= {key: store.load_json(key) for key in waiting}
@@ -282,13 +283,14 @@ def _split(images: _Images, size: int) -> ImageSplit:
     return ImageSplit.of_file(images[size]) if isinstance(images, Mapping) else ImageSplit.from_arrays(images).at(size)
 
 
-_Line: TypeAlias = tuple[str, int]
-"""What a training is called where it tells how far it is, and the number of its line."""
+_Line: TypeAlias = tuple[str, int, int]
+"""What a training is called where it tells how far it is, the number of its line, and how many take turns."""
 
 
-def _lines(what: str, keys: Sequence[str]) -> dict[str, _Line]:
+def _lines(what: str, keys: Sequence[str], workers: int) -> dict[str, _Line]:
     of = [f", {number} of {len(keys)}" for number in range(1, len(keys) + 1)] if len(keys) > 1 else [""]
-    return {key: (what + which, number) for number, (key, which) in enumerate(zip(keys, of, strict=False))}
+    turns = max(min(workers, len(keys)), 1)
+    return {key: (what + which, number, turns) for number, (key, which) in enumerate(zip(keys, of, strict=False))}
 
 
 @dataclass(frozen=True)
@@ -322,7 +324,7 @@ def _train_one(
     size, half, key = job.image_size, setting.training.epochs // 2, job.key
     checkpoints = _checkpoints(store, key)
     images, validation = (_split(one, size) for one in (train_images, validation_images))
-    title, line = setting.lines.get(key, (None, 0))
+    title, line, turns = setting.lines.get(key, (None, 0, 1))
 
     def trained(training: TrainingParameters) -> tuple[nn.Module, list[dict[str, float]]]:
         network = job.build()
@@ -341,6 +343,7 @@ def _train_one(
             teaching=job.teaching,
             progress=title,
             progress_line=line,
+            progress_turns=turns,
         )
         return network, curve
 

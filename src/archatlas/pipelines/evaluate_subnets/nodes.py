@@ -32,6 +32,7 @@ def evaluate(
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
+    supernet_schedule: dict[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float], pd.DataFrame]:
     """Evaluations of the sample, super-network by super-network in its order; how fast; and those of the whole space.
 
@@ -80,7 +81,7 @@ def evaluate(
     of_sample, of_space = (
         pd.concat([rows_of(one, names) for one in tables], ignore_index=True) for names in (sampled, whole)
     )
-    log_signals(_LOGGER, given(near_majority(of_sample, class_counts)))
+    log_signals(_LOGGER, given(near_majority(of_sample, class_counts, scheduled=bool(supernet_schedule))))
     return of_sample, speed, of_space
 
 
@@ -98,11 +99,21 @@ def evaluate_sample(
     seed: int,
     work_folder: Path,
     table: TableParameters | None = None,
+    supernet_schedule: dict[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, float]]:
     """Evaluations of the sample alone and how fast, whatever ``evaluation.whole_space`` asks for."""
     alone = evaluation.model_copy(update={"whole_space": "none"})
     images = train_images, validation_images, image_description, class_counts
     evaluations, speed, _ = evaluate(
-        supernets, sampled_architectures, *images, search_space, alone, device, seed, work_folder, table
+        supernets,
+        sampled_architectures,
+        *images,
+        search_space,
+        alone,
+        device,
+        seed,
+        work_folder,
+        table,
+        supernet_schedule,
     )
     return evaluations, speed

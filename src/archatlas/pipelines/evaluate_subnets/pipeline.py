@@ -26,6 +26,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "seed": "params:seed",
                     "work_folder": "work_folder",
                     "table": "params:table",
+                    "supernet_schedule": "supernet_schedule",
                 },
                 outputs=["evaluations", "evaluation_speed", "space_evaluations"],
                 name="evaluate_subnets",

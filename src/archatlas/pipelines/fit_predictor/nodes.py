@@ -17,6 +17,7 @@ def fit(
     search_space: dict[str, Any],
     predictor: PredictorParameters,
     seed: int,
+    supernet_schedule: dict[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
     """Scores of all predictors on what they have not seen; the default, fitted on everything; and its state."""
     from archatlas.predictors.fitting import compared, cross_seed_scores, default_contender, fit_one
@@ -32,7 +33,11 @@ def fit(
         made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=FEWEST_PER_FOLD * predictor.folds
     )
     table = cross_seed_scores(batch, scores, compared(predictor), folds=predictor.folds, seed=seed)
-    doubts = scores_disagree(evaluations, predictor.target), fitted_no_better(table, predictor.name)
+    scheduled = bool(supernet_schedule)
+    doubts = (
+        scores_disagree(evaluations, predictor.target, scheduled=scheduled),
+        fitted_no_better(table, predictor.name, scheduled=scheduled),
+    )
     log_signals(_LOGGER, given(*doubts))
     contender = default_contender(predictor)
     fitted = fit_one(batch, scores, contender, seed)

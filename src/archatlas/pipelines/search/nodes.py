@@ -23,6 +23,7 @@ def search(
     search_space: dict[str, Any],
     search: SearchParameters,
     seed: int,
+    supernet_schedule: dict[str, Any] | None = None,
 ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Candidates of every budget, the Pareto fronts, and every bound in its cost's unit as the search used it.
 
@@ -43,7 +44,8 @@ def search(
     require_feasible(constraints)
     bounds = constraints_of(constraints)
     budgets = {name: bounds.get(name, []) for name in search.budgets}
-    signals = signals_of_scores(evaluations, class_counts, atlas, scores_learned(calibrated_predictor))
+    target, scheduled = scores_learned(calibrated_predictor), bool(supernet_schedule)
+    signals = signals_of_scores(evaluations, class_counts, atlas, target, scheduled=scheduled)
     rank = ranked_by(signals, calibrated="scores" in calibrated_predictor)
     log_ranking(_LOGGER, signals, rank)
     kinds = kinds_in_turn(made, search)

@@ -24,6 +24,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "search": "params:search",
                     "search_space": "search_space",
                     "seed": "params:seed",
+                    "supernet_schedule": "supernet_schedule",
                 },
                 outputs=["candidates_of_atlas", "front_of_atlas", "constraints_of_atlas"],
                 name="search",

@@ -12,7 +12,7 @@ from archatlas.search.segments.parameters import SEGMENTS
 
 _SHARED = {
     "supernets", "train_images", "validation_images", "image_description", "search_space", "class_counts",
-    "cost_table", "latency_table", "work_folder",
+    "cost_table", "latency_table", "work_folder", "supernet_schedule",
 }  # fmt: skip
 _FROM_BEFORE = {
     "super_cell": "super_cells",
@@ -110,7 +110,7 @@ def _steps() -> list[Node]:
             inputs={
                 "sampled_architectures": "drawn_architectures",
                 **_same("supernets", "train_images", "validation_images", "image_description", "class_counts"),
-                **_same("search_space", "work_folder"),
+                **_same("search_space", "work_folder", "supernet_schedule"),
                 **_given("evaluation", "device", "seed", "table"),
             },
             outputs=["drawn_evaluations", "drawn_speed"],

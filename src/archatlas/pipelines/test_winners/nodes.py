@@ -32,6 +32,7 @@ def judge(
     cost_table: pd.DataFrame,
     latency_table: pd.DataFrame,
     image_description: dict[str, Any],
+    class_counts: pd.DataFrame,
     search_space: dict[str, Any],
     verification: VerificationParameters,
     device: DeviceParameters,
@@ -71,5 +72,6 @@ def judge(
         )
         documents, trainings = judge_on_test_images(alike, finished_winners, done, test, read_space(search_space))
     winners, predictions, mistakes = exported_figures(documents, networks, test, names)
-    log_signals(_LOGGER, winner_signals(winners, None if known is not None else image_description))
+    images, planned = None if known is not None else image_description, bool(verification_schedule)
+    log_signals(_LOGGER, winner_signals(winners, images, class_counts, scheduled=planned))
     return winners, trainings, predictions, mistakes

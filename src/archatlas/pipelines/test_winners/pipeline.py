@@ -19,6 +19,7 @@ _DATA = (
     "cost_table",
     "latency_table",
     "image_description",
+    "class_counts",
     "search_space",
     "verification_schedule",
     "work_folder",

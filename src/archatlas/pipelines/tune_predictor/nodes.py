@@ -45,7 +45,7 @@ def tune(
     )
     work = work_store(work_folder, "archatlas.predictors.tuning.study")
     tuned = search.tune(batch, scores, predictor, tuning, seed=seed, work=work)
-    log_signals(_LOGGER, given(tuned_no_better(tuned.summary)))
+    log_signals(_LOGGER, given(tuned_no_better(tuned.summary, scheduled=bool(tuning_schedule))))
     fitted = fit_one(batch, scores, tuned.contender, seed)
     chosen = describe_predictor(*tuned.contender, seed, predictor.target, made)
     return tuned.trials, tuned.summary, chosen, state_tensors(fitted.state())

@@ -369,7 +369,7 @@ def audit(
                 progress="audit on the super-networks",
             )
         made = lookup.audited(known, predictor, fitted, verification.audit, seed, cost_table, score)
-        return _audit_logged(made)
+        return _audit_logged(made, verification_schedule)
     from archatlas.verification.alone import alone
     from archatlas.verification.audit import audited
 
@@ -397,16 +397,18 @@ def audit(
         target=target,
         work=work_store(work_folder, *_JUDGED_BY),
     )
-    return _audit_logged(made)
+    return _audit_logged(made, verification_schedule)
 
 
 def _audit_logged(
-    made: tuple[pd.DataFrame, dict[str, Any], pd.DataFrame],
+    made: tuple[pd.DataFrame, dict[str, Any], pd.DataFrame], schedule: dict[str, Any] | None
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     from archatlas.signals.audit import audit_too_small, audit_unsettled
     from archatlas.signals.signal import given, log_signals
 
-    log_signals(_LOGGER, given(audit_too_small(made[1]), audit_unsettled(made[1])))
+    planned = bool(schedule)
+    doubts = audit_too_small(made[1], scheduled=planned), audit_unsettled(made[1], scheduled=planned)
+    log_signals(_LOGGER, given(*doubts))
     return made
 
 

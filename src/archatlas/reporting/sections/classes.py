@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -17,18 +16,16 @@ from archatlas.reporting.class_results import (
     balanced_accuracy,
     class_names,
     hardest_class,
-    images_in_test,
     most_confused,
-    never_found,
     worst_mistakes,
 )
 from archatlas.reporting.figures.confusion import figure_confusion, shown_classes
 from archatlas.reporting.figures.results import figure_class_accuracy
 from archatlas.reporting.run import Json, Run
 from archatlas.reporting.tables import Table, cells
+from archatlas.signals.classes import images_in_test, lost_sentence, never_found
 from archatlas.verification.mistakes import confusion_counts
 
-_MOST_NAMED = 8
 _PICTURE_SIDE = 96
 """Pixels: pictures are shown at this size, and larger images are sent no larger."""
 
@@ -86,15 +83,6 @@ def balance_table(tested: list[Json]) -> Table:
         ("hardest class", "right"),
     )
     return Table(columns, tuple(rows))
-
-
-def lost_sentence(budget: str, lost: list[str], images: Mapping[str, int]) -> str:
-    """Which classes the winner never finds; empty if there are none."""
-    if not lost:
-        return ""
-    named = [f"{name} (0 of {images[name]} test images)" if name in images else name for name in lost[:_MOST_NAMED]]
-    more = f" and {len(lost) - len(named)} more classes" if len(lost) > len(named) else ""
-    return f"The winner of {budget} never finds {', '.join(named)}{more}."
 
 
 def confused_sentence(budget: str, pairs: list[Confusion]) -> str:
