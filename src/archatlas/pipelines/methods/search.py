@@ -71,7 +71,7 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame, pd.Da
 
         made, budgets = searched_space(search_space), _bounds(feasibility, search)
         settings = make_method(name, methods.settings.get(name, {}))
-        if _left_out(name, methods, settings, made):
+        if _is_left_out(name, methods, settings, made):
             visited = nothing_visited()
             return visited, candidates_of_searches(visited, budgets, search), feasibility
         limit = Limit(evaluations=methods.evaluations or _as_many_as_sampled(evidence))
@@ -106,16 +106,21 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame, pd.Da
     return search
 
 
-def _left_out(name: str, methods: MethodsParameters, settings: "Method", space: "SearchSpace") -> bool:
-    """Whether the method does not search: it was not asked to, or it cannot, which is told."""
+def left_out(name: str, methods: MethodsParameters, method: "Method", space: "SearchSpace") -> str | None:
+    """Why the method ``name`` does not search the space: it is not asked to, or it cannot; None where it does."""
     from archatlas.systems.problem import Selective
 
     if not methods.asks(name):
-        return True
-    unfit = settings.unfit(space) if isinstance(settings, Selective) else None
-    if unfit is not None:
-        _LOGGER.warning("%s is left out: %s", name, unfit)
-    return unfit is not None
+        return f"`methods.names` is {', '.join(methods.names or ())}"
+    return method.unfit(space) if isinstance(method, Selective) else None
+
+
+def _is_left_out(name: str, methods: MethodsParameters, method: "Method", space: "SearchSpace") -> bool:
+    """Whether the method does not search, which is told; who has asked for it is warned."""
+    why = left_out(name, methods, method, space)
+    if why is not None:
+        _LOGGER.log(logging.WARNING if methods.asks(name) else logging.INFO, "%s is left out: %s", name, why)
+    return why is not None
 
 
 def _as_many_as_sampled(evidence: Mapping[str, pd.DataFrame]) -> int:
@@ -170,18 +175,14 @@ def searcher_without_training(name: str) -> Callable[..., tuple[pd.DataFrame, pd
         work_folder: Path,
     ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """The networks that the searches for every budget favour, at what cost; candidates among them; the bounds."""
-        from archatlas.supernet.make import has_supernet
         from archatlas.systems.candidates import candidates_of_searches
         from archatlas.systems.searches import nothing_visited
 
         made, budgets = searched_space(search_space), _bounds(feasibility, search)
-        if not methods.asks(name):
-            visited = nothing_visited()
-        elif not has_supernet(made):
-            _LOGGER.warning("%s is left out: there is no super-network for the space %s", name, made.name)
+        searches = _untrained(name, made, cost_table, latency_table, methods)
+        if _is_left_out(name, methods, searches.method, made):
             visited = nothing_visited()
         else:
-            searches = _untrained(name, made, cost_table, latency_table, methods)
             start = _start(made, train_images, image_description, work_folder)
             visited = searches.by(start, _asked(budgets, methods.seeds, seed, alike=True))
         return visited, candidates_of_searches(visited, budgets, search, one_scale=False), feasibility
@@ -205,13 +206,12 @@ def sweeper(name: str) -> Callable[..., pd.DataFrame]:
         work_folder: Path,
     ) -> pd.DataFrame:
         """The network that each reward would choose for each search; the search's draws, where they are kept."""
-        from archatlas.supernet.make import has_supernet
         from archatlas.systems.nasi.sweep import nothing_swept, swept
 
         made = searched_space(search_space)
-        if not methods.asks(name) or not has_supernet(made):
-            return nothing_swept()
         searches = _untrained(name, made, cost_table, latency_table, methods)
+        if left_out(name, methods, searches.method, made) is not None:
+            return nothing_swept()
         asked = _asked(_bounds(feasibility, search), methods.seeds, seed, alike=True)
         return swept(searches, asked, _start(made, train_images, image_description, work_folder))
 

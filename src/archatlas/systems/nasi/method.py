@@ -15,6 +15,8 @@ import pandas as pd
 
 from archatlas.errors import ArchatlasError
 from archatlas.scores.parameters import ScoreParameters
+from archatlas.spaces.protocol import SearchSpace
+from archatlas.supernet.make import has_supernet
 from archatlas.supernet.protocol import Supernet
 from archatlas.systems.account import VISITED
 from archatlas.systems.ledger import COUNTED, Ledger
@@ -35,6 +37,10 @@ class Nasi(NasiSettings):
 
     What it is asked is said where its settings are.
     """
+
+    def unfit(self, space: SearchSpace) -> str | None:
+        """Why the method cannot search a space; None where it can."""
+        return None if has_supernet(space) else f"there is no super-network for the space {space.name}"
 
     def search(
         self, problem: Problem, evaluator: Start, ledger: Ledger, generator: np.random.Generator
