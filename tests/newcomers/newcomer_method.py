@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from pydantic import PositiveInt
 
 from archatlas.systems.account import Account
 from archatlas.systems.evaluators import Evaluator
@@ -15,7 +16,7 @@ from archatlas.systems.problem import Problem
 
 @dataclass(frozen=True)
 class FirstCome:
-    at_once: int = 4
+    at_once: PositiveInt = 4
 
     def search(
         self, problem: Problem, evaluator: Evaluator, ledger: Ledger, generator: np.random.Generator

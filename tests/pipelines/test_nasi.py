@@ -14,7 +14,10 @@ from archatlas.errors import ArchatlasError
 from archatlas.pipeline_registry import register_pipelines
 from archatlas.pipelines.evidence import of_whichever_ran
 from archatlas.pipelines.verify_candidates.nodes import AUDIT_FROM, gather
+from archatlas.search.parameters import SearchParameters
+from archatlas.systems.candidates import candidates_of_searches
 from archatlas.systems.nasi.reward import CONFIGURED, sweep_of_rewards
+from archatlas.systems.searches import nothing_visited
 
 SETTINGS = (
     "methods.settings.nasi.steps=6,methods.settings.nasi.batch=16,methods.settings.nasi.candidates=3,methods.seeds=2,"
@@ -100,6 +103,14 @@ def test_bounds_come_from_whoever_has_searched() -> None:
     assert bounds is of_atlas
     with pytest.raises(ArchatlasError, match="no search has said what bounds it kept"):
         gather(candidates_of_nasi=candidates)
+
+
+def test_a_search_that_found_nothing_ends_in_words() -> None:
+    nothing, bounds = candidates_of_searches(nothing_visited(), {"a": ()}, SearchParameters()), pd.DataFrame()
+    with pytest.raises(ArchatlasError, match=r"no search has found a network; not asked to .* is gram\): nasi\. Ask"):
+        gather(["gram"], candidates_of_nasi=nothing, constraints_of_nasi=bounds)
+    with pytest.raises(ArchatlasError, match=r"network; left out, or without .*, which the log says: nasi\. Ask for"):
+        gather(None, candidates_of_nasi=nothing, constraints_of_nasi=bounds)
 
 
 def test_half_of_the_evidence_is_refused_and_none_is_told() -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
@@ -153,6 +155,54 @@ def test_on_a_cpu_only_super_networks_are_trained_by_several_processes(configure
     configured["device"] |= {"accelerator": "cpu", "devices": 2}
     configured["verification"]["training"]["batch_size"] = 7
     check_parameters(ProjectParameters, configured)
+
+
+@pytest.mark.parametrize(
+    ("method", "settings", "message"),
+    [
+        ("nasi", {"threshold": "quantil"}, ".threshold`: input should be 'fixed', 'adaptive' or 'quantile', but got"),
+        ("nasi", {"through": "al"}, ".through`: input should be 'all' or 'chosen', but got 'al'"),
+        ("nasi", {"batch": 1}, ".batch`: input should be greater than or equal to 2, but got 1"),
+        ("nasi", {"steps": "50"}, ".steps`: input should be a valid integer, but got '50'"),
+        ("nasi", {"temperature": math.inf}, ".temperature`: input should be a finite number, but got inf"),
+        ("nasi", {"nu": 1.5}, "`: `mu` and `nu` of NASI's reward must be at least 0, and a quantile at most 1"),
+        ("gram", {"baseline": "Mean"}, ".baseline`: input should be 'mean' or 'top5', but got 'Mean'"),
+        ("gram", {"per_deviation": "no"}, ".per_deviation`: input should be a valid boolean, but got 'no'"),
+        ("gram", {"alpha": None}, ".alpha`: input should be a valid number, but got None"),
+        ("gram", {"highest": "5"}, ".highest`: input should be a valid number, but got '5'"),
+        ("gram", {"at_once": True}, ".at_once`: input should be a valid integer, but got True"),
+        ("gram", {"alfa": 0.3}, "`: there is no setting 'alfa'; did you mean `alpha`?"),
+        ("gram", {"lowest": 7}, "`: `lowest`, `first_weight` and `highest` of GRAM's meta-graph must rise from 0 on"),
+        ("nasgem", {"rule": "gredy"}, ".rule`: input should be 'greedy', 'upper_confidence', 'expected_improvement'"),
+        ("nasgem", {"up_front": 0}, ".up_front`: input should be greater than 0, but got 0"),
+        ("nasgem", {"predictor": "nasgm"}, "`: there is no predictor 'nasgm'; did you mean `nasgem`?"),
+        ("nasgem", {"settings": {"graphs": 1}}, "`: `settings.graphs`: Input should be greater than or equal to 2"),
+        ("random_search", {"at_once": 0}, ".at_once`: input should be greater than 0, but got 0"),
+        ("regularised_evolution", {"population": 0}, ".population`: input should be greater than 0, but got 0"),
+    ],
+)
+def test_settings_of_methods_are_checked_before_the_run(
+    configured: dict[str, Any], method: str, settings: dict[str, Any], message: str
+) -> None:
+    configured["methods"]["settings"] |= {method: settings}
+    with pytest.raises(ParameterValidationError) as refused:
+        check_parameters(ProjectParameters, configured)
+    assert str(refused.value).startswith(f"parameters:\n  `methods.settings.{method}{message}")
+
+
+def test_checking_all_parameters_loads_no_heavy_library(repository: Path) -> None:
+    code = (
+        "import sys, yaml, pathlib\n"
+        "from archatlas.pipelines.parameters import ProjectParameters\n"
+        "values = {}\n"
+        "for file in sorted(pathlib.Path('conf/base').glob('parameters*.yml')):\n"
+        "    values |= yaml.safe_load(file.read_text().replace('${globals:experiment}', 'digits')) or {}\n"
+        "values['methods']['settings'] |= {'nasgem': {}, 'random_search': {}, 'regularised_evolution': {}}\n"
+        "ProjectParameters.model_validate(values)\n"
+        "print({'torch', 'sklearn', 'lightgbm', 'optuna'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], cwd=repository, capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("set()\n", "")
 
 
 def test_every_environment_passes(repository: Path, configured: dict[str, Any]) -> None:

@@ -256,6 +256,42 @@ def test_a_gpu_that_networks_would_be_timed_on_is_asked_for_before_any_work(
         assert asked == [("cuda", runtime)]
 
 
+@pytest.mark.parametrize(
+    ("pipeline", "preset", "names", "why"),
+    [
+        ("nasi", "digits", ["gram", "nasgem"], "nasi is left out (`methods.names` is gram, nasgem)"),
+        ("nasi", "nas_bench_101", None, "nasi is left out (there is no super-network for the space nas_bench_101)"),
+        ("search_by_training", "digits", ["gram"], "gram is left out (digits chooses operations on fixed wirings"),
+    ],
+)
+def test_a_run_that_no_method_would_search_is_refused_before_any_work(
+    configured: dict[str, Any],
+    monkeypatch: pytest.MonkeyPatch,
+    pipeline: str,
+    preset: str,
+    names: list[str] | None,
+    why: str,
+) -> None:
+    monkeypatch.setattr("archatlas.pipelines.ahead.measure_pace", lambda *_: Pace(step=0.5, image=0.001))
+    configured["space"] |= {"preset": preset}
+    configured["methods"] |= {"names": names}
+    asked = register_pipelines()[pipeline]
+    with pytest.raises(ArchatlasError) as refused:
+        describe_run(configured, asked, DataCatalog({}))
+    assert str(refused.value).startswith("nothing would search: ")
+    assert f"{why}" in str(refused.value)
+    assert "Ask for a method that can (--params 'methods.names=[NAME]'; null: all)" in str(refused.value)
+    # With candidates of the main job there is something to go on with.
+    kept = DataCatalog({"candidates_of_atlas": MemoryDataset(1)})
+    assert describe_run(configured, asked, kept)[0].startswith("Experiment 'digits'")
+
+
+def test_nasi_says_where_it_does_not_search(configured: dict[str, Any]) -> None:
+    configured["methods"] |= {"names": ["gram"]}
+    plan = plan_stages(ProjectParameters.model_validate(configured), ["nasi"], None)["nasi"]
+    assert (plan.what, plan.seconds) == ("nothing: nasi is left out (`methods.names` is gram)", 0.0)
+
+
 def test_segments_say_how_many_are_evaluated_and_predicted(configured: dict[str, Any]) -> None:
     configured["space"] |= {"preset": "mobile", "stages": None, "choices": None}
     configured["segments"] |= {"samples_per_segment": 500, "survivors": 2}

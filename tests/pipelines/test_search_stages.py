@@ -131,6 +131,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "params:seed": 0,
         "params:table": None,
         "params:truth": None,
+        "params:methods.names": None,
         "params:finishing": FINISHING,
         "params:export": ExportParameters(check_images=4),
         "schedule": {},

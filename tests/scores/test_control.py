@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
@@ -27,6 +28,18 @@ def test_ranks_are_means_of_three_and_belong_to_networks(batch: ArchitectureBatc
     np.testing.assert_allclose(other[::-1], found)
     # Params are a third of it.
     assert np.corrcoef(found, batch.costs["params"])[0, 1] > 0.3
+
+
+def test_scores_that_are_not_finite_are_named_and_counted(
+    batch: ArchitectureBatch, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    three = ArchitectureBatch(batch.space, batch.choices[np.argsort(batch.costs["params"])[[0, 5, 11]]])
+    found = pd.DataFrame({"nwot": [np.inf, -np.inf, 1.0], "jacov": [3.0, 2.0, np.nan]})
+    monkeypatch.setattr("archatlas.scores.parts.scored", lambda *_, **__: found)
+    # Ranks by nwot 1.5, 1.5 and 3, by jacov 3, 2 and 1, by params 1, 2 and 3.
+    np.testing.assert_allclose(rank_mean(three, None), np.array([5.5, 5.5, 7.0]) / 3)
+    assert "nwot is not finite for 2 of 3 networks: they have the least rank by it" in caplog.text
+    assert "jacov is not finite for 1 of 3 networks: they have the least rank by it" in caplog.text
 
 
 def test_it_is_asked_about_audits_and_not_about_whole_tables(batch: ArchitectureBatch) -> None:

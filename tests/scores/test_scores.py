@@ -274,6 +274,8 @@ def test_a_network_without_weights_and_a_batch_of_one_are_refused() -> None:
     images, labels = torch.zeros(2, 1, 2, 2), torch.tensor([0, 1])
     with pytest.raises(ArchatlasError, match="Flatten has no weights to train"):
         score("grad_norm", nn.Flatten(), images, labels)
+    with pytest.raises(ArchatlasError, match=r"Flatten has no convolution and no linear layer.* leave synflow out"):
+        score("synflow", nn.Flatten(), images, labels)
     with pytest.raises(ArchatlasError, match="at least 2 images with a label each, but got 1 images and 1 labels"):
         Probe(nn.Flatten(), images[:1], labels[:1])
     with pytest.raises(ArchatlasError, match="did you mean `nwot`"):

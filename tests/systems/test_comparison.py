@@ -6,9 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from archatlas.errors import ArchatlasError
-from archatlas.systems.comparison import BEST_COLUMNS, best_of, compared, lines_of, make_method, mean_accuracies
-from archatlas.systems.regularised_evolution import RegularisedEvolution
+from archatlas.systems.comparison import BEST_COLUMNS, best_of, compared, lines_of, mean_accuracies
 
 
 def visited(*rows: tuple[str, int, str, float, int]) -> pd.DataFrame:
@@ -73,11 +71,3 @@ def test_a_training_that_diverged_counts_as_a_guess(caplog: pytest.LogCaptureFix
     assert mean_accuracies(table, 10) == pytest.approx({"a": 0.45, "b": 0.8, "c": 0.1})
     assert "2 of 5 trainings of what methods would choose diverged" in caplog.text
     assert "a guess among 10 classes: a, c" in caplog.text
-
-
-def test_settings_of_a_method_are_its_fields() -> None:
-    assert make_method("regularised_evolution", {"population": 8}) == RegularisedEvolution(population=8)
-    with pytest.raises(ArchatlasError, match="no setting 'populaton'; did you mean `population`"):
-        make_method("regularised_evolution", {"populaton": 8})
-    with pytest.raises(ArchatlasError, match="no search method 'evolution'"):
-        make_method("evolution", {})

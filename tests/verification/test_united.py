@@ -7,7 +7,7 @@ import pytest
 
 from archatlas.errors import ArchatlasError
 from archatlas.verification.candidates import finalists_by_table, finalists_of_methods
-from archatlas.verification.united import by_method, methods_of, united
+from archatlas.verification.united import by_method, methods_of, require_all_budgets, require_candidates, united
 
 
 def candidates(*rows: tuple[str, int, str, float]) -> pd.DataFrame:
@@ -36,6 +36,22 @@ def test_one_method_alone_stays_as_it_is() -> None:
     pd.testing.assert_frame_equal(united({"atlas": ATLAS}), ATLAS.assign(method="atlas"))
     with pytest.raises(ArchatlasError, match="no method has candidates yet"):
         united({})
+
+
+def test_searches_that_found_nothing_are_named() -> None:
+    require_candidates(ATLAS, ["atlas", "gram"], ["nasi"])
+    require_all_budgets(ATLAS, ["small", "large"])
+    with pytest.raises(ArchatlasError) as refused:
+        require_candidates(ATLAS[:0], ["gram", "nasgem", "nasi"], ["gram"])
+    assert str(refused.value) == (
+        "no search has found a network; left out, or without a network that has a score, which the log says: gram; not "
+        "asked to (`methods.names` is gram): nasgem, nasi. Ask for others (`methods.names`; null: all), take another "
+        "`space.preset`, or run the main job (`kedro run`)"
+    )
+    with pytest.raises(ArchatlasError, match=r"network; left out, or without .* says: gram, nasi\. Ask for others"):
+        require_candidates(ATLAS[:0], ["gram", "nasi"], None)
+    with pytest.raises(ArchatlasError, match=r"has a score for `search\.budgets\.tiny`: loosen its bounds"):
+        require_all_budgets(ATLAS, ["small", "tiny"])
 
 
 def test_each_method_has_its_finalists_and_a_network_is_timed_once() -> None:

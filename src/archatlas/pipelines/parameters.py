@@ -27,6 +27,7 @@ from archatlas.supernet.parameters import EvaluationParameters, SampleParameters
 from archatlas.supernet.strategies.registry import STRATEGIES
 from archatlas.systems.parameters import MethodsParameters
 from archatlas.systems.registry import METHODS
+from archatlas.systems.settings import require_settings
 from archatlas.training.parameters import DeviceParameters, misfit_of_devices
 from archatlas.transfer.parameters import TransferParameters
 from archatlas.verification.export_parameters import ExportParameters
@@ -153,6 +154,7 @@ class ProjectParameters(BaseModel):
             for name in names:
                 if name not in METHODS:
                     raise ValueError(f"`{field}`: there is no search method {name!r}{nearest(name, METHODS)}")
+        require_settings(methods.settings)
         return methods
 
     @field_validator("segments")

@@ -11,6 +11,7 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from archatlas.errors import ArchatlasError
 from archatlas.images.description import ImageDescription
 from archatlas.images.mirroring import changed_by_mirroring
 from archatlas.kedro_ext.dependencies import dependencies_of
@@ -20,12 +21,14 @@ from archatlas.pipelines.gpu_memory import gpu_lines
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.pipelines.timing import timed_on
 from archatlas.progress import duration
+from archatlas.systems.registry import METHODS
 
 if TYPE_CHECKING:
     from kedro.io import CatalogProtocol
     from kedro.pipeline import Pipeline
     from kedro.pipeline.node import Node
 
+_CANDIDATES = "candidates_of_"
 _LIBRARIES_MIB = 900  # Resident memory of the main process once torch, pandas and scikit-learn are loaded.
 _WORKER_MIB = 420  # The same of a process that trains one network.
 
@@ -34,10 +37,11 @@ def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: Cat
     """Lines that say what the run of ``pipeline`` will do; the images are described by an earlier run, or guessed.
 
     Raises:
-        ArchatlasError: what it would measure cannot be measured here.
+        ArchatlasError: what it would measure cannot be measured here, or no method that it has would search.
     """
     settings = ProjectParameters.model_validate(parameters)
     _require_timing(settings, pipeline.nodes)
+    _require_search(settings, pipeline.nodes, catalog)
     lines = _lines(f"Experiment {settings.experiment!r}", settings, pipeline.nodes, catalog)
     if any("image_description" in node.outputs for node in pipeline.nodes) and _shipped_images(settings) is None:
         return lines  # What is known of images is of those before.
@@ -97,6 +101,28 @@ def _require_timing(settings: ProjectParameters, nodes: Iterable[Node]) -> None:
     exported = any(exports)
     if exported and settings.export.int8 and settings.table is None and settings.truth is None:
         require_device(latency.device, "onnxruntime")  # Of its files, whatever networks are timed in.
+
+
+def _require_search(settings: ProjectParameters, nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> None:
+    """Refuse to begin what has methods alone to search by, all of which would be left out, and no candidates before."""
+    made = {name for node in nodes for name in node.outputs if name.startswith(_CANDIDATES)}
+    asked = [name for name in METHODS if f"{_CANDIDATES}{name}" in made]
+    if not asked or len(asked) < len(made):
+        return
+    before = {f"{_CANDIDATES}{name}" for name in ("atlas", "segments", *METHODS)} - made
+    if any(catalog.exists(name) for name in before):
+        return
+    from archatlas.pipelines.methods.search import left_out
+    from archatlas.systems.settings import make_method
+
+    methods, space = settings.methods, Ahead(settings, _known_images(settings, catalog)).space
+    why = {name: left_out(name, methods, make_method(name, methods.settings.get(name, {})), space) for name in asked}
+    if None not in why.values():
+        raise ArchatlasError(
+            f"nothing would search: {'; '.join(f'{name} is left out ({reason})' for name, reason in why.items())}. Ask "
+            "for a method that can (--params 'methods.names=[NAME]'; null: all), by a pipeline that has it, or take "
+            "another `space.preset`"
+        )
 
 
 def _mirrored(settings: ProjectParameters, nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]) -> list[str]:

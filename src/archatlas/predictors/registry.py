@@ -81,22 +81,23 @@ def settings_model(name: str) -> type[PredictorSettings]:
     return model
 
 
-def predictor_settings(name: str, settings: Mapping[str, Any] | None) -> PredictorSettings:
+def predictor_settings(name: str, settings: Mapping[str, Any] | None, place: str | None = None) -> PredictorSettings:
     """All settings of the family ``name``, with ``settings`` in the place of its defaults.
 
     Raises ArchatlasError for an unknown family or setting, with the nearest known name, also of families that it makes.
+    It says that settings stand in ``place`` (None: in the family's own section).
     """
-    model = settings_model(name)
+    model, section = settings_model(name), place or f"predictor.{name}"
     unknown = sorted(set(settings or {}) - set(model.model_fields))
     if unknown:
         hint = nearest(unknown[0], model.model_fields)
-        raise ArchatlasError(f"`predictor.{name}`: there is no setting {unknown[0]!r}{hint}")
+        raise ArchatlasError(f"`{section}`: there is no setting {unknown[0]!r}{hint}")
     try:
         validated = model.model_validate(dict(settings or {}))
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in first["loc"])
-        message = f"`predictor.{name}.{place}`: {first['msg']}, but got {first['input']!r}"
+        setting = ".".join(str(part) for part in first["loc"])
+        message = f"`{section}.{setting}`: {first['msg']}, but got {first['input']!r}"
         raise ArchatlasError(message) from error
     for member, given in validated.members.items():
         predictor_settings(member, given)

@@ -16,9 +16,15 @@ _IMAGES, _LABELS, _NOISE = range(3)
 
 
 def draw_batch(
-    train: ImageSplit | None, description: ImageDescription, parameters: ScoreParameters, seed: int
+    train: ImageSplit | None,
+    description: ImageDescription,
+    parameters: ScoreParameters,
+    seed: int,
+    section: str = "scores",
 ) -> tuple[Tensor, Tensor]:
     """Images ``[batch, c, h, w]`` (float32, channels-last) and labels ``[batch]``, which follow from the seed.
+
+    ``section`` is where the parameters are set, for messages.
 
     Raises:
         ArchatlasError: training images are asked for and there are none, or fewer than a batch.
@@ -29,8 +35,8 @@ def draw_batch(
         return gaussian_batch((description.channels, side, side), description.num_classes, count, seed)
     if train is None or len(train) < count:
         raise ArchatlasError(
-            f"`scores.batch` asks for {count} training images, but there are {0 if train is None else len(train)}: "
-            "lower it, or set `scores.images` to gaussian"
+            f"`{section}.batch` asks for {count} training images, but there are {0 if train is None else len(train)}: "
+            f"lower it, or set `{section}.images` to gaussian"
         )
     drawn = train.subset(torch.randperm(len(train), generator=_generator(seed, _IMAGES))[:count])
     images = normalise(drawn.at(parameters.image_size or description.image_size).images, description)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from archatlas.scorers.scorer import Scorer, Scores
 
@@ -10,6 +13,7 @@ if TYPE_CHECKING:
     from archatlas.encodings.batch import ArchitectureBatch
     from archatlas.images.dataset import ImageSplit
 
+_LOGGER = logging.getLogger(__name__)
 _NAMES = ("nwot", "jacov")
 _BATCH, _SEED = 64, 0
 
@@ -18,7 +22,8 @@ def rank_mean(batch: ArchitectureBatch, images: ImageSplit | None) -> Scores:
     """The mean rank of each network by nwot, jacov and params, ``[n]``: ranks among the networks of the batch.
 
     Networks are at initialisation, on one batch of Gaussian images, so that no image is needed and the same networks
-    get the same scores whatever is searched for. A score that is not finite has the least rank.
+    get the same scores whatever is searched for. A score that is not finite has the least rank, which is warned of by
+    name and number.
     """
     from archatlas.scores.batch import gaussian_batch
     from archatlas.scores.parts import Setting, scored
@@ -29,7 +34,13 @@ def rank_mean(batch: ArchitectureBatch, images: ImageSplit | None) -> Scores:
     setting = Setting(space, _NAMES, "pytorch", _SEED, DeviceParameters(accelerator="cpu", workers=1))
     scores = scored(setting, batch.choices, *seen, part_size=len(batch.choices), store=None, progress=None)
     columns = scores.assign(params=batch.costs["params"].to_numpy())
-    ranks = columns.replace([float("inf"), float("-inf")], float("nan")).rank(na_option="top")
+    finite = np.isfinite(columns)
+    for name, count in (~finite).sum().items():
+        if count:
+            _LOGGER.warning(
+                "%s is not finite for %d of %d networks: they have the least rank by it", name, count, len(columns)
+            )
+    ranks = columns.where(finite).rank(na_option="top")
     found: Scores = ranks.mean(axis=1).to_numpy(dtype="float64")
     return found
 

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 from torch.overrides import TorchFunctionMode
 
+from archatlas.errors import ArchatlasError
 from archatlas.scores.passes import passed
 from archatlas.scores.probe import Probe
 
@@ -46,7 +47,15 @@ def synflow(probe: Probe) -> float:
     with every layer. Batch norm is in eval mode, at initialisation almost an identity; published code leaves it out.
     Images and labels do not matter, depth and the scale of the initialisation do. In double precision and in logarithms
     (natural), since the sum grows exponentially with depth; minus infinity where nothing arrives.
+
+    Raises:
+        ArchatlasError: there is no such layer.
     """
+    if not probe.weight_layers:
+        raise ArchatlasError(
+            f"{type(probe.network).__name__} has no convolution and no linear layer, so nothing flows along weights: "
+            "leave synflow out of `scores.names`"
+        )
     state = {**dict(probe.network.named_parameters()), **dict(probe.network.named_buffers())}
     linear = {name: _positive(tensor) for name, tensor in state.items()}
     names = [f"{layer}.weight" if layer else "weight" for layer in probe.weight_layers]

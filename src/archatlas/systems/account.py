@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from archatlas.spaces.protocol import Choices
-from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import COUNTED, Ledger
 from archatlas.systems.problem import Problem
+
+if TYPE_CHECKING:
+    from archatlas.systems.evaluators import Evaluator
 
 VISITED = ["network", "score", "macs", "params", "predicted_latency_ms", *COUNTED]
 """Columns of what a method has visited: the network, its score (higher is better), costs (latency NaN where it is not

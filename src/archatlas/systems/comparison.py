@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
-from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from archatlas.errors import ArchatlasError, nearest
 from archatlas.predictors.noise import reach_of_mean
 from archatlas.systems.ledger import COUNTED, NOT_COUNTED, Spending
-from archatlas.systems.problem import Method
-from archatlas.systems.registry import METHODS
 
 _LOGGER = logging.getLogger(__name__)
 
@@ -32,17 +27,6 @@ _FEWEST_PAIRS = 3
 COMPARISON_COLUMNS = [
     "method", "budget", "searches", "accuracy", "accuracy_std", "ahead", "ahead_low", "ahead_high", *SPENT,
 ]  # fmt: skip
-
-
-def make_method(name: str, settings: Mapping[str, Any]) -> Method:
-    """The method ``name``; ArchatlasError, with the nearest known name, for one or a setting that there is not."""
-    made = METHODS.load(name)
-    known = [one.name for one in fields(made)]
-    for setting in settings:
-        if setting not in known:
-            raise ArchatlasError(f"`methods.settings.{name}`: there is no setting {setting!r}{nearest(setting, known)}")
-    method: Method = made(**settings)
-    return method
 
 
 def best_of(visited: pd.DataFrame, method: str, epochs: float) -> pd.DataFrame:

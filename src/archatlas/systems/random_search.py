@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pydantic import PositiveInt
 
 from archatlas.systems.account import Account
-from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import Ledger
 from archatlas.systems.problem import Problem
+
+if TYPE_CHECKING:
+    from archatlas.systems.evaluators import Evaluator
 
 
 @dataclass(frozen=True)
 class RandomSearch:
     """Networks within the bounds, as the space's sampler draws them, ``at_once`` at a time: many share more."""
 
-    at_once: int = 1000
+    at_once: PositiveInt = 1000
 
     def search(
         self, problem: Problem, evaluator: Evaluator, ledger: Ledger, generator: np.random.Generator

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from pydantic import PositiveInt
 
 from archatlas.spaces.protocol import Choices, counts_quickly
 from archatlas.systems.account import Account
-from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import Ledger
 from archatlas.systems.problem import Problem
+
+if TYPE_CHECKING:
+    from archatlas.systems.evaluators import Evaluator
 
 
 @dataclass(frozen=True)
@@ -25,8 +29,8 @@ class RegularisedEvolution:
     ``_MOST_TRIES`` a network drawn anew takes its place [our reconstruction: the paper has neither].
     """
 
-    population: int = 100
-    tournament: int = 25
+    population: PositiveInt = 100
+    tournament: PositiveInt = 25
 
     def sizes(self, evaluations: int | None) -> tuple[int, int]:
         """Population and tournament where so many networks may be scored; None: as many as it likes."""

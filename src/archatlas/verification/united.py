@@ -6,7 +6,7 @@ parts), so that only ranks are compared.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import pandas as pd
 
@@ -36,6 +36,37 @@ def united(candidates: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     table = table.drop_duplicates(["budget", "network"]).drop(columns=["place", "method"])
     table = table.merge(found_by.reset_index(), on=["budget", "network"], how="left", validate="one_to_one")
     return table.assign(rank=table.groupby("budget", sort=False).cumcount() + 1)
+
+
+def require_candidates(candidates: pd.DataFrame, methods: Sequence[str], names: Sequence[str] | None) -> None:
+    """ArchatlasError if there is no candidate at all: which ``methods`` have run, and who was not even asked.
+
+    ``names`` are those that are asked to search beside the main job and the segments; None: all.
+    """
+    if len(candidates):
+        return
+    not_asked = [name for name in methods if names is not None and name not in names]
+    tried = [name for name in methods if name not in not_asked]
+    told = [
+        f"left out, or without a network that has a score, which the log says: {_BETWEEN.join(tried)}" if tried else "",
+        f"not asked to (`methods.names` is {_BETWEEN.join(names or ())}): {_BETWEEN.join(not_asked)}"
+        if not_asked
+        else "",
+    ]
+    raise ArchatlasError(
+        f"no search has found a network; {'; '.join(filter(None, told))}. Ask for others (`methods.names`; null: all), "
+        "take another `space.preset`, or run the main job (`kedro run`)"
+    )
+
+
+def require_all_budgets(candidates: pd.DataFrame, budgets: Iterable[str]) -> None:
+    """ArchatlasError if there is a budget that no search has found a candidate for."""
+    without = [f"`search.budgets.{budget}`" for budget in budgets if budget not in set(candidates["budget"])]
+    if without:
+        raise ArchatlasError(
+            f"no search has found a network that has a score for {_BETWEEN.join(without)}: loosen its bounds, or let "
+            "searches score more (`methods.evaluations`)"
+        )
 
 
 def methods_of(found_by: str) -> list[str]:

@@ -139,14 +139,10 @@ def test_bounds_hold_and_efficiency_makes_networks_small() -> None:
 
 
 def test_settings_that_cannot_be_are_named() -> None:
-    with pytest.raises(
-        ArchatlasError, match=r"`up_front` of NASGEM must be above 0 and at most 1.*but they are 0 and 0.5"
-    ):
-        Nasgem(up_front=0)
-    with pytest.raises(ArchatlasError, match="`rounds`, `pool` and `parents` of NASGEM must be at least 1"):
-        Nasgem(rounds=0)
     with pytest.raises(ArchatlasError, match="no predictor 'nasgm'; did you mean `nasgem`"):
-        searched(Nasgem(predictor="nasgm", pool=50), Problem(SPACE))
+        Nasgem(predictor="nasgm")
+    with pytest.raises(ArchatlasError, match="`settings`: there is no setting 'graps'; did you mean `graphs`"):
+        Nasgem(settings={"graps": 100})
 
 
 def test_the_embedding_that_a_search_looked_at_is_told_again() -> None:

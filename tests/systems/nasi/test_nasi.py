@@ -294,6 +294,16 @@ def test_draws_without_a_finite_trace_are_told(start: Start, caplog: pytest.LogC
         module._finite(fit[1:2])
 
 
+def test_too_few_images_for_a_draw_are_told_with_its_own_settings(start: Start) -> None:
+    method = Nasi(steps=1, batch=1000)
+    with pytest.raises(ArchatlasError) as refused:
+        method.search(Problem(CELLS), start, Ledger(), np.random.default_rng(0))
+    assert str(refused.value) == (
+        "`methods.settings.nasi.batch` asks for 1000 training images, but there are 40: lower it, or set "
+        "`methods.settings.nasi.images` to gaussian"
+    )
+
+
 def test_searches_without_scores_leave_the_columns_of_others(start: Start) -> None:
     from archatlas.search.parameters import SearchParameters
     from archatlas.systems.candidates import candidates_of_searches

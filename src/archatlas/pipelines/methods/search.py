@@ -65,13 +65,13 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame, pd.Da
                 may be scored.
         """
         from archatlas.systems.candidates import candidates_of_searches
-        from archatlas.systems.comparison import make_method
         from archatlas.systems.ledger import Limit
         from archatlas.systems.searches import Searches, nothing_visited
+        from archatlas.systems.settings import make_method
 
         made, budgets = searched_space(search_space), _bounds(feasibility, search)
         settings = make_method(name, methods.settings.get(name, {}))
-        if _left_out(name, methods, settings, made):
+        if _is_left_out(name, methods, settings, made):
             visited = nothing_visited()
             return visited, candidates_of_searches(visited, budgets, search), feasibility
         limit = Limit(evaluations=methods.evaluations or _as_many_as_sampled(evidence))
@@ -106,16 +106,21 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame, pd.Da
     return search
 
 
-def _left_out(name: str, methods: MethodsParameters, settings: "Method", space: "SearchSpace") -> bool:
-    """Whether the method does not search: it was not asked to, or it cannot, which is told."""
+def left_out(name: str, methods: MethodsParameters, method: "Method", space: "SearchSpace") -> str | None:
+    """Why the method ``name`` does not search the space: it is not asked to, or it cannot; None where it does."""
     from archatlas.systems.problem import Selective
 
     if not methods.asks(name):
-        return True
-    unfit = settings.unfit(space) if isinstance(settings, Selective) else None
-    if unfit is not None:
-        _LOGGER.warning("%s is left out: %s", name, unfit)
-    return unfit is not None
+        return f"`methods.names` is {', '.join(methods.names or ())}"
+    return method.unfit(space) if isinstance(method, Selective) else None
+
+
+def _is_left_out(name: str, methods: MethodsParameters, method: "Method", space: "SearchSpace") -> bool:
+    """Whether the method does not search, which is told; who has asked for it is warned."""
+    why = left_out(name, methods, method, space)
+    if why is not None:
+        _LOGGER.log(logging.WARNING if methods.asks(name) else logging.INFO, "%s is left out: %s", name, why)
+    return why is not None
 
 
 def _as_many_as_sampled(evidence: Mapping[str, pd.DataFrame]) -> int:
@@ -170,18 +175,14 @@ def searcher_without_training(name: str) -> Callable[..., tuple[pd.DataFrame, pd
         work_folder: Path,
     ) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
         """The networks that the searches for every budget favour, at what cost; candidates among them; the bounds."""
-        from archatlas.supernet.make import has_supernet
         from archatlas.systems.candidates import candidates_of_searches
         from archatlas.systems.searches import nothing_visited
 
         made, budgets = searched_space(search_space), _bounds(feasibility, search)
-        if not methods.asks(name):
-            visited = nothing_visited()
-        elif not has_supernet(made):
-            _LOGGER.warning("%s is left out: there is no super-network for the space %s", name, made.name)
+        searches = _untrained(name, made, cost_table, latency_table, methods)
+        if _is_left_out(name, methods, searches.method, made):
             visited = nothing_visited()
         else:
-            searches = _untrained(name, made, cost_table, latency_table, methods)
             start = _start(made, train_images, image_description, work_folder)
             visited = searches.by(start, _asked(budgets, methods.seeds, seed, alike=True))
         return visited, candidates_of_searches(visited, budgets, search, one_scale=False), feasibility
@@ -205,13 +206,12 @@ def sweeper(name: str) -> Callable[..., pd.DataFrame]:
         work_folder: Path,
     ) -> pd.DataFrame:
         """The network that each reward would choose for each search; the search's draws, where they are kept."""
-        from archatlas.supernet.make import has_supernet
         from archatlas.systems.nasi.sweep import nothing_swept, swept
 
         made = searched_space(search_space)
-        if not methods.asks(name) or not has_supernet(made):
-            return nothing_swept()
         searches = _untrained(name, made, cost_table, latency_table, methods)
+        if left_out(name, methods, searches.method, made) is not None:
+            return nothing_swept()
         asked = _asked(_bounds(feasibility, search), methods.seeds, seed, alike=True)
         return swept(searches, asked, _start(made, train_images, image_description, work_folder))
 
@@ -222,10 +222,10 @@ def tell_meta_graph(
     visited: pd.DataFrame, search_space: dict[str, Any], methods: MethodsParameters
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """The weights of GRAM's meta-graph over the time of each budget's first search; its best network, pruned."""
-    from archatlas.systems.comparison import make_method
     from archatlas.systems.gram.history import history_of
     from archatlas.systems.gram.method import Gram
     from archatlas.systems.gram.pruned import pruned_best
+    from archatlas.systems.settings import make_method
 
     gram, made = make_method("gram", methods.settings.get("gram", {})), searched_space(search_space)
     assert isinstance(gram, Gram)
@@ -236,9 +236,9 @@ def tell_embedding(
     visited: pd.DataFrame, search_space: dict[str, Any], methods: MethodsParameters, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Where the networks that NASGEM has scored lie in its embedding, and how far that follows the kernel."""
-    from archatlas.systems.comparison import make_method
     from archatlas.systems.nasgem.embedding import embedding_of
     from archatlas.systems.nasgem.method import Nasgem
+    from archatlas.systems.settings import make_method
 
     nasgem = make_method("nasgem", methods.settings.get("nasgem", {}))
     assert isinstance(nasgem, Nasgem)
@@ -248,9 +248,9 @@ def tell_embedding(
 def _untrained(
     name: str, space: "SearchSpace", cost_table: pd.DataFrame, latency_table: pd.DataFrame, methods: MethodsParameters
 ) -> "Searches":
-    from archatlas.systems.comparison import make_method
     from archatlas.systems.ledger import Limit
     from archatlas.systems.searches import Searches
+    from archatlas.systems.settings import make_method
 
     settings = make_method(name, methods.settings.get(name, {}))
     return Searches(name, settings, space, cost_table, latency_table, "accuracy", Limit())

@@ -10,12 +10,16 @@ _STEPS_OF_A_CHOICE = 2.5
 
 def plan(ahead: Ahead) -> Plan:
     """Draws of an untrained super-network, the same for every budget."""
-    from archatlas.systems.comparison import make_method
+    from archatlas.pipelines.methods.search import left_out
     from archatlas.systems.nasi.method import Nasi
+    from archatlas.systems.settings import make_method
 
     methods = ahead.settings.methods
     nasi = make_method("nasi", methods.settings.get("nasi", {}))
     assert isinstance(nasi, Nasi)
+    why = left_out("nasi", methods, nasi, ahead.space)
+    if why is not None:
+        return Plan(f"nothing: nasi is left out ({why})", 0.0)
     draws = methods.seeds * nasi.steps
     what = f"{methods.seeds} searches of {nasi.steps} draws; nothing is trained"
     if ahead.pace is None:

@@ -4,7 +4,7 @@ With a public table (``table`` or ``truth``), what they would train is looked up
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,18 +40,21 @@ _CANDIDATES, _CONSTRAINTS, _FRONT = "candidates_of_", "constraints_of_", "front_
 
 
 @depends_on(optional=("candidates_of_*", "front_of_*", "constraints_of_*"))
-def gather(**of_methods: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+def gather(
+    names: Sequence[str] | None = None, **of_methods: pd.DataFrame
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     """Candidates of all methods that have run, ranked side by side; the Pareto fronts and the bounds as used.
+
+    ``names`` are the methods that were asked to search, None: all.
 
     The fronts are of the main job's scores, or where that has not searched, of the segments'; where nothing scores all
     networks there is none.
     """
     from archatlas.search.pareto import no_fronts
-    from archatlas.verification.united import united
+    from archatlas.verification.united import require_candidates, united
 
-    candidates = united(
-        {name.removeprefix(_CANDIDATES): one for name, one in of_methods.items() if name.startswith(_CANDIDATES)}
-    )
+    found = {name.removeprefix(_CANDIDATES): one for name, one in of_methods.items() if name.startswith(_CANDIDATES)}
+    candidates = united(found)
     fronts, bounds = (
         [one for name, one in of_methods.items() if name.startswith(kind)] for kind in (_FRONT, _CONSTRAINTS)
     )
@@ -60,6 +63,7 @@ def gather(**of_methods: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, pd.D
             "no search has said what bounds it kept: run the main job (`kedro run`), or the pipeline `segments`, "
             "`search_by_training` or `nasi`"
         )
+    require_candidates(candidates, list(found), names)
     return candidates, fronts[0] if fronts else no_fronts(), bounds[0]
 
 
@@ -120,7 +124,9 @@ def measure_latency(
     from archatlas.spaces.search_space import read_space
     from archatlas.verification.candidates import finalists_by_table, finalists_of_methods
     from archatlas.verification.timing import measurer
+    from archatlas.verification.united import require_all_budgets
 
+    require_all_budgets(candidates, search.budgets)
     if costs.latency.source == "table":
         return finalists_by_table(candidates, verification.top_k)
     made = read_space(search_space)

@@ -36,7 +36,7 @@ def create_pipeline(**_: object) -> Pipeline:
         [
             node(
                 nodes.gather,
-                inputs=_OF_METHODS,
+                inputs={"names": "params:methods.names", **_OF_METHODS},
                 outputs=["candidates", "pareto_front", "constraints"],
                 name="gather_candidates",
             ),

@@ -9,20 +9,23 @@ that a network which was scored before is drawn again.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from archatlas.errors import ArchatlasError
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.systems.account import Account
-from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.gram.complete_graph import CompleteGraph, Drawn, complete_graph_of
 from archatlas.systems.gram.meta_graph import Baseline, Drawing, Floats, Learning, TooFewError
 from archatlas.systems.ledger import Ledger
 from archatlas.systems.problem import Problem
+
+if TYPE_CHECKING:
+    from archatlas.systems.evaluators import Evaluator
 
 DRAWN = "drawn"
 """A column beside ``account.VISITED``: the edges that were drawn, packed to bits, as hexadecimal digits."""
@@ -42,20 +45,18 @@ class Gram:
     """
 
     baseline: Baseline = "mean"
-    alpha: float = 0.5
+    alpha: NonNegativeFloat = 0.5
     per_deviation: bool = True
-    edge_scale: float = 1.5
-    min_used: int | None = None
-    first_weight: float = 1.0
-    lowest: float = 0.0
-    highest: float = 5.0
-    at_once: int = 1
-    patience: int | None = None
+    edge_scale: PositiveFloat = 1.5
+    min_used: PositiveInt | None = None
+    first_weight: PositiveFloat = 1.0
+    lowest: NonNegativeFloat = 0.0
+    highest: PositiveFloat = 5.0
+    at_once: PositiveInt = 1
+    patience: PositiveInt | None = None
     frozen: bool = False
 
     def __post_init__(self) -> None:
-        if self.at_once < 1 or not 0 < self.edge_scale < np.inf or (self.patience is not None and self.patience < 1):
-            raise ArchatlasError(f"`at_once`, `edge_scale` and `patience` of GRAM must be above 0, but got {self}")
         _ = self.learning
 
     @property

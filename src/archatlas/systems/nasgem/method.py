@@ -14,23 +14,26 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pydantic import Field, PositiveInt
 
 from archatlas.encodings.batch import ArchitectureBatch
-from archatlas.errors import ArchatlasError
 from archatlas.predictors.benchmark.acquisition import Policy, Rule, acquisition, by_ranks
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations
+from archatlas.predictors.registry import predictor_settings
 from archatlas.spaces.protocol import Choices, counts_quickly
 from archatlas.systems.account import Account
-from archatlas.systems.evaluators import Evaluator
 from archatlas.systems.ledger import Ledger
 from archatlas.systems.nasgem.pools import apart_from, neighbours, stratified
 from archatlas.systems.problem import Problem
+
+if TYPE_CHECKING:
+    from archatlas.systems.evaluators import Evaluator
 
 Floats = NDArray[np.float64]
 Places = NDArray[np.int64]
@@ -61,11 +64,11 @@ class Nasgem:
         rule: how predictions become a choice (``predictors/benchmark/acquisition.py``), with ``weight``.
     """
 
-    up_front: float = 0.5
-    rounds: int = 3
-    pool: int = 10_000
-    near: float = 0.5
-    parents: int = 20
+    up_front: Annotated[float, Field(gt=0, le=1)] = 0.5
+    rounds: PositiveInt = 3
+    pool: PositiveInt = 10_000
+    near: Annotated[float, Field(ge=0, le=1)] = 0.5
+    parents: PositiveInt = 20
     strata: bool = True
     efficiency: float = 0.0
     predictor: str = "nasgem"
@@ -74,13 +77,7 @@ class Nasgem:
     weight: float = 1.0
 
     def __post_init__(self) -> None:
-        if not (0 < self.up_front <= 1 and 0 <= self.near <= 1):
-            raise ArchatlasError(
-                "`up_front` of NASGEM must be above 0 and at most 1, and `near` from 0 to 1, but they are "
-                f"{self.up_front:g} and {self.near:g}"
-            )
-        if min(self.rounds, self.pool, self.parents) < 1:
-            raise ArchatlasError(f"`rounds`, `pool` and `parents` of NASGEM must be at least 1, but got {self}")
+        predictor_settings(self.predictor, self.settings, "settings")
 
     def search(
         self, problem: Problem, evaluator: Evaluator, ledger: Ledger, generator: np.random.Generator

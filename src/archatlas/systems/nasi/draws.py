@@ -16,7 +16,8 @@ from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.protocol import Supernet
 from archatlas.systems.ledger import Ledger, Spending
 from archatlas.systems.nasi.start import Start
-from archatlas.systems.nasi.steepness import Draw, Through, draw, gumbel
+from archatlas.systems.nasi.steepness import Draw, draw, gumbel
+from archatlas.systems.nasi.through import Through
 from archatlas.training.seeds import mixed_seed
 
 _LOGGER = logging.getLogger(__name__)

@@ -9,56 +9,38 @@ a network must look at its images to be chosen.
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from archatlas.errors import ArchatlasError
-from archatlas.scores.parameters import Initialisation, ScoreParameters
+from archatlas.scores.parameters import ScoreParameters
+from archatlas.spaces.protocol import SearchSpace
+from archatlas.supernet.make import has_supernet
 from archatlas.supernet.protocol import Supernet
 from archatlas.systems.account import VISITED
 from archatlas.systems.ledger import COUNTED, Ledger
 from archatlas.systems.nasi.draws import drawn
-from archatlas.systems.nasi.reward import Reward, Threshold, logits_of
+from archatlas.systems.nasi.reward import logits_of
 from archatlas.systems.nasi.selection import ranked
+from archatlas.systems.nasi.settings import NasiSettings
 from archatlas.systems.nasi.start import Start, looking
-from archatlas.systems.nasi.steepness import Draw, Through
+from archatlas.systems.nasi.steepness import Draw
 from archatlas.systems.problem import Problem
 
 _LOOKED_AT = 5
 
 
 @dataclass(frozen=True)
-class Nasi:
-    """Draws architectures of an untrained super-network and steps once to where the loss is steep, but not too steep.
+class Nasi(NasiSettings):
+    """Draws architectures of an untrained super-network, and steps once to where the loss is steep, but not too steep.
 
-    ``steps`` draws with ``batch`` images each, fewer where the ledger closes; ``threshold``, ``mu``, ``nu`` and
-    ``logarithm`` are the reward (``reward.Reward``), and another one needs no new draw. Batches, their size and labels
-    and the weights are as for scores without training (``scores/parameters.py``). ``candidates`` networks are given.
+    What it is asked is said where its settings are.
     """
 
-    steps: int = 100
-    batch: int = 64
-    threshold: Threshold = "quantile"
-    mu: float = 2.0
-    nu: float = 0.5
-    logarithm: bool = False
-    through: Through = "all"
-    temperature: float = 1.0
-    images: Literal["training", "gaussian"] = "training"
-    labels: Literal["given", "random"] = "given"
-    image_size: int | None = None
-    initialisation: Initialisation = "kaiming"
-    candidates: int = 10
-
-    def __post_init__(self) -> None:
-        if min(self.steps, self.candidates) < 1 or not self.temperature > 0:
-            raise ArchatlasError(f"`steps`, `candidates` and `temperature` of NASI must be above 0, but got {self}")
-
-    @property
-    def reward(self) -> Reward:
-        return Reward(self.threshold, self.mu, self.nu, self.logarithm)
+    def unfit(self, space: SearchSpace) -> str | None:
+        """Why the method cannot search a space; None where it can."""
+        return None if has_supernet(space) else f"there is no super-network for the space {space.name}"
 
     def search(
         self, problem: Problem, evaluator: Start, ledger: Ledger, generator: np.random.Generator
@@ -90,11 +72,7 @@ class Nasi:
 
     def parameters(self, start: Start) -> ScoreParameters:
         """How batches and weights are drawn; without images of its own ``start`` has Gaussian ones."""
-        images = "gaussian" if start.train is None else self.images
-        return ScoreParameters(
-            batch=self.batch, images=images, labels=self.labels, image_size=self.image_size,
-            initialisation=self.initialisation,
-        )  # fmt: skip
+        return self.batches.model_copy(update={"images": "gaussian"}) if start.train is None else self.batches
 
 
 def seed_of(generator: np.random.Generator) -> int:

@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from archatlas.errors import ArchatlasError
-from archatlas.systems.nasi.steepness import Draw
+
+if TYPE_CHECKING:
+    from archatlas.systems.nasi.steepness import Draw
 
 Threshold = Literal["fixed", "adaptive", "quantile"]
 

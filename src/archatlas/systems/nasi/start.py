@@ -52,7 +52,8 @@ class Start:
 
     def batch(self, parameters: ScoreParameters, seed: int, step: int) -> tuple[Tensor, Tensor]:
         """Images ``[b, c, h, w]`` and labels ``[b]`` of one step."""
-        return draw_batch(self.train, self.description, parameters, mixed_seed(seed, _BATCHES, step))
+        drawn_by = mixed_seed(seed, _BATCHES, step)
+        return draw_batch(self.train, self.description, parameters, drawn_by, section="methods.settings.nasi")
 
     def kept(self, *made_by: object) -> WorkStore | None:
         """Where draws that were made so are kept."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -17,9 +16,7 @@ from archatlas.errors import ArchatlasError
 from archatlas.supernet.protocol import Supernet
 from archatlas.systems.ledger import Spending
 from archatlas.systems.nasi.macs import MacCounter
-
-Through = Literal["all", "chosen"]
-"""Straight-through over all choices of a position, or over the chosen one alone: less to compute, less to learn."""
+from archatlas.systems.nasi.through import Through
 
 
 @dataclass(frozen=True)
