@@ -20,6 +20,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "search_space": "search_space",
                     "predictor": "params:predictor",
                     "seed": "params:seed",
+                    "untrained_scores": "untrained_scores",
                 },
                 outputs=["predictor_scores", "fitted_predictor", "fitted_predictor_state"],
                 name="fit_predictor",
