@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.scorers.registry import all_scorers, scored
-from archatlas.scores.control import RANK_MEAN, rank_mean
+from archatlas.scores.control import RANK_MEAN, mean_rank, rank_mean
 from archatlas.spaces.presets import preset
 
 
@@ -27,6 +28,11 @@ def test_ranks_are_means_of_three_and_belong_to_networks(batch: ArchitectureBatc
     np.testing.assert_allclose(other[::-1], found)
     # Params are a third of it.
     assert np.corrcoef(found, batch.costs["params"])[0, 1] > 0.3
+
+
+def test_what_is_not_finite_has_the_least_rank() -> None:
+    scores = pd.DataFrame({"params": [3, 1, 2], "nwot": [np.inf, 5.0, 6.0], "jacov": [-1.0, -1.0, -2.0], "zen": 9.0})
+    np.testing.assert_allclose(mean_rank(scores), [(3 + 1 + 2.5) / 3, (1 + 2 + 2.5) / 3, (2 + 3 + 1) / 3])
 
 
 def test_it_is_asked_about_audits_and_not_about_whole_tables(batch: ArchitectureBatch) -> None:
