@@ -196,6 +196,16 @@ def calibrated_sentence(summary: Mapping[str, Any]) -> str:
     )
 
 
+def untrained_sentence(predictor_scores: pd.DataFrame) -> str:
+    """What scores without training do in the table of predictors; empty where there are none (``proxies_alone``)."""
+    if predictor_scores.empty or not predictor_scores["predictor"].str.endswith(", untrained").any():
+        return ""
+    return (
+        "Untrained are scores of the same networks at initialisation, each by its own order: nothing was fitted, so "
+        "that there is no RMSE."
+    )
+
+
 def twins(space: Mapping[str, Any], why: str, table: str | None) -> str:
     """How many networks the architectures of the space are, and why."""
     size, networks = space.get("size"), space.get("networks")
