@@ -100,7 +100,7 @@ def against_params(audit_summary: Mapping[str, Any]) -> str:
     parts = []
     if counted:
         best = max(counted, key=lambda key: counted[key])
-        parts.append(_against_control(audit_summary, best))
+        parts.append(_against_control(audit_summary, best, len(counted)))
     if not numbers.is_missing(ceiling):
         parts.append(
             f"Two trainings of the same networks agree to {_tau(audit_summary, 'ceiling')}. Scores are held against "
@@ -109,11 +109,12 @@ def against_params(audit_summary: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def _against_control(audit_summary: Mapping[str, Any], control: str) -> str:
-    """Whether a control ranks better or worse than the predictor; only intervals that stand apart tell."""
+def _against_control(audit_summary: Mapping[str, Any], control: str, of: int) -> str:
+    """Whether the best ``of`` so many controls ranks better or worse than the predictor, if intervals stand apart."""
     own, counted = audit_summary.get("tau_predictor_ci"), audit_summary.get(f"tau_{control}_ci")
     name = audited_scorers()[control].label
     facts = f"{_tau(audit_summary, control)} against {_tau(audit_summary, 'predictor')}"
+    facts += f", the best of {of} controls" if of > 1 else ""
     if own and counted and counted[1] < own[0]:
         return f"Ranking by {name} does less well than the predictor ({facts})."
     if own and counted and counted[0] > own[1]:
