@@ -18,7 +18,9 @@ from safetensors.torch import load_file
 
 PROJECT = Path(__file__).parent.parent
 CURRENT = PROJECT / "data" / "current"
-TAUS = ["tau_supernet", "tau_predictor", "tau_difference", "tau_params", "tau_macs", "tau_ceiling"]
+TAUS = [
+    *("tau_supernet", "tau_predictor", "tau_difference", "tau_params", "tau_macs", "tau_untrained", "tau_ceiling"),
+]
 
 
 def audit_of(seed: int) -> dict[str, float]:

@@ -11,12 +11,14 @@ import pandas as pd
 import pytest
 import torch
 from kedro.io import DataCatalog, MemoryDataset
+from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from archatlas.costs.counting import count_parts
 from archatlas.costs.table import costs_of
 from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.datasets import ParquetDataset
+from archatlas.kedro_ext.optional_inputs import reduced
 from archatlas.pipelines.calibrate_predictor import pipeline as calibrate_predictor
 from archatlas.pipelines.encode_graphs import nodes as encode_nodes
 from archatlas.pipelines.encode_graphs import pipeline as encode_graphs
@@ -24,10 +26,12 @@ from archatlas.pipelines.fit_predictor import nodes as fit_nodes
 from archatlas.pipelines.fit_predictor import pipeline as fit_predictor
 from archatlas.pipelines.map_space import nodes as map_nodes
 from archatlas.pipelines.map_space import pipeline as map_space
+from archatlas.pipelines.score_untrained import pipeline as score_untrained
 from archatlas.pipelines.tune_predictor import nodes as tune_nodes
 from archatlas.pipelines.tune_predictor import pipeline as tune_predictor
 from archatlas.predictors.make import load_predictor
 from archatlas.predictors.parameters import AtlasParameters, PredictorParameters, TuningParameters
+from archatlas.scores.parameters import ScoreParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
 from archatlas.spaces.protocol import SearchSpace
@@ -58,7 +62,12 @@ def evaluations_of(names: list[str], costs: pd.DataFrame) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True)
 
 
-def from_sample_to_atlas(target: str, folder: Path, **changes: Any) -> tuple[DataCatalog, SearchSpace]:
+STAGES = (encode_graphs, fit_predictor, tune_predictor, calibrate_predictor, map_space)
+
+
+def from_sample_to_atlas(
+    target: str, folder: Path, stages: tuple[Any, ...] = STAGES, **changes: Any
+) -> tuple[DataCatalog, SearchSpace]:
     """What the stages give, and the space of 40 of whose networks there are scores."""
     description = ImageDescription(
         class_names=("a", "b"),
@@ -98,13 +107,12 @@ def from_sample_to_atlas(target: str, folder: Path, **changes: Any) -> tuple[Dat
         **changes,
     }
     catalog = DataCatalog({name: MemoryDataset(data, copy_mode="assign") for name, data in inputs.items()})
-    stages = (encode_graphs, fit_predictor, tune_predictor, calibrate_predictor, map_space)
     # What a later node of the same stage reads is not kept in memory.
     files = ("atlas", "calibration_networks", "calibration_trainings")
     for name in files:
         catalog[name] = ParquetDataset(filepath=str(folder / f"{name}.parquet"))
     for stage in stages:
-        made = stage.create_pipeline()
+        made: Pipeline = reduced(stage.create_pipeline(), catalog.__contains__)
         for name in made.outputs() - set(files):
             catalog[name] = MemoryDataset(copy_mode="assign")
         SequentialRunner().run(made, catalog)
@@ -158,6 +166,34 @@ def test_a_few_networks_are_trained_alone_and_the_atlas_speaks_of_such_accuracie
     assert len(atlas) == space.networks
     assert "predicted_accuracy" in atlas
     assert not any("supernet" in name for name in atlas.columns)
+
+
+def test_scores_without_training_of_the_sample_are_heard_of_every_network(tmp_path: Path) -> None:
+    evidence = {"gp": {"ensemble": 2, "steps": 5}, "cheap": "ridge"}
+    asked = {
+        "params:predictor": PredictorParameters.model_validate({"name": "evidence", "evidence": evidence, "folds": 2}),
+        "params:tuning": TuningParameters(trials=1, inner_folds=2, families=("evidence",)),
+        "params:calibration": CalibrationParameters(networks=10, seeds=1),
+        "params:scores": ScoreParameters(names=("nwot", "jacov", "synflow"), batch=8),
+    }
+    catalog, space = from_sample_to_atlas("accuracy", tmp_path, (score_untrained, *STAGES), **asked)
+    scores = catalog.load("predictor_scores").groupby(["predictor", "protocol"])["kendall_tau"].mean()
+    assert {"nwot, untrained", "jacov, untrained", "synflow, untrained"} <= set(scores.index.get_level_values(0))
+    # Scores grow with the MACs, and so do log flows of weights that are drawn alike.
+    assert scores["synflow, untrained", "cross_seed"] > 0.2
+    for name in ("fitted_predictor", "tuned_predictor"):
+        document = json.loads(json.dumps(catalog.load(name)))
+        assert (document["family"], document["settings"]["family"]) == ("estimated_proxies", "evidence")
+        state = catalog.load(f"{name}_state")
+        assert bytes(state["proxies"]).decode().split("\n") == ["nwot", "jacov", "synflow"]
+        assert b"jacov" in bytes(state["predictor/opinions.names"])
+        load_predictor(document, state, space)
+    assert catalog.load("tuning_summary")["family"] == "evidence"
+    assert catalog.load("calibrated_predictor")["settings"]["cheap"] == "estimated_proxies"
+    atlas = catalog.load("atlas")
+    assert len(atlas) == space.networks > 40
+    assert np.isfinite(atlas["predicted_accuracy"]).all()
+    assert (atlas["predicted_std"] > 0).all()
 
 
 def test_annotations_resolve() -> None:

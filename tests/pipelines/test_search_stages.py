@@ -21,6 +21,8 @@ from archatlas.costs.parameters import CostsParameters
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.engines.engine import Shares, using
 from archatlas.errors import ArchatlasError
+from archatlas.images.dataset import ImageSplit
+from archatlas.images.description import ImageDescription
 from archatlas.kedro_ext.datasets import TableFileDataset
 from archatlas.kedro_ext.optional_inputs import reduced
 from archatlas.pipeline_registry import register_pipelines
@@ -34,11 +36,14 @@ from archatlas.pipelines.test_winners.pipeline import create_pipeline as create_
 from archatlas.pipelines.verify_candidates import nodes
 from archatlas.pipelines.verify_candidates.pipeline import create_pipeline
 from archatlas.predictors.make import describe_predictor, make_predictor, state_tensors
+from archatlas.predictors.metrics import kendall_tau
 from archatlas.predictors.protocol import Evaluations
 from archatlas.schedule.allocation import allocate
 from archatlas.schedule.facts import Facts
 from archatlas.schedule.overlay import scheduled
 from archatlas.schedule.pace import Pace, Reference
+from archatlas.scores.parameters import ScoreParameters
+from archatlas.scores.score import score_networks
 from archatlas.search.parameters import SearchParameters
 from archatlas.spaces.parameters import SpaceParameters
 from archatlas.spaces.presets import make_space
@@ -318,6 +323,30 @@ def test_audited_networks_are_not_those_of_the_fit(finished: dict[str, Any]) -> 
     assert audit["truth_at_half"].isna().all()  # of a single epoch
     assert finished["audit_summary"]["count"] == 4
     assert audit["truth"].tolist() == pytest.approx(audit[["truth_seed_0", "truth_seed_1"]].mean(axis=1).tolist())
+
+
+def test_the_audit_s_networks_are_scored_without_training_as_the_sample_was(
+    finished: dict[str, Any], project: dict[str, Any]
+) -> None:
+    space = make_space(SPACE, (1, 8, 8), 10)
+    names = project["sampled_architectures"]["network"].head(3).tolist()
+    given = {
+        "train": ImageSplit.from_tensors(project["train_images"]),
+        "description": ImageDescription.model_validate(project["image_description"]),
+        "device": DEVICE,
+    }
+    asked = ScoreParameters(names=("nwot", "log_ntk_trace"), batch=8)
+    untrained = score_networks(space, space.parse(names), parameters=asked, seed=5, **given)
+    data = {**finished, **project, "untrained_scores": untrained}
+    (node,) = (node for node in reduced(create_pipeline(), data.__contains__).nodes if node.name == "audit")
+    made = node.run({name: data[name] for name in node.inputs})
+    audit = made["audit"]
+    pd.testing.assert_frame_equal(audit.drop(columns="untrained_nwot"), finished["audit"])
+    alike = score_networks(space, space.parse(audit["network"].tolist()), parameters=asked, seed=5, **given)
+    assert audit["untrained_nwot"].tolist() == alike["nwot"].tolist()
+    assert made["audit_summary"]["tau_nwot"] == kendall_tau(audit["truth"].to_numpy(), alike["nwot"].to_numpy())
+    assert len(made["audit_summary"]["tau_nwot_ci"]) == 2
+    assert finished["audit_summary"].get("tau_nwot") is None
 
 
 def test_calibrated_networks_are_not_audited_and_raw_scores_are_of_the_kind_that_was_learned(

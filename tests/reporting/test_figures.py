@@ -158,6 +158,16 @@ def test_rank_correlation_bars_intervals_and_ceiling(run: Run) -> None:
     assert tuple(figure.layout.xaxis.range) == (0, 1)
 
 
+def test_scores_without_training_have_bars_where_there_are_any_and_room_for_them(run: Run) -> None:
+    scored = {"tau_nwot": 0.2, "tau_nwot_ci": [0.0, 0.4], "tau_jacov": -0.1, "tau_untrained": 0.3, "tau_synflow": 0.4}
+    figure = figure_rank_correlation({**run.audit_summary, **scored})
+    assert [bar.y[0] for bar in figure.data[:4]] == [
+        "synflow, untrained", "nwot, untrained", "jacov, untrained", "nwot, jacov and params, untrained",
+    ]  # fmt: skip
+    assert figure.layout.height == 330 > figure_rank_correlation(run.audit_summary).layout.height
+    assert figure.layout.xaxis.range[0] == pytest.approx(-0.1)
+
+
 def test_rank_correlation_below_zero_and_without_intervals() -> None:
     figure = figure_rank_correlation({"count": 3, "tau_predictor": -0.33, "tau_supernet": None, "tau_ceiling": None})
     assert [bar.y[0] for bar in figure.data] == ["predictor"]

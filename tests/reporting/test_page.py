@@ -253,6 +253,18 @@ def test_a_small_audit_is_no_headline(run_data: dict[str, Any], make_run: Any) -
     assert "The audit is too small to say whether the predictor ranks better than the raw scores (tau 0.60" in text
 
 
+def test_scores_without_training_stand_among_the_predictors_where_the_sample_has_them(
+    page: str, run_data: dict[str, Any], make_run: Any
+) -> None:
+    assert "untrained" not in _text(page)
+    known = run_data["predictor_scores"]
+    alone = known.query("predictor == 'macs' and protocol == 'cross_seed'")
+    nwot = alone.assign(predictor="nwot, untrained", kendall_tau=0.25, spearman=0.3, rmse=np.nan)
+    text = _text(render_page(make_run({**run_data, "predictor_scores": pd.concat([known, nwot])})))
+    assert "Untrained are scores of the same networks at initialisation, each by its own order" in text
+    assert re.search(r"nwot, untrained cross-seed 0\.25 ± 0\.00 0\.30 ± 0\.00 0\.21 ± 0\.00 \N{EN DASH}", text)
+
+
 def test_scores_on_shared_weights_are_folded_away_from_test_accuracies(page: str) -> None:
     card = page[page.index('<article class="card') : page.index("</article>")]
     shown, folded = card.split('<details class="scores">')

@@ -77,6 +77,7 @@ def test_params_alone_may_win_and_only_intervals_that_stand_apart_tell() -> None
     assert ahead.startswith("Ranking by params alone does better than the predictor (tau 0.80 (0.71 to 0.90) against")
     behind = _audit(tau_params=0.2, tau_params_ci=[0.0, 0.4], tau_macs=0.3, tau_macs_ci=[0.2, 0.39])
     assert "Ranking by MACs alone does less well than the predictor" in sentences.against_params(behind)
+    assert sentences.against_params(behind).endswith(", the best of 2 controls).")
     unclear = _audit(tau_macs=0.3, tau_macs_ci=[0.1, 0.41])
     assert "cannot tell whether the predictor ranks better than MACs alone" in sentences.against_params(unclear)
     assert "cannot tell" in sentences.against_params(_audit(tau_macs=0.1))

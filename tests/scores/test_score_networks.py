@@ -19,8 +19,8 @@ from archatlas.images.description import ImageDescription
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.protocol import Evaluations
 from archatlas.scores.parameters import ALL, ScoreParameters
-from archatlas.scores.score import score_networks
-from archatlas.scores.table import DEFINITION, not_finite, proxies_of
+from archatlas.scores.score import score_networks, scored_alike
+from archatlas.scores.table import DEFINITION, names_of, not_finite, proxies_of
 from archatlas.spaces.chain import ChainSpace
 from archatlas.storage.work_store import WorkStore
 from archatlas.training.parameters import DeviceParameters
@@ -109,7 +109,22 @@ def test_what_is_not_finite_is_named_counted_and_has_no_rank(
     names = space.names(rows).tolist()
     assert not_finite(table, ["nwot", "synflow"]) == {"nwot": names}
     assert f"nwot is not finite for 4 of 4 networks ({', '.join(names[:3])}, ...): they have no rank" in caplog.text
-    assert proxies_of(table, names[:2], ["nwot", "synflow"]).isna().to_numpy().tolist() == [[True, False]] * 2
+    proxies = proxies_of(table)
+    assert proxies.index.tolist() == names
+    assert proxies[["nwot", "synflow"]].isna().to_numpy().tolist() == [[True, False]] * 4
+
+
+@pytest.mark.parametrize("changed", [{}, {"images": "gaussian", "image_size": 6}, {"initialisation": "kaiming"}])
+def test_others_are_scored_as_those_of_a_table_were(
+    space: ChainSpace, given: dict[str, Any], changed: dict[str, Any]
+) -> None:
+    parameters = ScoreParameters(**{"batch": 8, "names": ("nwot", "grad_norm"), **changed})
+    rows = space.enumerate_networks(0, 5)
+    whole = score_networks(space, rows, **given | {"parameters": parameters, "seed": 3})
+    assert names_of(whole) == ["nwot", "grad_norm"]
+    beside = {name: given[name] for name in ("train", "description", "device")}
+    rest = scored_alike(whole[:3], space, rows[3:], **beside)
+    assert_frame_equal(rest, whole[3:].reset_index(drop=True))
 
 
 def test_bad_requests_name_the_rule(space: ChainSpace, given: dict[str, Any]) -> None:
@@ -122,18 +137,12 @@ def test_bad_requests_name_the_rule(space: ChainSpace, given: dict[str, Any]) ->
         ScoreParameters(names=("nvot",))
     with pytest.raises(ValidationError, match="each score stands in `names` once"):
         ScoreParameters(names=("nwot", "nwot"))
-    table = score_networks(space, row, **given)
-    with pytest.raises(ArchatlasError, match=r"has no network 'nobody' \(1 are missing\)"):
-        proxies_of(table, ["nobody"], ["nwot"])
-    with pytest.raises(ArchatlasError, match=r"has no score 'zen'"):
-        proxies_of(table, [], ["zen"])
 
 
 def test_predictors_take_the_scores_as_proxies(space: ChainSpace, given: dict[str, Any]) -> None:
     rows = space.enumerate_networks(0, 30)
     table = score_networks(space, rows, **given)
-    proxies = proxies_of(table, space.names(rows).tolist(), ["nwot", "synflow", "log_ntk_trace"])
-    batch = ArchitectureBatch(space, rows, proxies=proxies)
+    batch = ArchitectureBatch(space, rows, proxies=proxies_of(table))
     predictor = make_predictor("gp", {"proxies": True}, 0)
     truth = table["synflow"].to_numpy()
     predictor.fit(batch[:20], Evaluations(truth[:20], np.zeros(20), np.full(20, "proxy")))

@@ -139,6 +139,26 @@ def test_a_calibrated_predictor_speaks_of_accuracies_and_ranks_better(
     np.testing.assert_array_equal(loaded.predict(everything).mean, said.mean)
 
 
+def test_scores_without_training_of_the_sample_are_estimated_for_networks_that_are_trained(
+    sample: tuple[ArchitectureBatch, NetworkScores],
+) -> None:
+    batch, scores = sample
+    told = batch.with_proxies(pd.DataFrame({"nwot": truth_of(batch)}))
+    settings = {"family": "gp", "settings": {"proxies": True, "ensemble": 2}}
+    predictor = make_predictor("estimated_proxies", settings, 0)
+    predictor.fit(told, scores.evaluations())
+    chosen = choose_networks(SPACE, predictor, 15, PARTS, np.random.default_rng(1))
+    assert not set(chosen["network"]) <= set(SPACE.names(batch.choices))
+    accuracy = truth_of(ArchitectureBatch(SPACE, SPACE.parse(chosen["network"].tolist())))
+    trainings = pd.DataFrame({"network": chosen["network"], "seed": 0, "validation_accuracy": accuracy})
+    described = describe_predictor("estimated_proxies", settings, 0, "accuracy", SPACE)
+    fitted, description, _ = calibrate(told, scores, trainings, predictor, described, 0)
+    assert description["settings"] == {"cheap": "estimated_proxies", "cheap_settings": settings}
+    loaded = load_predictor(description, fitted.state(), SPACE)
+    np.testing.assert_array_equal(loaded.predict(whole()).mean, fitted.predict(whole()).mean)
+    assert kendall_tau(truth_of(whole()), loaded.predict(whole()).mean) > 0.6
+
+
 def test_what_is_left_out_is_not_learned(sample: tuple[ArchitectureBatch, NetworkScores]) -> None:
     """Accuracies that are noise cannot be told in advance."""
     predictor = tuned(sample)

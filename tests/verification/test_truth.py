@@ -36,6 +36,7 @@ from archatlas.verification.truth.scores import (
     scorer_and_seed,
     seed_column,
     supernet_columns,
+    untrained_columns,
 )
 
 SPACE = ChainSpace(
@@ -223,6 +224,23 @@ def test_predictors_for_every_network_and_every_super_network() -> None:
     assert np.ptp(made["p/seed_1"]) < 1e-6  # The other super-network sees no difference.
     alone = predictor_columns(SPACE, {"p": Fitted(predictor, document)}, arrays, seen[seen["seed"] == 0], parts, ["p"])
     np.testing.assert_array_equal(alone["p"], alone["p/seed_0"])
+
+
+def test_scores_without_training_are_scorers_of_the_networks_that_have_them() -> None:
+    scores = {
+        "nwot": [2.0, np.inf, 1.0],
+        "log_ntk_trace": 0.0,
+        "jacov": [1.0, 3.0, 2.0],
+        "macs": 5,
+        "params": [7, 8, 9],
+    }
+    table = pd.DataFrame({"network": ["b", "a", "c"], **scores, "batch": 8})
+    columns = untrained_columns(table)
+    assert columns.index.tolist() == ["b", "a", "c"]
+    assert columns.columns.tolist() == ["nwot", "jacov", "untrained"]
+    np.testing.assert_array_equal(columns["nwot"], [2.0, np.nan, 1.0])
+    np.testing.assert_allclose(columns["untrained"], [(3 + 1 + 1) / 3, (1 + 3 + 2) / 3, (2 + 2 + 3) / 3])
+    assert untrained_columns(table.drop(columns="jacov")).columns.tolist() == ["nwot"]
 
 
 def test_a_row_for_each_network_with_its_truth(table: BenchmarkTable) -> None:

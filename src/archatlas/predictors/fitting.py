@@ -23,12 +23,16 @@ from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import METRICS
 from archatlas.predictors.parameters import PredictorParameters
 from archatlas.predictors.protocol import Predictor
+from archatlas.predictors.registry import reads_proxies
 from archatlas.predictors.scores import NetworkScores
 from archatlas.progress import progress_bar
 
 Floats = NDArray[np.float64]
 Contender = tuple[str, Mapping[str, Any]]
 """A family and its settings."""
+
+ESTIMATED = "estimated_proxies"
+"""The family that gives another estimates of proxies."""
 
 
 @dataclass(frozen=True)
@@ -80,6 +84,17 @@ def default_contender(parameters: PredictorParameters) -> Contender:
     return parameters.name, parameters.settings_of(parameters.name)
 
 
+def with_estimates(contender: Contender, batch: ArchitectureBatch) -> Contender:
+    """The contender, or what gives it estimates of proxies if it reads them and the batch has some.
+
+    Only networks of the batch were scored. A predictor that has read the scores themselves could speak of no other.
+    """
+    family, settings = contender
+    if batch.proxies is None or family == ESTIMATED or not reads_proxies(family, settings):
+        return contender
+    return ESTIMATED, {"family": family, "settings": dict(settings)}
+
+
 def fit_one(
     batch: ArchitectureBatch,
     scores: NetworkScores,
@@ -88,8 +103,8 @@ def fit_one(
     seeds: Sequence[int] | None = None,
     halves: Sequence[int] | None = None,
 ) -> Predictor:
-    """A predictor fitted to the mean over some seeds and halves (None: all)."""
-    predictor = make_predictor(*contender, seed)
+    """A predictor (``with_estimates``) fitted to the mean over some seeds and halves (None: all)."""
+    predictor = make_predictor(*with_estimates(contender, batch), seed)
     predictor.fit(batch, scores.evaluations(seeds, halves))
     return predictor
 
@@ -147,6 +162,25 @@ def cross_seed_scores(
             found[job] = rows
             bar.update(1)
     return pd.DataFrame([row for job in jobs for row in found[job]])
+
+
+def proxies_alone(batch: ArchitectureBatch, scores: NetworkScores, *, folds: int, seed: int) -> pd.DataFrame:
+    """How each proxy of the batch ranks, as a predictor that learns nothing: rows as of ``cross_seed_scores``.
+
+    Of the same folds and pairings, but for ``same_seed``; ``predictor`` is ``<proxy>, untrained``. Networks without a
+    finite value are left out, and there is no rmse, since a proxy is in no score's unit.
+    """
+    fold = fold_of(len(batch), folds, seed)
+    rows = []
+    for name, column in ({} if batch.proxies is None else batch.proxies).items():
+        values = column.to_numpy(np.float64)
+        for number in range(folds):
+            here = (fold == number) & np.isfinite(values)
+            for pairing in pairings(scores, number) if here.any() else ():
+                truth = scores.score[here, pairing.score_seed, pairing.score_half]
+                ranked = _row(f"{name}, untrained", number, scores, pairing, truth, values[here])
+                rows.append(ranked | {"rmse": float("nan")})
+    return pd.DataFrame(rows)
 
 
 def _scored_fold(

@@ -41,6 +41,11 @@ class PredictorSettings(BaseModel):
         """Settings of other families that it makes by their names, by family."""
         return {}
 
+    @property
+    def reads_proxies(self) -> bool:
+        """Whether it reads the proxies of a batch, where there are any; its ``members`` may without it."""
+        return False
+
 
 class ConstantSettings(PredictorSettings):
     """The constant predictor has nothing to set."""
@@ -120,9 +125,13 @@ class GaussianProcessSettings(PredictorSettings):
     rows: int = Field(default=2000, ge=10, le=20_000, description="architectures that are learned, at most")
     costs: bool = Field(default=True, description="whether log params and log MACs are features")
     proxies: bool = Field(
-        default=False, description="whether zero-cost proxies are features, where the space comes with a table of them"
+        default=False, description="whether scores without training (the proxies of a batch) are features"
     )
     transform: TargetTransformName = Field(default="quantile", description=_TRANSFORM)
+
+    @property
+    def reads_proxies(self) -> bool:
+        return self.proxies
 
 
 class GCNSettings(PredictorSettings):
@@ -285,6 +294,10 @@ class MultiFidelitySettings(PredictorSettings):
     @property
     def members(self) -> dict[str, dict[str, Any]]:
         return {self.cheap: self.cheap_settings}
+
+    @property
+    def reads_proxies(self) -> bool:
+        return self.gp.proxies
 
 
 class PredictorParameters(BaseModel):

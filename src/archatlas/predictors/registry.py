@@ -18,6 +18,10 @@ PREDICTORS = Registry(
             "archatlas.predictors.families.simple:ConstantPredictor",
             "archatlas.predictors.parameters:ConstantSettings",
         ),
+        "estimated_proxies": (
+            "archatlas.predictors.families.estimated_proxies:EstimatedProxiesPredictor",
+            "archatlas.predictors.families.estimated_proxies:EstimatedProxiesSettings",
+        ),
         "evidence": (
             "archatlas.predictors.families.evidence:EvidencePredictor",
             "archatlas.predictors.families.evidence:EvidenceSettings",
@@ -102,3 +106,9 @@ def predictor_settings(name: str, settings: Mapping[str, Any] | None, place: str
     for member, given in validated.members.items():
         predictor_settings(member, given)
     return validated
+
+
+def reads_proxies(name: str, settings: Mapping[str, Any] | None) -> bool:
+    """Whether a predictor of the family reads the proxies of a batch, itself or by those that it makes by name."""
+    validated = predictor_settings(name, settings)
+    return validated.reads_proxies or any(reads_proxies(*member) for member in validated.members.items())

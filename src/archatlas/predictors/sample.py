@@ -23,8 +23,11 @@ def evaluated_sample(
     target: Target,
     *,
     fewest: int,
+    proxies: pd.DataFrame | None = None,
 ) -> tuple[ArchitectureBatch, NetworkScores]:
     """A batch with a row per network of ``architecture_graphs`` (arrays or tensors), and the networks' scores.
+
+    ``proxies`` are scores without training by network, a column each; the batch has NaN for networks without.
 
     Raises ArchatlasError if there are fewer than ``fewest`` networks.
     """
@@ -36,4 +39,7 @@ def evaluated_sample(
         )
     graphs = ArchitectureGraphs(arrays["features"], arrays["adjacency"].astype(bool), arrays["mask"].astype(bool))
     batch = ArchitectureBatch(space, space.validate(arrays["choices"]), cost_table=cost_table, graphs=graphs)
-    return batch, network_scores(evaluations, [str(name) for name in space.names(batch.choices)], target)
+    names = [str(name) for name in space.names(batch.choices)]
+    if proxies is not None:
+        batch = batch.with_proxies(proxies.reindex(names).reset_index(drop=True))
+    return batch, network_scores(evaluations, names, target)

@@ -100,7 +100,7 @@ def against_params(audit_summary: Mapping[str, Any]) -> str:
     parts = []
     if counted:
         best = max(counted, key=lambda key: counted[key])
-        parts.append(_against_control(audit_summary, best))
+        parts.append(_against_control(audit_summary, best, len(counted)))
     if not numbers.is_missing(ceiling):
         parts.append(
             f"Two trainings of the same networks agree to {_tau(audit_summary, 'ceiling')}. Scores are held against "
@@ -109,11 +109,12 @@ def against_params(audit_summary: Mapping[str, Any]) -> str:
     return " ".join(parts)
 
 
-def _against_control(audit_summary: Mapping[str, Any], control: str) -> str:
-    """Whether a control ranks better or worse than the predictor; only intervals that stand apart tell."""
+def _against_control(audit_summary: Mapping[str, Any], control: str, of: int) -> str:
+    """Whether the best ``of`` so many controls ranks better or worse than the predictor, if intervals stand apart."""
     own, counted = audit_summary.get("tau_predictor_ci"), audit_summary.get(f"tau_{control}_ci")
     name = audited_scorers()[control].label
     facts = f"{_tau(audit_summary, control)} against {_tau(audit_summary, 'predictor')}"
+    facts += f", the best of {of} controls" if of > 1 else ""
     if own and counted and counted[1] < own[0]:
         return f"Ranking by {name} does less well than the predictor ({facts})."
     if own and counted and counted[0] > own[1]:
@@ -193,6 +194,16 @@ def calibrated_sentence(summary: Mapping[str, Any]) -> str:
         f"score reach when they are trained alone, and from here on its scores are such accuracies. Its tau with them "
         f"was {before} before, and for networks left out of the fit it is {after} now; they alone, without scores of "
         f"super-networks, give {alone}."
+    )
+
+
+def untrained_sentence(predictor_scores: pd.DataFrame) -> str:
+    """What scores without training do in the table of predictors; empty where there are none (``proxies_alone``)."""
+    if predictor_scores.empty or not predictor_scores["predictor"].str.endswith(", untrained").any():
+        return ""
+    return (
+        "Untrained are scores of the same networks at initialisation, each by its own order: nothing was fitted, so "
+        "that there is no RMSE."
     )
 
 

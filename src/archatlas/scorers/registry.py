@@ -30,6 +30,14 @@ SCORERS = Registry(
         "macs": "archatlas.scorers.known:MACS",
         "params": "archatlas.scorers.known:PARAMS",
         "untrained": "archatlas.scores.control:RANK_MEAN",
+        "grad_norm": "archatlas.scores.control:GRAD_NORM",
+        "gradient_tensors": "archatlas.scores.control:GRADIENT_TENSORS",
+        "jacov": "archatlas.scores.control:JACOV",
+        "ntk_trace": "archatlas.scores.control:NTK_TRACE",
+        "nwot": "archatlas.scores.control:NWOT",
+        "rectifiers": "archatlas.scores.control:RECTIFIERS",
+        "synflow": "archatlas.scores.control:SYNFLOW",
+        "transfer": "archatlas.scores.control:TRANSFER",
     },
 )
 """Each is a ``scorer.Scorer``. Names are those of columns, of keys of summaries (``tau_<name>``) and of metrics."""

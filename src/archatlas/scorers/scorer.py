@@ -23,7 +23,8 @@ class Scorer:
     Attributes:
         label: what figures, tables and sentences call it.
         source: where its scores come from. Those of super-networks, predictors and a public table are made by the run
-            and handed on; a cost or a measure is made of the networks alone, by ``score``.
+            and handed on; a cost or a measure is made of the networks alone, by ``score``, or handed on where the run
+            has made it.
         control: it needs no training, and every scorer that needs some has to beat it.
         audit_column: its scores in the table of the audit, where it is held against networks that the run trained;
             None: it is not. In the comparison with a public table its column is its name.

@@ -13,7 +13,7 @@ from archatlas.images.description import ImageDescription
 from archatlas.scores.batch import draw_batch
 from archatlas.scores.parameters import ScoreParameters
 from archatlas.scores.parts import Setting, scored
-from archatlas.scores.table import defined, not_finite
+from archatlas.scores.table import DEFINITION, defined, names_of, not_finite
 from archatlas.spaces.identity import identity_of
 from archatlas.spaces.protocol import Choices, SearchSpace
 from archatlas.storage.work_store import WorkStore
@@ -67,6 +67,27 @@ def score_networks(
             name, len(networks), len(table), ", ".join(networks[:3]), ", ..." * (len(networks) > 3),
         )  # fmt: skip
     return defined(table, parameters, description, seed)
+
+
+def scored_alike(
+    table: pd.DataFrame,
+    space: SearchSpace,
+    choices: Choices,
+    *,
+    train: ImageSplit | None,
+    description: ImageDescription,
+    device: DeviceParameters,
+    cost_table: pd.DataFrame | None = None,
+    progress: str | None = None,
+) -> pd.DataFrame:
+    """Other networks by the scores of a ``table`` that ``score_networks`` has made of the same images: such a table."""
+    made_by = {str(name): value for name, value in table.iloc[0].items() if name in DEFINITION}
+    seed = int(made_by.pop("score_seed"))
+    parameters = ScoreParameters.model_validate({"names": names_of(table), **made_by})
+    return score_networks(
+        space, choices, train=train, description=description, parameters=parameters, device=device, seed=seed,
+        cost_table=cost_table, progress=progress,
+    )  # fmt: skip
 
 
 def _distinct(rows: Choices) -> Choices:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from archatlas.errors import ArchatlasError
-from archatlas.images.description import ImageDescription
-from archatlas.scores.parameters import ScoreParameters
+if TYPE_CHECKING:  # Predictors' nodes read the table, and are not made again because a score is computed otherwise.
+    from archatlas.images.description import ImageDescription
+    from archatlas.scores.parameters import ScoreParameters
 
 DEFINITION = ("initialisation", "batch", "image_size", "images", "labels", "score_seed")
 """Columns that say what the scores of a row are scores by: see ``ScoreParameters``."""
@@ -30,18 +31,15 @@ def not_finite(table: pd.DataFrame, names: Sequence[str]) -> dict[str, list[str]
     return {name: those for name, those in found.items() if those}
 
 
-def proxies_of(table: pd.DataFrame, networks: Sequence[str], names: Sequence[str]) -> pd.DataFrame:
-    """The scores ``names`` of these networks in their order, as an ``ArchitectureBatch`` takes ``proxies``.
+def names_of(table: pd.DataFrame) -> list[str]:
+    """The scores of the table, in the order of its columns."""
+    return [str(name) for name in table if name not in ("network", "macs", "params", *DEFINITION)]
 
-    What is not finite is missing (NaN), as predictors have it. ArchatlasError if a network or a score is not there.
+
+def proxies_of(table: pd.DataFrame) -> pd.DataFrame:
+    """The scores as predictors take proxies: a float64 column each, index: network.
+
+    What is not finite is missing (NaN), as predictors have it.
     """
-    lacking = [name for name in names if name not in table]
-    by_name = table.set_index("network")
-    unknown = [name for name in networks if name not in by_name.index]
-    if lacking or unknown:
-        raise ArchatlasError(
-            f"the table of untrained scores has no {'score' if lacking else 'network'} {(lacking or unknown)[0]!r} "
-            f"({len(lacking or unknown)} are missing): score it first"
-        )
-    scores = by_name.loc[list(networks), list(names)].astype("float64")
-    return scores.where(np.isfinite(scores)).reset_index(drop=True)
+    scores = table.set_index("network")[names_of(table)].astype("float64")
+    return scores.where(np.isfinite(scores))

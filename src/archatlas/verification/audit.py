@@ -21,6 +21,8 @@ from archatlas.predictors.metrics import (
 )
 from archatlas.predictors.protocol import Predictor
 from archatlas.scorers.registry import audited_scorers, scored
+from archatlas.scores.score import scored_alike
+from archatlas.scores.table import proxies_of
 from archatlas.spaces.protocol import Choices, SearchSpace, draw_at_most
 from archatlas.storage.work_store import WorkStore
 from archatlas.supernet.parameters import EvaluationParameters
@@ -160,6 +162,7 @@ def audited(
     *,
     target: str,
     work: WorkStore | None,
+    untrained_scores: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """The audit's table, its summary and its trainings (``ROLE_COLUMNS``, role ``audit``).
 
@@ -175,6 +178,7 @@ def audited(
         cost_table: counted parts.
         target: the score of the super-networks, accuracy or log_loss (whose negative is the score).
         work: keeps these scores.
+        untrained_scores: of the sample, where it was scored without training; the audit's networks are scored alike.
     """
     choices = draw_audit(space, parameters.networks, fitted, np.random.default_rng(mixed_seed(seed, DRAW_AUDIT)))
     names = space.names(choices).tolist()
@@ -198,6 +202,19 @@ def audited(
         scores = supernet_scores(evaluations).loc[names, target].to_numpy(dtype=np.float64)
         batch = ArchitectureBatch(space, choices, cost_table=cost_table)
         of_run = {"supernet": -scores if target == "log_loss" else scores, "predictor": predictor.predict(batch).mean}
+        if untrained_scores is not None:
+            alike = scored_alike(
+                untrained_scores,
+                space,
+                choices,
+                train=trainings.train,
+                description=trainings.description,
+                device=trainings.device,
+                cost_table=cost_table,
+                progress="audit without training",
+            )
+            of_all = proxies_of(alike).loc[names].dropna(axis=1)  # All scorers are held against the same networks.
+            of_run |= {str(name): column.to_numpy() for name, column in of_all.items()}
         table = scores_beside(networks["network"], of_run, batch, trainings.train)
         table = table.merge(truths(done, parameters.truth), left_on="network", right_index=True, validate="one_to_one")
     else:

@@ -112,7 +112,7 @@ def calibrate(
     """The calibrated predictor, its description, and what calibration has brought.
 
     Args:
-        batch: the evaluated sample.
+        batch: the evaluated sample; a tuned family that estimates proxies learns those that it has anew.
         scores: of its networks on super-networks.
         trainings: network, seed, validation_accuracy of networks trained alone.
         tuned: the predictor of the scores.
@@ -165,5 +165,7 @@ def _together(
     batch: ArchitectureBatch, cheap: Evaluations, known: ArchitectureBatch, true: Evaluations
 ) -> tuple[ArchitectureBatch, Evaluations]:
     both = ArchitectureBatch(batch.space, np.concatenate([batch.choices, known.choices]), cost_table=batch.cost_table)
+    if batch.proxies is not None:
+        both = both.with_proxies(batch.proxies.reset_index(drop=True).reindex(range(len(both))))
     parts = ((getattr(cheap, name), getattr(true, name)) for name in ("score", "noise", "source"))
     return both, Evaluations(*(np.concatenate(part) for part in parts))

@@ -81,6 +81,7 @@ def train_networks(
     )
 
 
+@depends_on(optional=("untrained_scores",))
 def calibrate(
     calibration_trainings: pd.DataFrame,
     tuned_predictor: dict[str, Any],
@@ -90,6 +91,7 @@ def calibrate(
     cost_table: pd.DataFrame,
     search_space: dict[str, Any],
     seed: int,
+    untrained_scores: pd.DataFrame | None = None,
 ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
     """The predictor that maps the space, its state, and what calibration has brought.
 
@@ -99,12 +101,19 @@ def calibrate(
         return tuned_predictor, tuned_predictor_state, {}
     from archatlas.predictors.make import load_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
+    from archatlas.scores.table import proxies_of
     from archatlas.spaces.search_space import read_space
     from archatlas.verification import calibration as domain
 
     made = read_space(search_space)
     batch, scores = evaluated_sample(
-        made, architecture_graphs, evaluations, cost_table, tuned_predictor["target"], fewest=2
+        made,
+        architecture_graphs,
+        evaluations,
+        cost_table,
+        tuned_predictor["target"],
+        fewest=2,
+        proxies=None if untrained_scores is None else proxies_of(untrained_scores),
     )
     tuned = load_predictor(tuned_predictor, tuned_predictor_state, made)
     calibrated, document, summary = domain.calibrate(batch, scores, calibration_trainings, tuned, tuned_predictor, seed)

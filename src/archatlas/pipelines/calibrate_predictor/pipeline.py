@@ -49,6 +49,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "evaluations": "evaluations",
                     **_SPACE,
                     **_SEED,
+                    "untrained_scores": "untrained_scores",
                 },
                 outputs=["calibrated_predictor", "calibrated_predictor_state", "calibration_summary"],
                 name="calibrate",

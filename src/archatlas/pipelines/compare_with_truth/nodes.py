@@ -13,6 +13,7 @@ TUNED = "predictor"
 CALIBRATED = "calibrated_predictor"
 
 
+@depends_on(optional=("untrained_scores",))
 def score_networks(
     evaluations: pd.DataFrame,
     space_evaluations: pd.DataFrame,
@@ -27,14 +28,16 @@ def score_networks(
     cost_table: pd.DataFrame,
     search_space: dict[str, Any],
     truth: TruthParameters | None = None,
+    untrained_scores: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """What each scorer says of every network: network, fitted, and a column per scorer. No true accuracy is read.
 
-    Empty without ``truth``. A calibrated predictor is one more scorer.
+    Empty without ``truth``. A calibrated predictor is one more scorer. Scores without training are of the sample.
     """
     if truth is None:
         return pd.DataFrame({"network": pd.Series(dtype="str"), "fitted": pd.Series(dtype="bool")})
     from archatlas.predictors.make import load_predictor
+    from archatlas.scores.table import proxies_of
     from archatlas.spaces.search_space import read_space
     from archatlas.verification.truth import scores
 
@@ -47,11 +50,14 @@ def score_networks(
         loaded = load_predictor(calibrated_predictor, calibrated_predictor_state, made)
         fitted[CALIBRATED] = scores.Fitted(loaded, calibrated_predictor)
     by_seed = [TUNED] if truth.predictor_by_seed else []
-    table = scores.predictor_columns(made, fitted, architecture_graphs, evaluations, cost_table, by_seed)
+    proxies = None if untrained_scores is None else proxies_of(untrained_scores)
+    table = scores.predictor_columns(made, fitted, architecture_graphs, evaluations, cost_table, by_seed, proxies)
     table = table.join(scores.supernet_columns(space_evaluations if len(space_evaluations) else evaluations))
     raw = f"supernet_{tuned_predictor['target']}"
     table = table.join(scores.residual_columns(table, TUNED, raw, truth.residual, of=(TUNED, CALIBRATED)))
     table = table.join(scores.control_columns(made, cost_table))
+    if untrained_scores is not None:
+        table = table.join(scores.untrained_columns(untrained_scores))
     learned = pd.concat([evaluations["network"], calibration_networks["network"]]).unique()
     table.insert(0, "fitted", table.index.isin(learned))
     return table.reset_index()

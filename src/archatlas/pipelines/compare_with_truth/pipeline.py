@@ -27,6 +27,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "cost_table": "cost_table",
                     "search_space": "search_space",
                     "truth": "params:truth",
+                    "untrained_scores": "untrained_scores",
                 },
                 outputs="network_scores",
                 name="score_networks",

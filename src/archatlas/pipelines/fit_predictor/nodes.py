@@ -5,11 +5,13 @@ from typing import Any
 
 import pandas as pd
 
+from archatlas.kedro_ext.dependencies import depends_on
 from archatlas.predictors.parameters import FEWEST_PER_FOLD, PredictorParameters
 
 _LOGGER = logging.getLogger(__name__)
 
 
+@depends_on(optional=("untrained_scores",))
 def fit(
     architecture_graphs: dict[str, Any],
     evaluations: pd.DataFrame,
@@ -18,11 +20,25 @@ def fit(
     predictor: PredictorParameters,
     seed: int,
     supernet_schedule: dict[str, Any] | None = None,
+    untrained_scores: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any]]:
-    """Scores of all predictors on what they have not seen; the default, fitted on everything; and its state."""
-    from archatlas.predictors.fitting import compared, cross_seed_scores, default_contender, fit_one
+    """Scores of all predictors on what they have not seen; the default, fitted on everything; and its state.
+
+    Where the sample was scored without training, each of these scores stands beside the predictors, and those that read
+    them learn from them.
+    """
+    from archatlas.predictors.fitting import (
+        ESTIMATED,
+        compared,
+        cross_seed_scores,
+        default_contender,
+        fit_one,
+        proxies_alone,
+        with_estimates,
+    )
     from archatlas.predictors.make import describe_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
+    from archatlas.scores.table import proxies_of
     from archatlas.signals.predictor import fitted_no_better
     from archatlas.signals.signal import given, log_signals
     from archatlas.signals.supernet import scores_disagree
@@ -30,7 +46,13 @@ def fit(
 
     made = read_space(search_space)
     batch, scores = evaluated_sample(
-        made, architecture_graphs, evaluations, cost_table, predictor.target, fewest=FEWEST_PER_FOLD * predictor.folds
+        made,
+        architecture_graphs,
+        evaluations,
+        cost_table,
+        predictor.target,
+        fewest=FEWEST_PER_FOLD * predictor.folds,
+        proxies=None if untrained_scores is None else proxies_of(untrained_scores),
     )
     table = cross_seed_scores(batch, scores, compared(predictor), folds=predictor.folds, seed=seed)
     scheduled = bool(supernet_schedule)
@@ -39,6 +61,11 @@ def fit(
         fitted_no_better(table, predictor.name, scheduled=scheduled),
     )
     log_signals(_LOGGER, given(*doubts))
-    contender = default_contender(predictor)
+    contender = with_estimates(default_contender(predictor), batch)
+    if batch.proxies is not None:
+        table = pd.concat([table, proxies_alone(batch, scores, folds=predictor.folds, seed=seed)], ignore_index=True)
+        if contender[0] != ESTIMATED:
+            told = "the predictor %s reads no scores without training: `evidence` does, and `gp` with `proxies: true`"
+            _LOGGER.info(told, predictor.name)
     fitted = fit_one(batch, scores, contender, seed)
     return table, describe_predictor(*contender, seed, predictor.target, made), state_tensors(fitted.state())

@@ -21,6 +21,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "predictor": "params:predictor",
                     "seed": "params:seed",
                     "supernet_schedule": "supernet_schedule",
+                    "untrained_scores": "untrained_scores",
                 },
                 outputs=["predictor_scores", "fitted_predictor", "fitted_predictor_state"],
                 name="fit_predictor",

@@ -23,6 +23,7 @@ def create_pipeline(**_: object) -> Pipeline:
                     "seed": "params:seed",
                     "work_folder": "work_folder",
                     "tuning_schedule": "tuning_schedule",
+                    "untrained_scores": "untrained_scores",
                 },
                 outputs=["tuning_trials", "tuning_summary", "tuned_predictor", "tuned_predictor_state"],
                 name="tune_predictor",

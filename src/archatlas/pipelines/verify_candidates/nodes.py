@@ -314,7 +314,7 @@ def plan_audit(
     return {**verification_schedule, "audit": {**verification_schedule["audit"], "networks": count}}
 
 
-@depends_on(files=(public_table, true_table), optional=(*EVIDENCE, "supernets"))
+@depends_on(files=(public_table, true_table), optional=(*EVIDENCE, "supernets", "untrained_scores"))
 def audit(
     cost_table: pd.DataFrame,
     train_images: dict[str, Any],
@@ -330,6 +330,7 @@ def audit(
     truth: TruthParameters | None = None,
     verification_schedule: dict[str, Any] | None = None,
     supernets: Supernets | None = None,
+    untrained_scores: pd.DataFrame | None = None,
     **evidence: Any,
 ) -> tuple[pd.DataFrame, dict[str, Any], pd.DataFrame]:
     """Networks drawn uniformly and trained alone: their scores beside the truth, rank correlations, the trainings.
@@ -402,6 +403,7 @@ def audit(
         cost_table,
         target=target,
         work=work_store(work_folder, *_JUDGED_BY),
+        untrained_scores=untrained_scores,
     )
     return _audit_logged(made, verification_schedule)
 

@@ -134,6 +134,7 @@ def create_pipeline(**_: object) -> Pipeline:
                 nodes.audit,
                 inputs={
                     **evidence(nodes.AUDIT_FROM),
+                    "untrained_scores": "untrained_scores",
                     "cost_table": "cost_table",
                     **_EVALUATION,
                     **_TRAINING,

@@ -57,6 +57,10 @@ class EvidenceSettings(PredictorSettings):
     def members(self) -> dict[str, dict[str, Any]]:
         return {self.cheap: self.cheap_settings}
 
+    @property
+    def reads_proxies(self) -> bool:
+        return True
+
 
 @dataclass(frozen=True)
 class _PriorMean:

@@ -19,6 +19,7 @@ from archatlas.predictors.folds import fold_of
 from archatlas.predictors.metrics import kendall_tau, paired_bootstrap_interval
 from archatlas.predictors.noise import variance_over_folds
 from archatlas.predictors.parameters import PredictorParameters, TuningParameters
+from archatlas.predictors.registry import reads_proxies
 from archatlas.predictors.scores import NetworkScores
 from archatlas.predictors.tuning.space import contender_of, defaults, suggest
 from archatlas.predictors.tuning.trials import describe_trial, read_trial
@@ -66,7 +67,8 @@ def tune(
     """
     outer = outer_rows(len(batch), tuning, seed)
     seen, seen_scores = batch[~outer], scores[~outer]
-    task = work.task("tune_predictor", predictor, tuning, seed, batch.choices, scores.score, scores.image_noise)
+    read = _proxies_read(batch, predictor, tuning)
+    task = work.task("tune_predictor", predictor, tuning, seed, batch.choices, scores.score, scores.image_noise, read)
     study = run_study(seen, seen_scores, predictor, tuning, seed, task)
     best = choose(study, predictor.name, tuning.inner_folds)
     contender = contender_of(best.params, predictor)
@@ -96,6 +98,15 @@ def tune(
         "trials": len(_finished(study)),
     }
     return Tuned(contender, _trials_table(study), summary)
+
+
+def _proxies_read(
+    batch: ArchitectureBatch, predictor: PredictorParameters, tuning: TuningParameters
+) -> dict[str, NDArray[np.float64]]:
+    """The batch's proxies by name, where a family of the study reads them: no other trial depends on them."""
+    if batch.proxies is None or not any(reads_proxies(one, predictor.settings_of(one)) for one in tuning.families):
+        return {}
+    return {str(name): column.to_numpy(np.float64) for name, column in batch.proxies.items()}
 
 
 def outer_rows(count: int, tuning: TuningParameters, seed: int) -> NDArray[np.bool_]:

@@ -80,7 +80,7 @@ def figure_rank_correlation(audit_summary: Mapping[str, Any]) -> go.Figure:
     figure.add_vline(x=0, line={"width": 1})
     return themed(
         figure,
-        height=280,
+        height=max(280, 90 + 30 * len(figure.data)),
         xaxis={
             "title": {"text": f"Kendall tau-b with {reference(audit_summary)}"},
             "range": [_lowest(audit_summary), 1],

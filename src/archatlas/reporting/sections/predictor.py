@@ -21,6 +21,7 @@ def predictor_section(run: Run) -> Section | None:
             sentences.gcn_against(run.predictor_scores, "params"),
             sentences.tuned_sentence(run.tuning_summary),
             sentences.calibrated_sentence(run.calibration_summary),
+            sentences.untrained_sentence(run.predictor_scores),
         )
         if text
     ]

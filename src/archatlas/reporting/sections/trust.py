@@ -24,7 +24,7 @@ def trust_section(run: Run) -> Section | None:
             Chart(
                 "rank-correlation",
                 figure_rank_correlation(run.audit_summary),
-                f"Kendall tau-b of predictor, super-network, params and MACs with {held_against}",
+                f"Kendall tau-b of predictor, super-network and controls with {held_against}",
                 f"Rank correlation with {held_against}",
             )
         )

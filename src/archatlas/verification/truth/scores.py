@@ -20,7 +20,9 @@ from archatlas.errors import ArchatlasError
 from archatlas.predictors.fitting import fit_one
 from archatlas.predictors.protocol import Predictor
 from archatlas.predictors.sample import evaluated_sample
-from archatlas.scorers.registry import scored
+from archatlas.scorers.registry import all_scorers, scored
+from archatlas.scores.control import RANKED, mean_rank
+from archatlas.scores.table import proxies_of
 from archatlas.spaces.protocol import Choices, Enumerable, SearchSpace
 
 Floats = NDArray[np.float64]
@@ -82,6 +84,7 @@ def predictor_columns(
     evaluations: pd.DataFrame,
     cost_table: pd.DataFrame,
     by_seed: Collection[str],
+    proxies: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Predictions for every network, higher is better; index: network.
 
@@ -92,6 +95,7 @@ def predictor_columns(
         evaluations: of that sample.
         cost_table: counted parts.
         by_seed: columns of those that are fitted to each super-network's scores alone too, with the same settings.
+        proxies: scores of the sample without training, by network.
     """
     choices = every_network(space)
     batch = ArchitectureBatch(space, choices, cost_table=cost_table)
@@ -101,7 +105,9 @@ def predictor_columns(
         if name not in by_seed:
             continue
         target = one.description["target"]
-        sample, scores = evaluated_sample(space, architecture_graphs, evaluations, cost_table, target, fewest=2)
+        sample, scores = evaluated_sample(
+            space, architecture_graphs, evaluations, cost_table, target, fewest=2, proxies=proxies
+        )
         contender = (str(one.description["family"]), one.description["settings"])
         for index, seed in enumerate(scores.seeds):
             alone = len(scores.seeds) == 1
@@ -117,6 +123,19 @@ def control_columns(space: SearchSpace, cost_table: pd.DataFrame) -> pd.DataFram
     choices = every_network(space)
     batch = ArchitectureBatch(space, choices, cost_table=cost_table)
     return pd.DataFrame(scored(batch, None, slow=False), index=pd.Index(space.names(choices), name="network"))
+
+
+def untrained_columns(untrained_scores: pd.DataFrame) -> pd.DataFrame:
+    """Scores without training of the networks that have them, a column for each that is a scorer; index: network.
+
+    So is the mean rank of some (``RANK_MEAN``), among these networks and by the scores as they were made here. To score
+    all networks of a space would take longer than the rest of the comparison.
+    """
+    scores = proxies_of(untrained_scores)
+    found = scores[[name for name in scores if name in all_scorers()]]
+    if not {*RANKED} <= {*untrained_scores}:
+        return found
+    return found.assign(untrained=mean_rank(untrained_scores))
 
 
 def residual_columns(scores: pd.DataFrame, learned: str, raw: str, share: float, of: Sequence[str]) -> pd.DataFrame:

@@ -1,0 +1,169 @@
+"""Proxies that are known of some networks, estimated for all: who reads proxies can then speak of any network."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pydantic import Field
+
+from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.encodings.distinct_rows import distinct_rows
+from archatlas.encodings.feature_groups import log_costs
+from archatlas.encodings.node_kinds import kind_counts, node_kinds
+from archatlas.encodings.normal_quantiles import normal_quantiles
+from archatlas.encodings.one_hot import one_hot
+from archatlas.encodings.weisfeiler_lehman import Labels
+from archatlas.predictors.families.ridge import LinearModel
+from archatlas.predictors.make import make_predictor
+from archatlas.predictors.parameters import PredictorSettings
+from archatlas.predictors.protocol import Evaluations, Prediction, State, part_of_state
+from archatlas.predictors.targets import Floats, leave_out
+from archatlas.predictors.threads import single_thread
+
+_FOLDS = 5
+_FEWEST = 10
+"""Rows that know a proxy, in every fold's rest, below which it is not estimated."""
+_ESTIMATED_AT_ONCE = 8192
+_log = logging.getLogger(__name__)
+
+
+class EstimatedProxiesSettings(PredictorSettings):
+    """A predictor that reads proxies, and is given estimates of them."""
+
+    fewest: ClassVar[int] = 0
+
+    family: str = Field(default="evidence", description="the family that is given the estimates")
+    settings: dict[str, Any] = Field(default={}, description="its settings that are not the family's defaults")
+
+    @property
+    def members(self) -> dict[str, dict[str, Any]]:
+        return {self.family: self.settings}
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Proxies on the scale of their normal quantiles, each a line in one-hot choices, counts of kinds and log costs.
+
+    Attributes:
+        names: of the proxies
+        kinds: of nodes that are counted, ``[k]``
+        slopes: ``[columns, proxies]``; intercepts: ``[proxies]``
+    """
+
+    names: tuple[str, ...]
+    kinds: Labels
+    slopes: Floats
+    intercepts: Floats
+
+    def estimates(self, batch: ArchitectureBatch) -> pd.DataFrame:
+        """A column per proxy, ``n`` rows; few are looked at together, so that what is made on the way stays small."""
+        first, place = distinct_rows(batch.choices)
+        found = np.zeros((len(first), len(self.names)))
+        for start in range(0, len(first) if self.names else 0, _ESTIMATED_AT_ONCE):
+            rows = first[start : start + _ESTIMATED_AT_ONCE]
+            # What is made of a batch that is looked at whole is there for the predictor, too.
+            part = batch if len(rows) == len(batch) else batch[rows]
+            found[start : start + len(rows)] = _columns(part, self.kinds) @ self.slopes + self.intercepts
+        return pd.DataFrame(found[place], columns=list(self.names))
+
+
+_NONE = Lines((), np.zeros(0, dtype=np.int64), np.zeros((0, 0)), np.zeros(0))
+
+
+class EstimatedProxiesPredictor:
+    """A predictor of another family that is given estimates of proxies, whether a network's own are known or not.
+
+    An estimate is a Bayesian ridge's of the normal quantiles of a proxy, which needs no score of any network: whoever
+    reads proxies reads ranks. While it is fitted the predictor sees of each network the estimates of ridges that were
+    fitted without that network (and of none its own proxies), so that it learns how far estimates are to be believed;
+    the ridges that it predicts with have seen all. Proxies that few networks have, or that are the same for all, are
+    left out. Fitted to a batch without proxies it is that other predictor.
+    """
+
+    def __init__(self, settings: EstimatedProxiesSettings, seed: int) -> None:
+        self._seed = seed
+        self._predictor = make_predictor(settings.family, settings.settings, seed)
+        self._lines = _NONE
+
+    @single_thread()
+    def fit(self, batch: ArchitectureBatch, evaluations: Evaluations) -> None:
+        self._lines, estimates = estimated(batch, self._seed)
+        self._predictor.fit(batch.with_proxies(estimates), evaluations)
+
+    @single_thread()
+    def predict(self, batch: ArchitectureBatch) -> Prediction:
+        return self._predictor.predict(batch.with_proxies(self._lines.estimates(batch)))
+
+    def state(self) -> State:
+        state: State = {f"predictor/{key}": value for key, value in self._predictor.state().items()}
+        return state | {
+            "proxies": np.frombuffer("\n".join(self._lines.names).encode(), dtype=np.uint8).copy(),
+            "kinds": self._lines.kinds,
+            "slopes": self._lines.slopes,
+            "intercepts": self._lines.intercepts,
+        }
+
+    def load_state(self, state: State) -> None:
+        names = np.asarray(state["proxies"], np.uint8).tobytes().decode()
+        slopes, intercepts = (np.asarray(state[name], np.float64) for name in ("slopes", "intercepts"))
+        kinds = np.asarray(state["kinds"], np.int64)
+        self._lines = Lines(tuple(names.split("\n")) if names else (), kinds, slopes, intercepts)
+        self._predictor.load_state(part_of_state(state, "predictor"))
+
+
+def estimated(batch: ArchitectureBatch, seed: int) -> tuple[Lines, pd.DataFrame]:
+    """The lines of all rows, and for each row the estimates of lines that were found without its network."""
+    left_out = leave_out(batch.networks, _FOLDS, seed)
+    known = _known(batch, left_out)
+    if not known.shape[1]:
+        return _NONE, _NONE.estimates(batch)
+    has = known.notna().to_numpy()
+    values = np.zeros(has.shape)
+    for place, (name, rows) in enumerate(zip(known, has.T, strict=True)):
+        values[rows, place] = normal_quantiles(known[name].to_numpy()[rows])
+    kinds = node_kinds(batch.graphs)
+    columns = _columns(batch, kinds)
+
+    def lines(seen: NDArray[np.bool_]) -> tuple[Floats, Floats]:
+        found = [_line(columns[seen & rows], value[seen & rows]) for rows, value in zip(has.T, values.T, strict=True)]
+        return np.stack([slopes for slopes, _ in found], axis=1), np.array([intercept for _, intercept in found])
+
+    estimates = np.zeros(has.shape)
+    for fold in np.unique(left_out):
+        slopes, intercepts = lines(left_out != fold)
+        estimates[left_out == fold] = columns[left_out == fold] @ slopes + intercepts
+    names = tuple(map(str, known))
+    return Lines(names, kinds, *lines(np.ones(len(batch), dtype=np.bool_))), pd.DataFrame(estimates, columns=names)
+
+
+def _known(batch: ArchitectureBatch, left_out: NDArray[np.int64]) -> pd.DataFrame:
+    """The proxies that can be estimated, ``n`` rows: NaN where one is missing, or not finite."""
+    if batch.proxies is None:
+        return pd.DataFrame(index=range(len(batch)))
+    given = batch.proxies.astype("float64").reset_index(drop=True)
+    given = given.where(np.isfinite(given))
+    in_folds = given.groupby(left_out).count()
+    many = (in_folds.sum() - in_folds.max()).to_numpy() >= _FEWEST
+    enough = many & (given.max() > given.min()).to_numpy(dtype=np.bool_)
+    if not enough.all():
+        silent = ", ".join(map(str, given.columns[~enough]))
+        _log.info("not estimated, since too few networks have them or all have the same: %s", silent)
+    return given.loc[:, enough]
+
+
+def _columns(batch: ArchitectureBatch, kinds: Labels) -> Floats:
+    """What lines are in, ``[n, columns]``."""
+    choices = one_hot(batch.choices, batch.space.num_choices)
+    return np.concatenate([choices, kind_counts(batch.graphs, kinds), log_costs(batch)], axis=1)
+
+
+def _line(columns: Floats, values: Floats) -> tuple[Floats, float]:
+    """Slopes ``[columns]`` and intercept by a Bayesian ridge."""
+    model = LinearModel.fit(columns, values, np.ones(len(values)))
+    slopes = model.coefficients / model.scale
+    return slopes, model.offset - float(model.centre @ slopes)
