@@ -174,6 +174,22 @@ def test_one_that_cannot_be_read_keeps_no_other_from_being_ranked(ranking: Any) 
         archatlas.rank([small], (3, 32, 32), task="image_net")  # type: ignore[arg-type]
 
 
+def test_numbers_of_names_are_those_of_what_was_given() -> None:
+    """Also where the first of several that are called the same is refused."""
+
+    class Net(nn.Sequential):
+        pass
+
+    def net(*layers: nn.Module) -> nn.Module:
+        return Net(nn.Conv2d(3, 8, 3), *layers)
+
+    given = [net(nn.Linear(7, 7)), net(), small, net(nn.Conv2d(8, 8, 3))]
+    found = archatlas.rank(given, (3, 32, 32))
+    assert [name for name, _ in found.refused] == ["Net (1)"]
+    assert found.refusals[0].startswith("Net (1): Net does not run on an image")
+    assert {one.name: one.index for one in found.networks} == {"Net (2)": 1, "small": 2, "Net (3)": 3}
+
+
 def test_text_and_page_say_the_same(ranking: Any) -> None:
     text, page = render_text(ranking), render_ranking(ranking)
     assert re.search(r"^ +1  large \(1\) +\d+ +\d+ to \d+ ", text, flags=re.MULTILINE)
