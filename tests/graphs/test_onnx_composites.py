@@ -210,6 +210,53 @@ def test_a_group_norm_as_an_instance_norm_of_groups(tmp_path: Path, scale: float
     assert (found == record(nn.GroupNorm(3, 6), (6, 5, 5))) == (scale == 1.0)
 
 
+KNOWN: dict[str, tuple[str, list[str]]] = {
+    "a constant mask": ("Where mask x low -> y", []),
+    "a leaky ReLU": ("Greater x zero -> g\nMul x half -> h\nWhere g x h -> y", ["clip"]),
+    "a choice": ("ReduceMax x -> m | axes=[1]\nLess m zero -> l\nWhere l x zero -> y", ["reduce", "clip", "clip"]),
+    "Mish": ("Softplus x -> s\nTanh s -> t\nMul x t -> y", ["silu"]),
+    "noise": ("RandomNormalLike x -> r\nAdd x r -> y", []),
+    "sines": ("Sin x -> s\nCos x -> c\nMul s c -> y", ["power", "power", "multiply"]),
+    "places": (
+        "ArgMax x -> a | axis=1\nCumSum x axis -> c\nCast a -> f | to=1\nAdd c f -> y",
+        ["reduce"] * 2 + ["add"],
+    ),
+    "a mean of two": ("Relu x -> r\nMean x r -> y", ["relu", "add"]),
+    "rounding": ("Round x -> r\nFloor r -> y", []),
+    "a pool": ("LpPool x -> y | kernel_shape=[2, 2], strides=[2, 2]", ["average_pool"]),
+    "no sum": ("Einsum x -> y | equation='bchw->bhwc'", []),
+    "a sum": ("Einsum x -> y | equation='bchw->bc'", ["reduce"]),
+}
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_what_ordinary_networks_are_made_of_is_known(tmp_path: Path, name: str) -> None:
+    steps, expected = KNOWN[name]
+    constants = {name: np.float32(number) for name, number in (("low", -1e9), ("zero", 0), ("half", 0.5))}
+    found = graph_of(
+        tmp_path / "a.onnx", steps, {**constants, "mask": np.eye(4, dtype=bool), "axis": np.int64(1)}, (1, 6, 4, 4), 12
+    )
+    assert operators(found) == expected
+
+
+@pytest.mark.parametrize(
+    ("steps", "module", "shape", "opset"),
+    [
+        ("LRN x -> y | size=3", nn.LocalResponseNorm(3), (6, 4, 5), 11),
+        ("LRN x -> y | size=2", nn.LocalResponseNorm(2), (6, 4), 11),
+        ("Softsign x -> y", nn.Softsign(), (6, 4, 5), 11),
+        ("Mish x -> y", nn.Mish(), (6, 4, 5), 18),
+        ("RMSNormalization x w -> y", nn.RMSNorm(6), (5, 6), 23),
+        ("RMSNormalization x w -> y | axis=1", nn.RMSNorm((5, 6)), (5, 6), 23),
+    ],
+)
+def test_what_pytorch_computes_in_steps_is_read_in_these(
+    tmp_path: Path, steps: str, module: nn.Module, shape: tuple[int, ...], opset: int
+) -> None:
+    weights = {"w": np.full(module.normalized_shape, 0.5, np.float32)} if isinstance(module, nn.RMSNorm) else {}
+    assert graph_of(tmp_path / "a.onnx", steps, weights, (1, *shape), opset) == record(module, shape)
+
+
 def recurrent(
     kind: str, directions: int, gates: int, lengths: list[int] | None = None, layout: int = 0
 ) -> tuple[str, Constants]:

@@ -132,6 +132,59 @@ def test_networks_that_write_one_function_differently_are_alike() -> None:
     assert record(written, (3, 4, 4)) == record(named, (3, 4, 4))
 
 
+SQUARE = torch.eye(4, dtype=torch.bool)
+ORDINARY: dict[str, tuple[Callable[[Tensor], Tensor], list[str]]] = {
+    "a constant mask": (lambda y: y.masked_fill(SQUARE, -1e9).tril(), []),
+    "a constant choice": (lambda y: torch.where(SQUARE, y, 0.0), []),
+    "a choice by others": (lambda y: torch.where(y.mean(1, keepdim=True) > 0, y, 0.0), ["reduce", "clip", "clip"]),
+    "a leaky ReLU": (lambda y: torch.where(y > 0, y, 0.1 * y), ["clip"]),
+    "a ReLU": (lambda y: y.masked_fill_(y < 0, 0.0), ["clip"]),
+    "a ReLU by indices": (lambda y: y.index_put_((y < 0,), y.new_zeros(())), ["clip", "gather"]),
+    "a gate": (lambda y: y * (y > 0), ["hard_swish"]),
+    "Mish": (nn.functional.mish, ["silu"]),
+    "Mish in steps": (lambda y: y * nn.functional.softplus(y).tanh(), ["silu"]),
+    "no Mish": (lambda y: y * nn.functional.softplus(y.relu()).tanh(), ["relu", "sigmoid", "tanh", "multiply"]),
+    "noise": (lambda y: y + torch.rand_like(y) * torch.empty_like(y).normal_(), []),
+    "drop path": (lambda y: y * y.new_empty(1, 4, 1, 1).bernoulli_(0.5), []),
+    "a grid": (lambda y: y + y.new_ones(4, 4).cumsum(0) / y.new_full((), 2.0), []),
+    "zeros": (lambda y: y + y.clone().zero_(), ["fill", "add"]),
+    "a random slope": (nn.functional.rrelu, ["leaky_relu"]),
+    "shrinkage": (lambda y: nn.functional.hardshrink(nn.functional.softshrink(y.sign())), ["clip"] * 3),
+    "sines": (lambda y: y.sin() * y.cos(), ["power", "power", "multiply"]),
+    "one hot": (lambda y: y * nn.functional.one_hot(y.argmax(-1), 4), ["reduce", "clip", "multiply"]),
+    "rounding": (lambda y: y.round().floor() // 2, []),
+    "pooling by a norm": (
+        lambda y: nn.functional.lp_pool2d(y, 2, 2),
+        ["power", "average_pool", "clip", "power", "relu", "multiply", "power"],
+    ),
+    "flat maps": (lambda y: nn.functional.pad(y[:, :, None], (1,) * 6, mode="replicate"), ["pad"]),
+    "unpooling": (
+        lambda y: nn.functional.max_unpool2d(*nn.functional.max_pool2d(y, 2, return_indices=True), 2),
+        ["max_pool", "upsample"],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", ORDINARY)
+def test_what_ordinary_networks_are_made_of_is_known(name: str) -> None:
+    forward, expected = ORDINARY[name]
+    graph = record(Forward(lambda module, x: forward(module.conv(x))), (3, 4, 4))
+    assert operators(graph) == ["input", "convolution", *expected]
+
+
+def test_a_learned_token_in_the_place_of_some_numbers_is_read() -> None:
+    class Masked(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.token = nn.Parameter(torch.zeros(3, 1, 1))
+
+        def forward(self, x: Tensor) -> Tensor:
+            return torch.where(SQUARE, x, self.token)
+
+    graph = record(Masked(), (3, 4, 4))
+    assert (operators(graph), graph.params) == (["input", "clip"], 3)
+
+
 def test_the_module_stays_as_it_is() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4).eval(), nn.ReLU(inplace=True))
     seen: list[int] = []

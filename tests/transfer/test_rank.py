@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from click.testing import CliRunner
 from safetensors.numpy import load_file, save_file
 from torch import Tensor, nn
@@ -104,6 +106,60 @@ def test_what_is_like_nothing_known_is_ordered_by_what_is_counted() -> None:
     assert "percentile" not in render_text(found)
 
 
+class Block(nn.Module):
+    """A block of a vision transformer, written out by hand."""
+
+    def __init__(self, width: int, change: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.before, self.between = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.qkv, self.out = nn.Linear(width, 3 * width), nn.Linear(width, width)
+        self.mlp = nn.Sequential(nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width))
+        self.change = change
+
+    def forward(self, x: Tensor) -> Tensor:
+        query, key, value = self.qkv(self.before(x)).unflatten(2, (3, -1, 64)).permute(2, 0, 3, 1, 4).unbind(0)
+        scores = self.change(query * 0.125 @ key.transpose(2, 3)).softmax(3)
+        x = x + self.out((scores @ value).transpose(1, 2).flatten(2))
+        return x + self.mlp(self.between(x))
+
+
+class DeiT(nn.Module):
+    """DeiT-small, with something done to the scores of attention."""
+
+    def __init__(self, change: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.stem = nn.Conv2d(3, 384, 16, 16)
+        self.token, self.places = nn.Parameter(torch.zeros(1, 1, 384)), nn.Parameter(torch.zeros(1, 197, 384))
+        self.blocks = nn.Sequential(*(Block(384, change) for _ in range(12)))
+        self.norm, self.head = nn.LayerNorm(384), nn.Linear(384, 1000)
+
+    def forward(self, x: Tensor) -> Tensor:
+        tokens = torch.cat([self.token, self.stem(x).flatten(2).transpose(1, 2)], 1) + self.places
+        return self.head(self.norm(self.blocks(tokens))[:, 0])
+
+
+@pytest.mark.parametrize(
+    ("change", "distance", "flags"),
+    [
+        (lambda scores: scores.masked_fill(torch.eye(197, dtype=torch.bool), -1e9), 0.0, ()),
+        (
+            lambda scores: scores * torch.linalg.det(scores)[..., None, None],
+            0.31,
+            ("6% of its operators are of no known kind",),
+        ),
+        (lambda scores: scores + torch.zeros_like(scores), 0.23, ()),
+    ],
+)
+def test_an_operator_in_every_block_turns_no_answer_upside_down(
+    change: Callable[[Tensor], Tensor], distance: float, flags: tuple[str, ...]
+) -> None:
+    found = archatlas.rank(lambda: DeiT(change), (3, 224, 224))
+    (one,) = found.networks
+    assert (found.order, one.flags) == ("predicted", flags)
+    assert one.distance == pytest.approx(distance, abs=0.01)
+    assert one.percentile == pytest.approx(45, abs=10)
+
+
 def test_one_that_cannot_be_read_keeps_no_other_from_being_ranked(ranking: Any) -> None:
     found = archatlas.rank([small, "nowhere:net", "gone.onnx"], (3, 32, 32))
     assert [one.name for one in found.networks] == ["small"]
@@ -116,6 +172,22 @@ def test_one_that_cannot_be_read_keeps_no_other_from_being_ranked(ranking: Any) 
         archatlas.rank([])
     with pytest.raises(ArchatlasError, match="no task 'image_net'; did you mean `imagenet`"):
         archatlas.rank([small], (3, 32, 32), task="image_net")  # type: ignore[arg-type]
+
+
+def test_numbers_of_names_are_those_of_what_was_given() -> None:
+    """Also where the first of several that are called the same is refused."""
+
+    class Net(nn.Sequential):
+        pass
+
+    def net(*layers: nn.Module) -> nn.Module:
+        return Net(nn.Conv2d(3, 8, 3), *layers)
+
+    given = [net(nn.Linear(7, 7)), net(), small, net(nn.Conv2d(8, 8, 3))]
+    found = archatlas.rank(given, (3, 32, 32))
+    assert [name for name, _ in found.refused] == ["Net (1)"]
+    assert found.refusals[0].startswith("Net (1): Net does not run on an image")
+    assert {one.name: one.index for one in found.networks} == {"Net (2)": 1, "small": 2, "Net (3)": 3}
 
 
 def test_text_and_page_say_the_same(ranking: Any) -> None:

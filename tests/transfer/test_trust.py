@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from archatlas.encodings.normal_quantiles import normal_quantiles
+from archatlas.graphs.computation_statistics import statistic_names
 from archatlas.transfer.distance import DistanceScale
 from archatlas.transfer.known import KnownNetworks, joined, on_scale
 from archatlas.transfer.left_out import at_random, by_family
@@ -35,8 +36,6 @@ def left_out(networks: int = 400, noise: float = 0.1, sources: int = 2, seed: in
 
 def known(families: str, seed: int = 0) -> KnownNetworks:
     """A network for each letter, its family; twenty features of which one is the accuracy."""
-    from archatlas.graphs.computation_statistics import statistic_names
-
     generator = np.random.default_rng(seed)
     features = generator.normal(size=(len(families), len(statistic_names()))).astype(np.float32)
     accuracy = features[:, 0].astype(np.float64)
@@ -46,13 +45,26 @@ def known(families: str, seed: int = 0) -> KnownNetworks:
 
 
 def test_a_distance_is_in_deviations_of_known_networks() -> None:
-    features = np.array([[0.0, 5.0], [2.0, 5.0]], dtype=np.float32)
+    size = len(statistic_names())
+    features = np.zeros((2, size), dtype=np.float32)
+    features[:, :2] = [[0.0, 5.0], [2.0, 5.0]]
     scale = DistanceScale.find(features)
-    assert scale.deviation.tolist() == [1.0, 0.1]  # The second is the same everywhere: a tenth at the least.
-    distances, rows = scale.nearest(np.array([[2.0, 5.0], [2.0, 5.3]], dtype=np.float32), features, 2)
+    assert scale.deviation[:2].tolist() == [1.0, 0.1]  # The second is the same everywhere: a tenth at the least.
+    asked = features[[1, 1]]
+    asked[1, 1] = 5.3
+    distances, rows = scale.nearest(asked, features, 2)
     assert rows.tolist() == [[1, 0], [1, 0]]
-    assert distances[0] == pytest.approx([0.0, np.sqrt(2.0)])
-    assert distances[1] == pytest.approx([np.sqrt(4.5), np.sqrt(6.5)], rel=1e-5)
+    assert distances[0] == pytest.approx([0.0, np.sqrt(4 / size)])
+    assert distances[1] == pytest.approx([np.sqrt(9 / size), np.sqrt(13 / size)], rel=1e-5)
+
+
+def test_how_many_operators_nobody_knows_counts_as_other_counts_do() -> None:
+    names = statistic_names()
+    features = np.zeros((2, len(names)), dtype=np.float32)
+    asked = features.copy()
+    asked[0, names.index("log_number_other")] = asked[1, names.index("log_number_tanh")] = np.log(13)
+    distances, _ = DistanceScale.find(features).nearest(asked, features, 1)
+    assert distances[:, 0] == pytest.approx([np.log(13) / np.sqrt(151), 10 * np.log(13) / np.sqrt(151)])
 
 
 def test_accuracies_become_quantiles_and_single_trainings_lie_between_them() -> None:

@@ -11,10 +11,21 @@ from archatlas.graphs.graph_builder import GraphBuilder, Shape, convolution_macs
 _VIEWS = (
     "view _unsafe_view _reshape_alias reshape permute transpose t expand clone contiguous unsqueeze squeeze alias "
     "detach _to_copy to lift_fresh repeat view_as_real view_as_complex _conj flatten native_dropout dropout "
-    "resolve_conj resolve_neg movedim unflatten positive real"
+    "resolve_conj resolve_neg movedim unflatten positive real conj_physical repeat_interleave tril triu round floor "
+    "ceil trunc logical_not bitwise_not"
 )
 VIEWS = frozenset(_VIEWS.split())
-"""What moves, repeats or renames numbers, and computes nothing."""
+"""What moves, repeats, rounds or renames numbers, or hides some behind a constant mask, and computes nothing."""
+
+_SHAPED = "new_zeros new_ones new_full new_empty new_empty_strided empty_like rand_like randn_like randint_like"
+SHAPED = frozenset(_SHAPED.split())
+"""What reads a tensor's shape and none of its numbers: a constant, as if the sizes had been written out.
+
+(``zeros_like`` and its kin are nodes: by them one tells a cell of a public space that is cut off from its input.)
+"""
+
+_CHOICES = frozenset(("where", "masked_fill", "masked_scatter"))
+"""What takes some numbers of one tensor and some of another; of one tensor alone it is a mask."""
 
 _NAMES = {
     "batch_norm": "native_batch_norm _native_batch_norm_legit_no_training _native_batch_norm_legit cudnn_batch_norm "
@@ -22,32 +33,44 @@ _NAMES = {
     "layer_norm": "native_layer_norm layer_norm rms_norm _fused_rms_norm",
     "group_norm": "native_group_norm group_norm instance_norm",
     "relu": "relu",
-    "clip": "hardtanh relu6 clamp clamp_min clamp_max maximum minimum threshold",
-    "leaky_relu": "leaky_relu _prelu_kernel prelu elu celu selu rrelu",
+    "clip": "hardtanh relu6 clamp clamp_min clamp_max maximum minimum threshold fmax fmin hardshrink softshrink sign "
+    "sgn signbit heaviside gt lt ge le eq ne isnan isinf isposinf isneginf nan_to_num isin frac renorm where "
+    "masked_fill masked_scatter",
+    "leaky_relu": "leaky_relu _prelu_kernel prelu elu celu selu rrelu rrelu_with_noise",
     "gelu": "gelu",
-    "silu": "silu",
+    "silu": "silu mish",
     "hard_swish": "hardswish",
     "sigmoid": "sigmoid log_sigmoid_forward softplus",
     "hard_sigmoid": "hardsigmoid",
     "tanh": "tanh erf",
-    "softmax": "_softmax _safe_softmax _log_softmax softmax log_softmax",
-    "add": "add sub rsub neg addcmul addcdiv lerp",
-    "multiply": "mul div",
-    "power": "pow sqrt rsqrt exp log log1p expm1 reciprocal square abs exp2 log2",
-    "max_pool": "max_pool2d_with_indices max_pool2d max_pool3d_with_indices max_pool1d adaptive_max_pool2d",
+    "softmax": "_softmax _safe_softmax _log_softmax softmax log_softmax _masked_softmax",
+    "add": "add sub rsub neg addcmul addcdiv lerp addr logical_or logical_xor bitwise_or bitwise_xor normal",
+    "multiply": "mul div floor_divide remainder fmod xlogy linalg_cross logical_and bitwise_and",
+    "power": "pow sqrt rsqrt exp log log1p expm1 reciprocal square abs exp2 log2 log10 sin cos tan asin acos atan "
+    "atan2 sinh cosh asinh acosh atanh sinc erfc erfinv lgamma digamma logit logaddexp logaddexp2 hypot copysign polar "
+    "angle",
+    "max_pool": "max_pool2d_with_indices max_pool2d max_pool3d_with_indices max_pool1d adaptive_max_pool2d "
+    "adaptive_max_pool3d fractional_max_pool2d fractional_max_pool3d",
     "average_pool": "avg_pool2d avg_pool3d avg_pool1d _adaptive_avg_pool2d _adaptive_avg_pool3d adaptive_avg_pool1d",
     "mean": "mean",
-    "reduce": "sum var var_mean std std_mean amax amin max min linalg_vector_norm norm prod logsumexp",
-    "concat": "cat stack copy",
+    "reduce": "sum var var_mean std std_mean amax amin max min linalg_vector_norm norm prod logsumexp nansum any "
+    "all argmax argmin aminmax median nanmedian mode kthvalue cumsum cumprod cummax cummin logcumsumexp count_nonzero "
+    "histc",
+    "concat": "cat stack copy complex slice_scatter select_scatter diagonal_scatter as_strided_scatter",
     "slice": "slice select split split_with_sizes unsafe_split unsafe_split_with_sizes unsafe_chunk chunk unbind "
     "narrow as_strided diagonal",
-    "pad": "constant_pad_nd reflection_pad1d reflection_pad2d replication_pad1d replication_pad2d pad",
-    "upsample": "upsample_nearest1d upsample_nearest2d _upsample_nearest_exact2d upsample_bilinear2d "
-    "upsample_bicubic2d upsample_linear1d _upsample_bilinear2d_aa _upsample_bicubic2d_aa upsample_trilinear3d "
-    "upsample_nearest3d pixel_shuffle pixel_unshuffle grid_sampler_2d",
+    "pad": "constant_pad_nd reflection_pad1d reflection_pad2d reflection_pad3d replication_pad1d replication_pad2d "
+    "replication_pad3d pad diag_embed",
+    "upsample": "upsample_nearest1d upsample_nearest2d _upsample_nearest_exact1d _upsample_nearest_exact2d "
+    "_upsample_nearest_exact3d upsample_bilinear2d upsample_bicubic2d upsample_linear1d _upsample_bilinear2d_aa "
+    "_upsample_bicubic2d_aa upsample_trilinear3d upsample_nearest3d pixel_shuffle pixel_unshuffle "
+    "affine_grid_generator grid_sampler_2d grid_sampler_3d max_unpool2d max_unpool3d roi_align",
     "unfold": "im2col col2im unfold",
-    "gather": "index gather index_select embedding roll flip channel_shuffle native_channel_shuffle sort topk scatter",
-    "fill": "zeros_like ones_like full_like",
+    "gather": "index gather index_select embedding roll flip rot90 channel_shuffle native_channel_shuffle sort topk "
+    "argsort scatter scatter_add scatter_reduce index_put _index_put_impl _unsafe_index _unsafe_index_put index_copy "
+    "index_add index_fill index_reduce take put bucketize searchsorted multinomial _embedding_bag "
+    "_embedding_bag_forward_only",
+    "fill": "zeros_like ones_like full_like fill zero bernoulli uniform exponential geometric cauchy log_normal random",
 }
 SPLITS = frozenset(
     ("split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "chunk", "unbind")
@@ -94,7 +117,8 @@ class AtenCall:
 
 def add_call(builder: GraphBuilder, call: AtenCall) -> int:
     """The node of a call that reads at least one tensor which depends on the input."""
-    if call.name in VIEWS or (call.name == "copy" and len(call.inputs) == 1):
+    alone = len(call.inputs) == 1
+    if call.name in VIEWS or (call.name == "copy" and alone) or (call.name in _CHOICES and alone and not call.params):
         return call.inputs[0]
     if call.name in ("convolution", "_convolution"):
         return _add_convolution(builder, call)

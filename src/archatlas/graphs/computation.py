@@ -52,10 +52,11 @@ OPERATORS = (
 )
 """Names of operators; a node holds the index.
 
-``clip`` is ReLU6, too; ``leaky_relu`` also PReLU and ELU; ``tanh`` also erf; ``add`` also subtraction, ``multiply``
-division; ``power`` also roots, exp and log; ``reduce`` sums, norms and means that are not over all places; ``slice``
-splits; ``unfold`` also its inverse; ``gather`` lookups, shifts, sorting; ``fill`` what has the input's shape and none
-of its numbers.
+``clip`` is ReLU6, too, and what compares numbers or chooses between them; ``leaky_relu`` also PReLU and ELU;
+``silu`` also Mish; ``tanh`` also erf; ``add`` also subtraction, ``multiply`` division; ``power`` also roots, exp, log
+and sines; ``reduce`` sums, norms, places of extremes, and means that are not over all places; ``slice`` splits;
+``unfold`` also its inverse; ``gather`` lookups, shifts, sorting, and writing where indices say; ``fill`` what has the
+input's shape and none of its numbers.
 """
 
 INDEX = {name: index for index, name in enumerate(OPERATORS)}

@@ -99,8 +99,9 @@ class GraphBuilder:
     def graph(self, outputs: Sequence[int]) -> ComputationGraph:
         """What these nodes are computed by.
 
-        A tensor times its own sigmoid is a SiLU, and so on, however written; a vector added to what a matrix product or
-        convolution alone gives is its bias.
+        A tensor times its own sigmoid is a SiLU, and so on, however written; what chooses between a tensor and others
+        by comparing that tensor is one clip; a vector added to what a matrix product or convolution alone gives is its
+        bias.
         """
         rows, inputs = list(self._rows), list(self._inputs)
         readers = [0] * len(rows)
@@ -112,8 +113,12 @@ class GraphBuilder:
         for node, read in enumerate(inputs):
             gate = _gate(rows, inputs, readers, node)
             if gate is not None:
-                rows[node] = (INDEX[_GATED[OPERATORS[rows[gate][0]]]], *rows[node][1:])
+                # Mish's tanh is of a function of the tensor, and not of the tensor.
+                kind = _GATED[OPERATORS[rows[gate][0]]] if inputs[gate][0] in read else "silu"
+                rows[node] = (INDEX[kind], *rows[node][1:])
                 inputs[node] = tuple(other for other in read if other != gate)
+            elif (compared := _comparison(rows, inputs, readers, node)) is not None:
+                inputs[node] = tuple(other for other in read if other != compared)
             elif _is_bias(rows, inputs, readers, node):
                 # The sum takes the place of the product, and reads what that read.
                 (product,) = read
@@ -143,8 +148,26 @@ def _gate(rows: _Rows, inputs: list[tuple[int, ...]], readers: list[int], node: 
     if rows[node][0] != INDEX["multiply"] or len(inputs[node]) != 2:
         return None
     for gate, gated in (inputs[node], inputs[node][::-1]):
-        if readers[gate] == 1 and OPERATORS[rows[gate][0]] in _GATED and inputs[gate] == (gated,):
+        of_itself = inputs[gate] == (gated,) or _is_mish(rows, inputs, readers, gate, gated)
+        if of_itself and readers[gate] == 1 and OPERATORS[rows[gate][0]] in _GATED:
             return gate
+    return None
+
+
+def _is_mish(rows: _Rows, inputs: list[tuple[int, ...]], readers: list[int], gate: int, gated: int) -> bool:
+    """Whether the gate is the tanh of the softplus of ``gated``, and nothing else reads that."""
+    if rows[gate][0] != INDEX["tanh"] or len(inputs[gate]) != 1:
+        return False
+    (inner,) = inputs[gate]
+    return rows[inner][0] == INDEX["sigmoid"] and readers[inner] == 1 and inputs[inner] == (gated,)
+
+
+def _comparison(rows: _Rows, inputs: list[tuple[int, ...]], readers: list[int], node: int) -> int | None:
+    """The node that compares ``x``, where ``node`` chooses between ``x`` and others by it and nothing else reads it."""
+    clip = INDEX["clip"]
+    for one in inputs[node] if rows[node][0] == clip else ():
+        if rows[one][0] == clip and readers[one] == 1 and set(inputs[one]) <= set(inputs[node]) - {one}:
+            return one
     return None
 
 

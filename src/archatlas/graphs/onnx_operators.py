@@ -4,12 +4,15 @@ from __future__ import annotations
 
 _VIEWS = (
     "Identity Reshape Transpose Flatten Squeeze Unsqueeze Cast CastLike Expand Tile Dropout QuantizeLinear "
-    "DequantizeLinear DynamicQuantizeLinear"
+    "DequantizeLinear DynamicQuantizeLinear Round Floor Ceil Not BitwiseNot BitCast Trilu"
 )
 VIEWS = frozenset(_VIEWS.split())
-"""What moves, repeats or renames numbers, and computes nothing."""
+"""What moves, repeats, rounds or renames numbers, and computes nothing."""
 
-_CONSTANTS = "Constant ConstantOfShape Shape Size Range RandomNormal RandomUniform EyeLike"
+_CONSTANTS = (
+    "Constant ConstantOfShape Shape Size Range RandomNormal RandomNormalLike RandomUniform RandomUniformLike EyeLike "
+    "HannWindow HammingWindow BlackmanWindow MelWeightMatrix"
+)
 CONSTANTS = frozenset(_CONSTANTS.split())
 """What depends on shapes at most, which are fixed."""
 
@@ -25,38 +28,46 @@ RECURRENT = frozenset(("LSTM", "GRU", "RNN"))
 BRANCHES = frozenset(("If", "Loop", "Scan"))
 """What runs a part of the graph as often as the data say."""
 
-_NO_WEIGHTS = "Resize Upsample Pad Clip Slice Split TopK Tile Expand Reshape GridSample"
+IN_STEPS = frozenset(("LRN", "Softsign", "RMSNormalization"))
+"""What PyTorch computes by several operators."""
+
+_NO_WEIGHTS = (
+    "Resize Upsample Pad Clip Slice Split TopK Tile Expand Reshape GridSample AffineGrid OneHot RoiAlign MaxRoiPool "
+    "MaxUnpool RotaryEmbedding"
+)
 NO_WEIGHTS = frozenset(_NO_WEIGHTS.split())
 """What reads settings as tensors, none of which is a parameter."""
 
 _NAMES = {
     "batch_norm": "BatchNormalization",
-    "layer_norm": "LayerNormalization SimplifiedLayerNormalization RMSNormalization",
-    "group_norm": "GroupNormalization InstanceNormalization",
+    "layer_norm": "LayerNormalization",
+    "group_norm": "GroupNormalization InstanceNormalization MeanVarianceNormalization",
     "relu": "Relu ThresholdedRelu",
-    "clip": "Clip Min Max",
+    "clip": "Clip Min Max Where Greater GreaterOrEqual Less LessOrEqual Equal Sign Shrink IsNaN IsInf",
     "leaky_relu": "LeakyRelu PRelu Elu Selu Celu",
     "gelu": "Gelu",
-    "silu": "Swish",
+    "silu": "Swish Mish",
     "hard_swish": "HardSwish",
     "sigmoid": "Sigmoid Softplus",
     "hard_sigmoid": "HardSigmoid",
     "tanh": "Tanh Erf",
-    "softmax": "Softmax LogSoftmax",
-    "add": "Add Sub Sum Neg QLinearAdd",
-    "multiply": "Mul Div QLinearMul",
-    "power": "Pow Sqrt Exp Log Reciprocal Abs",
-    "max_pool": "MaxPool GlobalMaxPool",
-    "average_pool": "AveragePool",
-    "mean": "ReduceMean GlobalAveragePool",
-    "reduce": "ReduceSum ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceProd ReduceSumSquare ReduceLogSumExp Mean "
-    "LpNormalization ReduceLogSum",
+    "softmax": "Softmax LogSoftmax Hardmax",
+    "add": "Add Sub Sum Mean Neg Or Xor BitwiseOr BitwiseXor",
+    "multiply": "Mul Div Mod And BitwiseAnd RotaryEmbedding",
+    "power": "Pow Sqrt Exp Log Reciprocal Abs Sin Cos Tan Asin Acos Atan Sinh Cosh Asinh Acosh Atanh",
+    "max_pool": "MaxPool GlobalMaxPool MaxRoiPool",
+    "average_pool": "AveragePool LpPool",
+    "mean": "ReduceMean GlobalAveragePool GlobalLpPool",
+    "reduce": "ReduceSum ReduceMax ReduceMin ReduceL1 ReduceL2 ReduceProd ReduceSumSquare ReduceLogSumExp "
+    "LpNormalization ReduceLogSum ArgMax ArgMin CumSum CumProd",
     "concat": "Concat ConcatFromSequence",
-    "slice": "Slice Split SplitToSequence",
+    "slice": "Slice Split SplitToSequence CenterCropPad",
     "pad": "Pad",
-    "upsample": "Resize Upsample DepthToSpace SpaceToDepth GridSample",
+    "upsample": "Resize Upsample DepthToSpace SpaceToDepth GridSample AffineGrid RoiAlign MaxUnpool",
     "unfold": "Col2Im",
-    "gather": "Gather GatherElements GatherND ScatterND ScatterElements TopK ReverseSequence",
+    "gather": "Gather GatherElements GatherND Scatter ScatterND ScatterElements TensorScatter TopK ReverseSequence "
+    "OneHot",
+    "fill": "Bernoulli",
 }
 OPERATOR_OF = {name: operator for operator, names in _NAMES.items() for name in names.split()}
 """What is not here is ``other``."""

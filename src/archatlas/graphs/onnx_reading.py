@@ -8,11 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from archatlas.errors import ArchatlasError
+from archatlas.graphs.aten_operators import AtenCall, add_call
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.graph_builder import GraphBuilder, Shape, convolution_macs, known_channels, two
 from archatlas.graphs.onnx_composites import composed
 from archatlas.graphs.onnx_loading import channels_first, first_line, load_with_shapes, small_constants
-from archatlas.graphs.onnx_operators import CONSTANTS, CONVOLUTIONS, NO_WEIGHTS, OPERATOR_OF, PRODUCTS, RECURRENT, VIEWS
+from archatlas.graphs.onnx_operators import (
+    CONSTANTS,
+    CONVOLUTIONS,
+    IN_STEPS,
+    NO_WEIGHTS,
+    OPERATOR_OF,
+    PRODUCTS,
+    RECURRENT,
+    VIEWS,
+)
 
 _FLOATS = frozenset((1, 10, 11, 14, 15, 16))
 _EIGHT_BITS = frozenset((2, 3, 17, 18, 19, 20))
@@ -150,21 +160,27 @@ class _Reader:
         attributes = {attribute.name: attribute for attribute in node.attribute}
         if node.op_type == "Attention":
             return self._add_attention(node, attributes)
+        if node.op_type in IN_STEPS and inputs == [self.node_of.get(node.input[0])]:
+            return self._add_steps(node, attributes, inputs[0], given)
         params = self._params(node, reads)
         if node.op_type in CONVOLUTIONS:
             return self._add_convolution(node, attributes, inputs, made, params)
         if node.op_type in PRODUCTS:
             return self._add_product(node, attributes, inputs, made, params)
+        if node.op_type == "Where" and len(inputs) == 1 and not params:  # A constant mask of one tensor.
+            return inputs[0]
         operator = OPERATOR_OF.get(node.op_type, "other")
         if node.op_type == "Gather" and prod(self.shapes.get(node.input[1], (0,))) == 1:
             operator = "slice"
         macs = 0
         if node.op_type == "Einsum":
             macs = _einsum_macs(attributes, [self.shapes[value] for value in reads])
-            operator = ("matmul" if len(inputs) > 1 else "linear") if macs else operator
+            operator = ("matmul" if len(inputs) > 1 else "linear") if macs else "reduce"
+            if not macs and prod(given) == prod(made):  # Axes of one tensor in another order.
+                return inputs[0]
         elif node.op_type in RECURRENT:
             macs = self._recurrent_macs(node)
-        pooled = node.op_type in ("MaxPool", "AveragePool")
+        pooled = node.op_type in ("MaxPool", "AveragePool", "LpPool")
         return self.builder.add(
             operator,
             inputs,
@@ -176,6 +192,28 @@ class _Reader:
             params=params,
             macs=macs,
         )
+
+    def _add_steps(self, node: Any, attributes: dict[str, Any], read: int, shape: tuple[int, ...]) -> int:
+        """An operator that PyTorch takes apart, in the steps that are recorded of it."""
+
+        def add(name: str, *before: int, given: Shape = shape, made: Shape = shape, **more: Any) -> int:
+            return add_call(self.builder, AtenCall(name, [(given, one) for one in before], made, **more))
+
+        if node.op_type == "Softsign":
+            return add("div", read, add("abs", read))
+        if node.op_type == "LRN":  # Over neighbouring channels, which are an axis of their own while it is averaged.
+            size, (batch, channels, *sides) = attributes["size"].i, shape
+            apart = (batch, 1, channels, *sides)
+            padded = (batch, 1, channels + size - 1, *sides)
+            found = add("constant_pad_nd", add("mul", read, read), given=apart, made=padded)
+            kernel = (size, *[1] * len(sides))
+            found = add("avg_pool3d", found, given=padded, made=apart, kernel=kernel, stride=[1])
+            return add("div", read, add("pow", found))
+        first = attributes["axis"].i % len(shape) if "axis" in attributes else len(shape) - 1
+        means = (*shape[:first], *[1] * (len(shape) - first))
+        found = add("mean", add("pow", read), made=means)
+        found = add("mul", read, add("rsqrt", found, given=means, made=means))
+        return add("mul", found, params=self._params(node, list(node.input)))
 
     def _recurrent_macs(self, node: Any) -> int:
         """At each step, in each direction: weights of all gates by what is read, and by the state.

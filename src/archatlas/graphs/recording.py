@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from archatlas.errors import ArchatlasError, brief
-from archatlas.graphs.aten_operators import AtenCall, add_call
+from archatlas.graphs.aten_operators import SHAPED, AtenCall, add_call
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.graph_builder import GraphBuilder
 from archatlas.graphs.written_memory import Part, WrittenMemory, is_view
@@ -228,12 +228,14 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         operands: Sequence[tuple[tuple[int, ...], int | None]],
         results: Sequence[Tensor],
     ) -> None:
+        name = func._schema.name.rpartition("::")[2]
+        if name in SHAPED:
+            return
         waiting = frozenset().union(*(self._waiting.get(id(tensor), frozenset()) for tensor in given))
         if all(node is None for _, node in operands):
             if waiting:
                 self._waiting.update((id(tensor), waiting) for tensor in results)
             return
-        name = func._schema.name.rpartition("::")[2]
         if func is _BATCH_NORM and args[5]:  # By the image's own statistics: instance norm, or none that are kept.
             name = "instance_norm"
         if name == "copy_" and operands[1][1] is not None:

@@ -7,10 +7,16 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from archatlas.graphs.computation_statistics import statistic_names
 from archatlas.transfer.known import Features, Floats
 
 _LEAST = 0.1
 """Deviation of a feature that hardly differs among known networks: they are logarithms and shares."""
+_LEAST_OF_COUNTS = {"log_number_other": 1.0, "log_number_fill": 1.0}
+"""Of how many operators are of no known kind, or only fill. No network that is shipped has one, so at a tenth a dozen
+of them would be further away than anything that was ever left out, and nothing would be ranked, for the sake of a name
+that is in no list. 1 is how widely counts of other kinds vary. The share of such operators adds to a distance, too, and
+networks with many are flagged (``rank.py``)."""
 
 
 @dataclass(frozen=True)
@@ -22,9 +28,10 @@ class DistanceScale:
 
     @classmethod
     def find(cls, known: Features) -> DistanceScale:
-        """The scale of known networks with features ``[n, f]``."""
+        """The scale of known networks with features ``[n, f]``, in the order of ``statistic_names``."""
         exact = known.astype(np.float64)
-        return cls(exact.mean(axis=0), np.maximum(exact.std(axis=0), _LEAST))
+        least = [_LEAST_OF_COUNTS.get(name, _LEAST) for name in statistic_names()]
+        return cls(exact.mean(axis=0), np.maximum(exact.std(axis=0), least))
 
     def nearest(self, asked: Features, known: Features, count: int) -> tuple[Floats, NDArray[np.intp]]:
         """Distances ``[n, count]`` to the nearest known networks, ascending, and their rows ``[n, count]``.

@@ -35,7 +35,9 @@ class RankedNetwork:
 
     Attributes:
         rank: from 1; networks whose graphs are the same share one.
-        name: its file, its name, or its class; with its folder, or a number, where others are called the same.
+        name: its file, its name, or its class; with its folder, or a number, where others that were given are called
+            the same.
+        index: its place among the networks that were given, from 0.
         percentile: share of known networks, in percent, that it is predicted to be ahead of; None where predictions
             are not to be trusted.
         interval_80: percentiles between which a single training of it is expected four times of five; None as above.
@@ -50,6 +52,7 @@ class RankedNetwork:
 
     rank: int
     name: str
+    index: int
     percentile: float | None
     interval_80: tuple[float, float] | None
     interval_95: tuple[float, float] | None
@@ -121,17 +124,17 @@ def rank(
         )
     if task is not None and task not in TASKS:
         raise ArchatlasError(f"there is no task {task!r}{nearest(task, TASKS)}")
-    read, refused = _read(sources, input_shape)
+    names = _distinct(sources)
+    read, refused = _read(sources, names, input_shape)
     if not read:
         raise ArchatlasError("\n".join(_named(name, reason) for name, reason in refused))
-    graphs = [graph for _, graph in read]
+    graphs = [one.graph for one in read]
     asked = task or _likely_task(graphs)
     known = shipped() if predictor is None else TransferPredictor.from_file(predictor)
     if asked not in known.tasks:
         raise ArchatlasError(f"the predictor knows no networks of the task {asked}; it has {', '.join(known.tasks)}")
-    times = _latencies([source for source, _ in read], input_shape) if latency else [None] * len(read)
-    names = _distinct([source for source, _ in read])
-    return _ordered(known.tasks[asked], names, graphs, times, refused)
+    times = _latencies([sources[one.index] for one in read], input_shape) if latency else [None] * len(read)
+    return _ordered(known.tasks[asked], read, times, refused)
 
 
 def _latencies(sources: Sequence[NetworkSource], input_shape: Sequence[int] | None) -> Sequence[float | str]:
@@ -140,22 +143,31 @@ def _latencies(sources: Sequence[NetworkSource], input_shape: Sequence[int] | No
     return latencies(sources, input_shape)
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A network that could be read, its name among all that were given, and its place among these."""
+
+    index: int
+    name: str
+    graph: ComputationGraph
+
+
 def _read(
-    sources: Sequence[NetworkSource], input_shape: Sequence[int] | None
-) -> tuple[list[tuple[NetworkSource, ComputationGraph]], list[tuple[str, str]]]:
+    sources: Sequence[NetworkSource], names: Sequence[str], input_shape: Sequence[int] | None
+) -> tuple[list[_Read], list[tuple[str, str]]]:
     read, refused = [], []
-    for source in sources:
+    for index, (source, name) in enumerate(zip(sources, names, strict=True)):
         try:
-            read.append((source, graph_of(source, input_shape)))
+            read.append(_Read(index, name, graph_of(source, input_shape)))
         except ArchatlasError as error:
-            refused.append((name_of(source), str(error)))
+            refused.append((name, str(error)))
         except Exception as error:  # One network that nobody foresaw is no reason to say nothing of the others.
-            refused.append((name_of(source), f"cannot be read ({type(error).__name__}: {first_line(error)})"))
+            refused.append((name, f"cannot be read ({type(error).__name__}: {first_line(error)})"))
     return read, refused
 
 
 def _distinct(sources: Sequence[NetworkSource]) -> list[str]:
-    """Names by which networks can be told apart."""
+    """Names by which networks can be told apart, also those that are then refused."""
     names = [name_of(source) for source in sources]
     names = [
         str(source) if names.count(name) > 1 and is_file(source) else name
@@ -178,12 +190,11 @@ def _likely_task(graphs: Sequence[ComputationGraph]) -> str:
 
 def _ordered(
     task: TaskPredictor,
-    names: Sequence[str],
-    graphs: Sequence[ComputationGraph],
+    networks: Sequence[_Read],
     times: Sequence[float | str | None],
     refused: Sequence[tuple[str, str]],
 ) -> Ranking:
-    exact = statistics_of(graphs)
+    exact = statistics_of([one.graph for one in networks])
     features = exact.astype(np.float32)
     predicted = task.predict(features)
     distances, alike = task.nearest(features, _SHOWN)
@@ -193,13 +204,14 @@ def _ordered(
     ranked = []
     # Rounded: two graphs of one network differ in the last digits where operators stand in another order.
     for place, row in enumerate(np.argsort(-np.round(worth, 9), kind="stable").tolist(), start=1):
-        graph, time, distance = graphs[row], times[row], float(distances[row, 0])
+        one, time, distance = networks[row], times[row], float(distances[row, 0])
         own = task.trust.verdict(distance)
         ranked.append(
             RankedNetwork(
-                first.setdefault(graph.digest, place), names[row], *_percentiles(float(predicted[row]), own, verdict),
-                graph.params, graph.macs, None if isinstance(time, str) else time, tuple(alike[row]), distance,
-                (*_flags(graph, own), *([time.rstrip(".")] if isinstance(time, str) else [])),
+                first.setdefault(one.graph.digest, place), one.name, one.index,
+                *_percentiles(float(predicted[row]), own, verdict), one.graph.params, one.graph.macs,
+                None if isinstance(time, str) else time, tuple(alike[row]), distance,
+                (*_flags(one.graph, own), *([time.rstrip(".")] if isinstance(time, str) else [])),
             )
         )  # fmt: skip
     return Ranking(task.task, verdict.order, verdict.why, task.speaking, tuple(ranked), tuple(refused))
