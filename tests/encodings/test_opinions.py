@@ -44,6 +44,16 @@ def test_opinions_that_tell_nothing_are_passed_over() -> None:
     assert OpinionScale.find(frame[["constant"]]).quantiles(frame).shape == (2, 0)
 
 
+def test_an_asked_opinion_that_tells_nothing_is_warned_of(caplog: pytest.LogCaptureFixture) -> None:
+    frame = pd.DataFrame({"constant": [2.0, 2.0], "missing": [np.nan, np.nan], "a": [1.0, 2.0]})
+    with caplog.at_level(logging.INFO):
+        OpinionScale.find(frame, ["missing", "a"])
+    assert [(record.levelname, record.getMessage()) for record in caplog.records] == [
+        ("WARNING", "opinions that say the same of all networks, or nothing: missing"),
+        ("INFO", "opinions that say the same of all networks, or nothing: constant"),
+    ]
+
+
 def test_values_that_are_not_finite_are_missing_named_and_counted(
     five: ArchitectureBatch, caplog: pytest.LogCaptureFixture
 ) -> None:

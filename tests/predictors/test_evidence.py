@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from archatlas.encodings.batch import ArchitectureBatch
+from archatlas.errors import ArchatlasError
 from archatlas.predictors.families.evidence import EvidencePredictor, EvidenceSettings, _line, _shares
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.metrics import kendall_tau
@@ -48,6 +49,24 @@ def test_without_labels_the_prior_mean_speaks_alone(batch: ArchitectureBatch, tr
     mean = normal_quantiles(first) + 2 * normal_quantiles(second)
     np.testing.assert_allclose(predictor.predict(told).mean, 0.75 * mean / mean.std(), atol=1e-9)
     np.testing.assert_allclose(predictor.predict(told[:3]).std, 0.4375**0.5)
+
+
+def test_names_in_a_prior_that_no_opinion_has_are_told(
+    batch: ArchitectureBatch, truth: Floats, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fitted(**prior: float) -> list[str]:
+        caplog.clear()
+        settings = EvidenceSettings.model_validate({**SETTINGS, "prior": prior})
+        EvidencePredictor(settings, seed=0).fit(_told(batch, jacov=truth), _labelled(truth, 0))
+        return caplog.messages
+
+    so = "and no opinion of these networks is called so"
+    with pytest.raises(ArchatlasError, match=f"`prior` of evidence names mac, {so}; did you mean `macs`"):
+        fitted(mac=1.0)
+    assert fitted(jacov=1.0, mac=1.0) == [f"`prior` of evidence names mac, {so}; did you mean `macs`?"]
+    assert fitted(jacov=1.0, supernet=1.0, nobody=0.0) == [], "the default's names are there or not"
+    assert fitted(supernet=1.0)[0].startswith(f"`prior` of evidence names supernet, {so}; known names: jacov, macs")
+    assert fitted(jacov=0.0) == []
 
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4])

@@ -8,6 +8,7 @@ quantiles of its ranks, among the rows where it was found. An opinion is named a
 from __future__ import annotations
 
 import logging
+from collections.abc import Collection
 from dataclasses import dataclass
 
 import numpy as np
@@ -62,16 +63,20 @@ class OpinionScale:
     knots: tuple[Floats, ...]
 
     @classmethod
-    def find(cls, opinions: pd.DataFrame) -> OpinionScale:
-        """The scale of these rows; opinions that are missing everywhere, or the same everywhere, are passed over."""
+    def find(cls, opinions: pd.DataFrame, asked: Collection[str] = ()) -> OpinionScale:
+        """The scale of these rows; opinions that are missing everywhere, or the same everywhere, are passed over.
+
+        Of those that somebody has ``asked`` for it is warned.
+        """
         found = {}
         for name in sorted(map(str, opinions)):
             known = opinions[name].dropna().to_numpy(np.float64)
             if len(known) and np.ptp(known) > 0:
                 found[name] = _knots(known)
         silent = [str(name) for name in opinions if str(name) not in found]
-        if silent:
-            _log.info("opinions that say the same of all networks, or nothing: %s", ", ".join(silent))
+        for level, are_asked in ((logging.WARNING, True), (logging.INFO, False)):
+            if names := [name for name in silent if (name in asked) == are_asked]:
+                _log.log(level, "opinions that say the same of all networks, or nothing: %s", ", ".join(names))
         return cls(tuple(found), tuple(found.values()))
 
     def quantiles(self, opinions: pd.DataFrame) -> Floats:

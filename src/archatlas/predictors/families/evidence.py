@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,14 +13,17 @@ from pydantic import Field, NonNegativeFloat
 
 from archatlas.encodings.batch import ArchitectureBatch
 from archatlas.encodings.opinions import OpinionScale, opinions_of
+from archatlas.errors import ArchatlasError, nearest
 from archatlas.predictors.families.gaussian_process import GaussianProcessPredictor
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.parameters import GaussianProcessSettings, PredictorSettings, TargetTransformName, Tuned
 from archatlas.predictors.protocol import Evaluations, Prediction, Predictor, State, part_of_state
 from archatlas.predictors.targets import Floats, TargetTransform, interval_width
 
+_LOGGER = logging.getLogger(__name__)
 SUPERNET = "supernet"
 """The source of scores that are an opinion where there are labels of another source too, and that opinion's name."""
+_DEFAULT_PRIOR = {"jacov": 1.0, "macs": 1.0, SUPERNET: 1.0}
 _PARTS = ("line", "alone", "informed", "beyond")
 """What a prediction is mixed of: the prior mean on a line, and the processes f, g and h of ``EvidencePredictor``."""
 _FEWEST = 4
@@ -40,7 +44,7 @@ class EvidenceSettings(PredictorSettings):
     tuned: ClassVar[Mapping[str, Tuned]] = {"worth": [5.0, 15.0, 45.0], "transform": ["quantile", "raw"]}
 
     prior: dict[str, NonNegativeFloat] = Field(
-        default={"jacov": 1.0, "macs": 1.0, SUPERNET: 1.0},
+        default=_DEFAULT_PRIOR,
         description="weights of opinions in the prior mean, of those that there are; the higher, the better a network",
     )
     worth: float = Field(
@@ -73,7 +77,9 @@ class _PriorMean:
 
     @classmethod
     def find(cls, opinions: pd.DataFrame, weights: Mapping[str, float]) -> _PriorMean:
-        scale = OpinionScale.find(opinions)
+        heard = [name for name, weight in weights.items() if weight]
+        _tell_lacking(heard, list(map(str, opinions)))
+        scale = OpinionScale.find(opinions, heard)
         asked = np.array([weights.get(name, 0.0) for name in scale.names], dtype=np.float64)
         mean = scale.quantiles(opinions) @ asked
         width = float(mean.std()) if len(mean) else 0.0
@@ -83,6 +89,24 @@ class _PriorMean:
         """The prior mean ``[n]`` of opinions on the scale, ``[n, names]``."""
         above = quantiles @ self.weights - self.centre
         return np.asarray(above / self.width if self.width else np.zeros(len(above)), dtype=np.float64)
+
+
+def _tell_lacking(heard: Sequence[str], there: Sequence[str]) -> None:
+    """Warn of names in a prior that no opinion has; those of the default are there or not, as the data have them.
+
+    Raises:
+        ArchatlasError: there are opinions, and the prior names none of them, nor one of the default.
+    """
+    lacking = [name for name in heard if name not in there]
+    silent = bool(lacking) and len(lacking) == len(heard)
+    told = lacking if silent else [name for name in lacking if name not in _DEFAULT_PRIOR]
+    if not told:
+        return
+    problem = f"`prior` of evidence names {', '.join(told)}, and no opinion of these networks is called so"
+    problem += nearest(told[0], there)
+    if silent and there and _DEFAULT_PRIOR.keys().isdisjoint(lacking):
+        raise ArchatlasError(problem)
+    _LOGGER.warning("%s", problem)
 
 
 class EvidencePredictor:
