@@ -143,6 +143,49 @@ def test_once_the_images_are_read_what_is_left_is_estimated(configured: dict[str
     assert describe_rest(configured, left.nodes, read, ["image_description"]) == []
 
 
+def test_within_a_time_the_memory_is_told_once_the_images_are_known(
+    configured: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps: list[tuple[tuple[int, ...], int]] = []
+
+    def a_gib(module: nn.Module, shape: tuple[int, ...], images: int, copies: int) -> int:
+        steps.append((shape, images))
+        return 2**30
+
+    monkeypatch.setattr("archatlas.networks.training_memory.bytes_of_a_step", a_gib)
+    configured["images"] |= {"source": "folder", "path": "somewhere", "image_size": None}
+    configured["device"] |= {"workers": 4, "accelerator": "cpu", "precision": "32"}
+    configured["verification"]["training"] |= {"batch_size": 64}
+    configured["finishing"]["training"] |= {"batch_size": 1000}
+    configured["time_budget"] = "30min"
+    pipeline = register_pipelines()["__default__"]
+    of_photographs = IMAGES.model_copy(update={"channels": 3, "image_size": 32, "splits": {"train": 640}})
+    read = DataCatalog({"image_description": MemoryDataset(of_photographs.model_dump(mode="json"))})
+
+    def told(**changes: Any) -> str:
+        (line,) = describe_rest(configured | changes, pipeline.nodes[1:], read, ["image_description"])
+        return line
+
+    (unknown,) = describe_run(configured, pipeline, DataCatalog({}))
+    assert "GiB" not in unknown
+    # Libraries, images twice, and eight processes: those that train finalists stay beside those that train winners on.
+    most = 900 + 2 * 640 * 32 * 32 * 3 / 2**20 + 8 * (420 + 1.6 * 1024)
+    assert told().startswith("Images are read. Left: ")
+    assert told().endswith(
+        f"within 30min and up to {most / 1024:.1f} GiB of memory; what is done with the time is said once the pace of "
+        "this machine is measured."
+    )
+    assert set(steps) == {((3, 32, 32), 640)}  # No more than there are.
+    assert f"up to {most / 1024:.1f} GiB" in describe_run(configured, pipeline, read)[0]
+    few = 900 + 2 * 640 * 32 * 32 * 3 / 2**20 + 4 * (420 + 1.6 * 1024)
+    assert f"up to {few / 1024:.1f} GiB" in told(finishing=None)
+    half = 900 + 2 * 640 * 32 * 32 * 3 / 2**20 + 8 * (420 + 0.95 * 1024)
+    assert f"up to {half / 1024:.1f} GiB" in told(device={**configured["device"], "precision": "bf16-mixed"})
+    # What was planned before is not told of as configured.
+    rest = register_pipelines()["train_supernet"].nodes
+    assert describe_rest(configured, rest, read, ["image_description"]) == []
+
+
 def test_who_would_mirror_digits_or_letters_is_told_once_by_the_parameters_that_do(
     configured: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:

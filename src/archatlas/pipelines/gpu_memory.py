@@ -36,7 +36,7 @@ def gpu_lines(ahead: Ahead, sections: Sequence[str]) -> list[str]:
     schedules = {name: getattr(settings, name).training for name in training}
     section, schedule = max(schedules.items(), key=lambda one: int(one[1].batch_size))
     images = math.ceil(min(schedule.batch_size, ahead.train) / settings.device.devices)
-    needed = _largest_step(ahead, images, copies=4 if schedule.optimizer == "adamw" else 3) / _GIB
+    needed = largest_step(ahead, images, copies=4 if schedule.optimizer == "adamw" else 3) / _GIB
     free, total = free_memory(place) / _GIB, torch.cuda.mem_get_info(place)[1] / _GIB
     said = (
         f"a step of {images} images of the largest network takes about {needed:.1f} GiB of the GPU's memory in "
@@ -47,7 +47,11 @@ def gpu_lines(ahead: Ahead, sections: Sequence[str]) -> list[str]:
     return [f"Careful: {said}. Set `{section}.training.batch_size` lower if memory runs out."]
 
 
-def _largest_step(ahead: Ahead, images: int, copies: int) -> int:
+def largest_step(ahead: Ahead, images: int, copies: int) -> int:
+    """Bytes in float32 of a step of so many images of the largest network (`training_memory.bytes_of_a_step`).
+
+    The space must be one of chains.
+    """
     import numpy as np
     import torch
 
@@ -55,7 +59,7 @@ def _largest_step(ahead: Ahead, images: int, copies: int) -> int:
     from archatlas.networks.training_memory import bytes_of_a_step
     from archatlas.supernet.strategies.extremes import extreme_paths
 
-    path, _ = extreme_paths(ahead.space, "the memory of a GPU", "take a chain")
+    path, _ = extreme_paths(ahead.space, "the memory of a step", "take a chain")
     row = np.array(path, dtype=np.int8)
     with torch.device("meta"):
         network, shape = as_shipped(ahead.space, row)

@@ -6,7 +6,7 @@ random networks. It is meant to tell minutes from hours, not more.
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping
+from collections.abc import Collection, Container, Iterable, Mapping
 from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -17,7 +17,7 @@ from archatlas.images.mirroring import changed_by_mirroring
 from archatlas.kedro_ext.dependencies import dependencies_of
 from archatlas.pipeline_registry import EXTRAS, STAGES
 from archatlas.pipelines.ahead import Ahead, Plan, side_of
-from archatlas.pipelines.gpu_memory import gpu_lines
+from archatlas.pipelines.gpu_memory import gpu_lines, largest_step
 from archatlas.pipelines.parameters import ProjectParameters
 from archatlas.pipelines.timing import timed_on
 from archatlas.progress import duration
@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 
 _CANDIDATES = "candidates_of_"
 _LIBRARIES_MIB = 900  # Resident memory of the main process once torch, pandas and scikit-learn are loaded.
-_WORKER_MIB = 420  # The same of a process that trains one network.
+_WORKER_MIB = 420  # The same of a process that trains one network, before it does.
+_OF_A_STEP = {True: 1.6, False: 0.95}
+"""What a training on a CPU adds to that, in float32 and not, over the bytes of a step's tensors in float32: measured
+with the largest network of ``photographs`` at 32 and 64 pixels, in steps of 32 and 64 images."""
 
 
 def describe_run(parameters: Mapping[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> list[str]:
@@ -62,29 +65,34 @@ def describe_rest(
         return [] if settings.time_budget is None else _scheduled_lines(catalog.load("schedule"))
     if settings.table is not None or _shipped_images(settings) is not None:
         return []
-    lines = _lines("Images are read. Left", settings, left, catalog) if settings.time_budget is None else []
-    return [*lines, *_mirrored(settings, left, catalog)]
+    rest = list(left)
+    planned_before = settings.time_budget is not None and all(_stage_of(node) != "plan_schedule" for node in rest)
+    lines = [] if planned_before else _lines("Images are read. Left", settings, rest, catalog)
+    return [*lines, *_mirrored(settings, rest, catalog)]
 
 
 def _lines(
     head: str, settings: ProjectParameters, nodes: Iterable[Node], catalog: CatalogProtocol[Any, Any]
 ) -> list[str]:
     asked = {_stage_of(node) for node in nodes}
-    if settings.time_budget is not None and "plan_schedule" in asked:
-        time = f"{head}: {len(asked)} stages within {settings.time_budget}"
-        return [f"{time}; what is done with it is said once the pace of this machine is measured."]
-    stages = [stage for stage in (*STAGES, *EXTRAS) if stage in asked]
     description = _known_images(settings, catalog)
+    ahead, sections = Ahead(settings, description), _training_sections(settings, asked)
+    if settings.time_budget is not None and "plan_schedule" in asked:
+        memory = _scheduled_memory_mib(ahead, sections) / 1024 if description else None
+        within = f"{head}: {len(asked)} stages within {settings.time_budget}"
+        within += f" and up to {memory:.1f} GiB of memory" if memory else ""
+        return [f"{within}; what is done with the time is said once the pace of this machine is measured."]
+    stages = [stage for stage in (*STAGES, *EXTRAS) if stage in asked]
     plans = plan_stages(settings, stages, description, audited=any(map(_audits, nodes)))
     known = sum(plan.seconds for plan in plans.values() if plan.seconds is not None)
     unknown = any(plan.seconds is None for plan in plans.values())
-    memory = _memory_mib(settings, plans.values(), description)
+    memory = _memory_mib(ahead, sections, [(plan.processes, plan.kept_mib) for plan in plans.values()])
     about = f"{'more than ' if unknown else 'about '}{duration(known)} and {memory / 1024:.1f} GiB of memory"
     lines = [f"{head}: {len(stages)} stage{'s' * (len(stages) > 1)}, {about}."]
     for stage, plan in plans.items():
         seconds = "once the images are read" if plan.seconds is None else duration(plan.seconds)
         lines.append(f"  {stage:22}{plan.what:74}{seconds}")
-    return [*lines, *gpu_lines(Ahead(settings, description), _training_sections(settings, asked))]
+    return [*lines, *gpu_lines(ahead, sections)]
 
 
 def _require_timing(settings: ProjectParameters, nodes: Iterable[Node]) -> None:
@@ -169,16 +177,46 @@ def _module(stage: str) -> ModuleType:
     return import_module(f"archatlas.pipelines.{stage}.plan")
 
 
-def _memory_mib(settings: ProjectParameters, plans: Iterable[Plan], description: ImageDescription | None) -> float:
+def _scheduled_memory_mib(ahead: Ahead, sections: Collection[str]) -> float:
+    """The most memory of a run whose schedule is not known yet.
+
+    Workers that have trained finalists stay for some minutes, beside processes that share the winners' trainings.
+    """
+    alone = [] if ahead.looks_up else [section for section in sections if section != "supernet"]
+    at_once = ahead.workers * (2 if "finishing" in alone else 1) if alone else 0
+    return _memory_mib(ahead, sections, [(at_once, 0)])
+
+
+def _memory_mib(ahead: Ahead, sections: Collection[str], stages: Iterable[tuple[int, int]]) -> float:
+    """Memory of all processes; ``stages`` have the ``processes`` and ``kept_mib`` of plans."""
     from archatlas.storage.large_arrays import MOST_IN_MEMORY
 
-    images = sum(description.splits.values()) if description else 0
+    settings, description = ahead.settings, ahead.description
+    images, channels = (sum(description.splits.values()), description.channels) if description else (0, 3)
+    side = settings.images.image_size or (description.image_size if description else ahead.side)
     # Processes share them, and so many that they would fill the memory lie in files.
-    megabytes = min(images * (side_of(settings) ** 2) * 3, MOST_IN_MEMORY) / 2**20
+    megabytes = min(images * side**2 * channels, MOST_IN_MEMORY) / 2**20
     # Each has copies of its own where they are shrunk.
     own = megabytes if settings.supernet.image_sizes or settings.space.searched_sizes else 0
-    most = max((plan.processes * (_WORKER_MIB + own) + plan.kept_mib for plan in plans), default=0)
+    stages = list(stages)
+    training = _step_mib(ahead, sections) if any(processes for processes, _ in stages) else 0
+    most = max((processes * (_WORKER_MIB + own + training) + kept for processes, kept in stages), default=0)
     return _LIBRARIES_MIB + 2 * megabytes + most
+
+
+def _step_mib(ahead: Ahead, sections: Collection[str]) -> float:
+    """What a step adds to a process that trains the largest network on a CPU; 0 where that is not known."""
+    batches = [getattr(ahead.settings, one).training.batch_size for one in sections if one != "supernet"]
+    if not batches or ahead.description is None or ahead.looks_up:
+        return 0
+    from archatlas.spaces.protocol import chains_of
+    from archatlas.training.fabric import kind_of_device, known_precision
+
+    device = ahead.settings.device
+    if kind_of_device(device) != "cpu" or not chains_of(ahead.space):
+        return 0
+    part, images = _OF_A_STEP[known_precision(device.precision) == "32"], min(max(batches), ahead.train)
+    return part * largest_step(ahead, images, copies=4) / 2**20
 
 
 def _known_images(settings: ProjectParameters, catalog: CatalogProtocol[Any, Any]) -> ImageDescription | None:
