@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import json
 import os
+from collections.abc import Hashable
 from pathlib import Path
 
 import numpy as np
@@ -21,9 +22,14 @@ def operators(graph: ComputationGraph) -> list[str]:
     return [OPERATORS[index] for index in graph.nodes["operator"]]
 
 
+def some(numel: int) -> dict[Hashable, int]:
+    """A parameter that nobody else reads."""
+    return {object(): numel}
+
+
 def convolution(builder: GraphBuilder, node: int, given: int, made: int, **more: object) -> int:
     return builder.add(
-        "convolution", [node], (1, given, 4, 4), (1, made, 4, 4), channels=(given, made), params=given * made,
+        "convolution", [node], (1, given, 4, 4), (1, made, 4, 4), channels=(given, made), params=some(given * made),
         macs=16 * given * made, **more,
     )  # fmt: skip
 
@@ -32,7 +38,7 @@ def by_hand() -> ComputationGraph:
     """A convolution, a batch norm, a sum with the input."""
     builder = GraphBuilder((1, 8, 4, 4))
     conv = convolution(builder, 0, 8, 8)
-    norm = builder.add("batch_norm", [conv], (1, 8, 4, 4), (1, 8, 4, 4), params=16)
+    norm = builder.add("batch_norm", [conv], (1, 8, 4, 4), (1, 8, 4, 4), params=some(16))
     return builder.graph([builder.add("add", [norm, 0], (1, 8, 4, 4), (1, 8, 4, 4))])
 
 
@@ -55,7 +61,7 @@ def test_deployed_folds_a_norm_into_what_it_alone_follows() -> None:
 def test_deployed_keeps_a_norm_of_what_others_read_too() -> None:
     builder = GraphBuilder((1, 8, 4, 4))
     conv = convolution(builder, 0, 8, 8)
-    norm = builder.add("batch_norm", [conv], (1, 8, 4, 4), (1, 8, 4, 4), params=16)
+    norm = builder.add("batch_norm", [conv], (1, 8, 4, 4), (1, 8, 4, 4), params=some(16))
     graph = builder.graph([builder.add("add", [norm, conv], (1, 8, 4, 4), (1, 8, 4, 4))])
     assert deployed(graph) == graph
 
@@ -66,7 +72,7 @@ def test_what_computes_nothing_is_no_node() -> None:
     assert builder.add("multiply", [0], shape, shape) == 0  # by a number
     assert builder.add("concat", [0], shape, shape) == 0
     assert builder.add("slice", [0], shape, shape) == 0  # all of it
-    assert builder.add("add", [0], shape, shape, params=8) == 1
+    assert builder.add("add", [0], shape, shape, params=some(8)) == 1
     assert builder.add("multiply", [0, 0], shape, shape) == 2  # the square
 
 
@@ -77,6 +83,30 @@ def test_dead_operators_are_left_out() -> None:
     graph = builder.graph([used])
     assert len(graph) == 2
     assert graph.params == 32
+
+
+def test_a_parameter_counts_where_it_is_read_first_on_the_way_to_an_output() -> None:
+    shape = (1, 8, 4, 4)
+    builder = GraphBuilder(shape)
+    table, scale = {"table": 128}, {"scale": 8}
+    builder.add("add", [0], shape, shape, params=table)
+    found = builder.add("add", [0], shape, shape, params=table)
+    found = builder.add("multiply", [found], shape, shape, params=scale)
+    found = builder.add("add", [found], shape, shape, params={**table, **scale})
+    graph = builder.graph([found])
+    assert operators(graph) == ["input", "add", "multiply", "add"]
+    assert graph.nodes["params"].tolist() == [0, 128, 8, 0]
+
+
+def test_a_bias_that_others_have_too_is_one() -> None:
+    builder = GraphBuilder((1, 8))
+    bias, found = {"bias": 8}, 0
+    for _ in range(2):
+        product = builder.add("linear", [found], (1, 8), (1, 8), channels=(8, 8), params=some(64))
+        found = builder.add("add", [product], (1, 8), (1, 8), params=bias)
+    graph = builder.graph([found])
+    assert operators(graph) == ["input", "linear", "linear"]
+    assert graph.nodes[["bias", "params"]].tolist() == [(False, 0), (True, 72), (True, 64)]
 
 
 @pytest.mark.parametrize(
@@ -124,8 +154,8 @@ def test_channels_are_told_from_sides_of_their_length(
 
 def test_a_vector_added_to_a_product_is_its_bias() -> None:
     builder = GraphBuilder((1, 8))
-    product = builder.add("linear", [0], (1, 8), (1, 5), channels=(8, 5), params=40, macs=40)
-    added = builder.add("add", [product], (1, 5), (1, 5), params=5)
+    product = builder.add("linear", [0], (1, 8), (1, 5), channels=(8, 5), params=some(40), macs=40)
+    added = builder.add("add", [product], (1, 5), (1, 5), params=some(5))
     graph = builder.graph([added])
     assert operators(graph) == ["input", "linear"]
     assert (graph.params, graph.macs, bool(graph.nodes["bias"][1])) == (45, 40, True)
@@ -133,7 +163,7 @@ def test_a_vector_added_to_a_product_is_its_bias() -> None:
 
 def test_places_and_macs_are_those_of_one_image() -> None:
     builder = GraphBuilder((2, 8, 4, 4))
-    conv = builder.add("convolution", [0], (2, 8, 4, 4), (2, 4, 4, 4), channels=(8, 4), params=32, macs=1024)
+    conv = builder.add("convolution", [0], (2, 8, 4, 4), (2, 4, 4, 4), channels=(8, 4), params=some(32), macs=1024)
     graph = builder.graph([conv])
     assert graph.nodes["places_out"].tolist() == [16, 16]
     assert graph.macs == 512

@@ -159,6 +159,18 @@ def test_large_weights_are_not_needed(tmp_path: Path) -> None:
     assert read_onnx(path).params == (1 << 30) * 12
 
 
+def test_what_several_read_counts_once_and_no_reader_is_lost(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Mul", ["x", "v"], ["lost"]),
+        helper.make_node("Mul", ["x", "v"], ["a"]),
+        helper.make_node("Relu", ["a"], ["b"]),
+        helper.make_node("Mul", ["b", "v"], ["y"]),
+    ]
+    graph = read_onnx(write(tmp_path / "a.onnx", nodes, v=np.zeros(8, np.float32)))
+    assert operators(graph) == ["input", "multiply", "relu", "multiply"]
+    assert graph.nodes["params"].tolist() == [0, 8, 0, 0]
+
+
 def relu(target: str = "y", source: str = "x") -> Any:
     return helper.make_node("Relu", [source], [target])
 

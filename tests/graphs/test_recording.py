@@ -122,8 +122,8 @@ def test_what_does_not_depend_on_the_input_is_no_node() -> None:
             return (x + grid + self.table.exp()) * self.scale + self.scale
 
     graph = record(Positions(), (4, 3))
-    assert operators(graph) == ["input", "add", "multiply"]
-    assert graph.nodes["params"].tolist() == [0, 12, 3]
+    assert operators(graph) == ["input", "add", "multiply", "add"]
+    assert graph.nodes["params"].tolist() == [0, 12, 3, 0]
 
 
 def test_networks_that_write_one_function_differently_are_alike() -> None:
@@ -183,6 +183,28 @@ def test_a_learned_token_in_the_place_of_some_numbers_is_read() -> None:
 
     graph = record(Masked(), (3, 4, 4))
     assert (operators(graph), graph.params) == (["input", "clip"], 3)
+
+
+class Shares(nn.Module):
+    """Blocks that share positions and a head, of which the first readings lead nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.places = nn.Parameter(torch.zeros(4, 3))
+        self.blocks, self.head = nn.ModuleList(nn.Linear(3, 3) for _ in range(2)), nn.Linear(3, 5)
+
+    def forward(self, x: Tensor) -> Tensor:
+        for block in self.blocks:
+            x = block(x + self.places)
+            found = self.head(x)
+        return found
+
+
+def test_what_several_read_counts_once_and_no_reader_is_lost() -> None:
+    graph = record(Shares(), (4, 3))
+    assert operators(graph) == ["input", "add", "linear", "add", "linear", "linear"]
+    assert graph.nodes["params"].tolist() == [0, 12, 12, 0, 12, 20]
+    assert graph.params == sum(parameter.numel() for parameter in Shares().parameters())
 
 
 def test_the_module_stays_as_it_is() -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import prod
 
-from archatlas.graphs.graph_builder import GraphBuilder, Shape, convolution_macs, known_channels, two
+from archatlas.graphs.graph_builder import GraphBuilder, Params, Shape, convolution_macs, known_channels, two
 
 _VIEWS = (
     "view _unsafe_view _reshape_alias reshape permute transpose t expand clone contiguous unsqueeze squeeze alias "
@@ -88,7 +88,7 @@ class AtenCall:
         name: without name space and overload, and without the underscore of in-place operators.
         operands: shape of each tensor that is read, in order, and its node; None if it does not depend on the input.
         output_shape: of the first result.
-        params: parameters that are read here first.
+        params: that are read here.
         kernel: of a pool.
         stride: of a convolution or pool.
         groups: of a convolution.
@@ -98,7 +98,7 @@ class AtenCall:
     name: str
     operands: Sequence[tuple[Shape, int | None]]
     output_shape: Shape
-    params: int = 0
+    params: Params = field(default_factory=dict)
     kernel: Sequence[int] = ()
     stride: Sequence[int] = ()
     groups: int = 1

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Mapping, Sequence
 from math import prod
 from typing import Any
 
@@ -11,6 +11,10 @@ import numpy as np
 from archatlas.graphs.computation import INDEX, NODE, OPERATORS, WEIGHTED, ComputationGraph
 
 Shape = Sequence[int]
+Params = Mapping[Hashable, int]
+"""Parameters by what tells them from others, and how many numbers each holds."""
+
+_NO_PARAMS: Params = {}
 
 _GATED = {"sigmoid": "silu", "hard_sigmoid": "hard_swish", "clip": "hard_swish", "tanh": "gelu"}
 """What multiplying a tensor by this function of itself is."""
@@ -25,9 +29,10 @@ class GraphBuilder:
         channels, places = self._layout(input_shape, input_shape[1] if len(input_shape) > 1 else 1)
         self._rows: list[tuple[Any, ...]] = []
         self._inputs: list[tuple[int, ...]] = []
+        self._params: list[Params] = []
         self._whole: dict[int, int] = {}
         """Of further results of a node: the node."""
-        self._append("input", (), (channels, channels), (places, places))
+        self._append("input", (), (channels, channels), (places, places), _NO_PARAMS)
 
     def add(
         self,
@@ -41,7 +46,7 @@ class GraphBuilder:
         stride: tuple[int, int] = (1, 1),
         groups: int = 1,
         bias: bool = False,
-        params: int = 0,
+        params: Params = _NO_PARAMS,
         macs: int = 0,
     ) -> int:
         """The index of the node that computes this: a new one, or what it reads where nothing is computed.
@@ -57,7 +62,7 @@ class GraphBuilder:
             stride: height and width.
             groups: of a convolution.
             bias: whether it has one.
-            params: parameters that are read here first.
+            params: that are read here, whoever else reads them.
             macs: of the batch.
         """
         if len(inputs) == 1 and not params and operator in ("add", "multiply", "concat"):
@@ -73,8 +78,8 @@ class GraphBuilder:
             operator, kernel, stride = "global_average_pool", (1, 1), (1, 1)
         if operator == "mean":
             operator = "reduce"
-        rest = (*kernel, *stride, groups, bias, params, macs // self._batch)
-        return self._append(operator, tuple(inputs), (inward, outward), (places_in, places_out), *rest)
+        rest = (*kernel, *stride, groups, bias, 0, macs // self._batch)
+        return self._append(operator, tuple(inputs), (inward, outward), (places_in, places_out), params, *rest)
 
     def result(self, node: int) -> int:
         """A further result of the node, which counts as the node: parts of a slice are not the same numbers."""
@@ -82,6 +87,7 @@ class GraphBuilder:
             return node
         self._rows.append(self._rows[node])
         self._inputs.append(())
+        self._params.append(_NO_PARAMS)
         self._whole[len(self._rows) - 1] = self._whole.get(node, node)
         return len(self._rows) - 1
 
@@ -90,10 +96,17 @@ class GraphBuilder:
         return channels, prod(shape) // max(channels * self._batch, 1)
 
     def _append(
-        self, operator: str, inputs: tuple[int, ...], channels: tuple[int, int], places: tuple[int, int], *rest: int
+        self,
+        operator: str,
+        inputs: tuple[int, ...],
+        channels: tuple[int, int],
+        places: tuple[int, int],
+        params: Params,
+        *rest: int,
     ) -> int:
         self._rows.append((INDEX[operator], *channels, *places, *(rest or (1, 1, 1, 1, 1, False, 0, 0))))
         self._inputs.append(inputs)
+        self._params.append(params)
         return len(self._rows) - 1
 
     def graph(self, outputs: Sequence[int]) -> ComputationGraph:
@@ -101,9 +114,9 @@ class GraphBuilder:
 
         A tensor times its own sigmoid is a SiLU, and so on, however written; what chooses between a tensor and others
         by comparing that tensor is one clip; a vector added to what a matrix product or convolution alone gives is its
-        bias.
+        bias. A parameter counts where it is read first.
         """
-        rows, inputs = list(self._rows), list(self._inputs)
+        rows, inputs, params = list(self._rows), list(self._inputs), list(self._params)
         readers = [0] * len(rows)
         for read in inputs:
             for node in set(read):
@@ -116,25 +129,25 @@ class GraphBuilder:
                 # Mish's tanh is of a function of the tensor, and not of the tensor.
                 kind = _GATED[OPERATORS[rows[gate][0]]] if inputs[gate][0] in read else "silu"
                 rows[node] = (INDEX[kind], *rows[node][1:])
+                params[node] = {**params[gate], **params[node]}
                 inputs[node] = tuple(other for other in read if other != gate)
             elif (compared := _comparison(rows, inputs, readers, node)) is not None:
                 inputs[node] = tuple(other for other in read if other != compared)
-            elif _is_bias(rows, inputs, readers, node):
+                params[node] = {**params[compared], **params[node]}
+            elif _is_bias(rows, inputs, params, readers, node):
                 # The sum takes the place of the product, and reads what that read.
                 (product,) = read
-                rows[node] = (
-                    *rows[product][:_BIAS],
-                    True,
-                    rows[product][_BIAS + 1] + rows[node][_BIAS + 1],
-                    rows[product][-1],
-                )
+                rows[node] = (*rows[product][:_BIAS], True, *rows[product][_BIAS + 1 :])
+                params[node] = {**params[product], **params[node]}
                 inputs[node] = inputs[product]
         inputs = [tuple(self._whole.get(node, node) for node in read) for read in inputs]
         alive = _reached(inputs, [self._whole.get(node, node) for node in outputs])
         position = {old: new for new, old in enumerate(alive)}
         pairs = [(position[source], position[node]) for node in alive for source in sorted(set(inputs[node]))]
+        nodes = np.array([rows[node] for node in alive], dtype=NODE)
+        nodes["params"] = _read_first([params[node] for node in alive])
         return ComputationGraph(
-            nodes=np.array([rows[node] for node in alive], dtype=NODE),
+            nodes=nodes,
             edges=np.array(pairs, dtype=np.int32).reshape(-1, 2).T.copy(),
         )
 
@@ -171,13 +184,23 @@ def _comparison(rows: _Rows, inputs: list[tuple[int, ...]], readers: list[int], 
     return None
 
 
-def _is_bias(rows: _Rows, inputs: list[tuple[int, ...]], readers: list[int], node: int) -> bool:
+def _is_bias(rows: _Rows, inputs: list[tuple[int, ...]], params: list[Params], readers: list[int], node: int) -> bool:
     """Whether ``node`` adds a number for each channel to a product without a bias that nothing else reads."""
     if rows[node][0] != INDEX["add"] or len(inputs[node]) != 1:
         return False
     product = rows[inputs[node][0]]
     weighted = OPERATORS[product[0]] in WEIGHTED and not product[_BIAS] and readers[inputs[node][0]] == 1
-    return weighted and rows[node][_BIAS + 1] == product[2]
+    return weighted and sum(params[node].values()) == product[2]
+
+
+def _read_first(params: list[Params]) -> list[int]:
+    """How many numbers each node reads in parameters that none before it has read."""
+    counted: set[Hashable] = set()
+    found = []
+    for read in params:
+        found.append(sum(numel for one, numel in read.items() if one not in counted))
+        counted.update(read)
+    return found
 
 
 def _reached(inputs: list[tuple[int, ...]], outputs: Sequence[int]) -> list[int]:

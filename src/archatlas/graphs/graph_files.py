@@ -104,16 +104,17 @@ def from_recording(calls: Iterable[list[Any]], image_size: int) -> ComputationGr
     splits: set[int] = set()
     for index, (name, reads, made, constants, *settings) in enumerate(calls):
         name = name.rstrip("_")
-        params = _params(name, constants) + sum(waiting.pop(read, 0) for read in set(reads))
+        count = _params(name, constants) + sum(waiting.pop(read, 0) for read in set(reads))
         node_of[index], shapes[index] = None, made
         if all(node_of[read] is None for read in reads):
-            waiting[index] = params
+            waiting[index] = count
             continue
         if name in SPLITS:
             splits.add(index)
         read = [(shapes[one], _part(builder, node_of[one], one in splits)) for one in reads]
         operands = _ordered(name, read, [(one, None) for one in constants])
         settings_of = _settings(name, settings[0] if settings else [], operands)
+        params = {index: count} if count else {}
         node_of[index] = add_call(builder, AtenCall(name, operands, made, params, **settings_of))
     last = max(index for index, node in node_of.items() if node is not None)
     output = node_of[last]

@@ -10,7 +10,7 @@ from typing import Any
 from archatlas.errors import ArchatlasError
 from archatlas.graphs.aten_operators import AtenCall, add_call
 from archatlas.graphs.computation import ComputationGraph
-from archatlas.graphs.graph_builder import GraphBuilder, Shape, convolution_macs, known_channels, two
+from archatlas.graphs.graph_builder import GraphBuilder, Params, Shape, convolution_macs, known_channels, two
 from archatlas.graphs.onnx_composites import composed
 from archatlas.graphs.onnx_loading import channels_first, first_line, load_with_shapes, small_constants
 from archatlas.graphs.onnx_operators import (
@@ -95,7 +95,6 @@ class _Reader:
         types.update((value.name, value.type.tensor_type.elem_type) for value in large)
         self.numel = {name: prod(self.shapes[name]) for name, kind in types.items() if _may_be_weight(kind)}
         self.waiting = {name: frozenset([name]) for name, numel in self.numel.items() if numel > 1}
-        self.counted: set[str] = set()
 
     def read(self) -> ComputationGraph:
         for node in self.nodes:
@@ -140,16 +139,15 @@ class _Reader:
         if held and node.op_type not in ("Shape", "Size"):
             self.waiting.update((output, held) for output in node.output)
 
-    def _params(self, node: Any, reads: list[str]) -> int:
+    def _params(self, node: Any, reads: list[str]) -> Params:
         if node.op_type in NO_WEIGHTS:
-            return 0
+            return {}
         if node.op_type == "BatchNormalization":
             reads = reads[:3]
         elif node.op_type in RECURRENT:  # States before the first step are none.
             reads = [*node.input[: _STATES.start], *node.input[_STATES.stop :]]
-        new = frozenset().union(*(self.waiting.get(value, frozenset()) for value in reads)) - self.counted
-        self.counted |= new
-        return sum(self.numel[value] for value in new)
+        read = frozenset().union(*(self.waiting.get(value, frozenset()) for value in reads))
+        return {value: self.numel[value] for value in read}
 
     def _add(self, node: Any, reads: list[str]) -> int:
         inputs = [self.node_of[value] for value in reads if value in self.node_of]
@@ -228,7 +226,7 @@ class _Reader:
         return steps * prod(weight[:2]) * (weight[2] + state[2])
 
     def _add_convolution(
-        self, node: Any, attributes: dict[str, Any], inputs: list[int], made: Shape, params: int
+        self, node: Any, attributes: dict[str, Any], inputs: list[int], made: Shape, params: Params
     ) -> int:
         given, weight = self.shapes[node.input[0]], self.shapes[node.input[CONVOLUTIONS[node.op_type]]]
         transposed = node.op_type == "ConvTranspose"
@@ -254,7 +252,9 @@ class _Reader:
             macs=convolution_macs(given, weight, made, transposed),
         )
 
-    def _add_product(self, node: Any, attributes: dict[str, Any], inputs: list[int], made: Shape, params: int) -> int:
+    def _add_product(
+        self, node: Any, attributes: dict[str, Any], inputs: list[int], made: Shape, params: Params
+    ) -> int:
         left, right = node.input[0], node.input[PRODUCTS[node.op_type]]
         linear = left not in self.node_of or right not in self.node_of
         turned = "transA" in attributes and attributes["transA"].i

@@ -180,7 +180,6 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._numel = dict(params)
         self._waiting = {tensor: frozenset([tensor]) for tensor in params}
         """Of constants: the parameters that they were made of."""
-        self._counted: set[int] = set()
         self._on_meta: dict[int, Tensor] = {}
         self._alive: list[Any] = [image]
         """An address names a tensor only as long as it lives; on the meta device this costs nothing."""
@@ -240,13 +239,11 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             name = "instance_norm"
         if name == "copy_" and operands[1][1] is not None:
             operands = operands[1:]  # What was there is gone.
-        new = waiting - self._counted
-        self._counted |= new
         call = AtenCall(
             name=name.rstrip("_"),
             operands=operands,
             output_shape=tuple(results[0].shape),
-            params=sum(self._numel[parameter] for parameter in new),
+            params={parameter: self._numel[parameter] for parameter in waiting},
             **_settings(name.rstrip("_"), args),
         )
         node = add_call(self.builder, call)
