@@ -40,6 +40,8 @@ def test_scores_that_are_not_finite_are_named_and_counted(
     np.testing.assert_allclose(rank_mean(three, None), np.array([5.5, 5.5, 7.0]) / 3)
     assert "nwot is not finite for 2 of 3 networks: they have the least rank by it" in caplog.text
     assert "jacov is not finite for 1 of 3 networks: they have the least rank by it" in caplog.text
+
+
 def test_what_is_not_finite_has_the_least_rank() -> None:
     scores = pd.DataFrame({"params": [3, 1, 2], "nwot": [np.inf, 5.0, 6.0], "jacov": [-1.0, -1.0, -2.0], "zen": 9.0})
     np.testing.assert_allclose(mean_rank(scores), [(3 + 1 + 2.5) / 3, (1 + 2 + 2.5) / 3, (2 + 3 + 1) / 3])

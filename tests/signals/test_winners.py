@@ -125,6 +125,9 @@ def test_a_split_is_too_small_if_its_interval_is_wide(images: int, said: bool) -
 def test_what_is_not_known_is_not_judged() -> None:
     assert images_of({}, "test") == 0
     assert small_split([winner(0.5)], {}, "test") is None
+    exported = small_split([winner(0.5) | {"exported_accuracy": 0.75}], {"splits": {"test": 24}}, "test")
+    assert exported is not None
+    assert "right on 75.0%" in exported.what
     assert small_split([], {"splits": {"test": 3}}, "test") is None
 
 

@@ -151,12 +151,14 @@ def small_split(
     """Whether a split is too small: the widest Wilson interval of a winner's accuracy on it is beyond ``WIDEST_HALF``.
 
     Args:
-        winners: budget, validation_accuracy_mean or test_accuracy_mean.
+        winners: budget, validation_accuracy_mean or test_accuracy_mean; of the test exported_accuracy, if it is known.
         image_description: splits, images by split.
         split: which of them.
     """
     images = images_of(image_description, split)
-    known = [(winner["budget"], winner.get(f"{split}_accuracy_mean")) for winner in winners]
+    # What stands on the first screen is the exported file's.
+    names = ["exported_accuracy"] * (split == "test") + [f"{split}_accuracy_mean"]
+    known = [(one["budget"], next((one[name] for name in names if one.get(name) is not None), None)) for one in winners]
     if not images or not any(accuracy is not None for _, accuracy in known):
         return None
     intervals = [
