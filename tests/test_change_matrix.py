@@ -141,6 +141,14 @@ TOUCHES: list[tuple[dict[str, Any], list[str]]] = [
     ({"code": PIPELINES.format("tune_predictor"), "function": "tune"}, ["tune_predictor"]),
     ({"code": "predictors/tuning/study.py"}, ["tune_predictor"]),
     ({"output": "tuned_predictor_state"}, ["tune_predictor"]),
+    # What score_untrained may have left for others
+    (
+        {"code": "scores/table.py"},
+        [
+            *("fit_predictor", "tune_predictor", "calibrate", "score_networks", "compare", "train_calibration"),
+            *("audit", "test_winners", "train_candidates", "train_comparisons"),
+        ],
+    ),
     # calibrate_predictor
     (
         {"parameters": {"calibration": {"networks": 10}}},

@@ -109,6 +109,14 @@ def fit_one(
     return predictor
 
 
+def heard(family: str, fitted: Predictor) -> str:
+    """Which scores without training a fitted predictor hears, in a sentence for the log."""
+    names = getattr(fitted, "proxies", ())
+    if not names:
+        return f"{family} hears no scores without training: `evidence` reads them, and `gp` with `proxies: true`"
+    return f"{family} hears estimates of {', '.join(names)}, and of no other score without training"
+
+
 def predicted_pairs(
     batch: ArchitectureBatch,
     scores: NetworkScores,

@@ -28,11 +28,11 @@ def fit(
     them learn from them.
     """
     from archatlas.predictors.fitting import (
-        ESTIMATED,
         compared,
         cross_seed_scores,
         default_contender,
         fit_one,
+        heard,
         proxies_alone,
         with_estimates,
     )
@@ -62,10 +62,8 @@ def fit(
     )
     log_signals(_LOGGER, given(*doubts))
     contender = with_estimates(default_contender(predictor), batch)
+    fitted = fit_one(batch, scores, contender, seed)
     if batch.proxies is not None:
         table = pd.concat([table, proxies_alone(batch, scores, folds=predictor.folds, seed=seed)], ignore_index=True)
-        if contender[0] != ESTIMATED:
-            told = "the predictor %s reads no scores without training: `evidence` does, and `gp` with `proxies: true`"
-            _LOGGER.info(told, predictor.name)
-    fitted = fit_one(batch, scores, contender, seed)
+        _LOGGER.info(heard(predictor.name, fitted))
     return table, describe_predictor(*contender, seed, predictor.target, made), state_tensors(fitted.state())

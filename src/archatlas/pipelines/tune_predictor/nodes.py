@@ -28,7 +28,7 @@ def tune(
     untrained_scores: pd.DataFrame | None = None,
 ) -> tuple[pd.DataFrame, dict[str, Any], dict[str, Any], dict[str, Any]]:
     """Trials, the summary with the outer score, and the chosen predictor fitted on everything, with its state."""
-    from archatlas.predictors.fitting import fit_one, with_estimates
+    from archatlas.predictors.fitting import fit_one, heard, with_estimates
     from archatlas.predictors.make import describe_predictor, state_tensors
     from archatlas.predictors.sample import evaluated_sample
     from archatlas.predictors.tuning import study as search
@@ -53,5 +53,7 @@ def tune(
     log_signals(_LOGGER, given(tuned_no_better(tuned.summary, scheduled=bool(tuning_schedule))))
     contender = with_estimates(tuned.contender, batch)
     fitted = fit_one(batch, scores, contender, seed)
+    if batch.proxies is not None:
+        _LOGGER.info(heard(tuned.contender[0], fitted))
     chosen = describe_predictor(*contender, seed, predictor.target, made)
     return tuned.trials, tuned.summary, chosen, state_tensors(fitted.state())

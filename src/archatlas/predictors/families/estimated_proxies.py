@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -28,8 +27,10 @@ from archatlas.predictors.threads import single_thread
 _FOLDS = 5
 _FEWEST = 10
 """Rows that know a proxy, in every fold's rest, below which it is not estimated."""
+_LEAST_TOLD = 0.05
+"""Share of a proxy's variance that estimates of networks left out must explain. Ranks would make as much of noise as of
+what tells something."""
 _ESTIMATED_AT_ONCE = 8192
-_log = logging.getLogger(__name__)
 
 
 class EstimatedProxiesSettings(PredictorSettings):
@@ -81,8 +82,8 @@ class EstimatedProxiesPredictor:
     An estimate is a Bayesian ridge's of the normal quantiles of a proxy, which needs no score of any network: whoever
     reads proxies reads ranks. While it is fitted the predictor sees of each network the estimates of ridges that were
     fitted without that network (and of none its own proxies), so that it learns how far estimates are to be believed;
-    the ridges that it predicts with have seen all. Proxies that few networks have, or that are the same for all, are
-    left out. Fitted to a batch without proxies it is that other predictor.
+    the ridges that it predicts with have seen all. Proxies that few networks have, that are the same for all, or that
+    such estimates do not tell, are left out. Fitted to a batch without proxies it is that other predictor.
     """
 
     def __init__(self, settings: EstimatedProxiesSettings, seed: int) -> None:
@@ -99,10 +100,15 @@ class EstimatedProxiesPredictor:
     def predict(self, batch: ArchitectureBatch) -> Prediction:
         return self._predictor.predict(batch.with_proxies(self._lines.estimates(batch)))
 
+    @property
+    def proxies(self) -> tuple[str, ...]:
+        """Names of those that are estimated."""
+        return self._lines.names
+
     def state(self) -> State:
         state: State = {f"predictor/{key}": value for key, value in self._predictor.state().items()}
         return state | {
-            "proxies": np.frombuffer("\n".join(self._lines.names).encode(), dtype=np.uint8).copy(),
+            "proxies": np.frombuffer("\n".join(self.proxies).encode(), dtype=np.uint8).copy(),
             "kinds": self._lines.kinds,
             "slopes": self._lines.slopes,
             "intercepts": self._lines.intercepts,
@@ -122,38 +128,34 @@ def estimated(batch: ArchitectureBatch, seed: int) -> tuple[Lines, pd.DataFrame]
     known = _known(batch, left_out)
     if not known.shape[1]:
         return _NONE, _NONE.estimates(batch)
-    has = known.notna().to_numpy()
-    values = np.zeros(has.shape)
-    for place, (name, rows) in enumerate(zip(known, has.T, strict=True)):
-        values[rows, place] = normal_quantiles(known[name].to_numpy()[rows])
     kinds = node_kinds(batch.graphs)
     columns = _columns(batch, kinds)
-
-    def lines(seen: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-        found = [_line(columns[seen & rows], value[seen & rows]) for rows, value in zip(has.T, values.T, strict=True)]
-        return np.stack([slopes for slopes, _ in found], axis=1), np.array([intercept for _, intercept in found])
-
-    estimates = np.zeros(has.shape)
+    slopes, intercepts = _lines(columns, known)
+    estimates = known.copy()
     for fold in np.unique(left_out):
-        slopes, intercepts = lines(left_out != fold)
-        estimates[left_out == fold] = columns[left_out == fold] @ slopes + intercepts
-    names = tuple(map(str, known))
-    return Lines(names, kinds, *lines(np.ones(len(batch), dtype=np.bool_))), pd.DataFrame(estimates, columns=names)
+        here = left_out == fold
+        others, above = _lines(columns[~here], known[~here])
+        estimates[here] = columns[here] @ others + above
+    told = 1 - ((estimates - known) ** 2).mean() / known.var(ddof=0)
+    kept = (told >= _LEAST_TOLD).to_numpy()
+    names = tuple(known.columns[kept])
+    return Lines(names, kinds, slopes[:, kept], intercepts[kept]), estimates.loc[:, kept]
 
 
 def _known(batch: ArchitectureBatch, left_out: NDArray[np.int64]) -> pd.DataFrame:
-    """The proxies that can be estimated, ``n`` rows: NaN where one is missing, or not finite."""
+    """Normal quantiles of the proxies that many networks have, ``n`` rows: NaN where one is missing, or not finite."""
     if batch.proxies is None:
         return pd.DataFrame(index=range(len(batch)))
-    given = batch.proxies.astype("float64").reset_index(drop=True)
+    given = batch.proxies.astype("float64").reset_index(drop=True).rename(columns=str)
     given = given.where(np.isfinite(given))
     in_folds = given.groupby(left_out).count()
     many = (in_folds.sum() - in_folds.max()).to_numpy() >= _FEWEST
     enough = many & (given.max() > given.min()).to_numpy(dtype=np.bool_)
-    if not enough.all():
-        silent = ", ".join(map(str, given.columns[~enough]))
-        _log.info("not estimated, since too few networks have them or all have the same: %s", silent)
-    return given.loc[:, enough]
+    found = given.loc[:, enough]
+    for name, column in found.items():
+        has = column.notna()
+        found.loc[has, name] = normal_quantiles(column[has].to_numpy())
+    return found
 
 
 def _columns(batch: ArchitectureBatch, kinds: Labels) -> Floats:
@@ -162,8 +164,12 @@ def _columns(batch: ArchitectureBatch, kinds: Labels) -> Floats:
     return np.concatenate([choices, kind_counts(batch.graphs, kinds), log_costs(batch)], axis=1)
 
 
-def _line(columns: Floats, values: Floats) -> tuple[Floats, float]:
-    """Slopes ``[columns]`` and intercept by a Bayesian ridge."""
-    model = LinearModel.fit(columns, values, np.ones(len(values)))
-    slopes = model.coefficients / model.scale
-    return slopes, model.offset - float(model.centre @ slopes)
+def _lines(columns: Floats, known: pd.DataFrame) -> tuple[Floats, Floats]:
+    """A Bayesian ridge for each proxy, of the rows that have it: slopes ``[columns, proxies]``, intercepts."""
+    slopes, intercepts = np.zeros((columns.shape[1], known.shape[1])), np.zeros(known.shape[1])
+    for place, (_, column) in enumerate(known.items()):
+        has = column.notna().to_numpy()
+        model = LinearModel.fit(columns[has], column.to_numpy()[has], np.ones(has.sum()))
+        slopes[:, place] = model.coefficients / model.scale
+        intercepts[place] = model.offset - model.centre @ slopes[:, place]
+    return slopes, intercepts
