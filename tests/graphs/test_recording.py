@@ -244,6 +244,38 @@ def test_what_an_operator_is_handed_for_its_result_is_no_operand(view: bool, dev
     assert graph.nodes["macs"].tolist()[2:] == [4 * 4 * 4 * 4, 0]
 
 
+WEIGHTS = torch.zeros(2, 16, 5)
+PRODUCTS: dict[str, tuple[Callable[[Tensor], Tensor], str, tuple[int, int], int]] = {
+    "by a vector": (lambda x: x @ WEIGHTS[0, :, 0], "linear", (16, 1), 8 * 16),
+    "of a vector": (lambda x: WEIGHTS[0, :8, 0] @ x, "linear", (8, 1), 8 * 16),
+    "of vectors": (lambda x: x[0] @ x[1], "matmul", (16, 1), 16),
+    "with a bias": (lambda x: torch.addmv(torch.zeros(8), x, WEIGHTS[0, :, 0]), "linear", (16, 1), 8 * 16),
+    "added up": (lambda x: torch.addbmm(torch.zeros(8, 5), x.expand(2, 8, 16), WEIGHTS), "linear", (16, 5), 2 * 8 * 80),
+    "distances": (lambda x: torch.cdist(x, WEIGHTS[0].T), "linear", (16, 5), 8 * 16 * 5),
+}
+
+
+@pytest.mark.parametrize("name", PRODUCTS)
+def test_products_of_vectors_and_sums_of_products_cost(name: str) -> None:
+    forward, operator, channels, macs = PRODUCTS[name]
+    graph = record(Forward(lambda module, x: forward(x.view(8, 16))), (8, 16))
+    assert operators(graph)[-1] == operator
+    assert tuple(graph.nodes[["channels_in", "channels_out"]][-1].tolist()) == channels
+    assert graph.macs == macs
+
+
+def test_channels_of_zeros_are_padding() -> None:
+    """As in the shortcuts A of He et al. (2016)."""
+
+    def forward(module: nn.Module, x: Tensor) -> Tensor:
+        y = module.conv(x)
+        return torch.cat([y[:, :, ::2], torch.zeros(1, 4, 2, 4, device=x.device)], 1)
+
+    graph = record(Forward(forward), (3, 4, 4))
+    assert operators(graph) == ["input", "convolution", "slice", "pad"]
+    assert graph.nodes[["channels_in", "channels_out", "places_out"]][3].tolist() == (4, 8, 8)
+
+
 def test_the_module_stays_as_it_is() -> None:
     module = nn.Sequential(nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4).eval(), nn.ReLU(inplace=True))
     seen: list[int] = []
