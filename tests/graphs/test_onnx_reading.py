@@ -341,6 +341,100 @@ def test_products_with_a_vector_give_one_channel(
 TURN = {"perm": [0, 1, 3, 2]}
 
 
+@pytest.mark.parametrize(
+    "like",
+    [
+        [helper.make_node("CastLike", ["w", "x"], ["c"])],
+        [
+            helper.make_node("ReduceMax", ["x"], ["s"], keepdims=0),
+            helper.make_node("DequantizeLinear", ["w", "s"], ["c"]),
+        ],
+    ],
+)
+def test_a_constant_that_is_made_like_the_image_is_not_the_image(tmp_path: Path, like: list[Any]) -> None:
+    nodes = [*like, helper.make_node("Mul", ["x", "c"], ["y"])]
+    graph = read_onnx(write(tmp_path / "a.onnx", nodes, w=np.ones((3, 1, 1), np.int8)))
+    assert operators(graph) == ["input", "multiply"]
+    assert (graph.params, graph.edges.T.tolist()) == (3, [[0, 1]])
+
+
+def quantisable(path: Path) -> Path:
+    """Convolutions with a bias, and a matrix product."""
+    nodes = [
+        helper.make_node("Conv", ["x", "v", "b"], ["c"], pads=[1, 1, 1, 1]),
+        helper.make_node("Relu", ["c"], ["r"]),
+        helper.make_node("Conv", ["r", "w", "d"], ["f"]),
+        helper.make_node("Sigmoid", ["f"], ["g"]),
+        helper.make_node("Flatten", ["g"], ["h"]),
+        helper.make_node("MatMul", ["h", "m"], ["y"]),
+    ]
+    sizes = {"v": (4, 3, 3, 3), "b": (4,), "w": (5, 4, 3, 3), "d": (5,), "m": (180, 7)}
+    generator = np.random.default_rng(0)
+    weights = {name: generator.normal(size=size).astype(np.float32) for name, size in sizes.items()}
+    return write(path, nodes, (1, *SHAPE), opset=13, **weights)
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+def test_a_file_that_is_quantised_as_it_runs_reads_as_it_did(tmp_path: Path, per_channel: bool) -> None:
+    from onnxruntime.quantization import quantize_dynamic
+
+    file, copy = quantisable(tmp_path / "a.onnx"), tmp_path / "b.onnx"
+    quantize_dynamic(file, copy, per_channel=per_channel)
+    assert "ConvInteger" in {node.op_type for node in onnx.load(copy).graph.node}
+    assert read_onnx(copy) == read_onnx(file)
+
+
+class OneImage:
+    """What onnxruntime calibrates on."""
+
+    def __init__(self) -> None:
+        self.images = iter([{"x": np.ones((1, *SHAPE), np.float32)}])
+
+    def get_next(self) -> dict[str, np.ndarray] | None:
+        return next(self.images, None)
+
+    def set_range(self, start_index: int, end_index: int) -> None:
+        pass
+
+
+@pytest.mark.parametrize("per_channel", [False, True])
+@pytest.mark.parametrize("in_pairs", [False, True])
+def test_a_file_that_is_quantised_reads_as_it_did_but_for_its_relu(
+    tmp_path: Path, in_pairs: bool, per_channel: bool
+) -> None:
+    """A ReLU is where the numbers of eight bits begin."""
+    from onnxruntime.quantization import QuantFormat, quantize_static
+
+    file, copy = quantisable(tmp_path / "a.onnx"), tmp_path / "b.onnx"
+    form = QuantFormat.QDQ if in_pairs else QuantFormat.QOperator
+    quantize_static(
+        file, copy, OneImage(), form, per_channel=per_channel, op_types_to_quantize=["Conv", "Relu", "MatMul"]
+    )
+    graph, before = read_onnx(copy), read_onnx(file)
+    assert operators(graph) == ["input", "convolution", "convolution", "sigmoid", "linear"]
+    assert (graph.nodes == before.nodes[[0, 1, 3, 4, 5]]).all()
+
+
+@pytest.mark.parametrize("kind", ["UINT4", "INT4", "FLOAT4E2M1", "INT8"])
+@pytest.mark.parametrize("inside", [False, True])
+def test_quantised_weights_in_an_operator_are_parameters(tmp_path: Path, kind: str, inside: bool) -> None:
+    types = {"UINT4": TensorProto.UINT4, "INT4": TensorProto.INT4, "FLOAT4E2M1": TensorProto.FLOAT4E2M1}
+    tensor = helper.make_tensor("q", types.get(kind, TensorProto.INT8), (8, 6), [1] * 48)
+    nodes = [
+        *([helper.make_node("Constant", [], ["q"], value=tensor)] if inside else []),
+        helper.make_node("DequantizeLinear", ["q", "scale", *["zero"][: kind == "INT8"]], ["w"], axis=1),
+        helper.make_node("MatMul", ["x", "w"], ["y"]),
+    ]
+    constants = {"scale": np.ones(6, np.float32), "zero": np.zeros(6, np.int8)}
+    file = write(tmp_path / "a.onnx", nodes, opset=23, **constants)
+    if not inside:
+        model = onnx.load(file)
+        model.graph.initializer.append(tensor)
+        onnx.save(model, file)
+    graph = read_onnx(file)
+    assert (operators(graph), graph.params, graph.macs) == (["input", "linear"], 48, 24 * 48)
+
+
 def test_numbers_in_an_attribute_and_complex_ones_are_parameters(tmp_path: Path) -> None:
     listed = helper.make_node("Constant", [], ["v"], value_floats=[0.5] * 8)
     graph = read_onnx(write(tmp_path / "a.onnx", [listed, helper.make_node("Mul", ["x", "v"], ["y"])]), SHAPE)

@@ -72,6 +72,8 @@ _NAMES = {
     "_embedding_bag_forward_only",
     "fill": "zeros_like ones_like full_like fill zero bernoulli uniform exponential geometric cauchy log_normal random",
 }
+_PRODUCTS = frozenset(("mm", "addmm", "bmm", "baddbmm", "addbmm", "mv", "addmv", "dot", "vdot", "_cdist_forward"))
+"""Products of matrices or vectors; distances between rows are computed as such."""
 SPLITS = frozenset(
     ("split", "split_with_sizes", "unsafe_split", "unsafe_split_with_sizes", "unsafe_chunk", "chunk", "unbind")
 )
@@ -122,7 +124,7 @@ def add_call(builder: GraphBuilder, call: AtenCall) -> int:
         return call.inputs[0]
     if call.name in ("convolution", "_convolution"):
         return _add_convolution(builder, call)
-    if call.name in ("mm", "addmm", "bmm", "baddbmm"):
+    if call.name in _PRODUCTS:
         return _add_product(builder, call)
     if call.name == "glu":
         return _add_gated(builder, call)
@@ -175,14 +177,17 @@ def _add_product(builder: GraphBuilder, call: AtenCall) -> int:
     """A matrix product, called linear if one factor does not depend on the input."""
     (left, of_left), (right, of_right) = call.operands[-2:]
     linear = of_left is None or of_right is None
-    inner = right[-2]
+    inner = right[-1] if len(right) == 1 or call.name == "_cdist_forward" else right[-2]
+    summed = left[0] if call.name == "addbmm" else 1  # Products that are added up.
+    axis = -2 if of_left is None and len(right) > 1 else -1
+    by_vector = len(left if of_left is None else right) == 1  # It has no axis in what is made.
     return builder.add(
         "linear" if linear else "matmul",
         call.inputs,
         right if of_left is None else left,
         call.output_shape,
-        channels=(inner, call.output_shape[-2 if of_left is None else -1]),
+        channels=(inner, 1 if by_vector else call.output_shape[axis]),
         bias=linear and len(call.operands) > 2,
         params=call.params,
-        macs=prod(call.output_shape) * inner,
+        macs=summed * prod(call.output_shape) * inner,
     )

@@ -66,7 +66,9 @@ class GraphBuilder:
             macs: of the batch.
         """
         if len(inputs) == 1 and not params and operator in ("add", "multiply", "concat"):
-            return inputs[0]
+            if operator != "concat" or prod(input_shape) == prod(output_shape):
+                return inputs[0]
+            operator = "pad"  # By constants.
         inward, outward = channels or _channels(input_shape, output_shape, self._rows[inputs[0]][2])
         (inward, places_in), (outward, places_out) = (
             self._layout(input_shape, inward),

@@ -15,7 +15,7 @@ import numpy as np
 from archatlas.errors import ArchatlasError, brief
 from archatlas.graphs.aten_operators import SPLITS, AtenCall, add_call
 from archatlas.graphs.computation import INDEX, NODE, OPERATORS, ComputationGraph
-from archatlas.graphs.graph_builder import GraphBuilder
+from archatlas.graphs.graph_builder import GraphBuilder, Params
 from archatlas.storage.atomic import atomic_path
 
 VERSION = 1
@@ -114,7 +114,7 @@ def from_recording(calls: Iterable[list[Any]], image_size: int) -> ComputationGr
         read = [(shapes[one], _part(builder, node_of[one], one in splits)) for one in reads]
         operands = _ordered(name, read, [(one, None) for one in constants])
         settings_of = _settings(name, settings[0] if settings else [], operands)
-        params = {index: count} if count else {}
+        params: Params = {index: count} if count else {}
         node_of[index] = add_call(builder, AtenCall(name, operands, made, params, **settings_of))
     last = max(index for index, node in node_of.items() if node is not None)
     output = node_of[last]

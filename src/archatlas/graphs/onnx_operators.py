@@ -31,12 +31,24 @@ BRANCHES = frozenset(("If", "Loop", "Scan"))
 IN_STEPS = frozenset(("LRN", "Softsign", "RMSNormalization"))
 """What PyTorch computes by several operators."""
 
-_NO_WEIGHTS = (
-    "Resize Upsample Pad Clip Slice Split TopK Tile Expand Reshape GridSample AffineGrid OneHot RoiAlign MaxRoiPool "
-    "MaxUnpool RotaryEmbedding"
+_SETTINGS = (
+    "Resize Upsample Pad Clip Slice Split TopK GridSample AffineGrid OneHot RoiAlign MaxRoiPool MaxUnpool "
+    "RotaryEmbedding"
 )
-NO_WEIGHTS = frozenset(_NO_WEIGHTS.split())
-"""What reads settings as tensors, none of which is a parameter."""
+NUMBERS = {
+    **dict.fromkeys((*VIEWS, *_SETTINGS.split()), (0,)),
+    "BatchNormalization": (0, 1, 2),
+    "QLinearConv": (0, 3, 8),
+    "QLinearMatMul": (0, 3),
+    "ConvInteger": (0, 1),
+    "MatMulInteger": (0, 1),
+    **dict.fromkeys(RECURRENT, (0, 1, 2, 3, 7)),
+}
+"""Which inputs hold numbers that are computed with, and may be parameters, where not all do: others are settings,
+scales and zero points, running statistics, lengths of sequences and first states."""
+
+QUANTISED = {"DequantizeLinear": 0, "QLinearConv": 8}
+"""What may read a parameter of more bits than weights have, and which of its inputs this is."""
 
 _NAMES = {
     "batch_norm": "BatchNormalization",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -17,29 +17,28 @@ from archatlas.graphs.onnx_operators import (
     CONSTANTS,
     CONVOLUTIONS,
     IN_STEPS,
-    NO_WEIGHTS,
+    NUMBERS,
     OPERATOR_OF,
     PRODUCTS,
+    QUANTISED,
     RECURRENT,
     VIEWS,
 )
 
-_FLOATS = frozenset((1, 10, 11, 14, 15, 16))
-_EIGHT_BITS = frozenset((2, 3, 17, 18, 19, 20))
-"""Types of numbers (``TensorProto.DataType``): float32, float16, float64, complex64, complex128,
-bfloat16; 8 bits."""
+_FLOAT = 1
+_OF_WEIGHTS = frozenset((_FLOAT, 10, 11, 14, 15, 16, 2, 3, 17, 18, 19, 20, 21, 22, 23, 25, 26, 27, 28))
+"""Types of numbers (``TensorProto.DataType``): float32, float16, float64, complex64, complex128, bfloat16; all of 8
+bits and less, but for that of scales (24)."""
 _OF_DAMAGE = (KeyError, IndexError, TypeError, ValueError, ZeroDivisionError)
 """What files that are damaged, or with shapes that nobody knows, lead to."""
-_STATES = slice(4, 7)
-"""Inputs of recurrent operators that hold lengths of sequences and first states."""
 
 
 def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> ComputationGraph:
     """What the file computes for one image.
 
-    Parameters are the constants of floating point (or of eight bits) with more than one number that operators read,
-    apart from running statistics: a module's buffers are among them. Batch norms that the exporter has folded into
-    convolutions are not there, so compare ``deployed`` graphs.
+    Parameters are the constants of floating point (or quantised) with more than one number that operators compute with:
+    not running statistics, scales and zero points, but a module's buffers are among them. Batch norms that the exporter
+    has folded into convolutions are not there, so compare ``deployed`` graphs.
 
     Args:
         path: the file.
@@ -91,10 +90,20 @@ class _Reader:
             self.nodes = composed(graph.node, image.name, self.outputs, opset, self.shapes, self.values)
         except _OF_DAMAGE as error:
             raise ArchatlasError(f"{name} is damaged: {first_line(error)}") from error
-        types = {tensor.name: tensor.data_type for tensor in graph.initializer}
-        types.update((value.name, value.type.tensor_type.elem_type) for value in large)
-        self.numel = {name: prod(self.shapes[name]) for name, kind in types.items() if _may_be_weight(kind)}
-        self.waiting = {name: frozenset([name]) for name, numel in self.numel.items() if numel > 1}
+        self.quantised = {
+            node.input[QUANTISED[node.op_type]]
+            for node in self.nodes
+            if node.op_type in QUANTISED and len(node.input) > QUANTISED[node.op_type]
+        }
+        self.scales: set[str] = set()
+        """What is computed of the scale that an image's numbers have."""
+        self.numel: dict[str, int] = {}
+        self.waiting: dict[str, frozenset[str]] = {}
+        """Of constants: the parameters that they were made of."""
+        for tensor in graph.initializer:
+            self._keep(tensor.name, tensor.data_type)
+        for value in large:
+            self._keep(value.name, value.type.tensor_type.elem_type)
 
     def read(self) -> ComputationGraph:
         for node in self.nodes:
@@ -110,44 +119,51 @@ class _Reader:
             raise ArchatlasError(f"what {self.name} computes does not depend on its input: there is no graph of it")
         return self.builder.graph(outputs)
 
+    def _keep(self, name: str, kind: int) -> None:
+        """A constant of this type is a parameter, if it may be one."""
+        self.numel[name] = prod(self.shapes.get(name, ()))
+        if self.numel[name] > 1 and (kind in _OF_WEIGHTS or name in self.quantised):
+            self.waiting[name] = frozenset([name])
+
     def _read_node(self, node: Any) -> None:
         reads = [value for value in node.input if value]
-        if node.op_type in CONSTANTS or not any(value in self.node_of for value in reads):
-            self._constant(node, reads)
+        # What is moved or renamed is input 0: where to, and as what, others may say.
+        numbers = node.input[:1] if node.op_type in VIEWS else reads
+        if node.op_type in CONSTANTS or not any(value in self.node_of for value in numbers):
+            self._constant(node)
             return
         made = self._add(node, reads)
-        for index, output in enumerate(node.output):
-            if output:
-                self.node_of[output] = self.builder.result(made) if index else made
+        outputs = [output for output in node.output if output]
+        if node.op_type == "DynamicQuantizeLinear":
+            self.scales.update(outputs[1:])
+            outputs = outputs[:1]
+        for index, output in enumerate(outputs):
+            self.node_of[output] = self.builder.result(made) if index else made
 
-    def _constant(self, node: Any, reads: list[str]) -> None:
+    def _constant(self, node: Any) -> None:
         """A constant holds the parameters that it was made of."""
         if node.op_type == "Constant":
             for attribute in node.attribute:
                 if attribute.HasField("t"):
                     output, tensor = node.output[0], attribute.t
                     self.shapes[output] = tuple(tensor.dims)
-                    if tensor.data_type in _FLOATS and prod(tensor.dims) > 1:
-                        self.numel[output], self.waiting[output] = prod(tensor.dims), frozenset([output])
+                    self._keep(output, tensor.data_type)
                 elif attribute.name == "value_floats":
-                    output, numel = node.output[0], len(attribute.floats)
-                    self.shapes[output] = (numel,)
-                    if numel > 1:
-                        self.numel[output], self.waiting[output] = numel, frozenset([output])
-            return
-        held = frozenset().union(*(self.waiting.get(value, frozenset()) for value in reads))
-        if held and node.op_type not in ("Shape", "Size"):
-            self.waiting.update((output, held) for output in node.output)
+                    output = node.output[0]
+                    self.shapes[output] = (len(attribute.floats),)
+                    self._keep(output, _FLOAT)
+        elif node.op_type not in CONSTANTS:
+            if not self.scales.isdisjoint(node.input):
+                self.scales.update(node.output)
+            elif held := self._held(_numbers(node)):
+                self.waiting.update((output, held) for output in node.output)
 
-    def _params(self, node: Any, reads: list[str]) -> Params:
-        if node.op_type in NO_WEIGHTS:
-            return {}
-        if node.op_type == "BatchNormalization":
-            reads = reads[:3]
-        elif node.op_type in RECURRENT:  # States before the first step are none.
-            reads = [*node.input[: _STATES.start], *node.input[_STATES.stop :]]
-        read = frozenset().union(*(self.waiting.get(value, frozenset()) for value in reads))
-        return {value: self.numel[value] for value in read}
+    def _held(self, values: Iterable[str]) -> frozenset[str]:
+        """The parameters that constants among these values were made of."""
+        return frozenset().union(*(self.waiting.get(value, frozenset()) for value in values))
+
+    def _params(self, values: Iterable[str]) -> Params:
+        return {value: self.numel[value] for value in self._held(values)}
 
     def _add(self, node: Any, reads: list[str]) -> int:
         inputs = [self.node_of[value] for value in reads if value in self.node_of]
@@ -160,7 +176,7 @@ class _Reader:
             return self._add_attention(node, attributes)
         if node.op_type in IN_STEPS and inputs == [self.node_of.get(node.input[0])]:
             return self._add_steps(node, attributes, inputs[0], given)
-        params = self._params(node, reads)
+        params = self._params(_numbers(node))
         if node.op_type in CONVOLUTIONS:
             return self._add_convolution(node, attributes, inputs, made, params)
         if node.op_type in PRODUCTS:
@@ -211,7 +227,7 @@ class _Reader:
         means = (*shape[:first], *[1] * (len(shape) - first))
         found = add("mean", add("pow", read), made=means)
         found = add("mul", read, add("rsqrt", found, given=means, made=means))
-        return add("mul", found, params=self._params(node, list(node.input)))
+        return add("mul", found, params=self._params(node.input))
 
     def _recurrent_macs(self, node: Any) -> int:
         """At each step, in each direction: weights of all gates by what is read, and by the state.
@@ -288,7 +304,7 @@ class _Reader:
                 given,
                 made,
                 channels=(inner, made[-1]) if inner else None,
-                params=self._params(node, reads),
+                params=self._params(reads),
                 macs=prod(made) * inner,
             )
 
@@ -303,8 +319,10 @@ def _by_heads(shape: tuple[int, ...], heads: int) -> tuple[int, ...]:
     return shape if len(shape) == 4 else (shape[0], heads, shape[1], shape[2] // heads)
 
 
-def _may_be_weight(kind: int) -> bool:
-    return kind in _FLOATS or kind in _EIGHT_BITS
+def _numbers(node: Any) -> list[str]:
+    """What an operator computes with, of what it reads."""
+    places = NUMBERS.get(node.op_type, range(len(node.input)))
+    return [node.input[place] for place in places if place < len(node.input)]
 
 
 def _einsum_macs(attributes: dict[str, Any], shapes: list[tuple[int, ...]]) -> int:

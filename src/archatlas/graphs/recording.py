@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import fields, is_dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -18,7 +19,7 @@ from archatlas.errors import ArchatlasError, brief
 from archatlas.graphs.aten_operators import SHAPED, AtenCall, add_call
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.graph_builder import GraphBuilder
-from archatlas.graphs.written_memory import Part, WrittenMemory, is_view
+from archatlas.graphs.written_memory import Part, WrittenMemory, is_view, storage_of
 
 _MOST_REAL = 1 << 16
 """Numbers up to which a buffer keeps its values: some modules read them (positions, indices)."""
@@ -180,13 +181,19 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._numel = dict(params)
         self._waiting = {tensor: frozenset([tensor]) for tensor in params}
         """Of constants: the parameters that they were made of."""
+        self._written: dict[int, frozenset[int]] = {}
+        """Of memory: those that were written into some of it, through whichever view."""
         self._on_meta: dict[int, Tensor] = {}
+        self._memories: dict[int, Tensor] = {}
+        """Of memory with values: that which stands for it on the meta device."""
+        self._taken: set[int] = set()
+        """Memory with values into which something was written that depends on the input."""
         self._alive: list[Any] = [image]
         """An address names a tensor only as long as it lives; on the meta device this costs nothing."""
 
     def node_of(self, tensor: Tensor) -> int | None:
         """The node that made what the tensor holds now; None if it does not depend on the input."""
-        held = tuple(self._memory.held(tensor))
+        held = tuple(self._memory.held(self._moved(tensor) if self._is_on_meta(tensor) else tensor))
         if len({node for _, node in held}) < 2:
             return held[0][1] if held else None
         if held not in self._joined:
@@ -200,10 +207,10 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
                 made = func.decompose(*args, **kwargs)
             if made is not NotImplemented:
                 return made
-        given = list(_tensors(args))
-        given.extend(_tensors(kwargs.values()))
-        if any(tensor.is_meta for tensor in given):
-            self._refuse_lost(func, given)
+        outs = _outs(func)
+        given = [*_tensors(args), *_tensors(value for name, value in kwargs.items() if name not in outs)]
+        written = [*_tensors(kwargs.get(name) for name in outs)] or given[: _in_place(func)]
+        if any(map(self._is_on_meta, (*given, *written))):
             args, kwargs, given = self._all_on_meta(args, kwargs, given)
         elif "device" in kwargs and kwargs["device"] is not None and torch.device(kwargs["device"]).type != "cpu":
             kwargs = {**kwargs, "device": torch.device("meta")}
@@ -216,7 +223,7 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             seen = {node for _, node in self._memory.held(given[0], results[0])}
             operands = [(operands[0][0], next(iter(seen), None))] if len(seen) < 2 else operands
         if results:
-            self._note(func, args, given, operands, results)
+            self._note(func, args, given, operands, results, written)
         return made
 
     def _note(
@@ -226,19 +233,24 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         given: Sequence[Tensor],
         operands: Sequence[tuple[tuple[int, ...], int | None]],
         results: Sequence[Tensor],
+        written: Sequence[Tensor],
     ) -> None:
+        """``written``: what the operator writes into, as it was before it was moved to the meta device."""
         name = func._schema.name.rpartition("::")[2]
         if name in SHAPED:
             return
-        waiting = frozenset().union(*(self._waiting.get(id(tensor), frozenset()) for tensor in given))
+        waiting = frozenset().union(*map(self._held, given))
         if all(node is None for _, node in operands):
             if waiting:
                 self._waiting.update((id(tensor), waiting) for tensor in results)
+                self._keep_written(written, waiting)
             return
         if func is _BATCH_NORM and args[5]:  # By the image's own statistics: instance norm, or none that are kept.
             name = "instance_norm"
         if name == "copy_" and operands[1][1] is not None:
             operands = operands[1:]  # What was there is gone.
+        elif name == "copy_":  # No node: who reads what is there now reads these.
+            self._keep_written(written, waiting)
         call = AtenCall(
             name=name.rstrip("_"),
             operands=operands,
@@ -247,34 +259,31 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             **_settings(name.rstrip("_"), args),
         )
         node = add_call(self.builder, call)
-        note = self._memory.write if _in_place(func) else self._memory.make
+        note = self._memory.write if written else self._memory.make
+        self._taken.update(storage_of(tensor) for tensor in written if not tensor.is_meta)
         for index, tensor in enumerate(results):
             note(tensor, self.builder.result(node) if index else node)
 
-    def _refuse_lost(self, func: Any, given: Sequence[Tensor]) -> None:
-        """What is written into a part of a tensor elsewhere would not be seen by who reads the whole."""
-        written = given[0]
-        whole = written.numel() * written.element_size() == written.untyped_storage().nbytes()
-        if (
-            _in_place(func)
-            and not written.is_meta
-            and not whole
-            and any(self._memory.held(tensor) for tensor in given[1:])
-        ):
-            raise ArchatlasError(
-                "a result is put together in a tensor that was made on another device than the image: make it there "
-                "(`torch.zeros(..., device=x.device)`), or use torch.cat"
-            )
+    def _held(self, tensor: Tensor) -> frozenset[int]:
+        """The parameters that a constant was made of."""
+        written = self._written.get(storage_of(tensor), frozenset()) if self._written else frozenset()
+        return self._waiting.get(id(tensor), frozenset()) | written
+
+    def _keep_written(self, written: Sequence[Tensor], params: frozenset[int]) -> None:
+        for memory in map(storage_of, written):
+            self._written[memory] = self._written.get(memory, frozenset()) | params
+
+    def _is_on_meta(self, tensor: Tensor) -> bool:
+        """Whether the tensor has no values, or lies in memory whose values are no longer known."""
+        return tensor.is_meta or (bool(self._taken) and storage_of(tensor) in self._taken)
 
     def _all_on_meta(self, args: Any, kwargs: Any, given: list[Tensor]) -> tuple[Any, Any, list[Tensor]]:
         """Constants with values, and wishes for another device, go to the meta device where they meet its tensors."""
         if "device" in kwargs:
             kwargs = {**kwargs, "device": torch.device("meta")}
-        if all(tensor.is_meta for tensor in given):
-            return args, kwargs, given
         args = tuple(self._moved(value) for value in args)
         kwargs = {name: self._moved(value) for name, value in kwargs.items()}
-        return args, kwargs, [*_tensors(args), *_tensors(kwargs.values())]
+        return args, kwargs, [self._moved(tensor) for tensor in given]
 
     def _moved(self, value: Any) -> Any:
         if isinstance(value, list | tuple):
@@ -283,16 +292,31 @@ class _Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
             return value
         if id(value) not in self._on_meta:
             self._alive.append(value)
-            moved = torch.empty_like(value, device="meta")
-            self._on_meta[id(value)] = moved
-            if id(value) in self._waiting:
-                self._waiting[id(moved)] = self._waiting[id(value)]
-        return self._on_meta[id(value)]
+            self._on_meta[id(value)] = self._stand_in(value)
+        moved = self._on_meta[id(value)]
+        self._waiting[id(moved)] = self._held(value)
+        return moved
+
+    def _stand_in(self, value: Tensor) -> Tensor:
+        """The same view of memory without values, which is shared as that of the tensor is."""
+        if value.layout != torch.strided:
+            return torch.empty_like(value, device="meta")
+        memory = storage_of(value)
+        if memory not in self._memories:
+            self._memories[memory] = torch.empty(value.untyped_storage().nbytes(), dtype=torch.uint8, device="meta")
+        shared, made = self._memories[memory].untyped_storage(), torch.empty(0, dtype=value.dtype, device="meta")
+        return made.set_(shared, value.storage_offset(), value.size(), value.stride())
 
 
 def _in_place(func: Any) -> bool:
     name = str(func._schema.name)
     return name.endswith("_") and not name.endswith("__")
+
+
+@cache
+def _outs(func: Any) -> tuple[str, ...]:
+    """Names of what the operator is handed to write its results into."""
+    return tuple(argument.name for argument in func._schema.arguments if argument.is_out)
 
 
 def _normalised(x: Tensor) -> tuple[Tensor, Tensor, Tensor]:

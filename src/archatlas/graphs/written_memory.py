@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 Part = tuple[tuple[int, ...], int]
@@ -51,8 +52,8 @@ class WrittenMemory:
         """``node`` gives what the tensor holds from now on, and all that shares its memory."""
         self._time += 1
         new = _placed(tensor, self._time, node)
-        kept = [old for old in self._writes.get(_storage(tensor), []) if not new.covers(old)]
-        self._writes[_storage(tensor)] = [*kept, new]
+        kept = [old for old in self._writes.get(storage_of(tensor), []) if not new.covers(old)]
+        self._writes[storage_of(tensor)] = [*kept, new]
 
     def held(self, tensor: Tensor, view: Tensor | None = None) -> list[Part]:
         """What the tensor holds, in the order of writing: nothing of what does not depend on the input.
@@ -62,7 +63,7 @@ class WrittenMemory:
             view: of the tensor; what else it holds is then left out.
         """
         time, node = self._made.get(id(tensor), (0, -1))
-        writes = self._writes.get(_storage(tensor), []) if self._writes else []
+        writes = self._writes.get(storage_of(tensor), []) if self._writes else []
         if not writes:
             return [(tuple(tensor.shape), node)] if time else []
         whole = _placed(tensor if view is None else view, time, node)
@@ -75,7 +76,7 @@ class WrittenMemory:
 
 def is_view(tensor: Tensor, other: Tensor) -> bool:
     """Whether the tensor has no memory of its own, but the other's."""
-    return tensor is not other and _storage(tensor) == _storage(other)
+    return tensor is not other and storage_of(tensor) == storage_of(other)
 
 
 def _placed(tensor: Tensor, time: int, node: int) -> _Write:
@@ -86,5 +87,6 @@ def _placed(tensor: Tensor, time: int, node: int) -> _Write:
     return _Write(time, node, shape, strides, start, start + extent * width, tensor.numel() == extent)
 
 
-def _storage(tensor: Tensor) -> int:
-    return int(tensor.untyped_storage()._cdata)
+def storage_of(tensor: Tensor) -> int:
+    """What names the memory of a tensor, and of all its views, as long as it lives."""
+    return int(tensor.untyped_storage()._cdata) if tensor.layout == torch.strided else id(tensor)
