@@ -36,7 +36,7 @@ def test_a_cluster_that_loses_a_worker_makes_the_same_bytes(tmp_path: Path, monk
     assert len(found) > 50
     again = started(folder, "engine.name=local")  # Another engine makes nothing run again but the page that names it.
     assert again.wait(timeout=60) == 0
-    assert " 1 of 41 nodes ran" in (folder / "log.txt").read_text()
+    assert " 1 of 42 nodes ran" in (folder / "log.txt").read_text()
 
 
 def started(folder: Path, parameters: str) -> psutil.Popen:
