@@ -143,6 +143,20 @@ def test_channels_may_come_last(tmp_path: Path, dims: Sequence[Any], asked: tupl
     assert read_onnx(path, asked) == record(nn.Conv2d(3, 4, 2, 2, bias=False), (3, 8, 12))
 
 
+@pytest.mark.parametrize("asked", [None, (6, 8, 12)])
+@pytest.mark.parametrize("scaled", [False, True])
+def test_images_of_many_bands_may_have_them_last(tmp_path: Path, scaled: bool, asked: tuple[int, ...] | None) -> None:
+    nodes = [
+        *([helper.make_node("Mul", ["x", "half"], ["s"])] if scaled else []),
+        helper.make_node("Transpose", ["s" if scaled else "x"], ["t"], perm=[0, 3, 1, 2]),
+        helper.make_node("Relu", ["t"], ["r"]),
+        helper.make_node("Conv", ["r", "w"], ["y"], strides=[2, 2]),
+    ]
+    constants = {"half": np.float32(0.5), "w": np.zeros((4, 6, 2, 2), np.float32)}
+    graph = read_onnx(write(tmp_path / "a.onnx", nodes, (1, 8, 12, 6), **constants), asked)
+    assert graph == record(nn.Sequential(nn.ReLU(), nn.Conv2d(6, 4, 2, 2, bias=False)), (6, 8, 12))
+
+
 def test_large_weights_are_not_needed(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.onnx", [helper.make_node("Conv", ["x", "w"], ["y"])], w=np.zeros((4, 3, 2, 2), np.float32)

@@ -32,6 +32,19 @@ def make_by_rates():
 def needs(width):
     return nn.Conv2d(3, width, 3)
 
+def parses():
+    import argparse
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data")
+    parser.parse_args([])
+
+class Ends(nn.Conv2d):
+    def forward(self, x):
+        raise SystemExit(3)
+
+def ends():
+    return Ends(3, 4, 3)
+
 def fails():
     raise RuntimeError("no such luck")
 
@@ -78,7 +91,9 @@ def test_modules_makers_and_files(tmp_path: Path) -> None:
         ("my_models:number", "must be a torch.nn.Module or make one, but is of type int"),
         ("my_models:no_module", "must make a torch.nn.Module, but made an object of type int"),
         ("my_models:needs", r"(?s)missing 1 required positional argument.*needs could not be made"),
-        ("my_models:fails", r"(?s)Traceback.*line 18, in fails.*no such luck\nmy_models:fails could not be made"),
+        ("my_models:fails", r"(?s)Traceback.*line 31, in fails.*no such luck\nmy_models:fails could not be made"),
+        ("my_models:parses", "^making my_models:parses ends the program: put what does so"),
+        ("my_models:ends", "^running my_models:ends ends the program: put what does so"),
         ("your_models:make", "there is no module 'your_models'"),
         ("your_models.py:make", "there is no file 'your_models.py'"),
         ("broken:make", r"(?s)^Traceback.*broken.py\", line 2.*ZeroDivisionError.*\nimporting broken fails"),
@@ -90,6 +105,18 @@ def test_each_mistake_is_one_message(code: Path, source: str, said: str) -> None
     with pytest.raises(ArchatlasError, match=said) as raised:
         graph_of(source, (3, 8, 8))
     assert "sources.py" not in str(raised.value)
+
+
+@pytest.mark.filterwarnings("error")
+def test_weights_from_a_file_are_no_warnings() -> None:
+    state = nn.Conv2d(3, 4, 3).state_dict()
+
+    def make() -> nn.Module:
+        made = nn.Conv2d(3, 4, 3)
+        made.load_state_dict(state)
+        return made
+
+    assert graph_of(make, (3, 8, 8)).params == 112
 
 
 class ReadsItsBuffer(nn.Module):

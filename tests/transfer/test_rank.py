@@ -308,7 +308,7 @@ def test_a_file_may_be_called_as_a_library_is_and_may_not_end_the_program(tmp_pa
     found = archatlas.rank([f"{tmp_path / 'onnx.py'}:Net", f"{tmp_path / 'ends.py'}:Net"], (3, 8, 8))
     assert [one.params for one in found.networks] == [3 * 4 * 9 + 4]
     assert sys.modules["onnx"] is onnx
-    assert "ends the program: put what it does under" in found.refused[0][1]
+    assert "ends the program: put what does so" in found.refused[0][1]
 
 
 def test_what_networks_print_is_no_part_of_the_json(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -48,21 +48,22 @@ def read_onnx(path: Path, input_shape: Sequence[int] | None = None) -> Computati
         ArchatlasError: the file is damaged, takes other inputs, or holds operators whose results' shapes nobody knows.
     """
     try:
-        return _read(path, input_shape)
+        return _read(path, input_shape, input_shape)
     except _OtherChannelsError:
         if input_shape is None or len(input_shape) != 3:
             raise
         channels, *sides = input_shape
         try:  # A file that leaves all axes open does not say where channels are.
-            return _read(path, (*sides, channels))
+            return _read(path, (*sides, channels), input_shape)
         except ArchatlasError:
             pass
         raise
 
 
-def _read(path: Path, input_shape: Sequence[int] | None) -> ComputationGraph:
-    model, shape = load_with_shapes(path, input_shape)
-    return _Reader(model, path.name, shape).read()
+def _read(path: Path, own: Sequence[int] | None, input_shape: Sequence[int] | None) -> ComputationGraph:
+    """The graph for images of a shape in the file's ``own`` order; ``input_shape`` is the same, channels first."""
+    model, shape = load_with_shapes(path, own)
+    return _Reader(model, path.name, shape, input_shape).read()
 
 
 class _OtherChannelsError(ArchatlasError):
@@ -72,11 +73,10 @@ class _OtherChannelsError(ArchatlasError):
 class _Reader:
     """Goes through the operators in order and adds each to the graph."""
 
-    def __init__(self, model: Any, name: str, shape: Shape) -> None:
+    def __init__(self, model: Any, name: str, shape: Shape, input_shape: Shape | None) -> None:
         graph = model.graph
         image, *large = graph.input
         self.name = name
-        self.builder = GraphBuilder(channels_first(shape))
         self.outputs = [value.name for value in graph.output]
         self.node_of: dict[str, int] = {image.name: 0}
         self.shapes: dict[str, tuple[int, ...]] = {tensor.name: tuple(tensor.dims) for tensor in graph.initializer}
@@ -84,6 +84,10 @@ class _Reader:
             known = _shape(value)
             if known is not None:
                 self.shapes[value.name] = known
+        if input_shape is None and _is_turned(graph.node, image.name, self.shapes):
+            self.builder = GraphBuilder((shape[0], shape[3], *shape[1:3]))
+        else:
+            self.builder = GraphBuilder(channels_first(shape if input_shape is None else (shape[0], *input_shape)))
         opset = max((named.version for named in model.opset_import if not named.domain), default=0)
         try:
             self.values = small_constants(graph)
@@ -317,6 +321,23 @@ class _Reader:
 def _by_heads(shape: tuple[int, ...], heads: int) -> tuple[int, ...]:
     """``[batch, heads, tokens, width]`` of attention's input, which may hold all heads in its last axis."""
     return shape if len(shape) == 4 else (shape[0], heads, shape[1], shape[2] // heads)
+
+
+def _is_turned(nodes: Iterable[Any], image: str, shapes: Mapping[str, Shape]) -> bool:
+    """Whether the first operator that moves an image's numbers puts its last axis behind that of the batch.
+
+    What is before it keeps the image's shape, as scaling its numbers does.
+    """
+    found = {image}
+    for node in nodes:
+        if found.isdisjoint(node.input):
+            continue
+        if node.op_type == "Transpose":
+            return len(shapes[image]) == 4 and any(list(attribute.ints) == [0, 3, 1, 2] for attribute in node.attribute)
+        if shapes.get(next(iter(node.output), "")) != shapes[image]:
+            return False
+        found.update(node.output)
+    return False
 
 
 def _numbers(node: Any) -> list[str]:

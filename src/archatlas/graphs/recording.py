@@ -47,6 +47,13 @@ class NumbersNeededError(ArchatlasError):
     """A module wants to know numbers that the meta device has none of."""
 
 
+def ending(doing: str) -> ArchatlasError:
+    """The refusal of code of the user's that ends the program, as a reader of arguments does."""
+    return ArchatlasError(
+        f'{doing} ends the program: put what does so (reading arguments, say) under `if __name__ == "__main__":`'
+    )
+
+
 def uncompiled(module: nn.Module) -> nn.Module:
     """What ``torch.compile`` wraps; otherwise the module."""
     wrapped: nn.Module = getattr(module, "_orig_mod", module)
@@ -81,6 +88,8 @@ def _settle(module: nn.Module, input_shape: Sequence[int], name: str) -> None:
     try:
         with torch.no_grad(), _no_autocast():
             module(torch.empty(1, *input_shape, device="meta"))
+    except SystemExit as error:
+        raise ending(f"running {name}") from error
     except Exception as error:
         raise _refusal(error, module, name, input_shape) from error
 
@@ -95,6 +104,8 @@ def record_here(module: nn.Module, input_shape: Sequence[int], name: str = "the 
             made = module(image)
     except ArchatlasError:
         raise
+    except SystemExit as error:
+        raise ending(f"running {name}") from error
     except Exception as error:
         raise _refusal(error, module, name, input_shape) from error
     given = list(_tensors([made]))

@@ -7,6 +7,7 @@ import importlib
 import importlib.util
 import sys
 import traceback
+import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -19,7 +20,7 @@ from torch import nn
 from archatlas.errors import ArchatlasError, brief, nearest
 from archatlas.graphs.computation import ComputationGraph
 from archatlas.graphs.onnx_reading import read_onnx
-from archatlas.graphs.recording import NumbersNeededError, record, uncompiled
+from archatlas.graphs.recording import NumbersNeededError, ending, record, uncompiled
 
 NetworkSource: TypeAlias = "nn.Module | Callable[[], nn.Module] | Path | str"
 """A module; what makes one; an ONNX file; or ``my_models:make_small``, a name in a Python module or file (``.py``)."""
@@ -103,9 +104,11 @@ def _module(found: object, name: str, real: bool = False) -> nn.Module:
 
 def _made_on_meta(make: Callable[[], object], name: str) -> object:
     try:
-        with torch.device("meta"):
+        with torch.device("meta"), warnings.catch_warnings():
+            # Of each weight that is read from a file PyTorch says that it is not kept.
+            warnings.filterwarnings("ignore", message=".*copying from a non-meta parameter")
             return make()
-    except Exception:
+    except (Exception, SystemExit):
         # What reads numbers while it is made (schedules of rates, weights from files) needs a real device.
         return _made(make, name)
 
@@ -113,6 +116,8 @@ def _made_on_meta(make: Callable[[], object], name: str) -> object:
 def _made(make: Callable[[], object], name: str) -> object:
     try:
         return make()
+    except SystemExit as error:
+        raise ending(f"making {name}") from error
     except Exception as error:
         raise ArchatlasError(
             f"{_users_trace(error)}{name} could not be made: called without arguments, it fails"
@@ -151,9 +156,7 @@ def _imported(place: str) -> ModuleType:
             raise ArchatlasError(f"there is no module {error.name!r}, neither installed nor in {working}") from error
         raise ArchatlasError(f"{_users_trace(error)}importing {place} fails, for the reason above") from error
     except SystemExit as error:
-        raise ArchatlasError(
-            f'importing {place} ends the program: put what it does under `if __name__ == "__main__":`'
-        ) from error
+        raise ending(f"importing {place}") from error
     except Exception as error:
         raise ArchatlasError(f"{_users_trace(error)}importing {place} fails, for the reason above") from error
 
