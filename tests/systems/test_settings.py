@@ -7,8 +7,9 @@ from pydantic import ValidationError
 
 from archatlas.errors import ArchatlasError
 from archatlas.systems.gram.method import Gram
+from archatlas.systems.make import make_method
 from archatlas.systems.regularised_evolution import RegularisedEvolution
-from archatlas.systems.settings import make_method, require_settings
+from archatlas.systems.settings import require_settings
 
 
 def test_settings_of_a_method_are_its_fields() -> None:

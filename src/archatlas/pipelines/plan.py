@@ -121,7 +121,7 @@ def _require_search(settings: ProjectParameters, nodes: Iterable[Node], catalog:
     if any(catalog.exists(name) for name in before):
         return
     from archatlas.pipelines.methods.search import left_out
-    from archatlas.systems.settings import make_method
+    from archatlas.systems.make import make_method
 
     methods, space = settings.methods, Ahead(settings, _known_images(settings, catalog)).space
     why = {name: left_out(name, methods, make_method(name, methods.settings.get(name, {})), space) for name in asked}

@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, ValidationError, ValidatorFunctionWrapHandler, WrapValidator, create_model
+from pydantic import BaseModel, ConfigDict, ValidatorFunctionWrapHandler, WrapValidator, create_model
 
 from archatlas.errors import ArchatlasError, nearest
 from archatlas.systems.registry import METHODS
-
-if TYPE_CHECKING:
-    from archatlas.systems.problem import Method
 
 _AS_GIVEN = ConfigDict(extra="forbid", strict=True, allow_inf_nan=False)
 """Settings are used as they were given: a whole number may stand for any, and nothing else for what it is not."""
@@ -28,19 +25,6 @@ def require_settings(given: Mapping[str, Mapping[str, Any]]) -> None:
     """
     of_each: dict[str, Any] = {name: (_settings_type(METHODS.load(name, -1)), ...) for name in given}
     create_model("methods", settings=(create_model("settings", **of_each), ...)).model_validate({"settings": given})
-
-
-def make_method(name: str, settings: Mapping[str, Any]) -> Method:
-    """The method ``name``; ArchatlasError for one that there is not, or for the first of its settings that is wrong."""
-    kind = METHODS.load(name)
-    try:
-        require_settings({name: settings})
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place, rule = ".".join(map(str, first["loc"])), first["msg"].removeprefix("Value error, ")
-        raise ArchatlasError(f"`methods.{place}`: {rule} (given: {dict(settings)})") from error
-    method: Method = kind(**settings)
-    return method
 
 
 def _settings_type(kind: type[Any]) -> Any:

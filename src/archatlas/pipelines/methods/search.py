@@ -66,8 +66,8 @@ def searcher(name: str) -> Callable[..., tuple[pd.DataFrame, pd.DataFrame, pd.Da
         """
         from archatlas.systems.candidates import candidates_of_searches
         from archatlas.systems.ledger import Limit
+        from archatlas.systems.make import make_method
         from archatlas.systems.searches import Searches, nothing_visited
-        from archatlas.systems.settings import make_method
 
         made, budgets = searched_space(search_space), _bounds(feasibility, search)
         settings = make_method(name, methods.settings.get(name, {}))
@@ -225,7 +225,7 @@ def tell_meta_graph(
     from archatlas.systems.gram.history import history_of
     from archatlas.systems.gram.method import Gram
     from archatlas.systems.gram.pruned import pruned_best
-    from archatlas.systems.settings import make_method
+    from archatlas.systems.make import make_method
 
     gram, made = make_method("gram", methods.settings.get("gram", {})), searched_space(search_space)
     assert isinstance(gram, Gram)
@@ -236,9 +236,9 @@ def tell_embedding(
     visited: pd.DataFrame, search_space: dict[str, Any], methods: MethodsParameters, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Where the networks that NASGEM has scored lie in its embedding, and how far that follows the kernel."""
+    from archatlas.systems.make import make_method
     from archatlas.systems.nasgem.embedding import embedding_of
     from archatlas.systems.nasgem.method import Nasgem
-    from archatlas.systems.settings import make_method
 
     nasgem = make_method("nasgem", methods.settings.get("nasgem", {}))
     assert isinstance(nasgem, Nasgem)
@@ -249,8 +249,8 @@ def _untrained(
     name: str, space: "SearchSpace", cost_table: pd.DataFrame, latency_table: pd.DataFrame, methods: MethodsParameters
 ) -> "Searches":
     from archatlas.systems.ledger import Limit
+    from archatlas.systems.make import make_method
     from archatlas.systems.searches import Searches
-    from archatlas.systems.settings import make_method
 
     settings = make_method(name, methods.settings.get(name, {}))
     return Searches(name, settings, space, cost_table, latency_table, "accuracy", Limit())

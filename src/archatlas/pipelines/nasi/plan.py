@@ -11,8 +11,8 @@ _STEPS_OF_A_CHOICE = 2.5
 def plan(ahead: Ahead) -> Plan:
     """Draws of an untrained super-network, the same for every budget."""
     from archatlas.pipelines.methods.search import left_out
+    from archatlas.systems.make import make_method
     from archatlas.systems.nasi.method import Nasi
-    from archatlas.systems.settings import make_method
 
     methods = ahead.settings.methods
     nasi = make_method("nasi", methods.settings.get("nasi", {}))
