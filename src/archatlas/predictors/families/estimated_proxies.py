@@ -17,7 +17,6 @@ from archatlas.encodings.node_kinds import kind_counts, node_kinds
 from archatlas.encodings.normal_quantiles import normal_quantiles
 from archatlas.encodings.one_hot import one_hot
 from archatlas.encodings.weisfeiler_lehman import Labels
-from archatlas.predictors.families.ridge import LinearModel
 from archatlas.predictors.make import make_predictor
 from archatlas.predictors.parameters import PredictorSettings
 from archatlas.predictors.protocol import Evaluations, Prediction, State, part_of_state
@@ -30,6 +29,9 @@ _FEWEST = 10
 _LEAST_TOLD = 0.05
 """Share of a proxy's variance that estimates of networks left out must explain. Ranks would make as much of noise as of
 what tells something."""
+_PENALTIES = np.logspace(-1, 4, 11)
+"""Of squared slopes, where columns have a standard deviation of 1."""
+_CONSTANT = 1e-9
 _ESTIMATED_AT_ONCE = 8192
 
 
@@ -79,8 +81,8 @@ _NONE = Lines((), np.zeros(0, dtype=np.int64), np.zeros((0, 0)), np.zeros(0))
 class EstimatedProxiesPredictor:
     """A predictor of another family that is given estimates of proxies, whether a network's own are known or not.
 
-    An estimate is a Bayesian ridge's of the normal quantiles of a proxy, which needs no score of any network: whoever
-    reads proxies reads ranks. While it is fitted the predictor sees of each network the estimates of ridges that were
+    An estimate is a ridge's of the normal quantiles of a proxy, which needs no score of any network: whoever reads
+    proxies reads ranks. While it is fitted the predictor sees of each network the estimates of ridges that were
     fitted without that network (and of none its own proxies), so that it learns how far estimates are to be believed;
     the ridges that it predicts with have seen all. Proxies that few networks have, that are the same for all, or that
     such estimates do not tell, are left out. Fitted to a batch without proxies it is that other predictor.
@@ -165,11 +167,19 @@ def _columns(batch: ArchitectureBatch, kinds: Labels) -> Floats:
 
 
 def _lines(columns: Floats, known: pd.DataFrame) -> tuple[Floats, Floats]:
-    """A Bayesian ridge for each proxy, of the rows that have it: slopes ``[columns, proxies]``, intercepts."""
+    """A ridge for each proxy, of the rows that have it: slopes ``[columns, proxies]``, intercepts.
+
+    Each has the penalty by which the rows are told best by the others. Proxies that the same rows have are one problem.
+    """
+    from sklearn.linear_model import RidgeCV
+
+    spread = columns.std(axis=0)
+    scale = np.where(spread > _CONSTANT, spread, 1.0)
     slopes, intercepts = np.zeros((columns.shape[1], known.shape[1])), np.zeros(known.shape[1])
-    for place, (_, column) in enumerate(known.items()):
-        has = column.notna().to_numpy()
-        model = LinearModel.fit(columns[has], column.to_numpy()[has], np.ones(has.sum()))
-        slopes[:, place] = model.coefficients / model.scale
-        intercepts[place] = model.offset - model.centre @ slopes[:, place]
+    patterns, pattern_of = np.unique(known.notna().to_numpy(), axis=1, return_inverse=True)
+    for number, rows in enumerate(patterns.T):
+        places = np.flatnonzero(pattern_of == number)
+        model = RidgeCV(alphas=_PENALTIES, alpha_per_target=True)
+        model.fit(columns[rows] / scale, known.to_numpy()[np.ix_(rows, places)])
+        slopes[:, places], intercepts[places] = np.atleast_2d(model.coef_).T / scale[:, None], model.intercept_
     return slopes, intercepts
