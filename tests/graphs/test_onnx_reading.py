@@ -185,6 +185,65 @@ def test_what_several_read_counts_once_and_no_reader_is_lost(tmp_path: Path) -> 
     assert graph.nodes["params"].tolist() == [0, 8, 0, 0]
 
 
+def branch(name: str, *nodes: Any, **constants: Any) -> Any:
+    """A graph inside an operator, which gives z."""
+    held = [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()]
+    return helper.make_graph(list(nodes), name, [], [helper.make_tensor_value_info("z", 1, None)], held)
+
+
+def choice(condition: str, then: Any, other: Any, gives: str = "y") -> Any:
+    return helper.make_node("If", [condition], [gives], then_branch=then, else_branch=other)
+
+
+@pytest.mark.parametrize("condition", [True, False])
+@pytest.mark.parametrize("inside", [False, True])
+def test_of_branches_that_a_constant_chooses_one_is_there(tmp_path: Path, inside: bool, condition: bool) -> None:
+    """Twice, with one name inside for several values, and one in the other."""
+    scaled = branch("scaled", helper.make_node("Mul", ["a", "v"], ["z"]), v=np.zeros((3, 1, 1), np.float32))
+    inner = branch("inner", choice("no", branch("none", relu("z", "w")), branch("some", relu("z", "w")), "z"))
+    nested = branch("nested", helper.make_node("Sigmoid", ["a"], ["w"]), choice("yes", inner, scaled, "z"))
+    said = numpy_helper.from_array(np.array([condition]), "said")
+    nodes = [
+        *([helper.make_node("Constant", [], ["said"], value=said)] if inside else []),
+        helper.make_node("Not", ["said"], ["no"]),
+        helper.make_node("Not", ["no"], ["yes"]),
+        helper.make_node("Tanh", ["x"], ["a"]),
+        choice("yes", nested, scaled, "b"),
+        helper.make_node("Tanh", ["b"], ["c"]),
+        helper.make_node("Identity", ["c"], ["w"]),
+        choice("no", branch("last", relu("z", "w")), branch("other", relu("z", "w"))),
+    ]
+    constants = {} if inside else {"said": np.array([condition])}
+    graph = read_onnx(write(tmp_path / "a.onnx", nodes, **constants))
+    chosen = ["sigmoid", "relu"] if condition else ["multiply"]
+    assert operators(graph) == ["input", "tanh", *chosen, "tanh", "relu"]
+    assert graph.params == (0 if condition else 3)
+
+
+def test_inputs_that_nothing_reads_are_none(tmp_path: Path) -> None:
+    file = write(tmp_path / "a.onnx", [relu("y", "xx")], inputs=3)
+    assert operators(read_onnx(file)) == ["input", "relu"]
+
+
+def test_names_of_classes_are_no_operator(tmp_path: Path) -> None:
+    """scikit-learn's classifiers give a list of dictionaries, unless they are exported with ``zipmap=False``."""
+    nodes = [
+        helper.make_node("MatMul", ["x", "w"], ["h"]),
+        helper.make_node("Softmax", ["h"], ["p"]),
+        helper.make_node("ZipMap", ["p"], ["y"], domain="ai.onnx.ml", classlabels_int64s=[0, 1]),
+    ]
+    file = write(tmp_path / "a.onnx", nodes, (None, 4), w=np.zeros((4, 2), np.float32))
+    model = onnx.load(file)
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 1))
+    named = helper.make_tensor_type_proto(TensorProto.FLOAT, None)
+    kind = onnx.TypeProto()
+    kind.sequence_type.elem_type.map_type.key_type = TensorProto.INT64
+    kind.sequence_type.elem_type.map_type.value_type.CopyFrom(named)
+    model.graph.output[0].type.CopyFrom(kind)
+    onnx.save(model, file)
+    assert operators(read_onnx(file, (4,))) == ["input", "linear", "softmax"]
+
+
 def relu(target: str = "y", source: str = "x") -> Any:
     return helper.make_node("Relu", [source], [target])
 
@@ -254,14 +313,16 @@ def test_a_file_that_names_no_opset_of_onnx_is_read_or_refused(tmp_path: Path) -
     [
         ({"dims": ("batch", 3, "height", "width")}, None, "--input"),
         ({"dims": (1, 3, 8, 8)}, (3, 9, 9), "takes images of shape 3x8x8, but got 3x9x9"),
-        ({"inputs": 2}, None, "must have one input, but has 2"),
+        ({"inputs": 2}, None, r"must have one input that is read, but has 2 \(x, xx\)"),
     ],
 )
 def test_other_inputs_are_refused(
     tmp_path: Path, given: dict[str, Any], asked: tuple[int, ...] | None, said: str
 ) -> None:
+    reads = helper.make_node("Sum", ["x" * number for number in range(1, 1 + given.get("inputs", 1))], ["y"])
+    file = write(tmp_path / "a.onnx", [reads], **given)
     with pytest.raises(ArchatlasError, match=said):
-        read_onnx(write(tmp_path / "a.onnx", [relu()], **given), asked)
+        read_onnx(file, asked)
 
 
 def test_shapes_that_do_not_fit_are_refused(tmp_path: Path) -> None:

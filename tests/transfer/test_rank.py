@@ -190,6 +190,16 @@ def test_numbers_of_names_are_those_of_what_was_given() -> None:
     assert {one.name: one.index for one in found.networks} == {"Net (2)": 1, "small": 2, "Net (3)": 3}
 
 
+def test_how_far_the_models_are_apart_is_said(ranking: Any) -> None:
+    from archatlas.graphs.computation_statistics import statistics_of
+    from archatlas.graphs.recording import record
+
+    features = statistics_of([record(large(), (3, 32, 32))]).astype(np.float32)
+    ridge, trees = shipped().tasks["cifar"].models.predict(features)[0]
+    assert ranking.networks[0].spread == pytest.approx(abs(ridge - trees)) != 0
+    assert ranking.document()["networks"][0]["spread"] == ranking.networks[0].spread
+
+
 def test_text_and_page_say_the_same(ranking: Any) -> None:
     text, page = render_text(ranking), render_ranking(ranking)
     assert re.search(r"^ +1  large \(1\) +\d+ +\d+ to \d+ ", text, flags=re.MULTILINE)
@@ -267,6 +277,22 @@ def test_lazy_layers_see_an_image_first_and_the_users_module_stays_lazy() -> Non
     found = archatlas.rank(module, (3, 16, 16))
     assert found.networks[0].params == 3 * 8 * 9 + 8 + 8 * 14 * 14 * 10 + 10
     assert isinstance(module.first.weight, nn.UninitializedParameter)
+
+
+def test_the_time_of_a_fixed_batch_is_that_of_each_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import onnx
+
+    from archatlas.transfer import latency
+
+    monkeypatch.setattr(latency, "quartiles_in_turn", lambda runs, **_: np.full((len(runs), 3), 12.0))
+    files = []
+    for batch in (1, 8):
+        model = onnx.load_from_string(onnx_graph(nn.Sequential(nn.Conv2d(3, 4, 3), nn.ReLU()), (3, 8, 8)))
+        for value in (*model.graph.input, *model.graph.output):
+            value.type.tensor_type.shape.dim[0].dim_value = batch
+        files.append(tmp_path / f"{batch}.onnx")
+        onnx.save(model, files[-1])
+    assert latency.latencies(files, None) == [12.0, 1.5]
 
 
 def test_what_cannot_be_timed_keeps_its_place_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from archatlas.errors import ArchatlasError, brief
+from archatlas.graphs.onnx_branches import take_branches
 from archatlas.graphs.onnx_operators import BRANCHES
 
 MOST_BYTES = 2**31 - 1
@@ -39,6 +40,7 @@ def load_with_shapes(path: Path, input_shape: Sequence[int] | None = None) -> tu
         ArchatlasError: the file is damaged, takes other inputs, or holds operators that ONNX does not define.
     """
     model = _loaded(path)
+    take_branches(model.graph)
     _refuse_unknown(model, path.name)
     shape = _prepare(model, path.name, input_shape)
     return _inferred(model, path.name), shape
@@ -145,10 +147,15 @@ def _prepare(model: Any, name: str, input_shape: Sequence[int] | None) -> tuple[
 
     graph = model.graph
     constants = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in constants]
+    read = {value for node in _with_inner(graph.node) for value in node.input}
+    # Some exporters keep the inputs of a training that nothing reads any more, such as labels.
+    unread = [value for value in graph.input if value.name not in constants and value.name not in read]
+    inputs = [value for value in graph.input if value.name not in constants and value.name in read]
     if len(inputs) != 1:
         given = ", ".join(brief(value.name, 40) for value in inputs) or "none"
-        raise ArchatlasError(f"{name} must have one input, but has {len(inputs)} ({given})")
+        raise ArchatlasError(f"{name} must have one input that is read, but has {len(inputs)} ({given})")
+    for value in unread:
+        graph.input.remove(value)
     dims = [max(dim.dim_value, 0) for dim in inputs[0].type.tensor_type.shape.dim]
     shape = (max(dims[0], 1) if dims else 1, *_image_shape(name, dims, input_shape))
     inputs[0].CopyFrom(helper.make_tensor_value_info(inputs[0].name, inputs[0].type.tensor_type.elem_type, shape))

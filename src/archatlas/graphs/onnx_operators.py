@@ -4,7 +4,8 @@ from __future__ import annotations
 
 _VIEWS = (
     "Identity Reshape Transpose Flatten Squeeze Unsqueeze Cast CastLike Expand Tile Dropout QuantizeLinear "
-    "DequantizeLinear DynamicQuantizeLinear Round Floor Ceil Not BitwiseNot BitCast Trilu"
+    "DequantizeLinear DynamicQuantizeLinear Round Floor Ceil Not BitwiseNot BitCast Trilu "
+    "ZipMap"
 )
 VIEWS = frozenset(_VIEWS.split())
 """What moves, repeats, rounds or renames numbers, and computes nothing."""

@@ -17,37 +17,40 @@ _WARM_UP, _CALLS, _FEWEST, _MAX_SECONDS = 5, 50, 5, 30.0
 
 
 def latencies(sources: Sequence[NetworkSource], input_shape: Sequence[int] | None) -> list[float | str]:
-    """Median milliseconds of a call on one image and one thread, each network in turn with the others.
+    """Median milliseconds of a call on one thread, for one image, each network in turn with the others.
 
-    Of one that cannot be exported or does not run, the reason.
+    A file of a fixed batch is called with that, and its time divided by the images. Of one that cannot be exported or
+    does not run, the reason.
     """
     found: list[float | str] = []
     runs: list[Callable[[], object]] = []
     for source in sources:
         try:
-            runs.append(_call(source, input_shape))
-            found.append(0.0)
+            run, images = _call(source, input_shape)
+            runs.append(run)
+            found.append(float(images))
         except ArchatlasError as error:
             found.append(str(error))
     if runs:
         quartiles = quartiles_in_turn(runs, warm_up=_WARM_UP, calls=_CALLS, fewest=_FEWEST, max_seconds=_MAX_SECONDS)
         medians = iter(quartiles[:, 1].tolist())
-        found = [one if isinstance(one, str) else float(next(medians)) for one in found]
+        found = [one if isinstance(one, str) else float(next(medians)) / one for one in found]
     return found
 
 
-def _call(source: NetworkSource, input_shape: Sequence[int] | None) -> Callable[[], object]:
+def _call(source: NetworkSource, input_shape: Sequence[int] | None) -> tuple[Callable[[], object], int]:
+    """A call of the network, and how many images it is of."""
     name = name_of(source)
     try:
         if is_file(source):
-            run = _call_of_file(Path(source), input_shape)
+            run, images = _call_of_file(Path(source), input_shape)
         else:
             assert input_shape is not None  # `graph_of` has refused modules without it.
             channels, height, width = input_shape
             model = onnx_of(real_module(source), (channels, height, width))
-            run = call_of(model, np.zeros((1, *input_shape), dtype=np.float32), threads=1)
+            run, images = call_of(model, np.zeros((1, *input_shape), dtype=np.float32), threads=1), 1
         run()
-        return run
+        return run, images
     except ArchatlasError:
         raise
     except Exception as error:
@@ -55,7 +58,7 @@ def _call(source: NetworkSource, input_shape: Sequence[int] | None) -> Callable[
         raise ArchatlasError(f"{name} cannot be timed in onnxruntime: {said}") from error
 
 
-def _call_of_file(path: Path, input_shape: Sequence[int] | None) -> Callable[[], object]:
+def _call_of_file(path: Path, input_shape: Sequence[int] | None) -> tuple[Callable[[], object], int]:
     import onnxruntime
 
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
@@ -65,4 +68,4 @@ def _call_of_file(path: Path, input_shape: Sequence[int] | None) -> Callable[[],
         raise ArchatlasError(f"{path.name} does not say how many axes its input has")
     shape = (max(dims[0], 1), *(shape_of_image(dims[1:], input_shape) or dims[1:]))
     kind = {"tensor(float16)": np.float16, "tensor(double)": np.float64, "tensor(uint8)": np.uint8}
-    return call_of(str(path), np.zeros(shape, dtype=kind.get(asked.type, np.float32)), threads=1)
+    return call_of(str(path), np.zeros(shape, dtype=kind.get(asked.type, np.float32)), threads=1), shape[0]

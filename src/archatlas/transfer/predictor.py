@@ -60,7 +60,12 @@ class TaskPredictor:
 
     def predict(self, features: Features) -> Floats:
         """Normal quantiles ``[n]`` among the networks of a source: the mean of the task's models."""
-        return np.asarray(self.models.predict(features).mean(axis=1), dtype=np.float64)
+        return self.predict_with_spread(features)[0]
+
+    def predict_with_spread(self, features: Features) -> tuple[Floats, Floats]:
+        """The same, and how far the models are apart ``[n]``: the highest of them less the lowest."""
+        said = np.asarray(self.models.predict(features), dtype=np.float64)
+        return said.mean(axis=1), np.ptp(said, axis=1)
 
     @cached_property
     def _scale(self) -> DistanceScale:

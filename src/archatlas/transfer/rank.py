@@ -42,9 +42,10 @@ class RankedNetwork:
             are not to be trusted.
         interval_80: percentiles between which a single training of it is expected four times of five; None as above.
         interval_95: the same, nineteen times of twenty.
+        spread: how far the models that speak are apart (highest less lowest), in normal quantiles.
         params: parameters that its output depends on.
         macs: multiply-accumulates for one image.
-        latency_ms: median of a call on one image, where it was asked for and could be measured.
+        latency_ms: median of a call, for one image, where it was asked for and could be measured.
         nearest: known networks that are most like it.
         distance: to the first of these (`DistanceScale.nearest`).
         flags: what speaks against trusting its place, in words.
@@ -56,6 +57,7 @@ class RankedNetwork:
     percentile: float | None
     interval_80: tuple[float, float] | None
     interval_95: tuple[float, float] | None
+    spread: float
     params: int
     macs: int
     latency_ms: float | None
@@ -196,7 +198,7 @@ def _ordered(
 ) -> Ranking:
     exact = statistics_of([one.graph for one in networks])
     features = exact.astype(np.float32)
-    predicted = task.predict(features)
+    predicted, spread = task.predict_with_spread(features)
     distances, alike = task.nearest(features, _SHOWN)
     verdict = task.trust.verdict(float(np.median(distances[:, 0])))
     worth = predicted if verdict.order == "predicted" else column_of(exact, CONTROLS[verdict.order])
@@ -209,8 +211,8 @@ def _ordered(
         ranked.append(
             RankedNetwork(
                 first.setdefault(one.graph.digest, place), one.name, one.index,
-                *_percentiles(float(predicted[row]), own, verdict), one.graph.params, one.graph.macs,
-                None if isinstance(time, str) else time, tuple(alike[row]), distance,
+                *_percentiles(float(predicted[row]), own, verdict), float(spread[row]),
+                one.graph.params, one.graph.macs, None if isinstance(time, str) else time, tuple(alike[row]), distance,
                 (*_flags(one.graph, own), *([time.rstrip(".")] if isinstance(time, str) else [])),
             )
         )  # fmt: skip
