@@ -359,6 +359,23 @@ def test_onnx_by_its_full_name_and_open_sides_of_minus_one(tmp_path: Path) -> No
     assert operators(read_onnx(write(tmp_path / "a.onnx", [node], dims=(1, 3, -1, -1)), SHAPE)) == ["input", "relu"]
 
 
+def test_a_deformable_convolution_by_hand(tmp_path: Path) -> None:
+    nodes = [
+        helper.make_node("Conv", ["x", "u"], ["o"], pads=[1, 1, 1, 1]),
+        helper.make_node("DeformConv", ["x", "w", "o", "b"], ["y"], pads=[1, 1, 1, 1]),
+    ]
+    weights = {"u": (18, 3, 3, 3), "w": (4, 3, 3, 3), "b": (4,)}
+    file = write(
+        tmp_path / "a.onnx", nodes, opset=19, **{name: np.zeros(size, np.float32) for name, size in weights.items()}
+    )
+    graph = read_onnx(file)
+    assert (operators(graph), graph.edges.T.tolist()) == (
+        ["input", "convolution", "convolution"],
+        [[0, 1], [0, 2], [1, 2]],
+    )
+    assert graph.nodes[["bias", "params", "macs"]][2].tolist() == (True, 108 + 4, 64 * 108)
+
+
 def test_channels_are_those_that_weights_are_for(tmp_path: Path) -> None:
     """Also where a file leaves all axes open and has channels last, as exports of TensorFlow do."""
     convolution = helper.make_node("Conv", ["c", "w"], ["y"])

@@ -264,6 +264,48 @@ def test_products_of_vectors_and_sums_of_products_cost(name: str) -> None:
     assert graph.macs == macs
 
 
+def test_a_bilinear_layer_by_hand() -> None:
+    class Two(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.bilinear = nn.Bilinear(3, 5, 7)
+
+        def forward(self, x: Tensor) -> Tensor:
+            return self.bilinear(x[:, :, :3], x[:, :, 3:])
+
+    graph = record(Two(), (4, 8))
+    assert operators(graph) == ["input", "slice", "slice", "linear"]
+    assert (graph.params, graph.macs, bool(graph.nodes["bias"][3])) == (3 * 5 * 7 + 7, 4 * 3 * 5 * 7, True)
+
+
+def test_a_deformable_convolution_by_hand() -> None:
+    """As torchvision's is called, which is not needed here."""
+    torch.library.define(
+        "archatlas_tests::deform_conv2d",
+        "(Tensor input, Tensor weight, Tensor offset, Tensor mask, Tensor bias, SymInt stride_h, SymInt stride_w, "
+        "SymInt pad_h, SymInt pad_w, SymInt dilation_h, SymInt dilation_w, SymInt groups, SymInt offset_groups, "
+        "bool use_mask) -> Tensor",
+    )
+    torch.library.impl("archatlas_tests::deform_conv2d", "Meta", lambda x, weight, *rest: x.new_empty(1, 6, 4, 2))
+
+    class Deformable(nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.offsets = nn.Conv2d(4, 18, 3, (1, 2), 1)
+            self.weight, self.bias = nn.Parameter(torch.zeros(6, 2, 3, 3)), nn.Parameter(torch.zeros(6))
+
+        def forward(self, x: Tensor) -> Tensor:
+            convolve = torch.ops.archatlas_tests.deform_conv2d
+            mask = torch.zeros(1, 1)
+            return convolve(x, self.weight, self.offsets(x), mask, self.bias, 1, 2, 1, 1, 1, 1, 2, 1, False)
+
+    graph = record(Deformable(), (4, 4, 4))
+    assert operators(graph) == ["input", "convolution", "convolution"]
+    assert graph.edges.T.tolist() == [[0, 1], [0, 2], [1, 2]]
+    node = graph.nodes[["channels_in", "channels_out", "stride_height", "stride_width", "groups", "params", "macs"]][2]
+    assert node.tolist() == (4, 6, 1, 2, 2, 6 * 18 + 6, 8 * 6 * 18)
+
+
 def test_channels_of_zeros_are_padding() -> None:
     """As in the shortcuts A of He et al. (2016)."""
 

@@ -122,8 +122,10 @@ def add_call(builder: GraphBuilder, call: AtenCall) -> int:
     alone = len(call.inputs) == 1
     if call.name in VIEWS or (call.name == "copy" and alone) or (call.name in _CHOICES and alone and not call.params):
         return call.inputs[0]
-    if call.name in ("convolution", "_convolution"):
+    if call.name in ("convolution", "_convolution", "deform_conv2d"):
         return _add_convolution(builder, call)
+    if call.name == "_trilinear":
+        return _add_bilinear(builder, call)
     if call.name in _PRODUCTS:
         return _add_product(builder, call)
     if call.name == "glu":
@@ -171,6 +173,20 @@ def _add_gated(builder: GraphBuilder, call: AtenCall) -> int:
     first = builder.add("slice", call.inputs, call.input_shape, half)
     gate = builder.add("sigmoid", [builder.result(first)], half, half)
     return builder.add("multiply", [first, gate], half, half)
+
+
+def _add_bilinear(builder: GraphBuilder, call: AtenCall) -> int:
+    """``nn.Bilinear``: each number of the output is a sum over all products of numbers of both inputs."""
+    (first, _), _, (second, _) = call.operands
+    return builder.add(
+        "linear",
+        call.inputs,
+        first,
+        call.output_shape,
+        channels=(first[-1], call.output_shape[-1]),
+        params=call.params,
+        macs=prod(call.output_shape) * first[-1] * second[-1],
+    )
 
 
 def _add_product(builder: GraphBuilder, call: AtenCall) -> int:

@@ -133,7 +133,7 @@ def _refuse_unknown(model: Any, name: str) -> None:
     if branches:
         raise ArchatlasError(
             f"{name} decides by its data what runs ({_counted(branches)}): its graph would be that of one image. "
-            "Export a part that does the same for every image"
+            "Export a part that does the same for every image, or run onnx-simplifier on it if sizes alone decide"
         )
 
 

@@ -17,7 +17,7 @@ _CONSTANTS = (
 CONSTANTS = frozenset(_CONSTANTS.split())
 """What depends on shapes at most, which are fixed."""
 
-CONVOLUTIONS = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "QLinearConv": 3}
+CONVOLUTIONS = {"Conv": 1, "ConvTranspose": 1, "ConvInteger": 1, "DeformConv": 1, "QLinearConv": 3}
 """Operators with a kernel, and which of their inputs holds it."""
 
 PRODUCTS = {"Gemm": 1, "MatMul": 1, "MatMulInteger": 1, "QLinearMatMul": 3}

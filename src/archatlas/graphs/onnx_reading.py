@@ -257,7 +257,7 @@ class _Reader:
                 f"{self.name}: the weights of a convolution are for {expected} channels, but it is handed {given[1]}: "
                 "say which images the network takes, channels first (`--input CxHxW`)"
             )
-        last = {"QLinearConv": 8, "ConvInteger": 99}.get(node.op_type, 2)
+        last = {"QLinearConv": 8, "ConvInteger": 99, "DeformConv": 3}.get(node.op_type, 2)
         return self.builder.add(
             "transposed_convolution" if transposed else "convolution",
             inputs,

@@ -352,6 +352,8 @@ def _settings(name: str, args: Sequence[Any]) -> dict[str, Any]:
     """What an operator was asked to do, of what a node holds."""
     if name == "convolution":
         return {"stride": args[3], "transposed": args[6], "groups": args[8]}
+    if name == "deform_conv2d":
+        return {"stride": args[5:7], "groups": args[11]}
     if name.startswith(("max_pool", "avg_pool")):
         return {"kernel": args[1], "stride": args[2] if len(args) > 2 else ()}
     return {}
