@@ -220,6 +220,16 @@ def test_of_branches_that_a_constant_chooses_one_is_there(tmp_path: Path, inside
     assert graph.params == (0 if condition else 3)
 
 
+def test_a_choice_by_a_constant_of_no_known_type_is_none(tmp_path: Path) -> None:
+    taken = branch("taken", relu("z"))
+    file = write(tmp_path / "a.onnx", [choice("said", taken, taken)], said=np.array(True))
+    model = onnx.load(file)
+    model.graph.initializer[0].data_type = 80
+    file.write_bytes(model.SerializeToString())
+    with pytest.raises(ArchatlasError, match="decides by its data what runs"):
+        read_onnx(file)
+
+
 def test_inputs_that_nothing_reads_are_none(tmp_path: Path) -> None:
     file = write(tmp_path / "a.onnx", [relu("y", "xx")], inputs=3)
     assert operators(read_onnx(file)) == ["input", "relu"]

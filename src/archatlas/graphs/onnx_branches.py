@@ -55,7 +55,7 @@ def _truth(tensor: Any) -> bool | None:
         return None
     try:
         return bool(numpy_helper.to_array(tensor).reshape(-1)[0])
-    except (ValueError, TypeError, IndexError):  # Damaged, or a word.
+    except (ValueError, TypeError, KeyError, IndexError):  # Damaged, or a word.
         return None
 
 

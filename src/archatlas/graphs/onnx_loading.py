@@ -40,7 +40,6 @@ def load_with_shapes(path: Path, input_shape: Sequence[int] | None = None) -> tu
         ArchatlasError: the file is damaged, takes other inputs, or holds operators that ONNX does not define.
     """
     model = _loaded(path)
-    take_branches(model.graph)
     _refuse_unknown(model, path.name)
     shape = _prepare(model, path.name, input_shape)
     return _inferred(model, path.name), shape
@@ -61,10 +60,11 @@ def _loaded(path: Path) -> Any:
         for named in (*model.graph.node, *model.opset_import):
             if named.domain == "ai.onnx":  # ONNX's own, which has no name.
                 named.domain = ""
-        if not model.functions:
-            return model
-        _require_few_copies(model, path)
-        return inline_local_functions(model)
+        if model.functions:
+            _require_few_copies(model, path)
+            model = inline_local_functions(model)
+        take_branches(model.graph)
+        return model
     except ArchatlasError:
         raise
     except Exception as error:
